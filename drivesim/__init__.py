@@ -1,0 +1,1 @@
+"""drivesim: driving-scene simulation with a box-conditioned latent-diffusion world model."""

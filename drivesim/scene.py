@@ -1,0 +1,296 @@
+"""What is where and when: poses, boxes, actors, camera, environment and the scene that holds them.
+
+Frames: ``ego`` has its origin on the ground under the rear axle, x forward, y left, z up; ``world`` equals the ego frame
+at t = 0; the camera's optical frame is x right, y down, z forward. Metres, seconds, radians.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from drivesim.geometry import (
+    VEHICLE_FROM_OPTICAL,
+    FloatArray,
+    box_corners,
+    euler_zyx,
+    invert_rigid,
+    rigid,
+    rotation_zyx,
+)
+from drivesim.road import Road
+
+#: The ten nuScenes detection classes, in a fixed order.
+CATEGORIES: tuple[str, ...] = (
+    "car",
+    "truck",
+    "bus",
+    "trailer",
+    "construction_vehicle",
+    "pedestrian",
+    "motorcycle",
+    "bicycle",
+    "traffic_cone",
+    "barrier",
+)
+
+Sky = Literal["clear", "overcast"]
+Precipitation = Literal["dry", "rain", "snow"]
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pose:
+    """A rigid pose in a parent frame: metres and z-y-x Euler angles in radians."""
+
+    x: float = 0.0
+    y: float = 0.0
+    z: float = 0.0
+    yaw_rad: float = 0.0
+    pitch_rad: float = 0.0
+    roll_rad: float = 0.0
+
+    def matrix(self) -> FloatArray:
+        """Transform (4, 4) from this pose's frame to its parent."""
+        return rigid(
+            rotation_zyx(self.yaw_rad, self.pitch_rad, self.roll_rad),
+            np.array([self.x, self.y, self.z]),
+        )
+
+    @classmethod
+    def from_matrix(cls, matrix: FloatArray) -> Pose:
+        """The pose of a homogeneous transform (4, 4)."""
+        yaw, pitch, roll = euler_zyx(matrix[:3, :3])
+        x, y, z = (float(value) for value in matrix[:3, 3])
+        return cls(x=x, y=y, z=z, yaw_rad=yaw, pitch_rad=pitch, roll_rad=roll)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """An upright 3D box: centre (not the bottom face) in metres, length along the heading, yaw in radians."""
+
+    x: float
+    y: float
+    z: float
+    length: float
+    width: float
+    height: float
+    yaw_rad: float
+
+    @classmethod
+    def from_wlh(cls, *, centre: FloatArray, wlh: FloatArray, yaw_rad: float) -> Box:
+        """From nuScenes order: width, length, height."""
+        x, y, z = (float(v) for v in centre)
+        width, length, height = (float(v) for v in wlh)
+        return cls(x=x, y=y, z=z, length=length, width=width, height=height, yaw_rad=yaw_rad)
+
+    @classmethod
+    def from_lwh(cls, *, centre: FloatArray, lwh: FloatArray, yaw_rad: float) -> Box:
+        """From length, width, height."""
+        x, y, z = (float(v) for v in centre)
+        length, width, height = (float(v) for v in lwh)
+        return cls(x=x, y=y, z=z, length=length, width=width, height=height, yaw_rad=yaw_rad)
+
+    def to_wlh(self) -> FloatArray:
+        """Sizes (3,) as width, length, height, the order of nuScenes."""
+        return np.array([self.width, self.length, self.height])
+
+    def corners(self) -> FloatArray:
+        """Corners (8, 3): bottom front-left, front-right, rear-right, rear-left, then the top four."""
+        centre = np.array([self.x, self.y, self.z])
+        return box_corners(centre, self.length, self.width, self.height, self.yaw_rad)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Track:
+    """A motion on the scene's time grid, in the world frame.
+
+    ``positions`` (T, 3) metres (box centre for actors, rear axle on the ground for the ego), ``yaw_rad`` (T,),
+    ``speed_mps`` (T,) along the heading, ``present`` (T,) bool.
+    """
+
+    positions: FloatArray
+    yaw_rad: FloatArray
+    speed_mps: FloatArray
+    present: np.ndarray
+
+    def __post_init__(self) -> None:
+        steps = len(self.yaw_rad)
+        if self.positions.shape != (steps, 3) or len(self.speed_mps) != steps or len(self.present) != steps:
+            raise ValueError(
+                f"track arrays disagree: positions {self.positions.shape}, yaw {self.yaw_rad.shape}, "
+                f"speed {self.speed_mps.shape}, present {self.present.shape}; expected (T, 3), (T,), (T,), (T,)"
+            )
+
+    def __len__(self) -> int:
+        return len(self.yaw_rad)
+
+    def window(self, start: int, stop: int) -> Track:
+        """The part on frames ``start`` to ``stop`` (exclusive)."""
+        return Track(
+            positions=self.positions[start:stop],
+            yaw_rad=self.yaw_rad[start:stop],
+            speed_mps=self.speed_mps[start:stop],
+            present=self.present[start:stop],
+        )
+
+    def pose(self, frame: int) -> Pose:
+        """Pose in the world frame at ``frame``."""
+        x, y, z = (float(v) for v in self.positions[frame])
+        return Pose(x=x, y=y, z=z, yaw_rad=float(self.yaw_rad[frame]))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Actor:
+    """A traffic participant: an upright box of one size that moves along a track.
+
+    ``colour`` is the body or clothing colour (RGB 0-255) when known, ``look`` the words it came from, ``preset`` a
+    shape inside the category (``van``, ``estate``, ``child``), ``parked`` tells that it never moves.
+    """
+
+    id: str
+    category: str
+    length: float
+    width: float
+    height: float
+    track: Track
+    colour: Colour | None = None
+    look: str | None = None
+    preset: str | None = None
+    parked: bool = False
+
+    def box(self, frame: int) -> Box:
+        """The box in the world frame at ``frame`` (also when the actor is not present there)."""
+        x, y, z = (float(v) for v in self.track.positions[frame])
+        return Box(
+            x=x,
+            y=y,
+            z=z,
+            length=self.length,
+            width=self.width,
+            height=self.height,
+            yaw_rad=float(self.track.yaw_rad[frame]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Camera:
+    """An undistorted pinhole camera: focal lengths and principal point in pixels, mount pose in the ego frame.
+
+    The mount's yaw, pitch and roll turn a camera that looks along the vehicle's x axis; positive pitch looks down.
+    """
+
+    name: str
+    width: int
+    height: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    mount: Pose
+
+    def intrinsics(self) -> FloatArray:
+        """Matrix K (3, 3)."""
+        return np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
+
+    def resized(self, width: int, height: int) -> Camera:
+        """The same view at another image size."""
+        sx, sy = width / self.width, height / self.height
+        return dataclasses.replace(
+            self, width=width, height=height, fx=self.fx * sx, fy=self.fy * sy, cx=self.cx * sx, cy=self.cy * sy
+        )
+
+    def ego_from_optical(self) -> FloatArray:
+        """Transform (4, 4) from the optical frame (x right, y down, z forward) to the ego frame."""
+        mount = self.mount.matrix()
+        mount[:3, :3] = mount[:3, :3] @ VEHICLE_FROM_OPTICAL
+        return mount
+
+    def optical_from_world(self, ego: Pose) -> FloatArray:
+        """Transform (4, 4) from the world to the optical frame while the ego stands at ``ego``."""
+        return invert_rigid(ego.matrix() @ self.ego_from_optical())
+
+
+#: nuScenes CAM_FRONT (1600 x 900) cropped to 1600 x 800 (the 50 top and 50 bottom rows go) and scaled to 1024 x 512.
+NUSCENES_FRONT = Camera(
+    name="nuscenes_front",
+    width=1024,
+    height=512,
+    fx=1266.4 * 0.64,
+    fy=1266.4 * 0.64,
+    cx=816.3 * 0.64,
+    cy=(491.5 - 50.0) * 0.64,
+    mount=Pose(x=1.70, y=0.0, z=1.51),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """Time and weather of a whole scene.
+
+    ``hour`` 0-24 local time, ``rain`` and ``snow`` intensities 0-1, ``wetness`` of the road 0 (dry) to 1 (flooded),
+    ``fog_visibility_m`` the meteorological visual range (infinite without fog).
+    """
+
+    hour: float = 14.0
+    sky: Sky = "clear"
+    rain: float = 0.0
+    snow: float = 0.0
+    wetness: float = 0.0
+    fog_visibility_m: float = float("inf")
+    street_lights: bool = False
+
+    @property
+    def darkness(self) -> float:
+        """0 by day, 1 by night, linear through dusk (18-20.5 h) and dawn (5-7 h)."""
+        rising = np.interp(self.hour, [5.0, 7.0], [1.0, 0.0])
+        setting = np.interp(self.hour, [18.0, 20.5], [0.0, 1.0])
+        return float(max(rising, setting))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scene:
+    """What happens: ego motion, actors, road, weather and camera on one uniform time grid of ``fps`` frames a second.
+
+    ``seed`` names the development (traffic behaviour) this scene came from; it says nothing about appearance.
+    """
+
+    name: str
+    fps: float
+    ego: Track
+    actors: tuple[Actor, ...]
+    camera: Camera = NUSCENES_FRONT
+    road: Road | None = None
+    environment: Environment = field(default_factory=Environment)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for actor in self.actors:
+            if len(actor.track) != len(self.ego):
+                raise ValueError(
+                    f"actor {actor.id!r} has {len(actor.track)} frames, the ego has {len(self.ego)}; they must agree"
+                )
+
+    def __len__(self) -> int:
+        return len(self.ego)
+
+    @property
+    def times_s(self) -> FloatArray:
+        """Time of each frame (T,) in seconds from t = 0."""
+        return np.arange(len(self)) / self.fps
+
+    def window(self, start: int, stop: int) -> Scene:
+        """The scene on frames ``start`` to ``stop`` (exclusive), still in the same world frame."""
+        actors = tuple(dataclasses.replace(a, track=a.track.window(start, stop)) for a in self.actors)
+        return dataclasses.replace(self, ego=self.ego.window(start, stop), actors=actors)
+
+    def boxes(self, frame: int) -> tuple[tuple[Actor, Box], ...]:
+        """Every present actor with its box in the world frame at ``frame``."""
+        return tuple((a, a.box(frame)) for a in self.actors if a.track.present[frame])
+
+    def optical_from_world(self, frame: int) -> FloatArray:
+        """Transform (4, 4) from the world to the camera's optical frame at ``frame``."""
+        return self.camera.optical_from_world(self.ego.pose(frame))

@@ -1,0 +1,87 @@
+"""The contract between a world model and everything that drives one.
+
+A world model is stateless: state in, state out. A state is opaque and immutable, so any state may be continued twice
+with other noise (many futures), stored (resume) or branched. Latents pass from chunk to chunk inside the state and are
+never decoded and encoded again. Denoising and decoding are two calls, so that an engine can overlap the decoding of
+chunk k with the denoising of chunk k + 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeVar, runtime_checkable
+
+import torch
+
+from drivesim.controls import Control, Controls
+from drivesim.noise import NoiseStream
+
+State = TypeVar("State")
+Chunk = TypeVar("Chunk")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorldModelSpec:
+    """What a model makes: frame size in pixels, rate, frames of context it reads, frames per chunk, controls it obeys.
+
+    ``weights_sha256`` identifies the weights, ``name`` the model.
+    """
+
+    name: str
+    height: int
+    width: int
+    fps: float
+    context_frames: int
+    chunk_frames: int
+    controls: frozenset[Control]
+    weights_sha256: str
+
+
+class WorldModel(Protocol[State, Chunk]):
+    """Continues a video of one future chunk by chunk.
+
+    Frames are float (T, 3, H, W) in [-1, 1] at the spec's size. One call works on one future: the row of a batch then
+    never depends on its neighbours, and future k is the same alone or among many.
+    """
+
+    @property
+    def spec(self) -> WorldModelSpec: ...
+
+    def begin(self, past: torch.Tensor, controls: Controls) -> State:
+        """State after the frames ``past`` (T, 3, H, W), T >= 1, seen under ``controls`` of the same T frames."""
+        ...
+
+    def denoise(self, state: State, controls: Controls, noise: NoiseStream) -> tuple[Chunk, State]:
+        """The next ``chunk_frames`` frames as an opaque chunk, and the state after them.
+
+        ``controls`` covers just the new frames. Raises ValueError when they hold another number of frames.
+        """
+        ...
+
+    def decode(self, chunk: Chunk) -> torch.Tensor:
+        """Frames (T, 3, H, W) of a chunk, float32 in [-1, 1] on the CPU."""
+        ...
+
+    def pack_state(self, state: State) -> dict[str, torch.Tensor]:
+        """The state as named tensors, enough for :meth:`unpack_state` to continue bit-equal."""
+        ...
+
+    def unpack_state(self, tensors: Mapping[str, torch.Tensor]) -> State:
+        """The state that :meth:`pack_state` wrote. Raises ValueError when tensors are missing or of another shape."""
+        ...
+
+
+@runtime_checkable
+class StartFrameModel(Protocol):
+    """Makes the first frame from the controls at t = 0."""
+
+    def sample(self, controls: Controls, noise: NoiseStream) -> torch.Tensor:
+        """One frame (1, 3, H, W), float32 in [-1, 1], for the controls of one frame."""
+        ...
+
+
+def step(model: WorldModel[State, Chunk], state: State, controls: Controls, noise: NoiseStream) -> tuple[torch.Tensor, State]:
+    """Denoise and decode in one call: frames (T, 3, H, W) of the next chunk and the state after it."""
+    chunk, after = model.denoise(state, controls, noise)
+    return model.decode(chunk), after
