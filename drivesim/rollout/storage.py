@@ -1,0 +1,106 @@
+"""Atomic files: a reader sees the old file or the whole new one, never half of one, whatever kills the writer."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from drivesim.errors import InputError
+
+#: Suffix of files that are still being written; anything with it is left over from a killed writer.
+PARTIAL_SUFFIX = ".part"
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def partial_path(path: Path) -> Path:
+    """Where ``path`` is written before it is complete (same folder, so that the rename is atomic)."""
+    return path.with_name(f".{path.name}{PARTIAL_SUFFIX}")
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Yields a temporary path; on success it is flushed to disk and renamed to ``path``, on failure removed.
+
+    Raises InputError, with what to do, when the disk is full or the folder cannot be written.
+    """
+    temporary = partial_path(path)
+    try:
+        with readable_storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            _flush(temporary)
+            os.replace(temporary, path)
+            if os.name == "posix":
+                _flush(path.parent)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_atomic(path: Path, content: bytes | str) -> None:
+    """Write a whole small file atomically. Raises InputError when the disk is full or not writable."""
+    data = content.encode() if isinstance(content, str) else content
+    with writing(path) as temporary, temporary.open("wb") as stream:
+        stream.write(data)
+
+
+@contextlib.contextmanager
+def readable_storage_errors(path: Path) -> Iterator[None]:
+    """Turn a full disk or a folder without permission into an InputError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise InputError(
+                f"the disk is full: could not write {path} ({_free_text(path)}). "
+                "Free some space and repeat the command with --resume; what is complete is kept."
+            ) from error
+        if error.errno in _FORBIDDEN:
+            raise InputError(f"cannot write {path}: {error.strerror}. Choose another folder with --out.") from error
+        if error.errno in {errno.ENOTDIR, errno.EEXIST}:
+            raise InputError(
+                f"cannot write {path}: a file stands where a folder is needed. Choose another folder with --out."
+            ) from error
+        raise
+
+
+def remove_partial_files(folder: Path) -> None:
+    """Remove what a killed writer left behind below ``folder``."""
+    for leftover in folder.rglob(f".*{PARTIAL_SUFFIX}"):
+        leftover.unlink(missing_ok=True)
+
+
+def sha256_of(content: bytes | Path) -> str:
+    """Hex digest of bytes or of a file's content."""
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    with content.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def free_bytes(path: Path) -> int:
+    """Free bytes on the disk that holds ``path`` (or its nearest existing parent)."""
+    existing = path.absolute()
+    while not existing.exists():
+        existing = existing.parent
+    return shutil.disk_usage(existing).free
+
+
+def _free_text(path: Path) -> str:
+    return f"{free_bytes(path) / 1e6:.1f} MB free"
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
