@@ -18,6 +18,15 @@ from drivesim.geometry import FloatArray
 RoadType = Literal["motorway", "rural", "urban"]
 INFINITY = float("inf")
 
+#: Dashed lines are painted for 3 m of every 12 m of s, starting at s = 0.
+DASH_LENGTH_M = 3.0
+DASH_PERIOD_M = 12.0
+
+#: Zebra crossings are 4 m deep along s, with stripes 0.5 m wide in every metre of d, starting at d = 0.
+CROSSING_DEPTH_M = 4.0
+CROSSING_STRIPE_M = 0.5
+CROSSING_PERIOD_M = 1.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Strip:
@@ -144,6 +153,14 @@ def strip_edges(strip: Strip, s: FloatArray) -> tuple[FloatArray, FloatArray]:
 def line_offset(line: LaneLine, s: FloatArray) -> FloatArray:
     """Centre offset (like ``s``) of a painted line at each s."""
     return _tapered(line.offset, line.offset_end, line.s_start, line.s_end, s)
+
+
+def line_bands(line: LaneLine) -> tuple[tuple[float, float], ...]:
+    """Painted intervals (right, left) relative to the line's centre, metres; a double line leaves its width free."""
+    half = 0.5 * line.width
+    if line.kind == "double":
+        return ((-3.0 * half, -half), (half, 3.0 * half))
+    return ((-half, half),)
 
 
 def _tapered(start: float, end: float | None, s_start: float, s_end: float, s: FloatArray) -> FloatArray:

@@ -1,0 +1,175 @@
+"""3D boxes in the image: faces clipped at a near plane, painter's order, and 2D boxes with their visible share.
+
+The optical frame is x right, y down, z forward; pixel (0, 0) is the top-left corner of the top-left pixel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from drivesim.geometry import FloatArray, transform_points
+from drivesim.scene import Scene
+
+#: Depth in metres at which boxes are cut, so that no point behind the lens is ever divided by its depth.
+NEAR_M = 0.1
+
+#: Faces of a box by name, in the order of every array with a face axis.
+FACES: tuple[str, ...] = ("front", "rear", "left", "right", "top")
+
+# Corners of each face in the order of ``box_corners``.
+_FACE_CORNERS = np.array([[0, 1, 5, 4], [2, 3, 7, 6], [3, 0, 4, 7], [1, 2, 6, 5], [4, 5, 6, 7]])
+
+_UNIT_CORNERS = 0.5 * np.array(
+    [[1, 1, -1], [1, -1, -1], [-1, -1, -1], [-1, 1, -1], [1, 1, 1], [1, -1, 1], [-1, -1, 1], [-1, 1, 1]], dtype=float
+)
+
+
+@dataclass(frozen=True, eq=False)
+class BoxBatch:
+    """The boxes that reach in front of the camera at one frame, farthest first in painter's order.
+
+    ``actor_indices`` (A,) into ``scene.actors``; ``corners`` (A, 8, 3) in the optical frame; ``facing`` (A, 5) bool,
+    which of FACES look at the camera; ``yaw_rad`` (A,) heading relative to the optical axis, counter-clockwise from
+    above.
+    """
+
+    actor_indices: np.ndarray
+    corners: FloatArray
+    facing: np.ndarray
+    yaw_rad: FloatArray
+
+    def face(self, row: int, face: int) -> FloatArray:
+        """Outline (N, 3) of a face in the optical frame, cut at NEAR_M; N is 0 or at least 3."""
+        return clip_near(self.corners[row, _FACE_CORNERS[face]])
+
+
+class BoxGeometry:
+    """All boxes of a scene as arrays, so that one frame's boxes are projected in one go."""
+
+    def __init__(self, scene: Scene) -> None:
+        actors = scene.actors
+        self.scene = scene
+        self.positions = _stack([a.track.positions for a in actors], (0, len(scene), 3))
+        self.yaw_rad = _stack([a.track.yaw_rad for a in actors], (0, len(scene)))
+        self.present = _stack([a.track.present for a in actors], (0, len(scene))).astype(bool)
+        self.sizes = _stack([np.array([a.length, a.width, a.height]) for a in actors], (0, 3))
+        mount = scene.camera.ego_from_optical()
+        self._axis_yaw = float(np.arctan2(mount[1, 2], mount[0, 2]))
+
+    def at(self, frame: int, reach_m: float = 400.0) -> BoxBatch:
+        """Boxes of the present actors at ``frame`` that have a part in front of the camera within ``reach_m``."""
+        scene = self.scene
+        matrix = scene.optical_from_world(frame)
+        camera = np.linalg.inv(matrix)[:3, 3]
+        offsets = self.positions[:, frame] - camera
+        near_enough = np.hypot(offsets[:, 0], offsets[:, 1]) < reach_m
+        indices = np.flatnonzero(self.present[:, frame] & near_enough)
+        yaw, sizes, offsets = self.yaw_rad[indices, frame], self.sizes[indices], offsets[indices]
+        cosine, sine = np.cos(yaw), np.sin(yaw)
+        local = _UNIT_CORNERS[None] * sizes[:, None, :]
+        world = (
+            np.stack(
+                [
+                    cosine[:, None] * local[..., 0] - sine[:, None] * local[..., 1],
+                    sine[:, None] * local[..., 0] + cosine[:, None] * local[..., 1],
+                    local[..., 2],
+                ],
+                axis=-1,
+            )
+            + self.positions[indices, frame][:, None, :]
+        )
+        corners = transform_points(matrix, world)
+        # The camera in each box's own axes decides which faces are seen.
+        ahead = -(cosine * offsets[:, 0] + sine * offsets[:, 1])
+        aside = -(-sine * offsets[:, 0] + cosine * offsets[:, 1])
+        half = 0.5 * sizes
+        facing = np.stack(
+            [
+                ahead > half[:, 0],
+                ahead < -half[:, 0],
+                aside > half[:, 1],
+                aside < -half[:, 1],
+                -offsets[:, 2] > half[:, 2],
+            ],
+            axis=-1,
+        )
+        keep = _in_view(corners, scene.camera.width, scene.camera.height, scene.camera.intrinsics())
+        relative = yaw - scene.ego.yaw_rad[frame] - self._axis_yaw
+        kept = np.flatnonzero(keep)
+        order = kept[painter_order(world[kept, :4, :2], camera[:2])]
+        return BoxBatch(indices[order], corners[order], facing[order], relative[order])
+
+
+def clip_near(points: FloatArray, near_m: float = NEAR_M) -> FloatArray:
+    """A polygon (N, 3) in the optical frame cut at depth ``near_m`` (Sutherland-Hodgman); (0, 3) when all is nearer."""
+    inside = points[:, 2] >= near_m
+    if inside.all():
+        return points
+    if not inside.any():
+        return np.zeros((0, 3))
+    kept: list[FloatArray] = []
+    for index in range(len(points)):
+        current, following = points[index], points[(index + 1) % len(points)]
+        if inside[index]:
+            kept.append(current)
+        if inside[index] != inside[(index + 1) % len(points)]:
+            share = (near_m - current[2]) / (following[2] - current[2])
+            kept.append(current + share * (following - current))
+    return np.array(kept)
+
+
+def painter_order(footprints: FloatArray, camera_xy: FloatArray) -> np.ndarray:
+    """Order (A,) in which upright boxes are painted so that nearer ones cover farther ones.
+
+    ``footprints`` (A, 4, 2) are ground rectangles (front-left, front-right, rear-right, rear-left), ``camera_xy``
+    (2,) in the same frame. Of two boxes parted by a side of one of them, the box on the camera's side is nearer; the
+    rest is decided by distance. Overlapping boxes have no right order and fall back to distance.
+    """
+    count = len(footprints)
+    distance = np.linalg.norm(footprints - camera_xy, axis=-1).min(axis=1) if count else np.zeros(0)
+    by_distance = np.argsort(-distance, kind="stable")
+    if count < 2:
+        return by_distance
+    boxes = footprints[by_distance]
+    edges = np.roll(boxes, -1, axis=1) - boxes
+    # Corners run clockwise seen from above, so the left-hand normal of an edge points outwards.
+    normals = np.stack([-edges[..., 1], edges[..., 0]], axis=-1)
+    levels = np.einsum("aek,aek->ae", normals, boxes)
+    outside = (np.einsum("aek,bck->aebc", normals, boxes) > levels[:, :, None, None] - 1e-9).all(axis=-1)
+    camera_outside = np.einsum("aek,k->ae", normals, camera_xy) > levels
+    nearer = (outside & camera_outside[:, :, None]).any(axis=1).T  # nearer[b, a]: b lies on the camera's side of a
+    nearer |= (outside & ~camera_outside[:, :, None]).any(axis=1)  # a hides what lies beyond its far side
+    np.fill_diagonal(nearer, False)
+    nearer &= ~nearer.T  # two that hide each other are not in each other's way
+    if not np.triu(nearer, 1).any():
+        return by_distance
+    return by_distance[_farthest_first(nearer)]
+
+
+def _farthest_first(nearer: np.ndarray) -> np.ndarray:
+    """Indices so that a comes before b wherever ``nearer[b, a]``; cycles are cut at the farthest box left."""
+    left = np.ones(len(nearer), dtype=bool)
+    order = []
+    blockers = nearer.sum(axis=1)  # how many unpainted boxes must come before each
+    for _ in range(len(nearer)):
+        free = np.flatnonzero(left & (blockers <= 0))
+        chosen = int(free[0]) if len(free) else int(np.flatnonzero(left)[0])
+        order.append(chosen)
+        left[chosen] = False
+        blockers = blockers - nearer[:, chosen]
+    return np.array(order)
+
+
+def _in_view(corners: FloatArray, width: int, height: int, intrinsics: FloatArray) -> np.ndarray:
+    """Which boxes (A,) have a corner inside each of the five planes of the view frustum."""
+    if not len(corners):
+        return np.zeros(0, dtype=bool)
+    u, v, z = np.moveaxis(corners @ intrinsics.T, -1, 0)
+    tests = (z > NEAR_M, u > 0.0, u < width * z, v > 0.0, v < height * z)
+    return np.logical_and.reduce([test.any(axis=1) for test in tests])
+
+
+def _stack(arrays: list[np.ndarray], empty: tuple[int, ...]) -> np.ndarray:
+    return np.stack(arrays) if arrays else np.zeros(empty)
