@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -116,3 +117,16 @@ class Controls:
         if self.layout is None:
             return None
         return torch.from_numpy(np.ascontiguousarray(self.layout)).to(torch.float32) / 255.0
+
+
+class ControlSource(Protocol):
+    """Anything that gives the controls of a stretch of frames; :class:`Controls` in memory, or drawn when asked for."""
+
+    @property
+    def num_frames(self) -> int:
+        """Frames covered."""
+        ...
+
+    def window(self, start: int, stop: int) -> Controls:
+        """The controls of frames ``start`` to ``stop`` (exclusive). Raises ValueError outside the covered frames."""
+        ...
