@@ -1,0 +1,155 @@
+"""Behaviour of traffic participants as pure functions: following, changing lanes, walking, riding.
+
+All functions take scalars or arrays that broadcast; metres, seconds, metres a second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from drivesim.geometry import FloatArray
+
+Number = FloatArray | float
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriverParameters:
+    """How one driver follows: IDM parameters with the meanings and typical values of Treiber et al. 2000, table 1.
+
+    ``headway_s`` time gap, ``minimum_gap_m`` gap at standstill, ``acceleration`` and ``deceleration`` comfortable
+    values in m/s², ``politeness`` of MOBIL.
+    """
+
+    headway_s: float = 1.3
+    minimum_gap_m: float = 2.2
+    acceleration: float = 1.4
+    deceleration: float = 2.0
+    politeness: float = 0.3
+
+
+def draw_driver(rng: np.random.Generator, heavy: bool = False) -> DriverParameters:
+    """A driver drawn around the typical values; heavy vehicles accelerate less and keep more distance.
+
+    The spreads follow the calibrations to trajectories of Kesting and Treiber 2008 (doi:10.3141/2088-16).
+    """
+    return DriverParameters(
+        headway_s=float(np.clip(rng.normal(1.5 if heavy else 1.2, 0.3), 0.7, 2.2)),
+        minimum_gap_m=float(np.clip(rng.normal(2.2, 0.4), 1.4, 3.5)),
+        acceleration=float(np.clip(rng.normal(0.8 if heavy else 1.5, 0.3), 0.5, 2.4)),
+        deceleration=float(np.clip(rng.normal(1.9, 0.4), 1.2, 3.2)),
+        politeness=float(np.clip(rng.normal(0.3, 0.2), 0.0, 0.9)),
+    )
+
+
+def idm_free_acceleration(speed: Number, desired_speed: Number, acceleration: Number) -> FloatArray:
+    """Acceleration on a free road; source: intelligent driver model, Treiber et al. 2000, eq. 2, delta = 4.
+
+    Above the desired speed the pull back is softened as in Treiber and Kesting 2013, eq. 11.26 (improved IDM).
+    """
+    ratio = np.asarray(speed) / np.maximum(desired_speed, 0.1)
+    return np.where(ratio <= 1.0, acceleration * (1.0 - ratio**4), np.maximum(-1.5 * (ratio - 1.0) * 3.0, -2.0))
+
+
+def idm_desired_gap(speed: Number, lead_speed: Number, parameters: DriverParameters) -> FloatArray:
+    """Gap s* that a follower wants, metres; source: Treiber et al. 2000, eq. 4."""
+    braking = (
+        speed * (np.asarray(speed) - lead_speed) / (2.0 * np.sqrt(parameters.acceleration * parameters.deceleration))
+    )
+    return parameters.minimum_gap_m + np.maximum(0.0, speed * np.asarray(parameters.headway_s) + braking)
+
+
+def idm_acceleration(
+    speed: Number, desired_speed: Number, gap: Number, lead_speed: Number, parameters: DriverParameters
+) -> FloatArray:
+    """Acceleration behind a leader at bumper-to-bumper ``gap``; source: Treiber, Hennecke, Helbing 2000, eqs. 2-4."""
+    free = idm_free_acceleration(speed, desired_speed, parameters.acceleration)
+    wanted = idm_desired_gap(speed, lead_speed, parameters)
+    return free - parameters.acceleration * (wanted / np.maximum(gap, 0.1)) ** 2
+
+
+def constant_acceleration_heuristic(
+    speed: Number, gap: Number, lead_speed: Number, lead_acceleration: Number, acceleration: Number
+) -> FloatArray:
+    """Largest acceleration without a crash if the leader keeps its own; source: Kesting et al. 2010, eq. 2.3."""
+    speed, gap = np.asarray(speed, dtype=np.float64), np.maximum(gap, 0.1)
+    lead = np.minimum(lead_acceleration, acceleration)
+    stops_first = lead_speed * (speed - lead_speed) <= -2.0 * gap * lead
+    denominator = np.maximum(np.square(lead_speed) - 2.0 * gap * lead, 1e-3)
+    closing = np.maximum(speed - lead_speed, 0.0)
+    return np.where(stops_first, speed**2 * lead / denominator, lead - closing**2 / (2.0 * gap))
+
+
+def following_acceleration(
+    speed: Number,
+    desired_speed: Number,
+    gap: Number,
+    lead_speed: Number,
+    lead_acceleration: Number,
+    parameters: DriverParameters,
+    coolness: float = 0.99,
+) -> FloatArray:
+    """Acceleration behind a leader that does not overreact to a cut-in.
+
+    Source: enhanced IDM, Kesting, Treiber, Helbing 2010 (doi:10.1098/rsta.2010.0084), eq. 2.4.
+    """
+    idm = idm_acceleration(speed, desired_speed, gap, lead_speed, parameters)
+    calm = constant_acceleration_heuristic(speed, gap, lead_speed, lead_acceleration, parameters.acceleration)
+    comfortable = parameters.deceleration
+    blend = (1.0 - coolness) * idm + coolness * (calm + comfortable * np.tanh((idm - calm) / comfortable))
+    return np.where(idm >= calm, idm, blend)
+
+
+def mobil_incentive(
+    own_gain: float, new_follower_gain: float, old_follower_gain: float, politeness: float, bias: float = 0.0
+) -> float:
+    """Advantage of a lane change in m/s²: own gain in acceleration, plus what others gain, weighted by politeness.
+
+    Source: MOBIL, Kesting, Treiber, Helbing 2007 (doi:10.3141/1999-10), eqs. 2 and 4; ``bias`` favours a lane.
+    """
+    return own_gain + politeness * (new_follower_gain + old_follower_gain) + bias
+
+
+def mobil_safe(new_follower_acceleration: float, safe_deceleration: float = 3.0) -> bool:
+    """Whether the new follower would not have to brake harder than allowed; source: Kesting et al. 2007, eq. 1."""
+    return new_follower_acceleration >= -safe_deceleration
+
+
+def lane_change_profile(progress: Number) -> FloatArray:
+    """Lateral share 0-1 done at time share ``progress``: the quintic of minimum jerk that starts and ends at rest.
+
+    Source: Flash and Hogan 1985; used for lane changes by Werling et al. 2010.
+    """
+    share = np.clip(progress, 0.0, 1.0)
+    return share**3 * (10.0 - 15.0 * share + 6.0 * share**2)
+
+
+def lane_change_rate_limit(speed: Number, distance: Number, duration_s: Number, slope: float = 0.25) -> FloatArray:
+    """Factor 0-1 on the pace of a lane change so that the path never leaves the lane steeper than ``slope``.
+
+    The quintic's largest rate is 1.875 times its mean; slow vehicles take longer, standing ones do not move sideways.
+    """
+    lateral = 1.875 * np.abs(distance) / np.maximum(duration_s, 0.1)
+    return np.clip(slope * np.asarray(speed) / np.maximum(lateral, 1e-6), 0.0, 1.0)
+
+
+def walking_speed(pace: Number, phase: Number, time_s: Number) -> FloatArray:
+    """Speed of a pedestrian: a constant pace with 6 % slow variation.
+
+    Source: steady walking varies by a few per cent from stride to stride, Jordan, Challis, Newell 2007.
+    """
+    return np.asarray(pace) * (1.0 + 0.06 * np.sin(0.9 * np.asarray(time_s) + phase))
+
+
+def pedestrian_accepts_gap(time_gap_s: Number, crossing_time_s: Number, margin_s: float = 1.5) -> np.ndarray:
+    """Whether a pedestrian who yields steps out: the vehicle's time gap exceeds the crossing time plus a margin.
+
+    Source: gap acceptance, critical gap of the Highway Capacity Manual (crossing time plus start-up time).
+    """
+    return np.asarray(time_gap_s) > np.asarray(crossing_time_s) + margin_s
+
+
+def cyclist_speed(speed: Number, desired_speed: Number, dt: float, relaxation_s: float = 4.0) -> FloatArray:
+    """Speed after ``dt`` of a cyclist relaxing to the desired speed; source: social-force driving term, Helbing 1995."""
+    return np.asarray(speed) + (np.asarray(desired_speed) - speed) * (1.0 - np.exp(-dt / relaxation_s))

@@ -1,0 +1,56 @@
+"""Sizes of traffic participants by category and preset, and the size of the ego vehicle; metres.
+
+Typical values of current European vehicles and of the nuScenes annotations; small variation is drawn around them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+Size = tuple[float, float, float]
+
+#: Length, width, height by category; a preset of the same name overrides them.
+CATEGORY_SIZES: dict[str, Size] = {
+    "car": (4.5, 1.85, 1.5),
+    "truck": (9.5, 2.5, 3.4),
+    "bus": (11.5, 2.55, 3.2),
+    "trailer": (12.0, 2.5, 3.8),
+    "construction_vehicle": (6.5, 2.5, 3.1),
+    "pedestrian": (0.6, 0.6, 1.75),
+    "motorcycle": (2.1, 0.8, 1.6),
+    "bicycle": (1.8, 0.6, 1.75),
+    "traffic_cone": (0.4, 0.4, 0.8),
+    "barrier": (2.0, 0.5, 1.0),
+}
+PRESET_SIZES: dict[str, Size] = {
+    "van": (5.2, 2.0, 2.2),
+    "estate": (4.7, 1.85, 1.5),
+    "suv": (4.6, 1.92, 1.7),
+    "small": (3.8, 1.7, 1.48),
+    "child": (0.45, 0.45, 1.25),
+}
+#: Relative standard deviation of each size where exemplars differ.
+_SPREAD: dict[str, float] = {"truck": 0.09, "traffic_cone": 0.06, "barrier": 0.05, "construction_vehicle": 0.08}
+
+EGO_LENGTH_M = 4.6
+EGO_WIDTH_M = 1.85
+EGO_HEIGHT_M = 1.5
+#: From the ego's origin (rear axle) to its front and rear bumper.
+EGO_FRONT_M = 3.6
+EGO_REAR_M = 1.0
+
+
+def size_of(category: str, preset: str | None = None, rng: np.random.Generator | None = None) -> Size:
+    """Length, width, height (metres) of a category or preset; varied by a few per cent when ``rng`` is given.
+
+    Raises KeyError for a category that is not one of the ten classes; an unknown preset falls back to its category.
+    """
+    typical = CATEGORY_SIZES[category]
+    if preset in PRESET_SIZES:
+        typical = PRESET_SIZES[preset]
+    if rng is None:
+        return typical
+    spread = _SPREAD.get(category, 0.035)
+    factors = 1.0 + spread * np.clip(rng.normal(size=3), -2.0, 2.0) * np.array([1.0, 0.35, 0.6])
+    length, width, height = (round(float(value * factor), 2) for value, factor in zip(typical, factors, strict=True))
+    return length, width, height
