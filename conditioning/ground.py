@@ -15,6 +15,7 @@ from drivesim.controls import LAYOUT_SIZE
 from drivesim.geometry import FloatArray
 from drivesim.road import (
     CROSSING_DEPTH_M,
+    CROSSING_MARGIN_M,
     CROSSING_PERIOD_M,
     CROSSING_STRIPE_M,
     DASH_LENGTH_M,
@@ -82,7 +83,7 @@ class GroundView:
         dashes = _repeated(s, along, DASH_LENGTH_M, DASH_PERIOD_M)
         for line in road.lines:
             paint += _line_coverage(line, s, d, along, across, dashes)
-        paint += _crossing_coverage(road, s, d, along, across, drivable)
+        paint += _crossing_coverage(road, s, d, along, across)
         return self._raster(drivable), self._raster(np.minimum(paint, 1.0)), self._raster(pavement)
 
     def _raster(self, values: np.ndarray) -> np.ndarray:
@@ -193,10 +194,16 @@ def _scalar_or_taper(
 
 
 def _crossing_coverage(
-    road: Road, s: np.ndarray, d: np.ndarray, along: np.ndarray, across: np.ndarray, drivable: np.ndarray
+    road: Road, s: np.ndarray, d: np.ndarray, along: np.ndarray, across: np.ndarray
 ) -> np.ndarray | float:
-    if not road.crossings:
+    at_crossings = sum(
+        _band(s, along, at - 0.5 * CROSSING_DEPTH_M, at + 0.5 * CROSSING_DEPTH_M) for at in road.crossings
+    )
+    if not np.any(at_crossings):
         return 0.0
-    half = 0.5 * CROSSING_DEPTH_M
-    stripes = _repeated(d, across, CROSSING_STRIPE_M, CROSSING_PERIOD_M) * drivable
-    return sum(_band(s, along, at - half, at + half) for at in road.crossings) * stripes
+    on_asphalt = np.zeros(len(s), dtype=np.float32)
+    for strip in road.strips:
+        if strip.kind in ("asphalt", "parking"):
+            on_asphalt += _band(d, across, strip.right + CROSSING_MARGIN_M, strip.left - CROSSING_MARGIN_M)
+    stripes = _repeated(d, across, CROSSING_STRIPE_M, CROSSING_PERIOD_M)
+    return at_crossings * stripes * np.minimum(on_asphalt, 1.0)

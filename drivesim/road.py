@@ -18,12 +18,14 @@ from drivesim.geometry import FloatArray
 RoadType = Literal["motorway", "rural", "urban"]
 INFINITY = float("inf")
 
-#: Dashed lines are painted for 3 m of every 12 m of s, starting at s = 0.
-DASH_LENGTH_M = 3.0
+#: Dashed lines are painted for 4 m of every 12 m of s, starting at s = 0.
+DASH_LENGTH_M = 4.0
 DASH_PERIOD_M = 12.0
 
-#: Zebra crossings are 4 m deep along s, with stripes 0.5 m wide in every metre of d, starting at d = 0.
+#: Zebra crossings are 4 m deep along s, with stripes 0.5 m wide in every metre of d, starting at d = 0, and end 0.3 m
+#: before the asphalt does.
 CROSSING_DEPTH_M = 4.0
+CROSSING_MARGIN_M = 0.3
 CROSSING_STRIPE_M = 0.5
 CROSSING_PERIOD_M = 1.0
 
@@ -156,10 +158,11 @@ def line_offset(line: LaneLine, s: FloatArray) -> FloatArray:
 
 
 def line_bands(line: LaneLine) -> tuple[tuple[float, float], ...]:
-    """Painted intervals (right, left) relative to the line's centre, metres; a double line leaves its width free."""
+    """Painted intervals (right, left) relative to the line's centre, metres; a double line is two at 1.1 widths off."""
     half = 0.5 * line.width
     if line.kind == "double":
-        return ((-3.0 * half, -half), (half, 3.0 * half))
+        apart = 1.1 * line.width
+        return ((-apart - half, -apart + half), (apart - half, apart + half))
     return ((-half, half),)
 
 

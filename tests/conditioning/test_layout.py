@@ -83,7 +83,7 @@ def test_road_planes_agree_with_points_on_the_road(make_scene, make_road):
         for name in ("road", "pavement"):
             assert (layout[PLANE[name], row, column] > 200) == (name == plane), (point, name)
     on_row, on_column = pixel_of(scene, (13.5, 1.75, 0.0))
-    off_row, off_column = pixel_of(scene, (19.0, 1.75, 0.0))
+    off_row, off_column = pixel_of(scene, (20.0, 1.75, 0.0))
     assert layout[PLANE["lane_paint"], on_row, on_column - 1 : on_column + 2].max() > 100
     assert layout[PLANE["lane_paint"], off_row, off_column - 1 : off_column + 2].max() < 20
     assert (layout[PLANE["sky"], 0] == 255).all() and not layout[PLANE["sky"], 40:].any()
