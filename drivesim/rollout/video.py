@@ -91,9 +91,7 @@ class VideoWriter:
         if self.lossless:
             frame = frame.reformat(format="bgr24")
         else:
-            frame = frame.reformat(
-                format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
-            )
+            frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG)
         frame.pts = self.num_frames
         frame.time_base = self._stream.codec_context.time_base
         return frame

@@ -1,0 +1,156 @@
+"""The manifest of a run: everything that decides its pixels, in one JSON file."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import json
+import platform
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from drivesim.errors import InputError
+from drivesim.rollout.engine import Threads
+from drivesim.rollout.timeline import Timeline
+
+#: Version of the file's layout.
+MANIFEST_VERSION = 1
+
+ActorMode = Literal["free", "scripted"]
+EgoMode = Literal["free", "planned"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BranchOrigin:
+    """Where a branch leaves its parent: the run's folder, the future, and the last frame both share.
+
+    ``frame`` counts on the scene's grid from its t = 0, ``chunks`` are those of the parent that lie before it.
+    """
+
+    run: str
+    future: int
+    frame: int
+    time_s: float
+    chunks: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What made a run. Two runs with equal :meth:`identity` have equal decoded frames on one machine.
+
+    ``start_source`` says where frame 0 came from, ``stream_root`` and ``stream_key`` name the node of the tree of seeds
+    above the futures, ``scene_frame`` is the index of frame 0 on the scene's grid (not 0 in a branch).
+    """
+
+    scenario_id: str
+    scenario_sha256: str
+    variation: int
+    seed: int
+    model: str
+    weights_sha256: str
+    steps: int | None
+    width: int
+    height: int
+    fps: float
+    timeline: Timeline
+    actors: ActorMode
+    ego: EgoMode
+    lossless: bool
+    png_frames: bool
+    device: str
+    dtype: str
+    threads: Threads
+    start_source: str
+    start_frame_sha256: str
+    stream_root: int
+    stream_key: tuple[int, ...]
+    scene_frame: int = 0
+    branch: BranchOrigin | None = None
+    events: tuple[dict[str, str], ...] = ()
+    versions: dict[str, str] = field(default_factory=lambda: software_versions())
+    command: tuple[str, ...] = ()
+    synthetic: bool = True
+    drivesim_manifest: int = MANIFEST_VERSION
+
+    def to_json(self) -> str:
+        """The manifest as indented JSON with a final newline."""
+        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> Manifest:
+        """Read back what :meth:`to_json` wrote. Raises InputError when ``text`` is no manifest of this version."""
+        try:
+            values: dict[str, Any] = json.loads(text)
+            version = values.get("drivesim_manifest")
+            if version != MANIFEST_VERSION:
+                raise InputError(
+                    f"{where} has manifest version {version!r}, this drivesim reads {MANIFEST_VERSION}. "
+                    "Use the drivesim version that wrote it."
+                )
+            values["timeline"] = Timeline(**values["timeline"])
+            values["threads"] = Threads(**values["threads"])
+            values["branch"] = None if values["branch"] is None else BranchOrigin(**values["branch"])
+            for name in ("stream_key", "events", "command"):
+                values[name] = tuple(values[name])
+            return cls(**values)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise InputError(f"{where} is damaged or no drivesim manifest ({error}).") from error
+
+    def identity(self) -> dict[str, object]:
+        """The part that a resumed run must share, by name."""
+        return {
+            "scenario": self.scenario_id,
+            "scenario sha256": self.scenario_sha256,
+            "variation": self.variation,
+            "seed": self.seed,
+            "model": self.model,
+            "weights sha256": self.weights_sha256,
+            "steps": self.steps,
+            "size": f"{self.width}x{self.height}",
+            "fps": self.fps,
+            "frames": self.timeline.num_frames,
+            "frames per chunk": self.timeline.chunk_frames,
+            "chunks per segment": self.timeline.segment_chunks,
+            "chunks per state": self.timeline.state_chunks,
+            "actors": self.actors,
+            "ego": self.ego,
+            "lossless": self.lossless,
+            "PNG frames": self.png_frames,
+            "device": self.device,
+            "dtype": self.dtype,
+            "denoise threads": self.threads.denoise,
+            "decode threads": self.threads.decode,
+            "start frame": self.start_source,
+            "branch": None if self.branch is None else dataclasses.asdict(self.branch),
+        }
+
+    def require_same(self, wanted: Manifest, where: str) -> None:
+        """Raise InputError naming every difference when ``wanted`` cannot continue this run."""
+        mine, theirs = self.identity(), wanted.identity()
+        different = [
+            f"{name}: the run has {_short(mine[name])}, this command asks for {_short(theirs[name])}"
+            for name in mine
+            if mine[name] != theirs[name]
+        ]
+        if different:
+            raise InputError(
+                f"{where} cannot be resumed with other settings. " + "; ".join(different) + ". "
+                "Repeat the command that started it with --resume, or start a new run with --out."
+            )
+
+
+def software_versions() -> dict[str, str]:
+    """Versions of everything that may change a pixel."""
+    versions = {"python": platform.python_version(), "platform": platform.platform()}
+    for package in ("drivesim", "torch", "diffusers", "numpy", "av"):
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return versions
+
+
+def _short(value: object) -> str:
+    """A value as the reader needs it: hashes by their first twelve digits."""
+    text = "none" if value is None else str(value)
+    return text[:12] if len(text) == 64 and all(c in "0123456789abcdef" for c in text) else text

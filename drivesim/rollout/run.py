@@ -1,0 +1,156 @@
+"""A run: futures of one scene from one frame, made one after the other and kept so that any crash can be continued."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from drivesim.clip import frames_to_tensor
+from drivesim.controls import Controls, ControlSource
+from drivesim.errors import InputError
+from drivesim.noise import NoiseStream
+from drivesim.rollout.engine import generate, unchanged_thread_count
+from drivesim.rollout.future import Future
+from drivesim.rollout.manifest import Manifest
+from drivesim.rollout.recorder import Recorder, finish_future, is_finished, video_suffixes
+from drivesim.rollout.run_folder import RunFolder, read_png, read_state, state_bytes, write_png
+from drivesim.rollout.storage import remove_partial_files, sha256_of, write_atomic
+from drivesim.world_model import WorldModel
+
+#: Called with (future, frames added, whether they were found on disk rather than made).
+Listener = Callable[[int, int, bool], None]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Beginning:
+    """What a run starts from: the frame all futures share, and the packed state after it when it is a branch.
+
+    ``frame`` uint8 RGB (H, W, 3); ``state`` is None for a run that begins with a start frame.
+    """
+
+    frame: np.ndarray
+    state: dict[str, torch.Tensor] | None = None
+
+
+def frame_sha256(frame: np.ndarray) -> str:
+    """Digest of a picture's pixels, whatever file it was kept in."""
+    return sha256_of(np.ascontiguousarray(frame).tobytes())
+
+
+def create_run(run: RunFolder, manifest: Manifest, beginning: Beginning, scenario_yaml: str) -> None:
+    """Write a new run folder; its manifest comes last and makes it a run.
+
+    tracks.csv is the caller's (it knows the scene), written before. Call it while holding ``run.locked()``.
+    """
+    write_atomic(run.scenario_path, scenario_yaml)
+    write_png(run.start_frame_path, beginning.frame)
+    if beginning.state is not None:
+        write_atomic(run.start_state_path, state_bytes(beginning.state))
+    write_atomic(run.manifest_path, manifest.to_json())
+
+
+def check_fresh(run: RunFolder) -> None:
+    """Raise InputError when the folder already holds something that a new run would overwrite."""
+    if run.manifest_path.is_file():
+        raise InputError(
+            f"{run.path} already holds a run. Continue it with --resume, or choose another folder with --out."
+        )
+    if run.is_foreign():
+        raise InputError(f"{run.path} is not empty and no drivesim run. Choose another folder with --out.")
+
+
+def read_beginning(run: RunFolder) -> Beginning:
+    """What a stored run started from. Raises InputError when the files are damaged or were changed."""
+    manifest = run.manifest()
+    frame = read_png(run.start_frame_path)
+    if frame_sha256(frame) != manifest.start_frame_sha256:
+        raise InputError(f"{run.start_frame_path} was changed since the run began; it cannot be resumed.")
+    return Beginning(frame=frame, state=None if manifest.branch is None else read_state(run.start_state_path))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ingredients:
+    """What every future of a run is made from.
+
+    ``start_controls`` are those of the shared frame alone; ``controls`` what the model is told after it, on the
+    scene's grid.
+    """
+
+    model: WorldModel[Any, Any]
+    beginning: Beginning
+    start_controls: Controls
+    controls: ControlSource
+
+    def first_state(self) -> Any:
+        """The model's state after the shared frame."""
+        if self.beginning.state is not None:
+            return restore_state(self.model, self.beginning.state)
+        with torch.inference_mode():
+            return self.model.begin(frames_to_tensor(self.beginning.frame[None]), self.start_controls)
+
+
+def restore_state(model: WorldModel[Any, Any], tensors: dict[str, torch.Tensor]) -> Any:
+    """A stored state, ready to be continued. Raises InputError when it is another model's."""
+    try:
+        with torch.inference_mode():
+            return model.unpack_state(tensors)
+    except ValueError as error:
+        raise InputError(f"the stored state does not fit this model: {error}") from error
+
+
+def make_futures(
+    run: RunFolder,
+    ingredients: Ingredients,
+    indices: Sequence[int],
+    listener: Listener = lambda future, count, found: None,
+) -> tuple[Future, ...]:
+    """Make the futures ``indices`` of a run, continuing whatever of them is already stored.
+
+    Call it while holding ``run.locked()``.
+    """
+    manifest = run.manifest()
+    remove_partial_files(run.path)
+    with unchanged_thread_count():
+        torch.set_num_threads(manifest.threads.denoise)
+        state = ingredients.first_state()
+    for index in indices:
+        if is_finished(run, index):
+            run.future(index).drop_segment_videos()
+            listener(index, manifest.timeline.num_frames, True)
+            continue
+        _make_future(run, manifest, index, ingredients, state, listener)
+        finish_future(run, manifest, index)
+    return tuple(Future(index=index, folder=run.path, manifest=manifest) for index in indices)
+
+
+def _make_future(
+    run: RunFolder, manifest: Manifest, index: int, ingredients: Ingredients, state: Any, listener: Listener
+) -> None:
+    folder, timeline = run.future(index), manifest.timeline
+    complete = folder.complete_segments(video_suffixes(manifest), manifest.png_frames)
+    if complete:
+        listener(index, timeline.frames_of(complete - 1).stop, True)
+    if complete == timeline.num_segments:
+        return
+    recorder = Recorder(folder, manifest, ingredients.beginning.frame, lambda count: listener(index, count, False))
+    if timeline.num_chunks == 0:
+        recorder.record_start_only()
+        return
+    first_chunk = timeline.chunks_of(complete).start
+    if complete:
+        state = restore_state(ingredients.model, folder.load_state(first_chunk))
+    generate(
+        ingredients.model,
+        state,
+        ingredients.controls,
+        NoiseStream(manifest.stream_root, manifest.stream_key).child(index),
+        timeline,
+        recorder,
+        threads=manifest.threads,
+        first_chunk=first_chunk,
+        scene_frame=manifest.scene_frame,
+    )
