@@ -1,1 +1,60 @@
+"""Scenarios: the language (YAML and Python), its checks, and their expansion into scenes by traffic behaviour."""
 
+from drivesim.scenarios.builder import (
+    after,
+    brake,
+    choice,
+    collision,
+    distance_to_ego,
+    drac,
+    gap,
+    grid,
+    lane_change,
+    normal,
+    pet,
+    rain,
+    snow,
+    speed,
+    thw,
+    ttc,
+    ttc_to_ego,
+    uniform,
+    walk_to,
+)
+from drivesim.scenarios.load import check, check_scenario, check_text, load, loads
+from drivesim.scenarios.messages import Problem, Report, ScenarioError
+from drivesim.scenarios.schema import Scenario
+from drivesim.scenarios.units import deg, kmh
+
+__all__ = [
+    "Problem",
+    "Report",
+    "Scenario",
+    "ScenarioError",
+    "after",
+    "brake",
+    "check",
+    "check_scenario",
+    "check_text",
+    "choice",
+    "collision",
+    "deg",
+    "distance_to_ego",
+    "drac",
+    "gap",
+    "grid",
+    "kmh",
+    "lane_change",
+    "load",
+    "loads",
+    "normal",
+    "pet",
+    "rain",
+    "snow",
+    "speed",
+    "thw",
+    "ttc",
+    "ttc_to_ego",
+    "uniform",
+    "walk_to",
+]
