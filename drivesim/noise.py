@@ -36,5 +36,5 @@ class NoiseStream:
     def normal(self, *shape: int) -> torch.Tensor:
         """Standard normal noise, float32 on the CPU, the same for every call on an equal stream."""
         state = np.random.SeedSequence(self.root, spawn_key=self.key).generate_state(1, np.uint64)
-        generator = torch.Generator().manual_seed(int(state[0] >> 1))
+        generator = torch.Generator().manual_seed(int(state[0]) >> 1)
         return torch.randn(shape, generator=generator)
