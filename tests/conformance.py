@@ -1,0 +1,135 @@
+"""What every world model must do; inherit :class:`WorldModelConformance` and give it a ``model`` fixture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from drivesim.controls import ATTRIBUTE_CHANNELS, LAYOUT_CHANNELS, LAYOUT_SIZE, MOTION_CHANNELS, Control, Controls
+from drivesim.noise import NoiseStream
+from drivesim.world_model import step
+
+
+def some_controls(num_frames: int, kinds: frozenset[Control] = frozenset(Control), seed: int = 0) -> Controls:
+    """Controls of plausible ranges for ``num_frames`` frames."""
+    rng = np.random.default_rng(seed)
+    layout = np.zeros((num_frames, len(LAYOUT_CHANNELS), *LAYOUT_SIZE), np.uint8)
+    layout[:, 0, 32:] = 255
+    layout[:, 3, :24] = 255
+    layout[:, 4, 30:42, 50:74] = rng.integers(100, 255)
+    motion = np.tile(np.array([1.2, 0.0, 0.01, 12.0, 0.001, 0.1], np.float32), (num_frames, 1))
+    attributes = np.full((num_frames, len(ATTRIBUTE_CHANNELS)), 0.5, np.float32)
+    assert motion.shape[1] == len(MOTION_CHANNELS)
+    return Controls(
+        num_frames=num_frames,
+        layout=layout if Control.LAYOUT in kinds else None,
+        motion=motion if Control.MOTION in kinds else None,
+        attributes=attributes if Control.ATTRIBUTES in kinds else None,
+    )
+
+
+def some_past(height: int, width: int, num_frames: int = 1) -> torch.Tensor:
+    """A smooth picture (T, 3, H, W) in [-1, 1], repeated."""
+    rows = torch.linspace(-1.0, 1.0, height)[:, None].expand(height, width)
+    columns = torch.linspace(-1.0, 1.0, width)[None].expand(height, width)
+    picture = torch.stack([rows, columns, rows * columns])
+    return picture[None].repeat(num_frames, 1, 1, 1)
+
+
+class WorldModelConformance:
+    """Tests of the contract in :mod:`drivesim.world_model`. Subclasses define a ``model`` fixture."""
+
+    @pytest.fixture
+    def state(self, model: Any) -> Any:
+        with torch.inference_mode():
+            past = some_past(model.spec.height, model.spec.width)
+            return model.begin(past, some_controls(1, model.spec.controls))
+
+    @pytest.fixture
+    def controls(self, model: Any) -> Controls:
+        return some_controls(model.spec.chunk_frames, model.spec.controls, seed=1)
+
+    def test_frames_have_the_size_and_range_of_the_spec(self, model: Any, state: Any, controls: Controls) -> None:
+        with torch.inference_mode():
+            frames, _ = step(model, state, controls, NoiseStream(1))
+        assert frames.shape == (model.spec.chunk_frames, 3, model.spec.height, model.spec.width)
+        assert frames.dtype == torch.float32
+        assert frames.device.type == "cpu"
+        assert torch.isfinite(frames).all()
+        assert frames.min() >= -1.0 and frames.max() <= 1.0
+
+    def test_the_state_is_not_changed_by_continuing_it(self, model: Any, state: Any, controls: Controls) -> None:
+        before = {name: tensor.clone() for name, tensor in model.pack_state(state).items()}
+        with torch.inference_mode():
+            step(model, state, controls, NoiseStream(1))
+        after = model.pack_state(state)
+        assert before.keys() == after.keys()
+        assert all(torch.equal(before[name], after[name]) for name in before)
+
+    def test_equal_noise_continues_equally(self, model: Any, state: Any, controls: Controls) -> None:
+        with torch.inference_mode():
+            first, first_state = step(model, state, controls, NoiseStream(1, (5,)))
+            step(model, state, controls, NoiseStream(2))
+            again, again_state = step(model, state, controls, NoiseStream(1, (5,)))
+        assert torch.equal(first, again)
+        _assert_equal_states(model, first_state, again_state)
+
+    def test_other_noise_continues_otherwise(self, model: Any, state: Any, controls: Controls) -> None:
+        with torch.inference_mode():
+            first, _ = step(model, state, controls, NoiseStream(1))
+            other, _ = step(model, state, controls, NoiseStream(2))
+        assert not torch.equal(first, other)
+
+    def test_a_packed_state_continues_bit_equal(self, model: Any, state: Any, controls: Controls) -> None:
+        with torch.inference_mode():
+            _, middle = step(model, state, controls, NoiseStream(1))
+            packed = {name: tensor.detach().cpu().clone() for name, tensor in model.pack_state(middle).items()}
+            direct, direct_state = step(model, middle, controls, NoiseStream(3))
+            restored, restored_state = step(model, model.unpack_state(packed), controls, NoiseStream(3))
+        assert torch.equal(direct, restored)
+        _assert_equal_states(model, direct_state, restored_state)
+
+    def test_a_foreign_packed_state_is_refused(self, model: Any, state: Any) -> None:
+        packed = dict(model.pack_state(state))
+        packed.pop(next(iter(packed)))
+        with pytest.raises(ValueError):
+            model.unpack_state(packed)
+        with pytest.raises(ValueError):
+            model.unpack_state({"something": torch.zeros(3)})
+
+    @pytest.mark.parametrize("surplus", [-1, 1])
+    def test_controls_of_another_length_are_refused(self, model: Any, state: Any, surplus: int) -> None:
+        count = model.spec.chunk_frames + surplus
+        if count < 1:
+            pytest.skip("a chunk of one frame has no shorter one")
+        with pytest.raises(ValueError), torch.inference_mode():
+            model.denoise(state, some_controls(count, model.spec.controls), NoiseStream(1))
+
+    def test_every_control_may_be_absent(self, model: Any, state: Any, controls: Controls) -> None:
+        with torch.inference_mode():
+            for kind in Control:
+                frames, _ = step(model, state, controls.without(kind), NoiseStream(1))
+                assert torch.isfinite(frames).all()
+
+    def test_every_obeyed_control_changes_the_frames(self, model: Any, state: Any, controls: Controls) -> None:
+        with torch.inference_mode():
+            told, _ = step(model, state, controls, NoiseStream(1))
+            for kind in model.spec.controls:
+                untold, _ = step(model, state, controls.without(kind), NoiseStream(1))
+                assert not torch.equal(told, untold), f"{kind.value} has no effect"
+
+    def test_decoding_twice_is_equal(self, model: Any, state: Any, controls: Controls) -> None:
+        with torch.inference_mode():
+            chunk, after = model.denoise(state, controls, NoiseStream(1))
+            first = model.decode(chunk)
+            model.denoise(after, controls, NoiseStream(2))
+            assert torch.equal(first, model.decode(chunk))
+
+
+def _assert_equal_states(model: Any, left: Any, right: Any) -> None:
+    left, right = model.pack_state(left), model.pack_state(right)
+    assert left.keys() == right.keys()
+    assert all(torch.equal(left[name], right[name]) for name in left)
