@@ -1,0 +1,57 @@
+# Needs Python 3.11 or 3.12 with pip, and make. Everything else goes into .venv, once: later runs start at once.
+
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3 2>/dev/null))
+BIN := .venv/bin
+READY := .venv/ready
+DEMO := runs/demo
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -q --no-warn-script-location
+
+# Waiting OpenMP threads must sleep, not spin: two processes that share the cores otherwise slow each other many times.
+export GOMP_SPINCOUNT ?= 0
+export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 2)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types bench clean
+
+help:
+	@echo "make demo   install, then make ten seconds of driving video from a library scenario"
+	@echo "make test   install, then check the style and run all tests"
+	@echo "make lint   ruff: style and format"
+	@echo "make types  mypy --strict on the installed package"
+	@echo "make bench  frames per second and memory on this machine"
+	@echo "make clean  remove the environment and all that was built"
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or newer found. Install one, or: make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "error: $(PYTHON) is older than Python 3.11. Name another: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "[1/2] environment .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv --clear .venv 2>/dev/null || { \
+		$(PYTHON) -m venv --clear --without-pip .venv && $(PYTHON) -m pip --python $(BIN)/python install -q pip; }
+	@echo "[2/2] packages (about 1 GB on disk; a few minutes the first time)"
+	@$(PIP) -c constraints.txt -e ".[dev]" 2>&1 | { grep -v '^WARNING: Location' || true; }; \
+		$(BIN)/python -c 'import torch, diffusers, av, drivesim' || { echo "error: the installation is incomplete; see above"; exit 1; }
+	@touch $(READY)
+
+demo: $(READY)
+	@rm -rf $(DEMO)
+	@$(BIN)/drivesim rollout highway-cut-in --seconds 10 --out $(DEMO)
+	@ls -l $(DEMO)/*.mp4
+
+test: lint
+	@$(BIN)/pytest
+
+lint: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(READY)
+	@rm -rf build/installed
+	@$(PIP) --no-deps --target build/installed . 2>&1 | { grep -v '^WARNING: Location' || true; }
+	@cd build && MYPYPATH=installed ../$(BIN)/mypy --config-file ../pyproject.toml --python-executable ../$(BIN)/python -p drivesim
+
+bench: $(READY)
+	@$(BIN)/python benchmarks/rollout.py
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache

@@ -1,0 +1,150 @@
+"""The ``drivesim`` command: a table of commands, each imported only when it is called.
+
+Help must answer at once, so nothing here imports torch, and listing the commands imports none of their files.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from drivesim.errors import DriveSimError
+
+STOPPED = 130
+"""Exit code after Ctrl-C, as shells expect it."""
+
+SECTIONS: dict[str, dict[str, str]] = {
+    "Look before you wait (no model needed)": {
+        "check": "Read a scenario file and list every mistake with its line, or nothing.",
+        "preview": "Draw the scenario from above and its boxes in the camera picture.",
+        "explain": "Say for each field of a scenario how it acts on the video.",
+        "render": "Film the scenario in the procedural world: exact, but drawn.",
+        "schema": "Print the JSON Schema that lets an editor complete scenario files.",
+    },
+    "Make video": {
+        "start": "Synthesise the first picture of a scenario and lay its boxes over it.",
+        "rollout": "Continue the first picture into seconds or minutes of video.",
+        "futures": "Sample several futures of one first picture and set them side by side.",
+    },
+    "Models and this machine": {
+        "models": "List the world models at hand, their size and what they obey.",
+        "train": "Train one stage of a world model, resumable and within a time budget.",
+        "doctor": "Check that this machine can run drivesim, and say how to mend it if not.",
+    },
+}
+
+EXAMPLE = """\
+drivesim check my.yaml                          is the file right?
+drivesim preview my.yaml --out preview/         does it show what I meant?
+drivesim rollout highway-cut-in --seconds 10    ten seconds of video of a library scenario
+drivesim futures my.yaml --samples 8            eight ways it may go on
+drivesim rollout --help                         every option of one command"""
+
+
+class LazyCommands(Mapping[str, Any]):
+    """Command name to typer command; a command's file is imported when the command is looked up."""
+
+    _summaries = {name: text for section in SECTIONS.values() for name, text in section.items()}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._summaries:
+            raise KeyError(name)
+        module = importlib.import_module(f"drivesim.cli.{name}")
+        holder = typer.Typer(add_completion=False, rich_markup_mode=None)
+        holder.command(name)(getattr(module, name))
+        return typer.main.get_command(holder)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._summaries)
+
+    def __len__(self) -> int:
+        return len(self._summaries)
+
+
+class LazyGroup(TyperGroup):
+    """A typer group over :class:`LazyCommands` that turns errors meant for the user into one message and an exit code."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = LazyCommands()  # type: ignore[assignment]
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names of all commands, without importing them."""
+        return list(self.commands)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the sections of commands and the example from the table above."""
+        for title, summaries in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(summaries.items()))
+        with formatter.section("For example"):
+            for line in EXAMPLE.splitlines():
+                formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; a :class:`DriveSimError`, a full disk or Ctrl-C ends in one line, never in a traceback."""
+        try:
+            return super().invoke(ctx)
+        except DriveSimError as error:
+            _fail(str(error), error.exit_code)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            _fail(str(error), DriveSimError.exit_code)
+        except MemoryError:
+            _fail("out of memory. Ask for fewer futures at once, or close other programs.", 4)
+        except KeyboardInterrupt:
+            typer.echo("stopped", err=True)
+            raise typer.Exit(STOPPED) from None
+
+
+def _fail(message: str, exit_code: int) -> None:
+    """Print ``error: message`` on standard error and leave with ``exit_code``; DRIVESIM_TRACEBACK=1 shows the cause."""
+    if os.environ.get("DRIVESIM_TRACEBACK") == "1":
+        raise
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(exit_code) from None
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from drivesim import __version__
+
+        typer.echo(f"drivesim {__version__}")
+        raise typer.Exit()
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+@app.callback()
+def _root(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Driving video from a scenario file: describe a traffic situation, watch how it may go on."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main() -> None:
+    """Entry point of the ``drivesim`` console script and of ``python -m drivesim``."""
+    app(prog_name="drivesim")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
