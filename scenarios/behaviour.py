@@ -22,11 +22,11 @@ class DriverParameters:
     values in m/s², ``politeness`` of MOBIL.
     """
 
-    headway_s: float = 1.3
-    minimum_gap_m: float = 2.2
-    acceleration: float = 1.4
-    deceleration: float = 2.0
-    politeness: float = 0.3
+    headway_s: Number = 1.3
+    minimum_gap_m: Number = 2.2
+    acceleration: Number = 1.4
+    deceleration: Number = 2.0
+    politeness: Number = 0.3
 
 
 def draw_driver(rng: np.random.Generator, heavy: bool = False) -> DriverParameters:

@@ -1,0 +1,201 @@
+"""One time step of a fleet: accelerations from everyone in the way, then positions and headings."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from drivesim.geometry import FloatArray
+from drivesim.scenarios.behaviour import (
+    DriverParameters,
+    following_acceleration,
+    idm_free_acceleration,
+    lane_change_profile,
+    lane_change_rate_limit,
+    walking_speed,
+)
+from drivesim.scenarios.fleet import CYCLIST, FREE, ON_ROAD, PEDESTRIAN, Fleet
+
+_HARDEST_BRAKING = 8.0
+_LOOK_AHEAD_M = 250.0
+_NOISE_MPS2, _NOISE_TIME_S = 0.22, 6.0
+_MARGIN_M = 0.25
+
+
+def accelerations(fleet: Fleet, rows: np.ndarray) -> FloatArray:
+    """Acceleration (R,) in m/s² of the road users in slots ``rows`` (R,): the least that any obstacle ahead allows."""
+    columns = np.flatnonzero(fleet.alive)
+    r, c = rows[:, None], columns[None, :]
+    sign = fleet["direction"][r]
+    their_low, their_high, their_front, their_rear, their_speed = _occupied(fleet, columns)
+    own_low, own_high = _corridor(fleet, rows)
+    # An attentive driver reacts to where someone walks to, an inattentive one to where he was a moment ago.
+    drift = np.clip(fleet["alert"][r] * _lateral_speed(fleet, columns)[None, :], -1.0, 2.0)
+    margin = np.where(fleet["kind"][c] == CYCLIST, 0.05, _MARGIN_M)
+    margin = np.where((fleet["motion"][c] == 2) | (fleet["kind"][r] == CYCLIST), 0.0, margin)
+    low = their_low[None, :] + np.where(fleet["alert"][r] > 0, np.minimum(drift, 0.0), drift)
+    high = their_high[None, :] + np.where(fleet["alert"][r] > 0, np.maximum(drift, 0.0), drift)
+    in_way = (low - margin < own_high[:, None]) & (high + margin > own_low[:, None])
+    ahead = sign * (fleet["s"][c] - fleet["s"][r])
+    same_way = fleet["direction"][c] == sign
+    near_end = np.where(same_way, their_rear[None, :], their_front[None, :])
+    gap = ahead - near_end - fleet["front"][r]
+    in_way &= (ahead > 0) & (gap < _LOOK_AHEAD_M) & (r != c)
+    lead_speed = their_speed[None, :] * sign
+    lead_acceleration = np.where(same_way & (fleet["motion"][c] == ON_ROAD), fleet["a"][c], 0.0)
+    driver = _drivers(fleet, r)
+    wanted = following_acceleration(
+        fleet["v"][r], fleet["desired"][r], np.where(in_way, gap, 1e4), lead_speed, lead_acceleration, driver
+    )
+    free = idm_free_acceleration(fleet["v"][rows], fleet["desired"][rows], fleet["comfort"][rows])
+    least = np.where(in_way, wanted, np.inf).min(axis=1, initial=np.inf)
+    return np.maximum(np.minimum(np.minimum(free, least), _ramp_end(fleet, rows)), -_HARDEST_BRAKING)
+
+
+def _drivers(fleet: Fleet, index: np.ndarray) -> DriverParameters:
+    return DriverParameters(
+        headway_s=fleet["headway"][index],
+        minimum_gap_m=fleet["minimum_gap"][index],
+        acceleration=fleet["comfort"][index],
+        deceleration=fleet["deceleration"][index],
+    )
+
+
+def _occupied(fleet: Fleet, columns: np.ndarray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Right and left offset, reach forward and back, and speed along the road of everyone in ``columns``."""
+    low, high = _corridor(fleet, columns)
+    front, rear = fleet["front"][columns].copy(), fleet["rear"][columns].copy()
+    speed = fleet["v"][columns] * fleet["direction"][columns]
+    loose = fleet["motion"][columns] != ON_ROAD
+    if loose.any():
+        slots = columns[loose]
+        turn = fleet["yaw"][slots] - fleet.road.frame_at(fleet["s"][slots])[2]
+        cosine, sine = np.cos(turn), np.abs(np.sin(turn))
+        across = (np.abs(cosine) * fleet["width"][slots] + sine * fleet["length"][slots]) / 2.0
+        along = (np.abs(cosine) * fleet["length"][slots] + sine * fleet["width"][slots]) / 2.0
+        low[loose], high[loose] = fleet["d"][slots] - across, fleet["d"][slots] + across
+        front[loose] = rear[loose] = along
+        speed[loose] = fleet["v"][slots] * cosine
+    return low, high, front, rear, speed
+
+
+def _corridor(fleet: Fleet, slots: np.ndarray) -> tuple[FloatArray, FloatArray]:
+    """Right and left offset of the band that each road user covers now and on its way into another lane."""
+    half = fleet["width"][slots] / 2.0
+    d = fleet["d"][slots]
+    aim = np.where(fleet["change_s"][slots] > 0, fleet["change_to"][slots], d)
+    return np.minimum(d, aim) - half, np.maximum(d, aim) + half
+
+
+def _lateral_speed(fleet: Fleet, columns: np.ndarray) -> FloatArray:
+    """Speed across the road of free movers, 0 for the others."""
+    turn = fleet["yaw"][columns] - fleet.road.frame_at(fleet["s"][columns])[2]
+    return np.where(fleet["motion"][columns] == FREE, fleet["v"][columns] * np.sin(turn), 0.0)
+
+
+def _ramp_end(fleet: Fleet, rows: np.ndarray) -> FloatArray:
+    """Acceleration (R,) in front of the end of an acceleration lane, as before a standing obstacle."""
+    result = np.full(len(rows), np.inf)
+    for lane in fleet.road.lanes:
+        if lane.kind != "ramp":
+            continue
+        staying = (fleet["change_s"][rows] <= 0) & (np.abs(fleet["base_d"][rows] - lane.offset) < 0.5 * lane.width)
+        for index in np.flatnonzero(staying & (fleet["s"][rows] < lane.s_end)):
+            slot = rows[index : index + 1]
+            gap = lane.s_end - fleet["s"][slot] - fleet["front"][slot]
+            # Drivers look for a gap first and brake for the end only when it is near.
+            if gap[0] < 2.0 * max(fleet["v"][slot][0] ** 2 / 6.0, 10.0):
+                args = (fleet["v"][slot], fleet["desired"][slot], gap, 0.0, 0.0, _drivers(fleet, slot))
+                result[index] = following_acceleration(*args)[0]
+    return result
+
+
+def move(fleet: Fleet, dt: float, time_s: float, rng: np.random.Generator) -> None:
+    """Advance everyone by ``dt`` seconds in place."""
+    n = fleet.count
+    on_road = np.flatnonzero(fleet.alive[:n] & (fleet["motion"][:n] == ON_ROAD))
+    _move_on_road(fleet, on_road, dt, time_s, rng)
+    loose = np.flatnonzero(fleet.alive[:n] & (fleet["motion"][:n] == FREE))
+    if len(loose):
+        _move_freely(fleet, loose, dt, time_s)
+
+
+def _move_on_road(fleet: Fleet, slots: np.ndarray, dt: float, time_s: float, rng: np.random.Generator) -> None:
+    road = fleet.road
+    walking = fleet["kind"][slots] == PEDESTRIAN
+    noise = fleet["noise"][slots] * np.exp(-dt / _NOISE_TIME_S)
+    noise += _NOISE_MPS2 * np.sqrt(2.0 * dt / _NOISE_TIME_S) * rng.standard_normal(len(slots))
+    fleet["noise"][slots] = noise
+    acceleration = accelerations(fleet, slots)
+    calm = np.clip(fleet["v"][slots] / 5.0, 0.0, 1.0)
+    acceleration = np.where(acceleration > -2.0, acceleration + noise * calm, acceleration)
+    acceleration = np.fmin(acceleration, _scripted(fleet, slots, dt))
+    old_v = fleet["v"][slots]
+    new_v = np.maximum(old_v + acceleration * dt, 0.0)
+    new_v = np.where(walking, walking_speed(fleet["desired"][slots], fleet["phase"][slots], time_s), new_v)
+    fleet["a"][slots] = (new_v - old_v) / dt
+    fleet["v"][slots] = new_v
+    distance = 0.5 * (old_v + new_v) * dt
+    fleet["travelled"][slots] += distance
+
+    old_s, old_d = fleet["s"][slots], fleet["d"][slots]
+    _, _, yaw_here = road.frame_at(old_s)
+    _, _, yaw_there = road.frame_at(old_s + 2.0)
+    shrink = np.clip(1.0 - old_d * (yaw_there - yaw_here) / 2.0, 0.3, 3.0)
+    new_s = old_s + fleet["direction"][slots] * distance / shrink
+    base = _lateral_position(fleet, slots, dt)
+    wander = fleet["wander"][slots] * (1.0 - np.cos(fleet["wander_k"][slots] * fleet["travelled"][slots]))
+    new_d = base + wander
+    moved = distance > 1e-4
+    slope = np.where(moved, np.arctan2((new_d - old_d) * fleet["direction"][slots], np.maximum(distance, 1e-9)), 0.0)
+    fleet["slope"][slots] = np.where(moved, slope, fleet["slope"][slots])
+    fleet["s"][slots], fleet["d"][slots] = new_s, new_d
+    x, y, yaw = road.to_world(new_s, new_d)
+    fleet["x"][slots], fleet["y"][slots] = x, y
+    backwards = np.where(fleet["direction"][slots] < 0, np.pi, 0.0)
+    fleet["yaw"][slots] = yaw + backwards + fleet["slope"][slots]
+
+
+def _scripted(fleet: Fleet, slots: np.ndarray, dt: float) -> FloatArray:
+    """Scripted acceleration (R,), NaN where there is none; it ends by itself at the scripted speed."""
+    script, goal, speed = fleet["script_a"][slots], fleet["script_to"][slots], fleet["v"][slots]
+    remaining = (goal - speed) / dt
+    limited = np.where(script < 0, np.maximum(script, np.minimum(remaining, 0.0)), np.minimum(script, remaining))
+    return np.where(np.isnan(script), np.nan, limited)
+
+
+def _lateral_position(fleet: Fleet, slots: np.ndarray, dt: float) -> FloatArray:
+    """Offset (R,) of the lane held, or between two lanes during a change; finished changes end."""
+    duration = fleet["change_s"][slots]
+    running = duration > 0
+    span = fleet["change_to"][slots] - fleet["change_from"][slots]
+    pace = lane_change_rate_limit(fleet["v"][slots], span, duration)
+    progress = fleet["change_progress"][slots] + np.where(running, pace * dt / np.maximum(duration, 0.1), 0.0)
+    fleet["change_progress"][slots] = progress
+    position = fleet["change_from"][slots] + span * lane_change_profile(progress)
+    done = running & (progress >= 1.0)
+    finished = slots[done]
+    fleet["base_d"][finished] = fleet["change_to"][finished]
+    fleet["change_s"][finished] = 0.0
+    return np.where(running, position, fleet["base_d"][slots])
+
+
+def _move_freely(fleet: Fleet, slots: np.ndarray, dt: float, time_s: float) -> None:
+    """Straight motion in the plane, towards a target when there is one; it stops there."""
+    walking = (fleet["kind"][slots] == PEDESTRIAN) & (fleet["v"][slots] > 0)
+    pace = walking_speed(fleet["desired"][slots], fleet["phase"][slots], time_s)
+    old_v = fleet["v"][slots]
+    scripted = _scripted(fleet, slots, dt)
+    speed = np.where(walking, pace, np.maximum(old_v + np.nan_to_num(scripted) * dt, 0.0))
+    speed = np.where(walking & ~np.isnan(scripted), np.maximum(old_v + scripted * dt, 0.0), speed)
+    dx, dy = fleet["target_x"][slots] - fleet["x"][slots], fleet["target_y"][slots] - fleet["y"][slots]
+    left = np.hypot(dx, dy)
+    aiming = ~np.isnan(left)
+    fleet["yaw"][slots] = np.where(aiming & (left > 0.05), np.arctan2(dy, dx), fleet["yaw"][slots])
+    step = np.where(aiming, np.minimum(speed * dt, np.nan_to_num(left)), speed * dt)
+    fleet["x"][slots] += step * np.cos(fleet["yaw"][slots])
+    fleet["y"][slots] += step * np.sin(fleet["yaw"][slots])
+    arrived = aiming & (left - step < 0.02)
+    fleet["v"][slots] = np.where(arrived, 0.0, speed)
+    fleet["a"][slots] = (fleet["v"][slots] - old_v) / dt
+    s, d = fleet.road.to_road(fleet["x"][slots], fleet["y"][slots], fleet["s"][slots], iterations=2)
+    fleet["s"][slots], fleet["d"][slots] = s, d

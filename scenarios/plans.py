@@ -1,0 +1,160 @@
+"""What a traffic simulation is told: who is where at t = 0, how they want to move, and the manoeuvres they are to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from drivesim.scene import Colour
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaneChange:
+    """Move to offset ``to_d`` (metres) or to lane ``to_lane`` of the own direction within ``over_s`` seconds.
+
+    It waits while a vehicle stands beside it in the target lane, unless ``force``.
+    """
+
+    to_d: float | None = None
+    to_lane: int | None = None
+    over_s: float = 3.0
+    force: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeedChange:
+    """Reach ``to_mps`` over ``over_s`` seconds at an even rate, then keep it."""
+
+    to_mps: float
+    over_s: float = 3.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brake:
+    """Brake at ``deceleration_mps2`` (positive) down to ``to_mps``, then keep that speed."""
+
+    deceleration_mps2: float
+    to_mps: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop:
+    """Come to a stand comfortably and stay."""
+
+    deceleration_mps2: float = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class WalkTo:
+    """Walk (or drive) straight to a world point, metres; a coordinate that is None keeps its value."""
+
+    x: float | None = None
+    y: float | None = None
+
+
+Action = LaneChange | SpeedChange | Brake | Stop | WalkTo
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trigger:
+    """When a manoeuvre starts: as soon as every condition that is given holds (none given: at once).
+
+    ``at_s`` seconds from t = 0; ``ttc_to_ego_below_s`` time until the ego reaches the actor along the road at present
+    speeds; ``gap_below_m`` bumper to bumper along the road to the ego; ``distance_below_m`` between centres;
+    ``after`` the id of a manoeuvre that must be done, ``delay_s`` seconds before.
+    """
+
+    at_s: float | None = None
+    ttc_to_ego_below_s: float | None = None
+    gap_below_m: float | None = None
+    distance_below_m: float | None = None
+    after: str | None = None
+    delay_s: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manoeuvre:
+    """One action and its trigger; it never starts later than ``within_s`` seconds from t = 0 when that is given."""
+
+    id: str
+    action: Action
+    trigger: Trigger = Trigger()
+    within_s: float | None = None
+
+
+Kind = Literal["vehicle", "pedestrian", "cyclist"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActorPlan:
+    """A traffic participant at t = 0 and its wishes.
+
+    It is placed by its box centre, either in road coordinates (``s``, ``d``, ``direction`` +1 or -1 along the road) or,
+    when ``x`` is given, in the world (``x``, ``y``, ``yaw_rad``). ``lane`` fills in ``d`` when ``d`` is None.
+    ``speed`` m/s at t = 0; ``desired_speed`` defaults to it. A pedestrian placed in the world who has a ``WalkTo``
+    stands until then and walks at ``speed``. ``free`` lets a driver change lanes at will.
+    """
+
+    id: str
+    category: str
+    length: float
+    width: float
+    height: float
+    kind: Kind = "vehicle"
+    preset: str | None = None
+    colour: Colour | None = None
+    look: str | None = None
+    parked: bool = False
+    s: float = 0.0
+    d: float | None = None
+    direction: Literal[1, -1] = 1
+    lane: int | None = None
+    x: float | None = None
+    y: float | None = None
+    yaw_rad: float = 0.0
+    speed: float = 0.0
+    desired_speed: float | None = None
+    free: bool = True
+    manoeuvres: tuple[Manoeuvre, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class EgoPlan:
+    """The ego at t = 0 (rear axle at the world origin) and its wishes; ``free`` lets it change lanes at will."""
+
+    speed: float
+    lane: int = 1
+    desired_speed: float | None = None
+    free: bool = False
+    manoeuvres: tuple[Manoeuvre, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AmbientTraffic:
+    """Traffic that keeps appearing and vanishing beyond the view, so that minutes of driving never run empty.
+
+    ``seed`` decides who is there at t = 0; later arrivals follow the simulation's own generator. Densities: vehicles
+    per km and lane (own and oncoming direction), pedestrians per km of pavement, share of parking space in use.
+    ``view_m`` is how far ahead actors appear; ``mix`` weighs categories and presets of vehicles. No initial actor is
+    placed between ``keep_clear_from_m`` and ``keep_clear_to_m`` on the own lanes (room for a script).
+    """
+
+    seed: int = 0
+    density_per_km: float = 15.0
+    oncoming_per_km: float = 12.0
+    pedestrians_per_km: float = 0.0
+    parked_share: float = 0.0
+    cyclists_per_km: float = 0.0
+    speed_mps: float | None = None
+    view_m: float = 230.0
+    mix: tuple[tuple[str, float], ...] = (
+        ("car", 0.62),
+        ("suv", 0.1),
+        ("van", 0.1),
+        ("truck", 0.1),
+        ("bus", 0.03),
+        ("motorcycle", 0.03),
+        ("trailer", 0.02),
+    )
+    keep_clear_from_m: float = -12.0
+    keep_clear_to_m: float = 14.0
