@@ -13,7 +13,7 @@ from drivesim.scene import Scene
 ALL_CONTROLS: frozenset[Control] = frozenset(Control)
 
 
-class ControlSource:
+class SceneControls:
     """The controls of a long scene, drawn window by window on demand.
 
     A minutes-long scene would hold hundreds of megabytes of layouts; this holds the tracks only. ``window`` has the
@@ -56,6 +56,6 @@ def build_controls(
 ) -> Controls:
     """The controls of frames ``start`` to ``stop`` (exclusive, the end by default), with only the given kinds.
 
-    Holds 155 kB of layout a frame: for minutes use :class:`ControlSource`. Raises ValueError for an empty window.
+    Holds 155 kB of layout a frame: for minutes use :class:`SceneControls`. Raises ValueError for an empty window.
     """
-    return ControlSource(scene, kinds).window(start, len(scene) if stop is None else stop)
+    return SceneControls(scene, kinds).window(start, len(scene) if stop is None else stop)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import shapely
 
-from drivesim.geometry import FloatArray, transform_points
-from drivesim.scene import Scene
+from drivesim.geometry import FloatArray, project, transform_points
+from drivesim.scene import Box, Camera, Pose, Scene
 
 #: Depth in metres at which boxes are cut, so that no point behind the lens is ever divided by its depth.
 NEAR_M = 0.1
@@ -43,6 +44,36 @@ class BoxBatch:
     def face(self, row: int, face: int) -> FloatArray:
         """Outline (N, 3) of a face in the optical frame, cut at NEAR_M; N is 0 or at least 3."""
         return clip_near(self.corners[row, _FACE_CORNERS[face]])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageBox:
+    """Where an actor is in the image: float pixels at the camera's size, clipped to the image.
+
+    ``depth_m`` is the depth of the box's centre along the optical axis (at least NEAR_M), ``visible_share`` the part of
+    its silhouette inside the image that no nearer box hides, ``truncated`` whether the image border or the near plane
+    cuts it.
+    """
+
+    actor_index: int
+    actor_id: str
+    category: str
+    x_min: float
+    y_min: float
+    x_max: float
+    y_max: float
+    depth_m: float
+    visible_share: float
+    truncated: bool
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BoxFace:
+    """One face of a box in the image: its outline (N, 2) in pixels, clipped to the image (N = 0 when outside)."""
+
+    name: str
+    outline: FloatArray
+    faces_camera: bool
 
 
 class BoxGeometry:
@@ -102,21 +133,92 @@ class BoxGeometry:
         return BoxBatch(indices[order], corners[order], facing[order], relative[order])
 
 
+def image_boxes(scene: Scene, frame: int, min_area_px: float = 1.0) -> list[ImageBox]:
+    """The 2D boxes of every actor in the image at ``frame``, nearest first, hidden ones included.
+
+    Boxes of less than ``min_area_px`` inside the image, and boxes that the camera stands in, are left out.
+    """
+    camera = scene.camera
+    image = shapely.box(0.0, 0.0, camera.width, camera.height)
+    batch = BoxGeometry(scene.window(frame, frame + 1)).at(0)
+    covered = shapely.Polygon()
+    found = []
+    for row in reversed(range(len(batch.actor_indices))):
+        points = [batch.face(row, face) for face in np.flatnonzero(batch.facing[row])]
+        seen = np.concatenate(points) if points else np.zeros((0, 3))
+        if len(seen) < 3:
+            continue
+        whole = shapely.MultiPoint(project(seen, camera.intrinsics())).convex_hull
+        silhouette = whole.intersection(image)
+        if silhouette.area < min_area_px:
+            continue
+        hidden = silhouette.intersection(covered).area
+        covered = covered.union(silhouette)
+        actor = scene.actors[int(batch.actor_indices[row])]
+        x_min, y_min, x_max, y_max = silhouette.bounds
+        cut = bool((batch.corners[row, :, 2] < NEAR_M).any()) or whole.area - silhouette.area > 1e-6 * whole.area
+        found.append(
+            ImageBox(
+                actor_index=int(batch.actor_indices[row]),
+                actor_id=actor.id,
+                category=actor.category,
+                x_min=x_min,
+                y_min=y_min,
+                x_max=x_max,
+                y_max=y_max,
+                depth_m=max(float(batch.corners[row, :, 2].mean()), NEAR_M),
+                visible_share=float(np.clip(1.0 - hidden / silhouette.area, 0.0, 1.0)),
+                truncated=cut,
+            )
+        )
+    return found
+
+
+def box_faces(camera: Camera, ego: Pose, box: Box) -> tuple[BoxFace, ...]:
+    """The five faces of a world-frame box as clipped image polygons, seen while the ego stands at ``ego``."""
+    corners = transform_points(camera.optical_from_world(ego), box.corners())
+    centre = corners.mean(axis=0)
+    faces = []
+    for name, indices in zip(FACES, _FACE_CORNERS, strict=True):
+        face = corners[indices]
+        outwards = face.mean(axis=0) - centre
+        points = clip_near(face)
+        outline = (
+            clip_to_image(project(points, camera.intrinsics()), camera.width, camera.height)
+            if len(points)
+            else points[:, :2]
+        )
+        faces.append(BoxFace(name=name, outline=outline, faces_camera=bool(outwards @ face[0] < 0.0)))
+    return tuple(faces)
+
+
+def clip_to_image(outline: FloatArray, width: int, height: int) -> FloatArray:
+    """A convex polygon (N, 2) in pixels cut to the image (Sutherland-Hodgman); (0, 2) when it lies outside."""
+    for axis, sign, limit in ((0, 1.0, 0.0), (0, -1.0, -float(width)), (1, 1.0, 0.0), (1, -1.0, -float(height))):
+        outline = _cut(outline, sign * outline[:, axis] - limit)
+    return np.clip(outline, 0.0, [width, height]) if len(outline) >= 3 else outline[:0]
+
+
 def clip_near(points: FloatArray, near_m: float = NEAR_M) -> FloatArray:
     """A polygon (N, 3) in the optical frame cut at depth ``near_m`` (Sutherland-Hodgman); (0, 3) when all is nearer."""
-    inside = points[:, 2] >= near_m
-    if inside.all():
+    return _cut(points, points[:, 2] - near_m)
+
+
+def _cut(points: FloatArray, level: FloatArray) -> FloatArray:
+    """The part of a polygon (N, K) where the linear function with values ``level`` (N,) is not negative."""
+    inside = level >= 0.0
+    if inside.all() or not len(points):
         return points
     if not inside.any():
-        return np.zeros((0, 3))
+        return points[:0]
     kept: list[FloatArray] = []
     for index in range(len(points)):
-        current, following = points[index], points[(index + 1) % len(points)]
+        following = (index + 1) % len(points)
         if inside[index]:
-            kept.append(current)
-        if inside[index] != inside[(index + 1) % len(points)]:
-            share = (near_m - current[2]) / (following[2] - current[2])
-            kept.append(current + share * (following - current))
+            kept.append(points[index])
+        if inside[index] != inside[following]:
+            share = level[index] / (level[index] - level[following])
+            kept.append(points[index] + share * (points[following] - points[index]))
     return np.array(kept)
 
 

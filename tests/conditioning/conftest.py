@@ -89,16 +89,16 @@ def busy_scene() -> Scene:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_actor():
     return build_actor
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_road():
     return build_road
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_scene():
     return build_scene

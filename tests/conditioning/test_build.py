@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from drivesim.conditioning import ControlSource, build_controls, draw_layout
+from drivesim.conditioning import SceneControls, build_controls, draw_layout
 from drivesim.controls import ATTRIBUTE_CHANNELS, Control
 
 
@@ -22,7 +22,7 @@ def test_kinds_that_are_not_asked_for_are_absent(busy_scene):
 
 
 def test_a_window_of_the_source_equals_that_window_of_everything(busy_scene):
-    whole, part = build_controls(busy_scene), ControlSource(busy_scene).window(5, 9)
+    whole, part = build_controls(busy_scene), SceneControls(busy_scene).window(5, 9)
     for kind in ("layout", "motion", "attributes"):
         np.testing.assert_array_equal(getattr(part, kind), getattr(whole.window(5, 9), kind))
     np.testing.assert_array_equal(part.layout[1], draw_layout(busy_scene, 6))
@@ -31,7 +31,7 @@ def test_a_window_of_the_source_equals_that_window_of_everything(busy_scene):
 @pytest.mark.parametrize(("start", "stop"), [(-1, 3), (4, 4), (15, 21)])
 def test_a_window_outside_the_scene_is_refused(busy_scene, start, stop):
     with pytest.raises(ValueError, match="20 frames"):
-        ControlSource(busy_scene).window(start, stop)
+        SceneControls(busy_scene).window(start, stop)
 
 
 def test_attributes_follow_the_environment_and_the_road(busy_scene):

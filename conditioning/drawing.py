@@ -1,0 +1,272 @@
+"""Pictures of the conditioning for people: boxes and lane lines over the camera image, and the layout raster in colour.
+
+All pictures are uint8 RGB (H, W, 3).
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from drivesim.conditioning.ground import ego_positions_on_road
+from drivesim.conditioning.layout import FILL_OF_CATEGORY
+from drivesim.conditioning.projection import FACES, BoxBatch, BoxGeometry, clip_near
+from drivesim.controls import LAYOUT_CHANNELS
+from drivesim.geometry import FloatArray, project, transform_points
+from drivesim.road import (
+    CROSSING_DEPTH_M,
+    CROSSING_MARGIN_M,
+    CROSSING_PERIOD_M,
+    CROSSING_STRIPE_M,
+    DASH_LENGTH_M,
+    DASH_PERIOD_M,
+    LaneLine,
+    Road,
+    line_bands,
+    line_offset,
+    strip_edges,
+)
+from drivesim.scene import Scene
+
+Colour = tuple[int, int, int]
+
+#: Colour of each category's boxes, the same in every picture.
+CATEGORY_COLOURS: dict[str, Colour] = {
+    "car": (66, 165, 245),
+    "truck": (255, 138, 61),
+    "bus": (255, 112, 67),
+    "trailer": (214, 120, 80),
+    "construction_vehicle": (201, 139, 48),
+    "pedestrian": (236, 72, 153),
+    "motorcycle": (163, 113, 247),
+    "bicycle": (129, 140, 248),
+    "traffic_cone": (250, 204, 21),
+    "barrier": (212, 180, 60),
+}
+
+SURFACE_COLOURS: dict[str, Colour] = {
+    "asphalt": (84, 88, 96),
+    "parking": (94, 96, 102),
+    "pavement": (126, 122, 116),
+    "median": (78, 96, 70),
+}
+PAINT_COLOURS: dict[str, Colour] = {"white": (226, 228, 230), "yellow": (240, 200, 80)}
+_SKY, _HORIZON, _GROUND_FAR, _GROUND = (120, 138, 160), (176, 186, 198), (88, 96, 84), (62, 70, 60)
+_ROAD_AHEAD_M = 200.0
+_SHIFT = 4
+_BOX_EDGES = np.array([[0, 1], [1, 2], [2, 3], [3, 0], [4, 5], [5, 6], [6, 7], [7, 4], [0, 4], [1, 5], [2, 6], [3, 7]])
+
+
+def camera_overlay(scene: Scene, frame: int, image: np.ndarray | None = None, labels: bool = True) -> np.ndarray:
+    """Boxes with their actors' ids and the lane lines over the camera image of ``frame``.
+
+    ``image`` uint8 RGB at any size with the camera's aspect; without one the boxes stand on a plain drawn road.
+    """
+    if image is None:
+        camera = scene.camera
+        picture = _plain_world(scene, frame)
+    else:
+        camera = scene.camera.resized(image.shape[1], image.shape[0])
+        picture = np.ascontiguousarray(image).copy()
+        if scene.road is not None:
+            _draw_paint_outlines(picture, scene, frame, camera.intrinsics())
+    batch = BoxGeometry(scene).at(frame)
+    for row in range(len(batch.actor_indices)):
+        actor = scene.actors[int(batch.actor_indices[row])]
+        _draw_box(picture, batch, row, camera.intrinsics(), CATEGORY_COLOURS[actor.category])
+    if labels:
+        _label_boxes(picture, scene, batch, camera.intrinsics())
+    return picture
+
+
+def layout_picture(layout: np.ndarray, scale: int = 8) -> np.ndarray:
+    """A layout raster (19, 64, 128) in natural colours, each raster pixel a square of ``scale`` pixels.
+
+    Sky, ground, road, pavement and paint below; boxes in their class colour (or the actor's own where one is given),
+    shaded by the face that is seen and outlined.
+    """
+    plane = {name: layout[index].astype(np.float32)[..., None] / 255.0 for index, name in enumerate(LAYOUT_CHANNELS)}
+    picture = np.ones((*layout.shape[1:], 3), dtype=np.float32) * _GROUND_FAR
+    surfaces: tuple[tuple[str, Colour], ...] = (
+        ("sky", _HORIZON),
+        ("pavement", SURFACE_COLOURS["pavement"]),
+        ("road", SURFACE_COLOURS["asphalt"]),
+        ("lane_paint", PAINT_COLOURS["white"]),
+    )
+    for name, colour in surfaces:
+        picture += plane[name] * (np.array(colour, dtype=np.float32) - picture)
+    shade = 0.55 + 0.45 * plane["shade"]
+    own = np.concatenate([plane[name] for name in ("red", "green", "blue")], axis=-1) * 255.0
+    given = plane["colour_given"]
+    fill_colours = {fill: CATEGORY_COLOURS[category] for category, fill in reversed(FILL_OF_CATEGORY.items())}
+    for fill, colour in fill_colours.items():
+        body = given * own + (1.0 - given) * np.array(colour, dtype=np.float32)
+        picture += plane[fill] * (body * shade - picture)
+    picture += 0.7 * plane["box_edge"] * (250.0 - picture)
+    pixels = np.clip(np.round(picture), 0, 255).astype(np.uint8)
+    return np.repeat(np.repeat(pixels, scale, axis=0), scale, axis=1)
+
+
+def put_label(
+    picture: np.ndarray, text: str, at: tuple[int, int], colour: Colour, size: float, taken: np.ndarray
+) -> None:
+    """Writes ``text`` on a dark plate whose lower left corner is ``at``, unless it would cover an earlier label.
+
+    ``taken`` (H, W) bool marks the pixels of earlier labels and is updated.
+    """
+    (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
+    x = int(np.clip(at[0], 0, max(picture.shape[1] - width - 6, 0)))
+    y = int(np.clip(at[1], height + 6, picture.shape[0] - below))
+    rows, columns = slice(y - height - 5, y + below), slice(x, x + width + 6)
+    if taken[rows, columns].any():
+        return
+    taken[rows, columns] = True
+    plate = picture[rows, columns]
+    plate[:] = (0.3 * plate + 0.7 * np.array([20, 24, 30])).astype(np.uint8)
+    cv2.putText(picture, text, (x + 3, y - 2), cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
+
+
+def line_outlines(line: LaneLine, s_from: float, s_to: float, step: float = 2.0) -> list[tuple[FloatArray, FloatArray]]:
+    """The painted pieces of a line between two s as outlines (s, d): one per dash, or one per painted band."""
+    start, end = max(s_from, line.s_start), min(s_to, line.s_end)
+    if end <= start:
+        return []
+    if line.kind == "dashed":
+        firsts = np.arange(np.floor(start / DASH_PERIOD_M), np.ceil(end / DASH_PERIOD_M)) * DASH_PERIOD_M
+        stretches = [(max(at, start), min(at + DASH_LENGTH_M, end)) for at in firsts]
+    else:
+        stretches = [(start, end)]
+    outlines = []
+    for low, high in stretches:
+        if high > low:
+            s = np.linspace(low, high, max(2, int((high - low) / step) + 1))
+            for right, left in line_bands(line):
+                centre = line_offset(line, s)
+                outlines.append((np.concatenate([s, s[::-1]]), np.concatenate([centre + right, (centre + left)[::-1]])))
+    return outlines
+
+
+def strip_outlines(
+    road: Road, s_from: float, s_to: float, step: float = 2.0
+) -> list[tuple[str, FloatArray, FloatArray]]:
+    """Kind and outline (s, d) of every strip between two s, in the order in which they cover each other."""
+    outlines = []
+    for strip in road.strips:
+        start, end = max(s_from, strip.s_start), min(s_to, strip.s_end)
+        if end > start:
+            s = np.linspace(start, end, max(2, int((end - start) / step) + 1))
+            right, left = strip_edges(strip, s)
+            outlines.append((strip.kind, np.concatenate([s, s[::-1]]), np.concatenate([right, left[::-1]])))
+    return outlines
+
+
+def crossing_outlines(road: Road, s_from: float, s_to: float) -> list[tuple[FloatArray, FloatArray]]:
+    """The stripes of every zebra crossing between two s as outlines (s, d)."""
+    outlines = []
+    asphalt = [strip for strip in road.strips if strip.kind in ("asphalt", "parking")]
+    for at in (at for at in road.crossings if s_from < at < s_to):
+        low, high = at - 0.5 * CROSSING_DEPTH_M, at + 0.5 * CROSSING_DEPTH_M
+        for strip in asphalt:
+            right, left = strip.right + CROSSING_MARGIN_M, strip.left - CROSSING_MARGIN_M
+            for first in np.arange(np.floor(right / CROSSING_PERIOD_M), left / CROSSING_PERIOD_M) * CROSSING_PERIOD_M:
+                start, end = max(first, right), min(first + CROSSING_STRIPE_M, left)
+                if end > start:
+                    outlines.append((np.array([low, low, high, high]), np.array([start, end, end, start])))
+    return outlines
+
+
+def fill(picture: np.ndarray, outline: FloatArray, colour: Colour) -> None:
+    """Fills a polygon (N, 2) of pixels with smoothed borders."""
+    if len(outline) >= 3:
+        cv2.fillPoly(picture, [_fixed(outline)], colour, cv2.LINE_AA, _SHIFT)
+
+
+def stroke(picture: np.ndarray, outline: FloatArray, colour: Colour, width: int = 1, closed: bool = False) -> None:
+    """Draws a smoothed polyline (N, 2) of pixels."""
+    if len(outline) >= 2:
+        cv2.polylines(picture, [_fixed(outline)], closed, colour, width, cv2.LINE_AA, _SHIFT)
+
+
+def _fixed(outline: FloatArray) -> np.ndarray:
+    return np.round((np.clip(outline, -20000.0, 20000.0) - 0.5) * (1 << _SHIFT)).astype(np.int32)
+
+
+def _plain_world(scene: Scene, frame: int) -> np.ndarray:
+    """Grey sky and ground at the camera's size, with the road's strips and paint."""
+    camera = scene.camera
+    level = camera.mount.pitch_rad
+    horizon = int(np.clip(camera.cy - camera.fy * np.tan(level), 0, camera.height))
+    picture = np.empty((camera.height, camera.width, 3), dtype=np.uint8)
+    for rows, near, far in ((slice(0, horizon), _SKY, _HORIZON), (slice(horizon, None), _GROUND_FAR, _GROUND)):
+        count = picture[rows].shape[0]
+        ramp = np.linspace(0.0, 1.0, max(count, 1))[:count, None, None]
+        picture[rows] = (np.array(near) + ramp * (np.array(far) - np.array(near))).astype(np.uint8)
+    if scene.road is None:
+        return picture
+    s_ego = _ego_s(scene, frame)
+    matrix, intrinsics = scene.optical_from_world(frame), camera.intrinsics()
+    reach = (s_ego - 60.0, s_ego + _ROAD_AHEAD_M)
+    for kind, s, d in strip_outlines(scene.road, *reach):
+        fill(picture, _on_image(scene.road, s, d, matrix, intrinsics), SURFACE_COLOURS[kind])
+    for line in scene.road.lines:
+        for s, d in line_outlines(line, *reach):
+            fill(picture, _on_image(scene.road, s, d, matrix, intrinsics), PAINT_COLOURS[line.colour])
+    for s, d in crossing_outlines(scene.road, *reach):
+        fill(picture, _on_image(scene.road, s, d, matrix, intrinsics), PAINT_COLOURS["white"])
+    return picture
+
+
+def _draw_paint_outlines(picture: np.ndarray, scene: Scene, frame: int, intrinsics: FloatArray) -> None:
+    road = scene.road
+    if road is None:
+        return
+    s_ego, matrix = _ego_s(scene, frame), scene.optical_from_world(frame)
+    for line in road.lines:
+        for s, d in line_outlines(line, s_ego, s_ego + 100.0):
+            stroke(picture, _on_image(road, s, d, matrix, intrinsics), (80, 250, 200), closed=True)
+
+
+def _ego_s(scene: Scene, frame: int) -> float:
+    assert scene.road is not None
+    here = scene.ego.positions[frame : frame + 1]
+    return float(ego_positions_on_road(scene.road, here[:, 0], here[:, 1])[0])
+
+
+def _on_image(road: Road, s: FloatArray, d: FloatArray, matrix: FloatArray, intrinsics: FloatArray) -> FloatArray:
+    x, y, _ = road.to_world(s, d)
+    points = clip_near(transform_points(matrix, np.stack([x, y, np.zeros_like(x)], axis=1)), 0.5)
+    return project(points, intrinsics) if len(points) else points[:, :2]
+
+
+def _draw_box(picture: np.ndarray, batch: BoxBatch, row: int, intrinsics: FloatArray, colour: Colour) -> None:
+    corners = batch.corners[row]
+    tinted = picture.copy()
+    faces = [(face, batch.face(row, int(face))) for face in np.flatnonzero(batch.facing[row])]
+    outlines = [(int(face), project(points, intrinsics)) for face, points in faces if len(points)]
+    for face, outline in outlines:
+        strength = 1.0 if FACES[face] == "front" else 0.75
+        shaded = tuple(int(strength * value) for value in colour)
+        fill(tinted, outline, (shaded[0], shaded[1], shaded[2]))
+    cv2.addWeighted(tinted, 0.38, picture, 0.62, 0.0, dst=picture)
+    faint = (colour[0] // 2 + 40, colour[1] // 2 + 40, colour[2] // 2 + 40)
+    for edge in _BOX_EDGES:
+        points = clip_near(corners[edge])
+        if len(points) >= 2:
+            stroke(picture, project(points[:2], intrinsics), faint)
+    for face, outline in outlines:
+        stroke(picture, outline, colour, 2 if FACES[face] in ("front", "rear") else 1, closed=True)
+
+
+def _label_boxes(picture: np.ndarray, scene: Scene, batch: BoxBatch, intrinsics: FloatArray) -> None:
+    """Ids over the boxes, nearest first; parked and tiny ones stay unnamed."""
+    taken = np.zeros(picture.shape[:2], dtype=bool)
+    for row in reversed(range(len(batch.actor_indices))):
+        actor, corners = scene.actors[int(batch.actor_indices[row])], batch.corners[row]
+        if actor.parked or (corners[:, 2] < 0.5).any():
+            continue
+        pixels = project(corners, intrinsics)
+        low, high = pixels.min(axis=0), pixels.max(axis=0)
+        size = 0.42 if high[1] - low[1] > 24.0 else 0.34
+        if high[1] - low[1] > 6.0 and 0.0 < high[0] and low[0] < picture.shape[1]:
+            at = (int(low[0]), int(low[1]) - 3)
+            put_label(picture, actor.id, at, CATEGORY_COLOURS[actor.category], size, taken)
