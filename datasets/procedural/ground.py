@@ -16,6 +16,9 @@ from drivesim.datasets.procedural.semantics import Semantic
 from drivesim.datasets.procedural.view import RoadCoordinates
 from drivesim.road import (
     CROSSING_DEPTH_M,
+    CROSSING_MARGIN_M,
+    CROSSING_PERIOD_M,
+    CROSSING_STRIPE_M,
     DASH_LENGTH_M,
     DASH_PERIOD_M,
     LaneLine,
@@ -35,7 +38,7 @@ class GroundPainter:
 
     def __init__(self, road: Road, palette: Palette, lighting: Lighting) -> None:
         self.road, self.palette, self.lighting = road, palette, lighting
-        self._asphalt_edges = [s for s in road.strips if s.kind in ("asphalt", "parking")]
+        self._asphalt = [s for s in road.strips if s.kind in ("asphalt", "parking")]
 
     def paint(self, at: RoadCoordinates, ego_s: float) -> tuple[np.ndarray, np.ndarray]:
         """Albedo float32 (rows, W, 3) and semantic classes uint8 (rows, W) of the ground pixels."""
@@ -63,7 +66,7 @@ class GroundPainter:
         column = np.mod(at.along * np.float32(1.0 / 18.0), np.float32(256.0))
         row = np.clip(at.across * np.float32(1.0 / 14.0) + np.float32(8.0), 0.0, 15.0)
         albedo = cv2.remap(palette.fields, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-        texture = self._texture(at, 11, 16, 24.0) * np.float32(0.075) + self._texture(at, 12, 16, 5.0) * np.float32(
+        texture = self._texture(at, 11, 16, 24.0) * np.float32(0.075) + self._texture(at, 12, 16, 6.0) * np.float32(
             0.06
         )
         albedo *= (np.float32(1.0) + texture)[..., None]
@@ -131,15 +134,16 @@ class GroundPainter:
         centre = np.float32(crossing - at.base)
         half = np.float32(0.5 * CROSSING_DEPTH_M)
         picked = np.flatnonzero(np.abs(at.along - centre) < half + 0.5 * at.along_pixel)
-        if not len(picked):
+        if not len(picked) or not self._asphalt:
             return
         s, pixel = at.along.ravel()[picked], at.along_pixel.ravel()[picked]
         d, across = at.across.ravel()[picked], at.across_pixel.ravel()[picked]
-        on_asphalt = np.zeros_like(d)
-        for strip in self._asphalt_edges:
-            on_asphalt += _coverage(d, across, np.float32(strip.right + 0.3), np.float32(strip.left - 0.3))
-        cover = _coverage(s, pixel, centre - half, centre + half) * np.clip(on_asphalt, 0.0, 1.0)
-        cover *= _pulse_coverage(d, across, 1.0, 0.5)
+        right = min(strip.right for strip in self._asphalt) + CROSSING_MARGIN_M
+        left = max(strip.left for strip in self._asphalt) - CROSSING_MARGIN_M
+        cover = _coverage(s, pixel, centre - half, centre + half) * _coverage(
+            d, across, np.float32(right), np.float32(left)
+        )
+        cover *= _pulse_coverage(d, across, CROSSING_PERIOD_M, CROSSING_STRIPE_M)
         self._paint(picked, cover, self.palette.paint("white"), albedo, semantic)
 
     @staticmethod

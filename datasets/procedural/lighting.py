@@ -13,6 +13,10 @@ import numpy as np
 from drivesim.noise import NoiseStream
 from drivesim.scene import Environment
 
+#: Light of the ego's headlights and of street lamps on what they reach, at full darkness.
+BEAM_COLOUR = np.array([0.98, 0.93, 0.79])
+LAMP_COLOUR = np.array([0.92, 0.74, 0.46])
+
 
 @dataclass(frozen=True, eq=False)
 class Lighting:
@@ -63,11 +67,11 @@ def lighting_of(environment: Environment, appearance_seed: int) -> Lighting:
     def mix(first: tuple[float, ...], second: tuple[float, ...], share: float) -> np.ndarray:
         return np.array(first) * (1.0 - share) + np.array(second) * share
 
-    sun = mix((0.62, 0.59, 0.52), (0.66, 0.47, 0.30), golden) * (1.0 - grey) * (1.0 - dark) ** 1.5
-    ambient = mix((0.60, 0.64, 0.70), (0.88, 0.90, 0.92), grey)
-    ambient = ambient * (1.0 - dark) + np.array([0.20, 0.22, 0.30]) * dark
-    zenith = mix((0.33, 0.53, 0.80), (0.66, 0.69, 0.72), grey)
-    horizon = mix(mix((0.78, 0.86, 0.93), (0.95, 0.82, 0.66), golden), (0.80, 0.82, 0.83), grey)
+    sun = mix((0.52, 0.49, 0.43), (0.60, 0.43, 0.28), golden) * (1.0 - grey) * (1.0 - dark) ** 1.5
+    ambient = mix((0.53, 0.565, 0.62), (0.80, 0.82, 0.84), grey)
+    ambient = ambient * (1.0 - dark) + np.array([0.19, 0.21, 0.285]) * dark
+    zenith = mix((0.30, 0.49, 0.76), (0.60, 0.63, 0.66), grey)
+    horizon = mix(mix((0.72, 0.80, 0.88), (0.92, 0.78, 0.62), golden), (0.73, 0.75, 0.76), grey)
     dusk = np.exp(-(((dark - 0.45) / 0.28) ** 2)) * (1.0 - 0.75 * grey) if dark > 0 else 0.0
     horizon = horizon * (1.0 - dark) + np.array([0.16, 0.17, 0.23]) * dark
     zenith = zenith * (1.0 - dark) + np.array([0.06, 0.075, 0.13]) * dark
@@ -78,7 +82,7 @@ def lighting_of(environment: Environment, appearance_seed: int) -> Lighting:
     thick = float(np.clip(1.5 - environment.fog_visibility_m / 800.0, 0.0, 1.0))
     fog = (
         horizon * (1.0 - thick)
-        + (np.array([0.76, 0.78, 0.79]) * (1 - dark) + np.array([0.20, 0.21, 0.24]) * dark) * thick
+        + (np.array([0.66, 0.68, 0.69]) * (1 - dark) + np.array([0.20, 0.21, 0.24]) * dark) * thick
     )
     return Lighting(
         sun_direction=sun_direction,
@@ -87,7 +91,7 @@ def lighting_of(environment: Environment, appearance_seed: int) -> Lighting:
         zenith=zenith * gloom * (1.0 - thick) + fog * thick,
         horizon=(horizon * gloom * (1.0 - thick) + fog * thick),
         fog=fog * gloom,
-        cloud=(mix((0.97, 0.97, 0.97), (0.72, 0.74, 0.76), grey) * (1 - dark) + np.array([0.13, 0.14, 0.19]) * dark)
+        cloud=(mix((0.93, 0.94, 0.95), (0.66, 0.68, 0.70), grey) * (1 - dark) + np.array([0.13, 0.14, 0.19]) * dark)
         * gloom,
         cloud_cover=float((rng.uniform(0.15, 0.6) * (1.0 - grey) + 0.6 * grey) * (1.0 - thick)),
         extinction=3.0 / visibility,
@@ -102,7 +106,7 @@ def lighting_of(environment: Environment, appearance_seed: int) -> Lighting:
 def headlight_pool(forward: np.ndarray, left: np.ndarray) -> np.ndarray:
     """Low-beam light (like ``forward``, 0-1) of the ego at metres ahead of and left of its rear axle."""
     ahead = np.maximum(forward - 3.0, 0.0)
-    width = 1.6 + 0.16 * ahead
+    width = 2.0 + 0.18 * ahead
     rise = 1.0 - np.exp(-((ahead / 5.0) ** 2))
     spread = np.exp(-(((left + 0.02 * ahead) / width) ** 2))
-    return rise * spread * np.exp(-ahead / 30.0)
+    return rise * spread * np.exp(-ahead / 36.0)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from drivesim.datasets.procedural.lighting import Lighting, headlight_pool
+from drivesim.datasets.procedural.lighting import BEAM_COLOUR, LAMP_COLOUR, Lighting, headlight_pool
 from drivesim.datasets.procedural.shapes import FACE, Shape, facing_polygons
 from drivesim.scene import Camera
 
@@ -38,7 +38,8 @@ class Drawable:
 class Polygons:
     """Polygons ready to paint, far to near: pixel ``corners`` (list of (N, 2), pixels), ``rgb`` (P, 3) 0-1 and labels.
 
-    ``plane`` (P, 3) gives the inverse depth of each polygon as a u + b v + c.
+    ``plane`` (P, 3) gives the inverse depth of each polygon as a u + b v + c; ``lights`` (L, 8) lists the lamps in view:
+    u, v, the v of their mirror image in the road, depth, r, g, b, and 1 for a lamp of an actor.
     """
 
     corners: list[np.ndarray]
@@ -46,6 +47,7 @@ class Polygons:
     semantic: np.ndarray
     instance: np.ndarray
     plane: np.ndarray
+    lights: np.ndarray
 
 
 def polygons_of(
@@ -88,7 +90,29 @@ def polygons_of(
             corners.append(pixels[index, : table.shape.count[index]])
         kept.append(index)
     chosen = np.array(kept, dtype=np.int64)
-    return Polygons(corners, rgb[chosen], table.shape.semantic[chosen], table.instance[chosen], plane[chosen])
+    lights = _lights(table, chosen, world, rgb, camera, optical_from_world)
+    return Polygons(corners, rgb[chosen], table.shape.semantic[chosen], table.instance[chosen], plane[chosen], lights)
+
+
+def _lights(
+    table: _Table,
+    chosen: np.ndarray,
+    world: np.ndarray,
+    rgb: np.ndarray,
+    camera: Camera,
+    optical_from_world: np.ndarray,
+) -> np.ndarray:
+    shining = chosen[table.shape.glow[chosen] >= 1.0]
+    middle = world[shining].mean(1)
+    mirrored = middle * np.array([1.0, 1.0, -1.0])
+    place = middle @ optical_from_world[:3, :3].T + optical_from_world[:3, 3]
+    image = mirrored @ optical_from_world[:3, :3].T + optical_from_world[:3, 3]
+    depth = np.maximum(place[:, 2], _NEAR_M)
+    u = place[:, 0] / depth * camera.fx + camera.cx
+    v = place[:, 1] / depth * camera.fy + camera.cy
+    mirror_v = image[:, 1] / np.maximum(image[:, 2], _NEAR_M) * camera.fy + camera.cy
+    actor = (table.instance[shining] > 0).astype(np.float64)
+    return np.concatenate([np.stack([u, v, mirror_v, depth], 1), rgb[shining], actor[:, None]], axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,9 +168,10 @@ def _light(
     if lighting.darkness > 0.05:
         place = middle @ ego_from_world[:3, :3].T + ego_from_world[:3, 3]
         beam = headlight_pool(place[:, 0], place[:, 1]) * np.clip(1.35 - 0.45 * place[:, 2], 0.12, 1.0)
-        light = light + np.array([0.95, 0.90, 0.76]) * (0.95 * lighting.darkness * beam)[:, None]
+        light = light + BEAM_COLOUR * (lighting.darkness * beam)[:, None]
         lamps = table.lamp_light * np.clip(1.15 - 0.07 * middle[:, 2], 0.2, 1.0)
-        light = light + np.array([0.56, 0.45, 0.28]) * (lighting.darkness * lamps)[:, None]
+        light = light + LAMP_COLOUR * (lighting.darkness * lamps)[:, None]
+    light = np.minimum(light, 1.04)
     glow = table.shape.glow[:, None]
     rgb = table.shape.colour * (light * (1.0 - glow) + glow)
     clear = np.exp(-lighting.extinction * np.linalg.norm(middle - eye, axis=1))[:, None]

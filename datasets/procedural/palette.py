@@ -81,7 +81,7 @@ def palette_of(road_type: RoadType, appearance_seed: int, snow: float, wetness: 
     """The palette of one world; snow whitens everything but the wheel tracks, wetness darkens the asphalt."""
     rng = NoiseStream(appearance_seed).named("palette").rng()
     grass = np.array(_GRASS[rng.integers(len(_GRASS))])
-    tone = rng.uniform(0.40, 0.50)
+    tone = rng.uniform(0.37, 0.47)
     asphalt = np.array([tone, tone, tone + rng.uniform(0.0, 0.02)])
     pavement = np.array([0.60, 0.58, 0.56]) * rng.uniform(0.92, 1.06)
     fields = _fields(rng, grass, road_type)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from drivesim.datasets.procedural.semantics import Semantic
@@ -47,7 +49,7 @@ def pedestrian(
 
 
 def _ring(b: ShapeBuilder, x: float, radius: float, thickness: float, colour: Colour3) -> None:
-    for first, second in zip(_RING[:-1], _RING[1:], strict=True):
+    for first, second in itertools.pairwise(_RING):
         quad = []
         for angle, size in (
             (first, radius),
@@ -79,7 +81,7 @@ def _rider(
         b.capsule(knee, foot, 0.07 * k, 0.055 * k, (0.17, 0.18, 0.24))
         hand = (0.45 * k, 0.24 * side, seat + 0.15 * k)
         b.capsule((shoulder[0], 0.18 * side, shoulder[2]), hand, 0.06 * k, 0.045 * k, shade(colour, 0.88))
-    b.capsule(hip, shoulder, 0.15 * k, 0.19 * k, colour)
+    b.capsule(hip, shoulder, 0.135 * k, 0.17 * k, colour)
     head = (shoulder[0] + 0.07 * k, 0.0, shoulder[2] + 0.22 * k)
     b.disc(head, 0.10 * k, 0.125 * k, skin)
     b.disc((head[0] - 0.02, 0.0, head[2] + 0.045 * k), 0.115 * k, 0.085 * k, helmet)

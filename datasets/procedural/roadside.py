@@ -202,7 +202,7 @@ class Roadside:
     def _rail(self, things: list[Standing], start: float, d: float, facing: int) -> None:
         for piece in range(6):
             s = start + 4.0 * piece
-            x0, y0, yaw = (float(v) for v in self.road.to_world(s, d))
+            x0, y0, _yaw = (float(v) for v in self.road.to_world(s, d))
             x1, y1, _ = (float(v) for v in self.road.to_world(s + 4.0, d))
             shape = furniture.guard_rail((x0, y0), (x1, y1))
             things.append(Standing(shape, (x0, y0), s, d))

@@ -12,7 +12,7 @@ import numpy as np
 
 from drivesim.datasets.procedural.semantics import Semantic
 
-MAX_VERTICES = 12
+MAX_VERTICES = 16
 FACE, DISC, CAPSULE = 0, 1, 2
 Colour3 = tuple[float, float, float]
 _CIRCLE = np.linspace(0.0, 2.0 * np.pi, MAX_VERTICES, endpoint=False)
@@ -20,7 +20,7 @@ _CIRCLE = np.linspace(0.0, 2.0 * np.pi, MAX_VERTICES, endpoint=False)
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """P polygons: ``points`` float64 (P, 12, 3) metres of which the first ``count`` (P,) hold; colours 0-1.
+    """P polygons: ``points`` float64 (P, 16, 3) metres of which the first ``count`` (P,) hold; colours 0-1.
 
     ``kind`` (P,) FACE, DISC (first point is the centre) or CAPSULE (first two points are the ends); ``radii`` (P, 2);
     ``glow`` (P,) 0 for lit surfaces, else the share that shines by itself; ``two_sided`` (P,) is drawn from behind too.
@@ -77,7 +77,7 @@ class ShapeBuilder:
         two_sided: bool = False,
         semantic: Semantic | None = None,
     ) -> None:
-        """A convex polygon (N, 3), N <= 12, counter-clockwise seen from its visible side."""
+        """A convex polygon (N, 3), N <= 16, counter-clockwise seen from its visible side."""
         array = np.asarray(points, dtype=np.float64)
         padded = np.concatenate([array, np.repeat(array[-1:], MAX_VERTICES - len(array), axis=0)])
         self._add(padded, len(array), FACE, (0.0, 0.0), colour, glow, two_sided, semantic)
@@ -177,7 +177,7 @@ class ShapeBuilder:
 
 
 def facing_polygons(shape: Shape, camera: np.ndarray) -> np.ndarray:
-    """World points (P, 12, 3) of every polygon, with discs and capsules turned towards ``camera`` (3,)."""
+    """World points (P, 16, 3) of every polygon, with discs and capsules turned towards ``camera`` (3,)."""
     points = shape.points.copy()
     discs = np.flatnonzero(shape.kind == DISC)
     if len(discs):

@@ -34,6 +34,7 @@ class SkyPainter:
         self._hills = (
             (_profile(rng, 0.008, 0.060 * tall, 9), 0.62),
             (_profile(rng, 0.004, 0.030, 26), 0.38),
+            (_profile(rng, -0.006, 0.017, 70), 0.16),
         )
         self._tile_seed = int(rng.integers(1 << 20))
         elevation = view.elevation

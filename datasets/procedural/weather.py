@@ -7,6 +7,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from drivesim.datasets.procedural.lighting import Lighting
 from drivesim.noise import NoiseStream
 
 
@@ -17,16 +18,47 @@ def _halo(radius: int, stretch: int) -> np.ndarray:
     return (np.clip(1.0 - distance, 0.0, 1.0) ** 2)[..., None]
 
 
-def add_halo(picture: np.ndarray, u: float, v: float, radius: float, colour: np.ndarray, stretch: int = 1) -> None:
-    """Add a soft spot of light of ``colour`` (3,) 0-1 to ``picture`` float32 (H, W, 3), in place; ``radius`` in pixels."""
-    size = int(np.clip(round(radius), 1, 120))
+def _add_spot(picture: np.ndarray, u: float, v: float, radius: float, colour: np.ndarray, stretch: int) -> None:
+    size = int(np.clip(round(radius), 1, 90))
     spot = _halo(size, stretch)
     height, width = picture.shape[:2]
     top, left = round(v) - size * stretch, round(u) - size
     y0, y1 = max(top, 0), min(top + spot.shape[0], height)
     x0, x1 = max(left, 0), min(left + spot.shape[1], width)
-    if y1 > y0 and x1 > x0:
-        picture[y0:y1, x0:x1] += spot[y0 - top : y1 - top, x0 - left : x1 - left] * colour.astype(np.float32)
+    if y1 <= y0 or x1 <= x0:
+        return
+    light = spot[y0 - top : y1 - top, x0 - left : x1 - left] * colour.astype(np.float32)
+    target = picture[y0:y1, x0:x1]
+    if picture.dtype == np.uint8:
+        picture[y0:y1, x0:x1] = cv2.add(target, np.round(light * 255.0).astype(np.uint8))
+    else:
+        target += light
+
+
+def add_halos(picture: np.ndarray, lights: np.ndarray, lighting: Lighting, focal: float) -> None:
+    """Add a soft halo to each lamp that still shows in ``picture`` uint8 (H, W, 3), in place; see ``Polygons.lights``."""
+    strength = 0.65 * lighting.darkness
+    if strength < 0.05:
+        return
+    height, width = picture.shape[:2]
+    for u, v, _, depth, red, green, blue, _ in lights.tolist():
+        if not (0 <= u < width and 0 <= v < height):
+            continue
+        colour = np.array([red, green, blue])
+        if np.abs(picture[int(v), int(u)] / 255.0 - colour).max() < 0.25:
+            bright = float(colour.mean())
+            _add_spot(picture, u, v, focal * (0.2 + 0.35 * bright) / depth + 0.006 * height, colour * strength, 1)
+
+
+def reflect_lights(picture: np.ndarray, lights: np.ndarray, lighting: Lighting, focal: float) -> None:
+    """Add the long reflections of lamps on a wet road to ``picture`` float32 (H, W, 3), in place."""
+    strength = 0.45 * lighting.wetness * (0.25 + 0.65 * lighting.darkness)
+    if strength < 0.05:
+        return
+    for u, _, mirror_v, depth, red, green, blue, _ in lights.tolist():
+        if depth < 90.0:
+            radius = 0.16 * focal / depth + 0.8
+            _add_spot(picture, u, mirror_v, radius, np.array([red, green, blue]) * strength, 5)
 
 
 def precipitation(picture: np.ndarray, rain: float, snow: float, seed: int, frame: int) -> None:

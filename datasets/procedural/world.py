@@ -7,7 +7,7 @@ import numpy as np
 from drivesim.clip import Clip
 from drivesim.datasets.procedural.actors import ActorModel
 from drivesim.datasets.procedural.ground import BASE_STEP_M, GroundPainter
-from drivesim.datasets.procedural.lighting import Lighting, headlight_pool, lighting_of
+from drivesim.datasets.procedural.lighting import BEAM_COLOUR, LAMP_COLOUR, Lighting, headlight_pool, lighting_of
 from drivesim.datasets.procedural.painter import Drawable, paint_labels, paint_rgb, polygons_of
 from drivesim.datasets.procedural.palette import palette_of
 from drivesim.datasets.procedural.roadside import BUCKET_M, LAMP_SPACING_M, Roadside, Standing, asphalt_edges
@@ -15,7 +15,7 @@ from drivesim.datasets.procedural.semantics import RenderedFrame, Semantic
 from drivesim.datasets.procedural.shadows import shadow_mask
 from drivesim.datasets.procedural.sky import SkyPainter
 from drivesim.datasets.procedural.view import CameraView, RoadCoordinates, nearest_on_road, road_coordinates
-from drivesim.datasets.procedural.weather import add_halo, precipitation
+from drivesim.datasets.procedural.weather import add_halos, precipitation, reflect_lights
 from drivesim.geometry import invert_rigid
 from drivesim.road import Road, Strip
 from drivesim.scene import Box, Pose, Scene
@@ -100,6 +100,8 @@ class ProceduralWorld:
         picture[: view.sky_bottom] = sky.paint(ego.yaw_rad)
         picture[view.top :] = np.where(view.is_ground[..., None], ground, picture[view.top :])
         drawables = self._drawables(ego, frame, boxes, standing)
+        polygons = polygons_of(drawables, view.camera, optical, invert_rigid(ego.matrix()), self.lighting)
+        reflect_lights(picture, polygons.lights, self.lighting, view.camera.fy)
         background = np.clip(picture * 255.0 + 0.5, 0, 255).astype(np.uint8)
         labels = None
         if with_labels:
@@ -108,12 +110,9 @@ class ProceduralWorld:
             semantic = np.full((height, width), Semantic.SKY, dtype=np.uint8)
             semantic[view.top :] = np.where(view.is_ground, ground_class, np.uint8(Semantic.SKY))
             labels = (depth, semantic, np.zeros((height, width), dtype=np.uint16))
-        rgb = background
-        if drawables:
-            polygons = polygons_of(drawables, view.camera, optical, invert_rigid(ego.matrix()), self.lighting)
-            rgb = paint_rgb(background, polygons)
-            if labels is not None:
-                paint_labels(polygons, *labels)
+            paint_labels(polygons, *labels)
+        rgb = paint_rgb(background, polygons)
+        add_halos(rgb, polygons.lights, self.lighting, view.camera.fy)
         precipitation(rgb, self.lighting.rain, self.lighting.snow, self.appearance_seed, frame)
         return rgb, labels
 
@@ -137,7 +136,7 @@ class ProceduralWorld:
         spacing = np.float32(LAMP_SPACING_M)
         for phase, d in ((0.0, right + 2.4), (0.5 * LAMP_SPACING_M, left - 2.4)):
             gap = np.mod(along - np.float32(phase) + 0.5 * spacing, spacing) - 0.5 * spacing
-            light += np.exp(-((gap / np.float32(9.0)) ** 2) - ((across - np.float32(d)) / np.float32(6.0)) ** 2)
+            light += np.exp(-((gap / np.float32(12.0)) ** 2) - ((across - np.float32(d)) / np.float32(7.5)) ** 2)
         return light
 
     def _lit_ground(
@@ -155,10 +154,10 @@ class ProceduralWorld:
         light = lighting.ground().astype(np.float32) * (np.float32(1.0) - shadow[..., None])
         if lighting.darkness > 0.05:
             beam = headlight_pool(view.forward, view.left)[..., None] * (1.0 - 0.6 * shadow[..., None])
-            light = light + beam * (np.array([0.95, 0.90, 0.76]) * lighting.darkness).astype(np.float32)
+            light = light + beam * (BEAM_COLOUR * lighting.darkness).astype(np.float32)
             lamps = self._lamp_light(at.along, at.across, at.base)
-            light = light + lamps[..., None] * (np.array([0.56, 0.45, 0.28]) * lighting.darkness).astype(np.float32)
-        ground = albedo * light
+            light = light + lamps[..., None] * (LAMP_COLOUR * lighting.darkness).astype(np.float32)
+        ground = albedo * np.minimum(light, np.float32(1.15))
         if lighting.wetness > 0.05:
             shine = np.clip(view.range_m / 90.0, 0.0, 1.0) * np.float32(0.42 * min(1.0, lighting.wetness * 1.3))
             ground += shine[..., None] * (lighting.horizon.astype(np.float32) - ground)
@@ -204,4 +203,4 @@ def render_clip(
     return Clip(frames, scene.fps)
 
 
-__all__ = ["ProceduralWorld", "RenderedFrame", "Semantic", "add_halo", "render_clip"]
+__all__ = ["ProceduralWorld", "RenderedFrame", "Semantic", "render_clip"]
