@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: Distances beyond which the boxes a model is trained on end, metres; nuScenes evaluates to 40 and 50 m.
 _SMALL = ("pedestrian", "bicycle", "motorcycle", "traffic_cone", "barrier")
 _RANGE_SMALL_M = 40.0
-_RANGE_LARGE_M = 100.0
+_RANGE_LARGE_M = 120.0
 #: Speeds beyond which a typing error is likelier than intent, m/s.
 _SUSPICIOUS_MPS = {"pedestrian": 5.0, "bicycle": 20.0}
 _SUSPICIOUS_VEHICLE_MPS = 70.0
