@@ -1,0 +1,36 @@
+"""What the latent world model asks of a codec and of a denoiser; samplers and rollouts see only these."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from drivesim.controls import Controls
+
+
+class Codec(Protocol):
+    """Frames to latents and back; latents may have any shape after the frame axis."""
+
+    def encode(self, frames: Tensor) -> Tensor:
+        """Frames (T, 3, H, W) in [-1, 1] at the output size to latents (T, ...), float32."""
+        ...
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Latents (T, ...) to frames (T, 3, H, W) in [-1, 1] at the output size, float32 on the CPU."""
+        ...
+
+
+class Denoiser(Protocol):
+    """One forward pass of the video network over context and new frames."""
+
+    def prepare(self, context: Controls, new: Controls) -> Any:
+        """Network inputs for the controls of the context frames and of the new frames, made once per chunk.
+
+        A kind of control may be told for one and withheld for the other.
+        """
+        ...
+
+    def denoise(self, noisy: Tensor, sigma: Tensor, num_context: int, prepared: Any) -> Tensor:
+        """Estimate of the clean latents (T, ...) from noisy latents and one noise level per frame (T,)."""
+        ...

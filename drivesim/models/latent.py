@@ -1,0 +1,136 @@
+"""A codec, a denoiser and a sampler as a WorldModel: the rollout of a latent video diffusion model, chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from drivesim.controls import Control, Controls
+from drivesim.diffusion.sampler import SamplerConfig, sample
+from drivesim.models.codec import Codec, Denoiser
+from drivesim.noise import NoiseStream
+from drivesim.world_model import WorldModelSpec
+
+#: Latents further out than this many standard deviations never occur in training.
+LATENT_LIMIT = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolloutConfig:
+    """How a rollout samples: the sampler, the noise put on context frames, and the pull towards the anchor.
+
+    ``context_noise`` perturbs the context at test time as in training (LVDM). ``anchor_pull`` blends the per-channel
+    mean and deviation of every chunk towards those of the start frame (AdaIN, as LTX-Video ships it); 0 is off.
+    """
+
+    sampler: SamplerConfig = SamplerConfig()
+    context_noise: float = 0.1
+    anchor_pull: float = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class LatentState:
+    """Everything a rollout carries: the newest context latents (K, ...), their controls, and the anchor statistics."""
+
+    context: Tensor
+    controls: Controls
+    anchor_mean: Tensor
+    anchor_std: Tensor
+
+
+class LatentWorldModel:
+    """Continues a video in latent space; see :class:`drivesim.world_model.WorldModel`."""
+
+    def __init__(self, spec: WorldModelSpec, codec: Codec, denoiser: Denoiser, config: RolloutConfig) -> None:
+        if spec.chunk_frames < spec.context_frames:
+            raise ValueError(f"a chunk of {spec.chunk_frames} frames cannot fill {spec.context_frames} context frames")
+        self._spec = spec
+        self.codec = codec
+        self.denoiser = denoiser
+        self.config = config
+
+    @property
+    def spec(self) -> WorldModelSpec:
+        """What this model makes."""
+        return self._spec
+
+    def begin(self, past: Tensor, controls: Controls) -> LatentState:
+        """State after the frames ``past`` (T, 3, H, W), of which the last ``context_frames`` are kept as latents."""
+        if len(past) != controls.num_frames:
+            raise ValueError(f"{len(past)} past frames but controls of {controls.num_frames}; they must agree")
+        kept = min(len(past), self.spec.context_frames)
+        latents = self.codec.encode(past[len(past) - kept :])
+        mean, std = _statistics(latents)
+        window = controls.window(len(past) - kept, len(past))
+        return LatentState(context=latents, controls=window, anchor_mean=mean, anchor_std=std)
+
+    @torch.inference_mode()
+    def denoise(self, state: LatentState, controls: Controls, noise: NoiseStream) -> tuple[Tensor, LatentState]:
+        """The next chunk as latents (chunk_frames, ...), and the state after it."""
+        if controls.num_frames != self.spec.chunk_frames:
+            raise ValueError(
+                f"controls of {controls.num_frames} frames, but a chunk of this model has {self.spec.chunk_frames}"
+            )
+        num_context = len(state.context)
+        prepared = self.denoiser.prepare(state.controls, controls)
+        shape = (self.spec.chunk_frames, *state.context.shape[1:])
+        perturbation = noise.child(1).normal(*state.context.shape)
+        context = state.context + self.config.context_noise * perturbation
+        context_sigma = torch.full((num_context,), max(self.config.context_noise, self.config.sampler.sigma_min))
+
+        def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
+            clip = torch.cat([context, noisy])
+            levels = torch.cat([context_sigma, sigma.float()])
+            return self.denoiser.denoise(clip, levels, num_context, prepared)[num_context:]
+
+        fresh = sample(denoise, noise.child(0).normal(*shape), self.config.sampler)
+        fresh = self._pulled(fresh.clamp(-LATENT_LIMIT, LATENT_LIMIT), state)
+        kept = self.spec.chunk_frames - self.spec.context_frames
+        after = LatentState(
+            context=fresh[kept:].clone(),
+            controls=controls.window(kept, self.spec.chunk_frames),
+            anchor_mean=state.anchor_mean,
+            anchor_std=state.anchor_std,
+        )
+        return fresh, after
+
+    @torch.inference_mode()
+    def decode(self, chunk: Tensor) -> Tensor:
+        """Frames (T, 3, H, W) of a chunk."""
+        return self.codec.decode(chunk)
+
+    def pack_state(self, state: LatentState) -> dict[str, Tensor]:
+        """The state as named tensors."""
+        tensors = {"context": state.context, "anchor_mean": state.anchor_mean, "anchor_std": state.anchor_std}
+        for kind in state.controls.given():
+            tensors[kind.value] = torch.from_numpy(np.ascontiguousarray(getattr(state.controls, kind.value)))
+        return tensors
+
+    def unpack_state(self, tensors: Mapping[str, Tensor]) -> LatentState:
+        """The state that :meth:`pack_state` wrote."""
+        missing = {"context", "anchor_mean", "anchor_std"} - set(tensors)
+        if missing:
+            raise ValueError(f"a stored state lacks {', '.join(sorted(missing))}")
+        given = {kind.value: tensors[kind.value].numpy() for kind in Control if kind.value in tensors}
+        return LatentState(
+            context=tensors["context"],
+            controls=Controls(num_frames=len(tensors["context"]), **given),
+            anchor_mean=tensors["anchor_mean"],
+            anchor_std=tensors["anchor_std"],
+        )
+
+    def _pulled(self, latents: Tensor, state: LatentState) -> Tensor:
+        mean, std = _statistics(latents)
+        pulled = (latents - mean) / std * state.anchor_std + state.anchor_mean
+        return torch.lerp(latents, pulled, self.config.anchor_pull)
+
+
+def _statistics(latents: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation (1, C, 1, ...) per channel over frames and pixels."""
+    axes = [0, *range(2, latents.ndim)]
+    return latents.mean(axes, keepdim=True), latents.std(axes, keepdim=True).clamp_min(1e-3)
+

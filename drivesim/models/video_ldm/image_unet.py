@@ -1,0 +1,177 @@
+"""The box-conditioned image LDM: a UNet over latents that sees the layout raster at its input.
+
+Raster conditioning by concatenation keeps boxes aligned with pixels without learning to align them (the choice of the
+layout-conditioned driving generators); attributes and the noise level enter through adaptive norm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from torch import Tensor, nn
+
+from drivesim.controls import ATTRIBUTE_CHANNELS, LAYOUT_CHANNELS
+from drivesim.models.video_ldm.blocks import (
+    ChannelNorm,
+    Downsample,
+    ResidualBlock,
+    SpatialAttention,
+    Upsample,
+    fourier_features,
+)
+from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
+
+#: Called after block ``index`` with its features (N, C, H, W); returns features of the same shape.
+AfterBlock = Callable[[int, Tensor], Tensor]
+
+
+class LayoutStem(nn.Module):
+    """Layout raster (N, 19, 64, 128) and its flag to features (N, features, 16, 32)."""
+
+    def __init__(self, layout_channels: int, features: int) -> None:
+        super().__init__()
+        self.fold = nn.PixelUnshuffle(4)
+        self.mix = nn.Conv2d(layout_channels * 16 + 1, 2 * features, 1)
+        self.spread = nn.Conv2d(2 * features, features, 3, padding=1)
+
+    def forward(self, layout: Tensor, given: Tensor) -> Tensor:
+        """Features at the size of the latents."""
+        folded = self.fold(layout)
+        flag = given[:, None, None, None].expand(-1, 1, *folded.shape[-2:])
+        return self.spread(F.silu(self.mix(torch.cat([folded, flag], dim=1))))
+
+
+class Stage(nn.Module):
+    """One residual block, with self-attention where the resolution is low enough."""
+
+    def __init__(self, channels_in: int, channels: int, embedding: int, attention: bool, head_width: int) -> None:
+        super().__init__()
+        self.block = ResidualBlock(channels_in, channels, embedding)
+        self.attention = SpatialAttention(channels, head_width) if attention else nn.Identity()
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """(N, channels_in, H, W) to (N, channels, H, W)."""
+        return self.attention(self.block(x, embedding))
+
+
+class ImageUNet(ModelMixin, ConfigMixin):
+    """Predicts the EDM target of latents (N, 16, 16, 32) from noisy latents, noise level, layout and attributes."""
+
+    @register_to_config
+    def __init__(
+        self,
+        latent_channels: int = 16,
+        widths: tuple[int, ...] = (96, 160, 256),
+        blocks_per_level: int = 2,
+        attention_levels: tuple[int, ...] = (1, 2),
+        head_width: int = 32,
+        layout_features: int = 48,
+        embedding: int = 256,
+    ) -> None:
+        super().__init__()
+        self.layout_stem = LayoutStem(len(LAYOUT_CHANNELS), layout_features)
+        self.noise_embedding = nn.Sequential(nn.Linear(64, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
+        self.attribute_embedding = nn.Sequential(
+            nn.Linear(len(ATTRIBUTE_CHANNELS) + 1, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
+        )
+        self.conv_in = nn.Conv2d(latent_channels + layout_features, widths[0], 3, padding=1)
+        stage_args = (embedding, head_width)
+        down, self.down_samplers = _down_path(tuple(widths), blocks_per_level, tuple(attention_levels), *stage_args)
+        self.down = nn.ModuleList(down)
+        self.middle = nn.ModuleList(
+            [
+                Stage(widths[-1], widths[-1], embedding, True, head_width),
+                Stage(widths[-1], widths[-1], embedding, False, head_width),
+            ]
+        )
+        up, self.up_samplers = _up_path(tuple(widths), blocks_per_level, tuple(attention_levels), *stage_args)
+        self.up = nn.ModuleList(up)
+        self.norm_out = ChannelNorm(widths[0])
+        self.conv_out = nn.Conv2d(widths[0], latent_channels, 3, padding=1)
+        nn.init.zeros_(self.conv_out.weight)
+        nn.init.zeros_(self.conv_out.bias)
+
+    def block_widths(self) -> list[tuple[int, int]]:
+        """(channels, down-sampling factor) after every block, in the order in which ``after_block`` is called."""
+        widths, blocks = self.config.widths, self.config.blocks_per_level
+        path = [(width, 2**level) for level, width in enumerate(widths) for _ in range(blocks)]
+        middle = [(widths[-1], 2 ** (len(widths) - 1))] * len(self.middle)
+        return path + middle + list(reversed(path))
+
+    def forward(
+        self,
+        scaled: Tensor,
+        noise_condition: Tensor,
+        controls: ControlTensors,
+        after_block: AfterBlock | None = None,
+    ) -> Tensor:
+        """Raw output (N, C, H, W) for latents already multiplied by c_in, with c_noise (N,).
+
+        ``after_block`` is how temporal layers enter (Video LDM section 3.1); None leaves the image network as it is.
+        """
+        embedding = self._embed(noise_condition, controls)
+        layout = self.layout_stem(controls.layout, controls.layout_given)
+        hidden = self.conv_in(torch.cat([scaled, layout], dim=1))
+        hook = after_block or _unchanged
+        hidden, skips = self._run_down(hidden, embedding, hook)
+        index = len(self.down)
+        for stage in self.middle:
+            hidden = hook(index, stage(hidden, embedding))
+            index += 1
+        hidden = self._run_up(hidden, skips, embedding, hook, index)
+        return self.conv_out(F.silu(self.norm_out(hidden)))
+
+    def _embed(self, noise_condition: Tensor, controls: ControlTensors) -> Tensor:
+        features = fourier_features(noise_condition, 64).to(controls.attributes.dtype)
+        return self.noise_embedding(features) + self.attribute_embedding(controls.attribute_features())
+
+    def _run_down(self, hidden: Tensor, embedding: Tensor, hook: AfterBlock) -> tuple[Tensor, list[Tensor]]:
+        skips = []
+        blocks = self.config.blocks_per_level
+        for index, stage in enumerate(self.down):
+            if index > 0 and index % blocks == 0:
+                hidden = self.down_samplers[index // blocks - 1](hidden)
+            hidden = hook(index, stage(hidden, embedding))
+            skips.append(hidden)
+        return hidden, skips
+
+    def _run_up(self, hidden: Tensor, skips: list[Tensor], embedding: Tensor, hook: AfterBlock, index: int) -> Tensor:
+        blocks = self.config.blocks_per_level
+        for position, stage in enumerate(self.up):
+            if position > 0 and position % blocks == 0:
+                hidden = self.up_samplers[position // blocks - 1](hidden)
+            hidden = hook(index + position, stage(torch.cat([hidden, skips.pop()], dim=1), embedding))
+        return hidden
+
+
+def _unchanged(_index: int, hidden: Tensor) -> Tensor:
+    return hidden
+
+
+def _down_path(
+    widths: tuple[int, ...], blocks: int, attention_levels: tuple[int, ...], embedding: int, head_width: int
+) -> tuple[list[nn.Module], nn.ModuleList]:
+    stages: list[nn.Module] = []
+    samplers = nn.ModuleList()
+    for level, width in enumerate(widths):
+        if level > 0:
+            samplers.append(Downsample(widths[level - 1], width))
+        stages += [Stage(width, width, embedding, level in attention_levels, head_width) for _ in range(blocks)]
+    return stages, samplers
+
+
+def _up_path(
+    widths: tuple[int, ...], blocks: int, attention_levels: tuple[int, ...], embedding: int, head_width: int
+) -> tuple[list[nn.Module], nn.ModuleList]:
+    stages: list[nn.Module] = []
+    samplers = nn.ModuleList()
+    for level in reversed(range(len(widths))):
+        width = widths[level]
+        stages += [Stage(2 * width, width, embedding, level in attention_levels, head_width) for _ in range(blocks)]
+        if level > 0:
+            samplers.append(Upsample(width, widths[level - 1]))
+    return stages, samplers

@@ -1,0 +1,130 @@
+"""Temporal layers of the Video LDM (Blattmann et al. 2023, section 3.1) with prediction conditioning.
+
+After every block of the frozen image network stands one layer: temporal 3-tap convolutions and, at low resolution,
+temporal attention, mixed in with a learned alpha. Alpha = 1 ("image") gives back the image network exactly. Context
+frames enter every layer as (mask * latents, mask), and the newest context frame also reaches all frames.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from einops import rearrange
+from torch import Tensor, nn
+
+from drivesim.controls import MOTION_CHANNELS
+from drivesim.models.video_ldm.blocks import ChannelNorm, attention_weights
+
+
+class TemporalConvolution(nn.Module):
+    """A (3, 1, 1) convolution over time, done as a 1x1 convolution of the previous, this and the next frame."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.mix = nn.Conv2d(3 * channels, channels, 1)
+
+    def forward(self, x: Tensor, num_frames: int) -> Tensor:
+        """(B*T, C, H, W) to the same shape; beyond the clip the features count as zero."""
+        clips = rearrange(x, "(b t) c h w -> b t c h w", t=num_frames)
+        blank = torch.zeros_like(clips[:, :1])
+        before = torch.cat([blank, clips[:, :-1]], dim=1)
+        after = torch.cat([clips[:, 1:], blank], dim=1)
+        stacked = rearrange(torch.cat([before, clips, after], dim=2), "b t c h w -> (b t) c h w")
+        return self.mix(stacked.contiguous(memory_format=torch.channels_last))
+
+
+class TemporalAttention(nn.Module):
+    """Self-attention over the frames of a clip at every pixel, with a residual connection."""
+
+    def __init__(self, channels: int, head_width: int) -> None:
+        super().__init__()
+        self.heads = channels // head_width
+        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
+        self.out = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor, num_frames: int) -> Tensor:
+        """(B*T, C, H, W) to the same shape."""
+        height = x.shape[-2]
+        pattern = "(b t) (three m c) h w -> three (b h w m) t c"
+        query, key, value = rearrange(self.qkv(x), pattern, t=num_frames, three=3, m=self.heads)
+        mixed = rearrange(
+            torch.bmm(attention_weights(query, key), value),
+            "(b h w m) t c -> (b t) (m c) h w",
+            m=self.heads,
+            h=height,
+            w=x.shape[-1],
+        )
+        return x + self.out(mixed)
+
+
+class TemporalLayer(nn.Module):
+    """One temporal layer: half-width bottleneck, context input, two temporal convolutions, optional attention."""
+
+    def __init__(
+        self, channels: int, factor: int, context_channels: int, embedding: int, attention: bool, head_width: int
+    ) -> None:
+        super().__init__()
+        inner = channels // 2
+        self.norm = ChannelNorm(channels)
+        self.enter = nn.Conv2d(channels, inner, 1)
+        self.context = nn.Conv2d(context_channels, inner, factor, stride=factor)
+        self.modulation = nn.Linear(embedding, inner)
+        self.first = TemporalConvolution(inner)
+        self.norm_inner = ChannelNorm(inner)
+        self.second = TemporalConvolution(inner)
+        self.attention = TemporalAttention(inner, head_width) if attention else None
+        self.leave = nn.Conv2d(inner, channels, 1)
+        self.mix = nn.Parameter(torch.zeros(()))
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
+
+    @property
+    def alpha(self) -> Tensor:
+        """Share of the image path, in (0, 1)."""
+        return torch.sigmoid(self.mix)
+
+    def forward(self, x: Tensor, context: Tensor, embedding: Tensor, num_frames: int) -> Tensor:
+        """alpha * x + (1 - alpha) * temporal(x), all (B*T, C, H, W); context (B*T, K, 16, 32), embedding (B*T, E)."""
+        hidden = self.enter(self.norm(x)) + self.context(context) + self.modulation(embedding)[:, :, None, None]
+        hidden = hidden + self.first(F.silu(hidden), num_frames)
+        hidden = hidden + self.second(F.silu(self.norm_inner(hidden)), num_frames)
+        if self.attention is not None:
+            hidden = self.attention(hidden, num_frames)
+        return torch.lerp(x + self.leave(F.silu(hidden)), x, self.alpha.to(x.dtype))
+
+
+class TemporalLayers(ModelMixin, ConfigMixin):
+    """All temporal layers of one video network, saved apart from the image network they are inserted in."""
+
+    @register_to_config
+    def __init__(
+        self,
+        block_channels: tuple[int, ...],
+        block_factors: tuple[int, ...],
+        latent_channels: int = 16,
+        attention_factors: tuple[int, ...] = (2, 4),
+        head_width: int = 16,
+        embedding: int = 256,
+        max_frames: int = 16,
+    ) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            TemporalLayer(
+                channels, factor, 2 * latent_channels + 2, embedding, factor in attention_factors, head_width
+            )
+            for channels, factor in zip(block_channels, block_factors, strict=True)
+        )
+        self.position = nn.Embedding(max_frames, embedding)
+        self.motion = nn.Sequential(
+            nn.Linear(len(MOTION_CHANNELS) + 1 + 2, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU()
+        )
+
+    def embed(self, motion: Tensor, is_context: Tensor, noise_condition: Tensor, offsets: Tensor) -> Tensor:
+        """Embedding (B*T, E) of motion (B*T, 7), context flag (B*T,), c_noise (B*T,) and frame offset (B*T,) long.
+
+        ``offsets`` count from the newest context frame, shifted so that they are never negative.
+        """
+        features = torch.cat([motion, is_context[:, None], noise_condition[:, None].to(motion.dtype)], dim=1)
+        return self.motion(features) + self.position(offsets).to(motion.dtype)

@@ -1,0 +1,82 @@
+"""The video network: a frozen image UNet with temporal layers after its blocks."""
+
+from __future__ import annotations
+
+import torch
+from einops import rearrange, repeat
+from torch import Tensor, nn
+
+from drivesim.diffusion.edm import Preconditioning
+from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
+from drivesim.models.video_ldm.image_unet import ImageUNet
+from drivesim.models.video_ldm.temporal import TemporalLayers
+
+#: The frame offset of the newest context frame in the position embedding; older context lies below it.
+NEWEST_CONTEXT = 2
+
+
+def temporal_layers_for(image: ImageUNet) -> TemporalLayers:
+    """Fresh temporal layers that fit an image network."""
+    channels, factors = zip(*image.block_widths(), strict=True)
+    return TemporalLayers(
+        block_channels=channels, block_factors=factors, latent_channels=image.config.latent_channels
+    )
+
+
+class VideoUNet(nn.Module):
+    """Denoises clips (B, T, C, H, W) whose first ``num_context`` frames are (slightly noised) context."""
+
+    def __init__(self, image: ImageUNet, temporal: TemporalLayers) -> None:
+        super().__init__()
+        self.image = image
+        self.temporal = temporal
+        self.preconditioning = Preconditioning()
+
+    def forward(self, noisy: Tensor, sigma: Tensor, num_context: int, controls: ControlTensors) -> Tensor:
+        """Raw network output (B, T, C, H, W) for noisy latents and one noise level per frame (B, T).
+
+        ``controls`` holds B*T frames. Context frames carry their own small sigma (conditional latent perturbation,
+        LVDM, He et al. 2022) and are in distribution for the frozen image network.
+        """
+        batch, num_frames = sigma.shape
+        flat = rearrange(noisy, "b t c h w -> (b t) c h w")
+        flat_sigma = rearrange(sigma, "b t -> (b t)")
+        noise_condition = self.preconditioning.noise_condition(flat_sigma)
+        scaled = (flat * self.preconditioning.input_scale(flat_sigma)).to(controls.layout.dtype)
+        context = self._context(rearrange(scaled, "(b t) c h w -> b t c h w", b=batch), num_context)
+        positions = torch.arange(num_frames, device=noisy.device) - num_context + NEWEST_CONTEXT + 1
+        embedding = self.temporal.embed(
+            controls.motion_features(),
+            repeat((positions <= NEWEST_CONTEXT).to(scaled.dtype), "t -> (b t)", b=batch),
+            noise_condition,
+            repeat(positions, "t -> (b t)", b=batch),
+        )
+
+        def after_block(index: int, hidden: Tensor) -> Tensor:
+            return self.temporal.layers[index](hidden, context, embedding, num_frames)
+
+        raw = self.image(scaled, noise_condition, controls, after_block)
+        return rearrange(raw, "(b t) c h w -> b t c h w", b=batch)
+
+    def denoised(self, noisy: Tensor, sigma: Tensor, num_context: int, controls: ControlTensors) -> Tensor:
+        """Estimate of the clean latents (B, T, C, H, W), float32."""
+        raw = self(noisy, sigma, num_context, controls)
+        clean = self.preconditioning.denoised(
+            rearrange(noisy, "b t c h w -> (b t) c h w").float(),
+            rearrange(raw, "b t c h w -> (b t) c h w").float(),
+            rearrange(sigma, "b t -> (b t)").float(),
+        )
+        return rearrange(clean, "(b t) c h w -> b t c h w", b=len(noisy))
+
+    def _context(self, scaled: Tensor, num_context: int) -> Tensor:
+        """Context input (B*T, 2C + 2, H, W): own latents and mask, then the newest context frame and its mask."""
+        num_frames = scaled.shape[1]
+        mask = torch.zeros_like(scaled[:, :, :1])
+        mask[:, :num_context] = 1.0
+        newest = torch.zeros_like(scaled[:, :1])
+        known = torch.zeros_like(mask[:, :1])
+        if num_context > 0:
+            newest, known = scaled[:, num_context - 1 : num_context], torch.ones_like(known)
+        broadcast = torch.cat([newest, known], dim=2).expand(-1, num_frames, -1, -1, -1)
+        stacked = torch.cat([scaled * mask, mask, broadcast], dim=2)
+        return rearrange(stacked, "b t c h w -> (b t) c h w").contiguous(memory_format=torch.channels_last)
