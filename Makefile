@@ -1,10 +1,15 @@
 # Needs Python 3.11 or 3.12 with pip, and make. Everything else goes into .venv, once: later runs start at once.
 
-PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3 2>/dev/null))
+PYTHON ?= $(shell for name in python3.11 python3.12 python3 python; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$name; break; }; done)
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
 BIN := .venv/bin
 READY := .venv/ready
 DEMO := runs/demo
-PIP := $(BIN)/python -m pip --disable-pip-version-check install -q --no-warn-script-location
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --progress-bar off
+PIP_LINES := grep --line-buffered -E '^(Collecting|Installing|Successfully|ERROR|error|  error)' | cut -c 1-110
 
 # Waiting OpenMP threads must sleep, not spin: two processes that share the cores otherwise slow each other many times.
 export GOMP_SPINCOUNT ?= 0
@@ -23,14 +28,11 @@ help:
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or newer found. Install one, or: make PYTHON=/path/to/python"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "error: $(PYTHON) is older than Python 3.11. Name another: make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "[1/2] environment .venv with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv --clear .venv 2>/dev/null || { \
-		$(PYTHON) -m venv --clear --without-pip .venv && $(PYTHON) -m pip --python $(BIN)/python install -q pip; }
-	@echo "[2/2] packages (about 1 GB on disk; a few minutes the first time)"
-	@$(PIP) -c constraints.txt -e ".[dev]" 2>&1 | { grep -v '^WARNING: Location' || true; }; \
-		$(BIN)/python -c 'import torch, diffusers, av, drivesim' || { echo "error: the installation is incomplete; see above"; exit 1; }
+		$(PYTHON) -m venv --clear --without-pip .venv; $(PYTHON) -m pip --python $(BIN)/python install -q pip; }
+	@echo "[2/2] packages: 1 to 2 GB on disk, a few minutes the first time"
+	@$(PIP) -c constraints.txt -e ".[dev]" 2>&1 | $(PIP_LINES)
 	@touch $(READY)
 
 demo: $(READY)
@@ -47,7 +49,7 @@ lint: $(READY)
 
 types: $(READY)
 	@rm -rf build/installed
-	@$(PIP) --no-deps --target build/installed . 2>&1 | { grep -v '^WARNING: Location' || true; }
+	@$(PIP) --no-deps --target build/installed . 2>&1 | $(PIP_LINES)
 	@cd build && MYPYPATH=installed ../$(BIN)/mypy --config-file ../pyproject.toml --python-executable ../$(BIN)/python -p drivesim
 
 bench: $(READY)

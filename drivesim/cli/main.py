@@ -16,8 +16,11 @@ from typer.core import TyperGroup
 
 from drivesim.errors import DriveSimError
 
+MODEL_OR_DEVICE = 4
 STOPPED = 130
-"""Exit code after Ctrl-C, as shells expect it."""
+
+OPTIONAL_PACKAGES = {"pytorch_lightning": "train", "lightning": "train", "nuscenes": "nuscenes"}
+"""Modules that only an extra installs, and the extra's name."""
 
 SECTIONS: dict[str, dict[str, str]] = {
     "Look before you wait (no model needed)": {
@@ -47,13 +50,14 @@ drivesim futures my.yaml --samples 8            eight ways it may go on
 drivesim rollout --help                         every option of one command"""
 
 
+SUMMARIES = {name: text for section in SECTIONS.values() for name, text in section.items()}
+
+
 class LazyCommands(Mapping[str, Any]):
     """Command name to typer command; a command's file is imported when the command is looked up."""
 
-    _summaries = {name: text for section in SECTIONS.values() for name, text in section.items()}
-
     def __getitem__(self, name: str) -> Any:
-        if name not in self._summaries:
+        if name not in SUMMARIES:
             raise KeyError(name)
         module = importlib.import_module(f"drivesim.cli.{name}")
         holder = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -61,10 +65,10 @@ class LazyCommands(Mapping[str, Any]):
         return typer.main.get_command(holder)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._summaries)
+        return iter(SUMMARIES)
 
     def __len__(self) -> int:
-        return len(self._summaries)
+        return len(SUMMARIES)
 
 
 class LazyGroup(TyperGroup):
@@ -98,7 +102,14 @@ class LazyGroup(TyperGroup):
         except OSError as error:
             _fail(str(error), DriveSimError.exit_code)
         except MemoryError:
-            _fail("out of memory. Ask for fewer futures at once, or close other programs.", 4)
+            _fail("out of memory. Ask for fewer futures at once, or close other programs.", MODEL_OR_DEVICE)
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] not in OPTIONAL_PACKAGES:
+                raise
+            extra = OPTIONAL_PACKAGES[error.name.partition(".")[0]]
+            _fail(
+                f"{error.name} is not installed. Run: pip install -c constraints.txt -e '.[{extra}]'", MODEL_OR_DEVICE
+            )
         except KeyboardInterrupt:
             typer.echo("stopped", err=True)
             raise typer.Exit(STOPPED) from None

@@ -1,0 +1,176 @@
+"""``drivesim doctor``: what this machine can do, what is missing, and how to mend it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+PACKAGES = {
+    "torch": "torch",
+    "diffusers": "diffusers",
+    "safetensors": "safetensors",
+    "numpy": "numpy",
+    "opencv-python-headless": "cv2",
+    "shapely": "shapely",
+    "av": "av",
+    "pydantic": "pydantic",
+    "ruamel.yaml": "ruamel.yaml",
+    "einops": "einops",
+    "zarr": "zarr",
+}
+OPTIONAL_PACKAGES = {"pytorch-lightning": ("pytorch_lightning", "train"), "nuscenes-devkit": ("nuscenes", "nuscenes")}
+MINIMUM_FREE_GB = 2.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report: ``ok``, ``warn`` (works, but not at its best) or ``fail``, with the fix if there is one."""
+
+    level: str
+    subject: str
+    text: str
+    fix: str = ""
+
+
+def doctor(
+    model: Annotated[
+        str, typer.Option("--model", help="The model to check: a packaged name ('drivesim models') or a folder.")
+    ] = "default",
+    out: Annotated[
+        Path, typer.Option("--out", help="The folder where runs will be written: its free space is checked.")
+    ] = Path("."),
+) -> None:
+    """Check that this machine can run drivesim, and say how to mend it if not.
+
+    Each line is ok, warn (works, but slower or with less) or FAIL (needed and broken), with a fix. Exit code 4 if
+    anything failed.
+
+    \b
+    Examples:
+      drivesim doctor
+      drivesim doctor --model my-model/ --out /data/runs
+    """
+    checks: list[Callable[[], Iterator[Finding]]] = [
+        _machine,
+        _packages,
+        _accelerator,
+        _threads,
+        _video_encoder,
+        lambda: _free_disk(out),
+        lambda: _weights(model),
+    ]
+    failed = 0
+    for check in checks:
+        for finding in _guarded(check):
+            failed += finding.level == "fail"
+            label = "FAIL" if finding.level == "fail" else finding.level
+            typer.echo(f"{label:<5} {finding.subject:<24} {finding.text}")
+            if finding.fix:
+                typer.echo(f"{'':<5} {'':<24} -> {finding.fix}")
+    if failed:
+        typer.echo(f"\n{failed} of these must be mended before drivesim can make video.")
+        raise typer.Exit(4)
+    typer.echo("\nReady. Try: drivesim rollout highway-cut-in --seconds 10")
+
+
+def _guarded(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """The findings of a check; a package that cannot be imported was already reported by name, so it only ends the check."""
+    try:
+        yield from check()
+    except ImportError:
+        return
+
+
+def _machine() -> Iterator[Finding]:
+    yield Finding("ok", "Python", platform.python_version())
+    yield Finding("ok", "platform", f"{platform.system()} {platform.machine()}, {available_cores()} cores")
+
+
+def available_cores() -> int:
+    """Number of cores this process may use, which in a container is less than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _packages() -> Iterator[Finding]:
+    for distribution, module in PACKAGES.items():
+        try:
+            importlib.import_module(module)
+            yield Finding("ok", distribution, metadata.version(distribution))
+        except (ImportError, OSError, metadata.PackageNotFoundError) as error:
+            fix = "pip install -c constraints.txt -e . in the drivesim folder"
+            yield Finding("fail", distribution, f"cannot be imported: {error}", fix)
+    for distribution, (_, extra) in OPTIONAL_PACKAGES.items():
+        try:
+            yield Finding("ok", distribution, metadata.version(distribution))
+        except metadata.PackageNotFoundError:
+            yield Finding("ok", distribution, f"not installed; only needed for the extra '{extra}'")
+
+
+def _accelerator() -> Iterator[Finding]:
+    from drivesim.models.load import choose_device, choose_dtype, native_bfloat16
+
+    device = choose_device(None)
+    dtype = str(choose_dtype(device, None)).removeprefix("torch.")
+    yield Finding("ok", "device", f"{device.type}, {dtype}")
+    if device.type == "cpu" and not native_bfloat16():
+        text = "the processor has no bfloat16 arithmetic (AVX512-BF16 or AMX): float32 is used"
+        yield Finding("warn", "bfloat16", text, "nothing to mend; expect about half the frames per second")
+    elif device.type == "cpu":
+        yield Finding("ok", "bfloat16", "native on this processor")
+
+
+def _threads() -> Iterator[Finding]:
+    spin = os.environ.get("GOMP_SPINCOUNT")
+    if spin == "0":
+        yield Finding("ok", "OpenMP", "waiting threads sleep (GOMP_SPINCOUNT=0)")
+    else:
+        text = f"GOMP_SPINCOUNT={spin}: waiting threads keep cores busy"
+        yield Finding("warn", "OpenMP", text, "unset GOMP_SPINCOUNT; drivesim then sets it to 0")
+
+
+def _video_encoder() -> Iterator[Finding]:
+    import av
+
+    if "libx264" in av.codecs_available:
+        yield Finding("ok", "H.264 encoder", "libx264")
+    else:
+        fix = "pip install --force-reinstall -c constraints.txt av: its wheels bring the encoder"
+        yield Finding("fail", "H.264 encoder", "this build of PyAV has no libx264", fix)
+
+
+def _free_disk(folder: Path) -> Iterator[Finding]:
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not os.access(there, os.W_OK):
+        yield Finding("fail", "disk", f"{there} is not writable", "name another folder with --out")
+        return
+    free_gb = shutil.disk_usage(there).free / 1e9
+    level, fix = (
+        ("ok", "") if free_gb >= MINIMUM_FREE_GB else ("warn", "free some space or name another disk with --out")
+    )
+    yield Finding(level, "disk", f"{free_gb:.0f} GB free at {there}", fix)
+
+
+def _weights(model: str) -> Iterator[Finding]:
+    from drivesim.errors import ModelError
+    from drivesim.models.load import model_folder, verify_folder
+
+    try:
+        folder = model_folder(model)
+        sha256 = verify_folder(folder)
+    except ModelError as error:
+        fix = "install the package again, or make a model with 'drivesim train'"
+        yield Finding("fail", f"model {model}", str(error), fix)
+        return
+    megabytes = sum(path.stat().st_size for path in folder.rglob("*.safetensors")) / 1e6
+    yield Finding("ok", f"model {model}", f"{megabytes:.1f} MB, every file matches its hash, sha256 {sha256[:12]}")
