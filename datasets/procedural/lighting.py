@@ -15,7 +15,7 @@ from drivesim.scene import Environment
 
 #: Light of the ego's headlights and of street lamps on what they reach, at full darkness.
 BEAM_COLOUR = np.array([0.98, 0.93, 0.79])
-LAMP_COLOUR = np.array([0.92, 0.74, 0.46])
+LAMP_COLOUR = np.array([0.80, 0.64, 0.40])
 
 
 @dataclass(frozen=True, eq=False)

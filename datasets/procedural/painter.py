@@ -161,8 +161,8 @@ def _light(
     lighting: Lighting,
     eye: np.ndarray,
 ) -> np.ndarray:
-    facing_sun = np.where(flat, np.clip(normal @ lighting.sun_direction, 0.0, 1.0), 0.55)
-    open_sky = np.where(flat, 0.86 + 0.14 * normal[:, 2], 0.92)
+    facing_sun = np.where(flat, np.clip(0.38 + 0.62 * (normal @ lighting.sun_direction), 0.22, 1.0), 0.62)
+    open_sky = np.where(flat, 1.13 + 0.05 * normal[:, 2], 1.10)
     light = lighting.ambient * open_sky[:, None] + lighting.sun * facing_sun[:, None]
     middle = world.mean(1)
     if lighting.darkness > 0.05:

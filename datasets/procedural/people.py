@@ -20,7 +20,7 @@ def pedestrian(
 ) -> Shape:
     """A person; ``phase`` radians of the walking cycle, ``moving`` 0 (standing) to 1 (full stride)."""
     b = ShapeBuilder(Semantic.PEDESTRIAN)
-    k = height / 1.75
+    k, hair = height / 1.75, (0.22, 0.16, 0.12)
     swing = 0.34 * k * moving
     girth = min(0.5 * width, 0.24 * k)
     for side in (-1.0, 1.0):
@@ -41,10 +41,12 @@ def pedestrian(
         b.capsule(elbow, hand, 0.052 * k, 0.042 * k, shade(colour, 0.88))
         b.disc(hand, 0.05 * k, 0.05 * k, skin)
         b.next_part()
-    b.capsule((0.0, 0.0, 0.92 * k), (0.0, 0.0, 1.36 * k), 0.16 * k, min(0.20 * k, girth), colour)
+    b.capsule((0.0, 0.0, 0.84 * k), (0.0, 0.0, 1.36 * k), 0.165 * k, min(0.20 * k, girth), colour)
     b.capsule((0.0, 0.0, 1.42 * k), (0.0, 0.0, 1.50 * k), 0.06 * k, 0.055 * k, skin)
     b.disc((0.01 * k, 0.0, 1.615 * k), 0.095 * k, 0.125 * k, skin)
-    b.disc((-0.02 * k, 0.0, 1.67 * k), 0.095 * k, 0.075 * k, (0.22, 0.16, 0.12))
+    b.disc((-0.01 * k, 0.0, 1.69 * k), 0.09 * k, 0.058 * k, hair)
+    b.next_part()
+    b.disc((-0.045 * k, 0.0, 1.65 * k), 0.10 * k, 0.10 * k, hair)
     return b.build()
 
 
@@ -117,8 +119,8 @@ def motorcycle(length: float, height: float, colour: Colour3, skin: Colour3, hel
     radius = min(0.32, 0.16 * length)
     rear, front = -0.5 * length + radius, 0.5 * length - radius
     for x in (rear, front):
-        b.capsule((x, -0.01, radius), (x, 0.01, radius), radius, radius, TYRE)
-        _ring(b, x, radius, 0.13, TYRE)
+        rim = [(x + radius * np.cos(a), radius + radius * np.sin(a)) for a in _RING[:-1]]
+        b.prism(rim, -0.07, 0.07, [TYRE] * len(rim), TYRE)
     b.box((rear + 0.1, -0.14, 0.35), (front - 0.2, 0.14, 0.62), shade(colour, 0.5))
     b.box((rear - 0.05, -0.16, 0.60), (0.1, 0.16, 0.80 * k), shade(colour, 0.8))
     b.box((0.05, -0.20, 0.55), (0.5 * length - 0.35, 0.20, 0.98 * k), colour)
