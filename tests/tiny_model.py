@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ class TinyWorldModel:
             context_frames=1,
             chunk_frames=chunk_frames,
             controls=frozenset(Control),
-            weights_sha256=f"{weights_seed:064x}",
+            weights_sha256=hashlib.sha256(str(weights_seed).encode()).hexdigest(),
         )
 
     def begin(self, past: torch.Tensor, controls: Controls) -> TinyState:
@@ -57,9 +58,7 @@ class TinyWorldModel:
         latent = small.repeat(_CHANNELS // 3, 1, 1) + self._told(controls, controls.num_frames - 1)
         return TinyState(latent=latent, chunks=0)
 
-    def denoise(
-        self, state: TinyState, controls: Controls, noise: NoiseStream
-    ) -> tuple[torch.Tensor, TinyState]:
+    def denoise(self, state: TinyState, controls: Controls, noise: NoiseStream) -> tuple[torch.Tensor, TinyState]:
         if controls.num_frames != self.spec.chunk_frames:
             raise ValueError(f"controls hold {controls.num_frames} frames, a chunk has {self.spec.chunk_frames}")
         time.sleep(self.pause_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,29 +42,42 @@ def frame_sha256(frame: np.ndarray) -> str:
     return sha256_of(np.ascontiguousarray(frame).tobytes())
 
 
-def create_run(run: RunFolder, manifest: Manifest, beginning: Beginning, scenario_yaml: str) -> None:
-    """Write a new run folder; its manifest comes last and makes it a run.
+def open_or_create(
+    run: RunFolder,
+    wanted: Manifest,
+    scenario_yaml: str,
+    begin: Callable[[], Beginning],
+    write_tracks: Callable[[], None],
+    *,
+    resume: bool,
+) -> Beginning:
+    """Make the run folder, or check that the one there is this run; returns what the run starts from.
 
-    tracks.csv is the caller's (it knows the scene), written before. Call it while holding ``run.locked()``.
+    ``begin`` and ``write_tracks`` are called only for a new run, whose manifest is written last and makes it a run.
+    Raises InputError when the folder holds something else, or, without ``resume``, anything. Call it while holding
+    ``run.locked()``.
     """
-    write_atomic(run.scenario_path, scenario_yaml)
-    write_png(run.start_frame_path, beginning.frame)
-    if beginning.state is not None:
-        write_atomic(run.start_state_path, state_bytes(beginning.state))
-    write_atomic(run.manifest_path, manifest.to_json())
-
-
-def check_fresh(run: RunFolder) -> None:
-    """Raise InputError when the folder already holds something that a new run would overwrite."""
+    if resume and run.manifest_path.is_file():
+        run.manifest().require_same(wanted, str(run.path))
+        return _read_beginning(run)
     if run.manifest_path.is_file():
         raise InputError(
             f"{run.path} already holds a run. Continue it with --resume, or choose another folder with --out."
         )
     if run.is_foreign():
         raise InputError(f"{run.path} is not empty and no drivesim run. Choose another folder with --out.")
+    beginning = begin()
+    write_atomic(run.scenario_path, scenario_yaml)
+    write_tracks()
+    write_png(run.start_frame_path, beginning.frame)
+    if beginning.state is not None:
+        write_atomic(run.start_state_path, state_bytes(beginning.state))
+    manifest = dataclasses.replace(wanted, start_frame_sha256=frame_sha256(beginning.frame))
+    write_atomic(run.manifest_path, manifest.to_json())
+    return beginning
 
 
-def read_beginning(run: RunFolder) -> Beginning:
+def _read_beginning(run: RunFolder) -> Beginning:
     """What a stored run started from. Raises InputError when the files are damaged or were changed."""
     manifest = run.manifest()
     frame = read_png(run.start_frame_path)
