@@ -1,0 +1,26 @@
+"""``drivesim schema``: the JSON Schema of scenario files, for completion in an editor."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def schema(
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write to this file instead of the terminal.")] = None,
+) -> None:
+    """Print the JSON Schema of scenario files.
+
+    In an editor with YAML support, put this line on top of a scenario file: # yaml-language-server: $schema=schema.json
+    """
+    from drivesim.scenarios.json_schema import scenario_schema
+
+    text = json.dumps(scenario_schema(), indent=2, ensure_ascii=False)
+    if out is None:
+        typer.echo(text)
+        return
+    out.write_text(text + "\n", encoding="utf-8")
+    typer.echo(f"wrote {out}")

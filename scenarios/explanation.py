@@ -1,0 +1,178 @@
+"""What a scenario file means, field by field: the resolved value in SI, and which control carries it to the model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from drivesim.scenarios.base import single_key
+from drivesim.scenarios.events import Event, LaneChangeAction, SpeedAction, WalkAction
+from drivesim.scenarios.placement import (
+    Placed,
+    ego_speed_mps,
+    lane_offset,
+    lane_spot,
+    make_camera,
+    make_road,
+    num_lanes,
+    num_oncoming_lanes,
+    place,
+    speed_limit_mps,
+)
+from drivesim.scenarios.schema import Scenario
+from drivesim.scenarios.values import number
+
+Carrier = Literal["layout", "motion", "attributes", "start frame", "traffic", "measured", "run"]
+
+#: What each carrier means, in one sentence.
+CARRIERS: dict[Carrier, str] = {
+    "layout": "drawn into the layout raster that the model sees: at t = 0 always, on every frame if its mover is told",
+    "motion": "told to the model as ego motion on every frame",
+    "attributes": "told to the model as scene attributes (time of day, weather, road type)",
+    "start frame": "in the layout at t = 0 only; afterwards the model goes on as it likes",
+    "traffic": "decides the tracks in the traffic simulation; the model sees only their boxes",
+    "measured": "never told to the model; read off the finished futures",
+    "run": "settings of the run: shape, length, number and seeds",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One field of a scenario: its path, its value in SI with a unit, and the carrier that brings it to the model."""
+
+    field: str
+    value: str
+    carrier: Carrier
+
+
+def is_scripted(scenario: Scenario) -> bool:
+    """Whether actors follow their simulated tracks on every frame by default: an event has ``mode: condition``."""
+    return any(event.mode == "condition" for event in scenario.events)
+
+
+def explain(scenario: Scenario, variation: int = 0) -> tuple[Row, ...]:
+    """One row for each field of one variation of a valid scenario, defaults filled in."""
+    concrete = scenario.concrete(variation)
+    return (
+        *_run_rows(scenario, variation),
+        *_environment_rows(concrete),
+        *_road_rows(concrete),
+        *_actor_rows(concrete),
+        *(_event_row(concrete, event) for event in concrete.events),
+        *_question_rows(concrete),
+    )
+
+
+def _run_rows(scenario: Scenario, variation: int) -> Iterator[Row]:
+    video, sampling = scenario.video_settings, scenario.sampling_settings
+    shape = f"{video.height}×{video.width} px, {video.fps:g} frames/s, {number(video.duration):g} s"
+    yield Row(field="video", value=shape, carrier="run")
+    camera = make_camera(scenario.concrete(variation))
+    lens = f"{camera.name}: f {camera.fx:.0f} px, {camera.mount.z:g} m up, {camera.mount.x:g} m ahead of the rear axle"
+    yield Row(field="camera", value=lens, carrier="layout")
+    for name, value in scenario.parameters(variation).items():
+        text = f"{value:.4g}" if isinstance(value, float) else value
+        yield Row(
+            field=f"vary.{name}", value=f"{text} (variation {variation} of {scenario.num_variations})", carrier="run"
+        )
+    draws = (
+        f"{scenario.num_variations} variations × {sampling.futures} futures, {sampling.method}, seed {sampling.seed}"
+    )
+    yield Row(field="sampling", value=draws, carrier="run")
+    if scenario.start is not None:
+        yield Row(field="start.image", value=scenario.start.image, carrier="start frame")
+
+
+def _environment_rows(scenario: Scenario) -> Iterator[Row]:
+    from drivesim.scenarios.expand import environment_of
+
+    env = environment_of(scenario)
+    values = {
+        "time_of_day": f"{scenario.scene.environment.time_of_day} (darkness {env.darkness:.2g})",
+        "sky": env.sky,
+        "precipitation": f"rain {env.rain:.2g}, snow {env.snow:.2g} (0 none, 1 heavy)",
+        "road_surface": f"wetness {env.wetness:.2g} (0 dry, 1 flooded)",
+        "fog": f"visual range {env.fog_visibility_m:g} m" if math.isfinite(env.fog_visibility_m) else "none",
+        "street_lights": "on when dark" if env.street_lights else "none",
+    }
+    for name, value in values.items():
+        yield Row(field=f"environment.{name}", value=value, carrier="attributes")
+
+
+def _road_rows(scenario: Scenario) -> Iterator[Row]:
+    road = scenario.scene.road
+    lanes = f"{num_lanes(scenario)} with the ego, {num_oncoming_lanes(scenario)} oncoming, {number(road.lane_width):g} m wide"
+    yield Row(field="road.type", value=road.type, carrier="attributes")
+    yield Row(field="road.lanes", value=lanes, carrier="layout")
+    yield Row(
+        field="road.ego_lane", value=f"{road.ego_lane} (1 = nearest the kerb), {scenario.traffic}", carrier="layout"
+    )
+    bend = "drawn from the scenario id" if road.curvature is None else f"{number(road.curvature):g} 1/m (left positive)"
+    yield Row(field="road.curvature", value=bend, carrier="layout")
+    if road.ramp is not None:
+        yield Row(field="road.ramp", value=f"on the {road.ramp}, ends 300 m ahead", carrier="layout")
+    for place_m in road.crossings:
+        yield Row(field="road.crossings", value=f"zebra crossing {number(place_m):g} m ahead", carrier="layout")
+    yield Row(field="road.speed_limit", value=f"{speed_limit_mps(scenario):.4g} m/s", carrier="traffic")
+    yield Row(field="ego.speed", value=f"{ego_speed_mps(scenario):.4g} m/s", carrier="motion")
+    yield Row(field="traffic.density", value=scenario.scene.traffic.density, carrier=_boxes(scenario))
+
+
+def _boxes(scenario: Scenario) -> Carrier:
+    return "layout" if is_scripted(scenario) else "start frame"
+
+
+def _actor_rows(scenario: Scenario) -> Iterator[Row]:
+    road = make_road(scenario, 400.0)
+    for actor in scenario.scene.actors:
+        placed = place(scenario, actor, road)
+        yield Row(field=f"actors.{actor.id}", value=_actor_text(placed), carrier=_boxes(scenario))
+        yield Row(field=f"actors.{actor.id}.speed", value=f"{placed.speed_mps:.4g} m/s", carrier="traffic")
+        if actor.look is not None:
+            from drivesim.scenarios.look import colour_of
+
+            colour = colour_of(actor.look)
+            seen = f"RGB {colour[0]} {colour[1]} {colour[2]}" if colour else "names no known colour: has no effect"
+            yield Row(field=f"actors.{actor.id}.look", value=f"{actor.look} ({seen})", carrier=_boxes(scenario))
+
+
+def _actor_text(placed: Placed) -> str:
+    actor = placed.actor
+    name = f"{actor.category} ({actor.preset})" if actor.preset else actor.category
+    size = f"{placed.length:g}×{placed.width:g}×{placed.height:g} m"
+    return f"{name} {size} at x {placed.x:.1f} m, y {placed.y:.1f} m, yaw {placed.yaw_rad:.2f} rad"
+
+
+def _event_row(scenario: Scenario, event: Event) -> Row:
+    match event.action:
+        case LaneChangeAction(lane_change=change):
+            spot = lane_spot(scenario, change.to)
+            offset = (
+                "" if isinstance(spot, str) else f", {lane_offset(make_road(scenario, 400.0), spot):.1f} m off the line"
+            )
+            what = f"to lane {change.to}{offset} over {number(change.over):g} s"
+        case SpeedAction(speed=change):
+            what = f"to {number(change.to):.4g} m/s over {number(change.over):g} s"
+        case WalkAction(walk_to=walk):
+            what = " ".join(f"{axis} {number(v):g} m" for axis, v in (("x", walk.x), ("y", walk.y)) if v is not None)
+        case _:
+            what = f"{number(event.action.brake.deceleration):g} m/s² to {number(event.action.brake.to):.4g} m/s"
+    key = single_key(event.start)
+    held = getattr(event.start, key or "")
+    when = f"{key} {getattr(held, 'below', held)}"
+    text = f"{event.actor}: {single_key(event.action)} {what}; start: {when}; mode {event.mode}"
+    return Row(field=f"events.{event.id}", value=text, carrier="traffic" if is_scripted(scenario) else "measured")
+
+
+def _question_rows(scenario: Scenario) -> Iterator[Row]:
+    for name, label in scenario.labels.items():
+        key = single_key(label) or ""
+        bounds = getattr(label, key).model_dump(exclude={"actor"}, exclude_none=True)
+        text = " ".join([key, getattr(label, key).actor, *(f"{k.replace('_', ' ')} {v:g}" for k, v in bounds.items())])
+        yield Row(field=f"labels.{name}", value=text, carrier="measured")
+    for expectation in scenario.expectations:
+        bounds = ((word, n) for word, n in (("at least", expectation.at_least), ("at most", expectation.at_most)))
+        text = ", ".join(f"{word} {n} futures" for word, n in bounds if n is not None)
+        yield Row(field=f"expect.{expectation.label}", value=text, carrier="measured")
