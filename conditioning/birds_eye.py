@@ -19,7 +19,7 @@ from drivesim.conditioning.drawing import (
     strip_outlines,
     stroke,
 )
-from drivesim.conditioning.ground import ego_positions_on_road
+from drivesim.conditioning.ground import positions_on_road
 from drivesim.geometry import FloatArray, footprint, rotation_zyx
 from drivesim.scene import Scene, Track
 
@@ -61,7 +61,7 @@ def birds_eye(
         _draw_road(picture, scene, frame, view, metres)
     _draw_grid(picture, view, width, height)
     _draw_view_wedge(picture, scene, view, frame)
-    _draw_track(picture, scene.ego, frame, view, _EGO, scene.fps)
+    _draw_track(picture, scene.ego, frame, view, _EGO, scene.fps, thickness=2)
     for actor in scene.actors:
         if not actor.parked:
             _draw_track(picture, actor.track, frame, view, CATEGORY_COLOURS[actor.category], scene.fps)
@@ -84,7 +84,7 @@ def _draw_road(picture: np.ndarray, scene: Scene, frame: int, view: _View, metre
     road = scene.road
     assert road is not None
     here = scene.ego.positions[frame : frame + 1]
-    s_ego = float(ego_positions_on_road(road, here[:, 0], here[:, 1])[0])
+    s_ego = float(positions_on_road(road, here[:, 0], here[:, 1])[0])
     reach = (s_ego - 0.6 * metres, s_ego + 1.2 * metres)
 
     def outline(s: FloatArray, d: FloatArray) -> FloatArray:
@@ -128,7 +128,9 @@ def _draw_view_wedge(picture: np.ndarray, scene: Scene, view: _View, frame: int)
     cv2.addWeighted(layer, 0.10, picture, 0.90, 0.0, dst=picture)
 
 
-def _draw_track(picture: np.ndarray, track: Track, frame: int, view: _View, colour: Colour, fps: float) -> None:
+def _draw_track(
+    picture: np.ndarray, track: Track, frame: int, view: _View, colour: Colour, fps: float, thickness: int = 1
+) -> None:
     """The path of the last 3 s (dark) and the next 8 s (bright), fading with the distance in time."""
     start, stop = max(frame - int(3 * fps), 0), min(frame + int(8 * fps) + 1, len(track))
     steps = np.arange(start, stop, max(1, int(fps // 5)))
@@ -143,7 +145,7 @@ def _draw_track(picture: np.ndarray, track: Track, frame: int, view: _View, colo
         middle = np.clip(pixels[index], 0, [picture.shape[1] - 1, picture.shape[0] - 1]).astype(int)
         below = picture[middle[1], middle[0]].astype(float)
         mixed = below + max(strength, 0.05) * (np.array(colour) - below)
-        stroke(picture, pixels[index : index + 2], (int(mixed[0]), int(mixed[1]), int(mixed[2])), 2)
+        stroke(picture, pixels[index : index + 2], (int(mixed[0]), int(mixed[1]), int(mixed[2])), thickness)
 
 
 def _draw_footprint(picture: np.ndarray, corners: FloatArray, body: Colour, border: Colour) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from drivesim.conditioning.ground import ego_positions_on_road
+from drivesim.conditioning.ground import positions_on_road
 from drivesim.conditioning.layout import FILL_OF_CATEGORY
 from drivesim.conditioning.projection import FACES, BoxBatch, BoxGeometry, clip_near
 from drivesim.controls import LAYOUT_CHANNELS
@@ -229,7 +229,7 @@ def _draw_paint_outlines(picture: np.ndarray, scene: Scene, frame: int, intrinsi
 def _ego_s(scene: Scene, frame: int) -> float:
     assert scene.road is not None
     here = scene.ego.positions[frame : frame + 1]
-    return float(ego_positions_on_road(scene.road, here[:, 0], here[:, 1])[0])
+    return float(positions_on_road(scene.road, here[:, 0], here[:, 1])[0])
 
 
 def _on_image(road: Road, s: FloatArray, d: FloatArray, matrix: FloatArray, intrinsics: FloatArray) -> FloatArray:

@@ -124,13 +124,23 @@ class GroundView:
         return (4.0 * squared.argmin(axis=1)).astype(np.float32)[self._spread]
 
 
-def ego_positions_on_road(road: Road, x: FloatArray, y: FloatArray) -> FloatArray:
-    """s (T,) of world points on the road, from the nearest reference point and Newton steps."""
-    guesses = np.empty(len(x))
+def positions_on_road(road: Road, x: FloatArray, y: FloatArray) -> FloatArray:
+    """s (T,) of the points of a path on the road, followed step by step.
+
+    The first point takes the nearest reference point, later ones the nearest within 30 m of the step before, so that a
+    road which passes near itself does not make the path jump.
+    """
+    line = road.reference[:, :2]
+    guesses = np.empty(len(x), dtype=np.int64)
+    low, high = 0, len(line)
     for index in range(len(x)):
-        squared = (road.reference[:, 0] - x[index]) ** 2 + (road.reference[:, 1] - y[index]) ** 2
-        guesses[index] = road.s_start + road.spacing * int(squared.argmin())
-    return road.to_road(x, y, guesses)[0]
+        squared = (line[low:high, 0] - x[index]) ** 2 + (line[low:high, 1] - y[index]) ** 2
+        guesses[index] = low + int(squared.argmin())
+        ahead = index + 1
+        step = 0.0 if ahead == len(x) else float(np.hypot(x[ahead] - x[index], y[ahead] - y[index]))
+        margin = int((30.0 + step) / road.spacing) + 2
+        low, high = max(guesses[index] - margin, 0), min(guesses[index] + margin + 1, len(line))
+    return road.to_road(x, y, road.s_start + road.spacing * guesses)[0]
 
 
 def _coarse_cells(rows: np.ndarray, columns: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -144,8 +154,11 @@ def _interpolate(table: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, .
     clipped = np.clip(position, 0.0, table.shape[1] - 1.001)
     index = clipped.astype(np.int32)
     weight = clipped - index
-    low = np.take(table, index, axis=1)
-    return tuple(low + weight * (np.take(table, index + 1, axis=1) - low))
+    columns = []
+    for column in table:
+        low = column[index]
+        columns.append(low + weight * (column[index + 1] - low))
+    return tuple(columns)
 
 
 def _band(value: np.ndarray, extent: np.ndarray, low: FloatArray | float, high: FloatArray | float) -> np.ndarray:

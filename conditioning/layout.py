@@ -12,9 +12,10 @@ import zlib
 import cv2
 import numpy as np
 
-from drivesim.conditioning.ground import GroundView, ego_positions_on_road
-from drivesim.conditioning.projection import FACES, NEAR_M, BoxBatch, BoxGeometry
+from drivesim.conditioning.ground import GroundView, positions_on_road
+from drivesim.conditioning.projection import FACE_CORNERS, FACES, NEAR_M, BoxBatch, BoxGeometry
 from drivesim.controls import LAYOUT_CHANNELS, LAYOUT_SIZE
+from drivesim.geometry import project
 from drivesim.scene import Actor, Scene
 
 #: The fill plane of each category.
@@ -65,7 +66,7 @@ class LayoutPainter:
         self._fills = np.array([_FILLS.index(FILL_OF_CATEGORY[actor.category]) for actor in scene.actors], dtype=int)
         self._colours = np.array([_colour_values(actor) for actor in scene.actors], dtype=np.float32).reshape(-1, 5)
         ego = scene.ego.positions
-        self._ego_s = None if scene.road is None else ego_positions_on_road(scene.road, ego[:, 0], ego[:, 1])
+        self._ego_s = None if scene.road is None else positions_on_road(scene.road, ego[:, 0], ego[:, 1])
         self._faces = np.zeros((height * _SCALE, width * _SCALE), dtype=np.int16)
 
     def draw(self, frame: int) -> np.ndarray:
@@ -89,23 +90,29 @@ class LayoutPainter:
         Face f of box a is 2 * (5 * a + f) + 1, its outline one more.
         """
         self._faces[:] = 0
-        depth = np.full((len(boxes.actor_indices), len(FACES)), np.inf, dtype=np.float32)
-        for row in range(len(boxes.actor_indices)):
-            outlines = []
-            for face in np.flatnonzero(boxes.facing[row]):
-                points = boxes.face(row, face)
-                if len(points) >= 3:
-                    depth[row, face] = points[:, 2].mean()
-                    outlines.append((int(face), points @ self._intrinsics.T))
-            if not outlines:
-                continue
-            flat = [homogeneous[:, :2] / homogeneous[:, 2:] for _, homogeneous in outlines]
-            fixed = _fixed_points(flat)
-            for (face, _), outline in zip(outlines, fixed, strict=True):
-                number = 2 * (len(FACES) * row + face) + 1
-                cv2.fillConvexPoly(self._faces, outline, number, cv2.LINE_8, _SHIFT)
-                cv2.polylines(self._faces, [outline], True, number + 1, 1, cv2.LINE_8, _SHIFT)
+        depth = boxes.corners[:, FACE_CORNERS, 2].mean(axis=-1)
+        whole = (boxes.corners[..., 2] >= NEAR_M).all(axis=1)
+        fixed = np.zeros((len(whole), 8, 2), dtype=np.int32)
+        fixed[whole] = _fixed_points(project(boxes.corners[whole], self._intrinsics))
+        for row in range(len(whole)):
+            faces = np.flatnonzero(boxes.facing[row])
+            outlines = fixed[row][FACE_CORNERS[faces]] if whole[row] else self._cut_outlines(boxes, row, faces, depth)
+            for face, outline in zip(faces, outlines, strict=True):
+                if len(outline) >= 3:
+                    number = 2 * (len(FACES) * row + int(face)) + 1
+                    cv2.fillConvexPoly(self._faces, outline, number, cv2.LINE_8, _SHIFT)
+                    cv2.polylines(self._faces, [outline], True, number + 1, 1, cv2.LINE_8, _SHIFT)
         return depth
+
+    def _cut_outlines(self, boxes: BoxBatch, row: int, faces: np.ndarray, depth: np.ndarray) -> list[np.ndarray]:
+        """Outlines of the faces of a box that the near plane cuts; sets the depth of what is left of them."""
+        points = [boxes.face(row, int(face)) for face in faces]
+        for face, outline in zip(faces, points, strict=True):
+            depth[row, face] = outline[:, 2].mean() if len(outline) else np.inf
+        if not any(len(outline) for outline in points):
+            return points
+        joined = _fixed_points(project(np.concatenate(points), self._intrinsics)[None])[0]
+        return np.split(joined, np.cumsum([len(outline) for outline in points])[:-1])
 
     def _fill_planes(self, layout: np.ndarray, boxes: BoxBatch, depth: np.ndarray) -> None:
         """Turns the painted face numbers into the planes of ``layout`` from "car" on, in place."""
@@ -122,7 +129,7 @@ class LayoutPainter:
         fills[self._fills[actors][slots // (2 * faces)], slots + 1] = 255
         fills[-1, 2::2] = 255
         for plane in np.flatnonzero(fills.any(axis=1)):
-            share = cv2.resize(fills[plane][numbers], size, interpolation=cv2.INTER_AREA)
+            share = cv2.resize(np.take(fills[plane], numbers), size, interpolation=cv2.INTER_AREA)
             if plane == len(_FILLS):
                 share = cv2.convertScaleAbs(share, alpha=_SCALE)
             layout[_FIRST_FILL + plane, top:bottom, left:right] = share
@@ -134,7 +141,7 @@ class LayoutPainter:
         values[_DEPTH + 1 :] = self._colours[actors].T[:, :, None]
         table = np.zeros((len(_VALUES), 2 * count * faces + 2), dtype=np.uint8)
         table[:, 1:-1] = np.repeat(np.round(values).reshape(len(_VALUES), -1), 2, axis=1)
-        layout[_FIRST_VALUE:, top:bottom, left:right] = table[:, _nearest(numbers)]
+        layout[_FIRST_VALUE:, top:bottom, left:right] = np.take(table, _nearest(numbers), axis=1)
 
 
 def _colour_values(actor: Actor) -> tuple[float, ...]:
@@ -144,17 +151,15 @@ def _colour_values(actor: Actor) -> tuple[float, ...]:
     return float(red), float(green), float(blue), 0.0 if actor.colour is None else 255.0, float(instance)
 
 
-def _fixed_points(outlines: list[np.ndarray]) -> list[np.ndarray]:
-    """Pixel outlines of one box as OpenCV fixed-point coordinates, drawn in by the half pixel that OpenCV adds.
+def _fixed_points(pixels: np.ndarray) -> np.ndarray:
+    """Pixels (A, N, 2) of whole boxes as OpenCV fixed-point coordinates, drawn in by the half pixel that OpenCV adds.
 
     OpenCV's coordinate 0 is the centre of a pixel and it fills every pixel that an outline touches.
     """
-    together = np.concatenate(outlines)
-    low, high = together.min(axis=0), together.max(axis=0)
-    middle, margin = 0.5 * (low + high), np.minimum(0.5, 0.5 * (high - low))
-    scale = np.where(high > low, 1.0 - 2.0 * margin / np.maximum(high - low, 1e-9), 0.0)
-    moved = [np.clip((outline - middle) * scale + middle - 0.5, -20000.0, 20000.0) for outline in outlines]
-    return [np.round(outline * (1 << _SHIFT)).astype(np.int32) for outline in moved]
+    low, high = pixels.min(axis=1, keepdims=True), pixels.max(axis=1, keepdims=True)
+    middle, extent = 0.5 * (low + high), np.maximum(high - low, 1e-9)
+    moved = (pixels - middle) * np.maximum(1.0 - 1.0 / extent, 0.0) + (middle - 0.5)
+    return np.round(np.clip(moved, -20000.0, 20000.0) * (1 << _SHIFT)).astype(np.int32)
 
 
 def _extent(touched: np.ndarray) -> tuple[int, int]:

@@ -19,8 +19,8 @@ NEAR_M = 0.1
 #: Faces of a box by name, in the order of every array with a face axis.
 FACES: tuple[str, ...] = ("front", "rear", "left", "right", "top")
 
-# Corners of each face in the order of ``box_corners``.
-_FACE_CORNERS = np.array([[0, 1, 5, 4], [2, 3, 7, 6], [3, 0, 4, 7], [1, 2, 6, 5], [4, 5, 6, 7]])
+#: Corners of each face (5, 4), numbered as ``box_corners`` orders them.
+FACE_CORNERS = np.array([[0, 1, 5, 4], [2, 3, 7, 6], [3, 0, 4, 7], [1, 2, 6, 5], [4, 5, 6, 7]])
 
 _UNIT_CORNERS = 0.5 * np.array(
     [[1, 1, -1], [1, -1, -1], [-1, -1, -1], [-1, 1, -1], [1, 1, 1], [1, -1, 1], [-1, -1, 1], [-1, 1, 1]], dtype=float
@@ -43,7 +43,7 @@ class BoxBatch:
 
     def face(self, row: int, face: int) -> FloatArray:
         """Outline (N, 3) of a face in the optical frame, cut at NEAR_M; N is 0 or at least 3."""
-        return clip_near(self.corners[row, _FACE_CORNERS[face]])
+        return clip_near(self.corners[row, FACE_CORNERS[face]])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +179,7 @@ def box_faces(camera: Camera, ego: Pose, box: Box) -> tuple[BoxFace, ...]:
     corners = transform_points(camera.optical_from_world(ego), box.corners())
     centre = corners.mean(axis=0)
     faces = []
-    for name, indices in zip(FACES, _FACE_CORNERS, strict=True):
+    for name, indices in zip(FACES, FACE_CORNERS, strict=True):
         face = corners[indices]
         outwards = face.mean(axis=0) - centre
         points = clip_near(face)
