@@ -13,7 +13,7 @@ from drivesim.scenarios.base import Model
 from drivesim.scenarios.geometry_rules import geometry_findings
 from drivesim.scenarios.messages import Finding, Problem, Report, ScenarioError, report
 from drivesim.scenarios.rules import reference_findings, references, rule_findings
-from drivesim.scenarios.schema import Camera, Output, Sampling, Scenario, Side, Video, substitute
+from drivesim.scenarios.schema import Camera, Output, Sampling, Scenario, ScenarioFields, Side, Video, substitute
 from drivesim.scenarios.structure import findings_of
 from drivesim.scenarios.values import Identifier, suggestion
 from drivesim.scenarios.yaml_text import Node
@@ -168,7 +168,7 @@ def _merged(defaults: Node | None, own: Node) -> Node:
 def _scenario(
     node: Node, name: str, prefix: tuple[str | int, ...], folder: Path | None
 ) -> tuple[Scenario | None, list[Problem]]:
-    problems = _structure(Scenario, node, name, prefix, needed=("scene",))
+    problems = _structure(ScenarioFields, node, name, prefix, needed=("scene",))
     written = node.plain()
     if isinstance(written, dict):
         problems += [_placed(found, node, name, prefix) for found in reference_findings(written)]
@@ -190,11 +190,24 @@ def _structure(
     if isinstance(written, dict):
         fix = "Add 'scene:' with road, ego and actors ('scene: {}' for an empty road)."
         findings += [Finding(code="DS022", text=f"missing key '{key}'. {fix}") for key in needed if key not in written]
+    findings += _empty(written, ())
     try:
         model.__pydantic_validator__.validate_python(written)
     except ValidationError as error:
         findings += findings_of(error, model, written)
-    return [_placed(found, node, name, prefix) for found in findings]
+    empty = {found.location for found in findings if found.code == "DS023" and found.text.endswith("remove the key.")}
+    kept = [f for f in findings if f.location not in empty or f.text.endswith("remove the key.")]
+    return [_placed(found, node, name, prefix) for found in kept]
+
+
+def _empty(written: Any, location: tuple[str | int, ...]) -> list[Finding]:
+    """Keys and list items without a value."""
+    if written is None:
+        name = next((part for part in reversed(location) if isinstance(part, str)), "scenario")
+        text = f"'{name}' has no value. Write one, or remove the key."
+        return [Finding(code="DS023", text=text, location=location)]
+    items = written.items() if isinstance(written, dict) else enumerate(written) if isinstance(written, list) else ()
+    return [found for key, value in items for found in _empty(value, (*location, key))]
 
 
 def _filled_in(written: Mapping[str, Any]) -> list[Finding]:
@@ -209,9 +222,9 @@ def _filled_in(written: Mapping[str, Any]) -> list[Finding]:
         values = {name: options[turn % len(options)] for name, options in samples.items()}
         filled = substitute({**written, "vary": {}}, values)
         try:
-            Scenario.__pydantic_validator__.validate_python(filled)
+            ScenarioFields.__pydantic_validator__.validate_python(filled)
         except ValidationError as error:
-            for found in findings_of(error, Scenario, filled):
+            for found in findings_of(error, ScenarioFields, filled):
                 name = used.get(found.location)
                 if name in values:
                     text = f"{found.text} (parameter '{name}')"

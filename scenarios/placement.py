@@ -100,7 +100,9 @@ def lane_spot(scenario: Scenario, name: int | str) -> LaneSpot | str:
         if num_oncoming_lanes(scenario) == 0:
             return "the road has no oncoming lanes. Remove 'oncoming_lanes: 0' from 'road'."
         return LaneSpot(direction=-1, number=num_oncoming_lanes(scenario))
-    step = 0 if name == "ego" else 1 if name != traffic_side(scenario) else -1
+    if name == "ego":
+        return LaneSpot(direction=1, number=road.ego_lane)
+    step = 1 if name != traffic_side(scenario) else -1
     wanted = road.ego_lane + step
     if 1 <= wanted <= lanes:
         return LaneSpot(direction=1, number=wanted)

@@ -265,11 +265,8 @@ Side = Annotated[str, Word(("right_hand", "left_hand"), {"right": "right_hand", 
 Output = Annotated[str, Word(("mp4", "mcap", "nuscenes", "coco", "frames"), varies=False)]
 
 
-class Scenario(ScenarioBuilder, Model):
-    """One scenario, logical (with ``vary``) or concrete; immutable, equal to its YAML.
-
-    Raises ScenarioError, with every problem at once, when a value is not usable.
-    """
+class ScenarioFields(Model):
+    """The fields of a scenario, as a file holds them."""
 
     id: Identifier
     title: Text = ""
@@ -285,6 +282,13 @@ class Scenario(ScenarioBuilder, Model):
     events: tuple[Event, ...] = ()
     labels: dict[Identifier, Label] = Field(default_factory=dict)
     expectations: tuple[Expectation, ...] = Field(default=(), alias="expect")
+
+
+class Scenario(ScenarioBuilder, ScenarioFields):
+    """One scenario, logical (with ``vary``) or concrete; immutable, equal to its YAML.
+
+    Raises ScenarioError, with every problem at once, when a value is not usable.
+    """
 
     def __init__(self, id: Any = None, /, **keys: Any) -> None:
         given = keys if id is None else {"id": id, **keys}
