@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from drivesim.datasets.procedural.lighting import Lighting
-from drivesim.datasets.procedural.noise_texture import noise_tile, sample_tile
+from drivesim.datasets.procedural.noise_texture import noise_tile, sample_tile, wrapped
 from drivesim.datasets.procedural.palette import Palette
 from drivesim.datasets.procedural.semantics import Semantic
 from drivesim.datasets.procedural.view import RoadCoordinates
@@ -63,7 +63,7 @@ class GroundPainter:
 
     def _terrain(self, at: RoadCoordinates) -> np.ndarray:
         palette = self.palette
-        column = np.mod(at.along * np.float32(1.0 / 18.0), np.float32(256.0))
+        column = wrapped(at.along, 1.0 / 18.0, 256)
         row = np.clip(at.across * np.float32(1.0 / 14.0) + np.float32(8.0), 0.0, 15.0)
         albedo = cv2.remap(palette.fields, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
         texture = self._texture(at, 11, 16, 24.0) * np.float32(0.075) + self._texture(at, 12, 16, 6.0) * np.float32(
@@ -73,8 +73,12 @@ class GroundPainter:
         return albedo
 
     def _texture(self, at: RoadCoordinates, seed: int, cells: int, period: float) -> np.ndarray:
-        fade = np.clip(1.6 - at.along_pixel * np.float32(3.0 * cells / period), 0.0, 1.0)
-        return sample_tile(noise_tile(seed, cells), at.along, at.across, period) * fade
+        fade = np.clip(np.float32(1.6) - at.along_pixel * np.float32(3.0 * cells / period), 0.0, 1.0)
+        seen = np.flatnonzero(fade.any(1))
+        if len(seen):
+            near = slice(int(seen[0]), int(seen[-1]) + 1)
+            fade[near] *= sample_tile(noise_tile(seed, cells), at.along[near], at.across[near], period)
+        return fade
 
     def _strip(self, strip: Strip, at: RoadCoordinates, albedo: np.ndarray, semantic: np.ndarray) -> None:
         right, left = self._edges(strip, at)

@@ -26,6 +26,12 @@ def noise_tile(seed: int, cells: int) -> np.ndarray:
 def sample_tile(tile: np.ndarray, x: np.ndarray, y: np.ndarray, period: float) -> np.ndarray:
     """Noise (like ``x``) at coordinates ``x``, ``y`` (float32 (H, W)) of a tile that repeats every ``period``."""
     scale = TILE / period
-    column = np.mod(x * np.float32(scale), np.float32(TILE))
-    row = np.mod(y * np.float32(scale), np.float32(TILE))
-    return cv2.remap(tile, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    return cv2.remap(tile, wrapped(x, scale), wrapped(y, scale), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+
+
+def wrapped(values: np.ndarray, scale: float, period: int = TILE) -> np.ndarray:
+    """``values`` times ``scale``, taken into [0, ``period``); faster than a modulo of floats."""
+    turns = values * np.float32(scale / period)
+    turns -= np.floor(turns)
+    turns *= np.float32(period)
+    return turns

@@ -10,43 +10,32 @@ from dataclasses import dataclass
 import numpy as np
 
 from drivesim.datasets.procedural import street_furniture as furniture
+from drivesim.datasets.procedural.lighting import Lighting
 from drivesim.datasets.procedural.palette import Palette
+from drivesim.datasets.procedural.shadows import shadow_reach, swept_shadow
 from drivesim.datasets.procedural.shapes import Shape
+from drivesim.datasets.procedural.street_lamps import LAMP_SPACING_M, lamp_light, paved_edges
 from drivesim.noise import NoiseStream
-from drivesim.road import Road, strip_edges
+from drivesim.road import Road
 
 BUCKET_M = 24.0
-#: Street lamps stand every LAMP_SPACING_M on each side, staggered by half of it.
-LAMP_SPACING_M = 48.0
 _FIRST_BUCKET = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
 class Standing:
     """One thing beside the road: its shape in the world, ``order`` the ground point (x, y) that sorts it, and its road
-    coordinates; a shadow is cast by ``footprint`` (N, 2), world metres, from height ``low`` to ``high``."""
+    coordinates; ``shadow`` is the outline (N, 2) of its cast shadow on the ground, ``lamp_light`` the light it stands in."""
 
     shape: Shape
     order: tuple[float, float]
     s: float
     d: float
-    footprint: np.ndarray | None = None
-    low: float = 0.0
-    high: float = 0.0
+    shadow: np.ndarray | None = None
+    lamp_light: float = 0.0
 
 
 _CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 10)[:-1]), np.sin(np.linspace(0, 2 * np.pi, 10)[:-1])], 1)
-
-
-def asphalt_edges(road: Road, s: float) -> tuple[float, float]:
-    """Right and left end of everything paved (strips of any kind) at ``s``."""
-    rights, lefts = [], []
-    for strip in road.strips:
-        if strip.s_start - 30.0 <= s <= strip.s_end + 30.0:
-            right, left = strip_edges(strip, np.array([s]))
-            rights.append(float(right[0]))
-            lefts.append(float(left[0]))
-    return (min(rights), max(lefts)) if rights else (-4.0, 4.0)
 
 
 def _block(length: float, depth: float, side: int) -> np.ndarray:
@@ -57,12 +46,13 @@ def _block(length: float, depth: float, side: int) -> np.ndarray:
 class Roadside:
     """Makes, and remembers for a while, the buckets of one world."""
 
-    def __init__(self, road: Road, palette: Palette, appearance_seed: int, street_lights: bool, snow: float) -> None:
+    def __init__(self, road: Road, palette: Palette, lighting: Lighting, appearance_seed: int) -> None:
         self.road, self.palette = road, palette
+        self._reach = shadow_reach(lighting)
         self._noise = NoiseStream(appearance_seed).named("roadside")
-        self._lamps = street_lights or road.road_type == "urban"
-        self._lit = street_lights
-        self._snow = min(1.0, 1.5 * snow)
+        self._lamps = lighting.street_lights or road.road_type == "urban"
+        self._lit = lighting.street_lights
+        self._snow = min(1.0, 1.5 * lighting.snow)
         self._buckets: dict[int, list[Standing]] = {}
         character = self._noise.named("character").rng()
         self._trees = character.uniform(0.25, 0.9)
@@ -77,10 +67,15 @@ class Roadside:
             self._buckets[bucket] = self._make(bucket)
         return self._buckets[bucket]
 
+    def _light(self, s: float, d: float) -> float:
+        if not self._lit:
+            return 0.0
+        return float(lamp_light(np.array([s]), np.array([d]), paved_edges(self.road, s))[0])
+
     def _make(self, bucket: int) -> list[Standing]:
         rng = self._noise.child(bucket + _FIRST_BUCKET).rng()
         start = bucket * BUCKET_M
-        right, left = asphalt_edges(self.road, start + 0.5 * BUCKET_M)
+        right, left = paved_edges(self.road, start + 0.5 * BUCKET_M)
         things: list[Standing] = []
         for side, edge in ((-1, -right), (1, left)):
             match self.road.road_type:
@@ -113,12 +108,13 @@ class Roadside:
     ) -> None:
         x, y, yaw = (float(v) for v in self.road.to_world(s, d))
         order_x, order_y, _ = (float(v) for v in self.road.to_world(*(order or (s, d))))
-        footprint = None
-        if ground is not None:
+        shadow = None
+        if ground is not None and self._reach is not None:
             cosine, sine = np.cos(yaw), np.sin(yaw)
             footprint = ground @ np.array([[cosine, sine], [-sine, cosine]]) + np.array([x, y])
+            shadow = swept_shadow(footprint, self._reach, low, high)
         placed = shape.placed(x, y, 0.0, yaw + turn)
-        things.append(Standing(placed, (order_x, order_y), s, d, footprint, low, high))
+        things.append(Standing(placed, (order_x, order_y), s, d, shadow, self._light(s, d)))
 
     def _tree(self, things: list[Standing], rng: np.random.Generator, s: float, d: float, small: float = 1.0) -> None:
         height = rng.uniform(5.0, 9.5) * small
@@ -205,7 +201,7 @@ class Roadside:
             x0, y0, _yaw = (float(v) for v in self.road.to_world(s, d))
             x1, y1, _ = (float(v) for v in self.road.to_world(s + 4.0, d))
             shape = furniture.guard_rail((x0, y0), (x1, y1))
-            things.append(Standing(shape, (x0, y0), s, d))
+            things.append(Standing(shape, (x0, y0), s, d, None, self._light(s, d)))
 
     def _medians(self, things: list[Standing], start: float) -> None:
         for strip in self.road.strips:

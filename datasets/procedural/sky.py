@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from drivesim.datasets.procedural.lighting import Lighting
-from drivesim.datasets.procedural.noise_texture import noise_tile
+from drivesim.datasets.procedural.noise_texture import noise_tile, wrapped
 from drivesim.datasets.procedural.view import CameraView
 from drivesim.noise import NoiseStream
 from drivesim.road import RoadType
@@ -44,7 +44,8 @@ class SkyPainter:
             lighting.zenith - lighting.horizon
         ).astype(single)
         rise = np.tan(np.clip(elevation, 0.0, 1.4)) + 0.10
-        self._cloud_range = (1.0 / rise).astype(single)
+        self._cloud_x = (np.cos(view.azimuth) / rise).astype(single)
+        self._cloud_y = (np.sin(view.azimuth) / rise).astype(single)
         self._cloud_fade = (np.clip(elevation / 0.22, 0.0, 1.0) * lighting.cloud_cover * 1.5).astype(single)
         self._pixel = single(1.0 / view.camera.fy)
         low = np.flatnonzero((elevation < 0.075).any(1))
@@ -56,15 +57,17 @@ class SkyPainter:
         sky = self._gradient.copy()
         if not view.sky_bottom:
             return sky
-        azimuth = view.azimuth + np.float32(yaw_rad)
         if lighting.cloud_cover > 0.02:
             tile = noise_tile(self._tile_seed, 8)
-            cosine, sine = np.cos(azimuth), np.sin(azimuth)
-            column = np.mod(40.0 * self._cloud_range * cosine, np.float32(256.0))
-            row = np.mod(40.0 * self._cloud_range * sine, np.float32(256.0))
+            cosine, sine = np.float32(np.cos(yaw_rad)), np.float32(np.sin(yaw_rad))
+            column = wrapped(cosine * self._cloud_x - sine * self._cloud_y, 40.0)
+            row = wrapped(sine * self._cloud_x + cosine * self._cloud_y, 40.0)
             noise = cv2.remap(tile, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-            cover = np.clip(noise * np.float32(0.9) + 0.35, 0.0, 1.0) * self._cloud_fade
-            sky += np.clip(cover, 0.0, 0.9)[..., None] * (lighting.cloud.astype(np.float32) - sky)
+            cover = np.clip(noise * np.float32(0.9) + np.float32(0.35), 0.0, 1.0) * self._cloud_fade
+            np.minimum(cover, np.float32(0.9), out=cover)
+            sky *= (np.float32(1.0) - cover)[..., None]
+            sky += cover[..., None] * lighting.cloud.astype(np.float32)
+        azimuth = view.azimuth + np.float32(yaw_rad)
         self._sun(sky, azimuth)
         self._silhouettes(sky, azimuth)
         return sky
@@ -75,7 +78,8 @@ class SkyPainter:
             return
         x, y, z = (float(v) for v in self.lighting.sun_direction)
         bearing, height = np.arctan2(y, x), np.arcsin(z)
-        around = np.mod(azimuth - np.float32(bearing) + np.pi, 2 * np.pi) - np.pi
+        around = wrapped(azimuth - np.float32(bearing - np.pi), 1.0 / (2.0 * np.pi), 1)
+        around = (around - np.float32(0.5)) * np.float32(2.0 * np.pi)
         if np.abs(around).min() > 1.2:
             return
         distance = around**2 * np.float32(np.cos(height) ** 2) + (self.view.elevation - np.float32(height)) ** 2
@@ -86,7 +90,7 @@ class SkyPainter:
         top, lighting = self._hill_top, self.lighting
         if top >= self.view.sky_bottom:
             return
-        column = np.mod(azimuth[top:] * np.float32(_BEARINGS / (2.0 * np.pi)), np.float32(_BEARINGS))
+        column = wrapped(azimuth[top:], _BEARINGS / (2.0 * np.pi), _BEARINGS)
         zero = np.zeros_like(column)
         elevation = self.view.elevation[top:]
         green = np.array([0.25, 0.33, 0.22]) * (1 - min(1.0, lighting.snow * 1.2)) + np.array([0.70, 0.73, 0.77]) * min(

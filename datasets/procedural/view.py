@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from drivesim.geometry import wrap_angle
 from drivesim.road import Road
 from drivesim.scene import Camera, Pose
 
-_GRID_RANGES, _GRID_ANGLES = 56, 41
+_GRID_RANGES, _GRID_ANGLES = 44, 27
 _NEAREST, _FARTHEST = 0.8, 1500.0
 _GROUND_LIMIT_M = 900.0
 
@@ -26,7 +27,7 @@ class CameraView:
 
     ``top`` is the first row that sees ground; ground tables are float32 (H - top, W): ``forward`` and ``left`` in the
     ego frame, ``depth`` along the optical axis, ``is_ground``. Sky tables are (bottom, W): ``azimuth`` (ego frame),
-    ``elevation``, for the first ``sky_bottom`` rows.
+    ``elevation``, for the first ``sky_bottom`` rows. ``bearing`` and ``half_angle`` bound what the camera sees.
     """
 
     camera: Camera
@@ -43,6 +44,8 @@ class CameraView:
     sky_bottom: int
     azimuth: np.ndarray
     elevation: np.ndarray
+    bearing: float
+    half_angle: float
 
     @classmethod
     def of(cls, camera: Camera, camera_height: float) -> CameraView:
@@ -65,6 +68,10 @@ class CameraView:
         sky_bottom = int(sky_rows[-1]) + 1 if len(sky_rows) else 0
         azimuth = np.arctan2(rays[:sky_bottom, :, 1], rays[:sky_bottom, :, 0])
         elevation = np.arctan2(rays[:sky_bottom, :, 2], horizontal[:sky_bottom])
+        ahead = optical[:2, 2]
+        bearing = np.arctan2(ahead[1], ahead[0])
+        border = np.concatenate([rays[[0, -1]].reshape(-1, 3), rays[:, [0, -1]].reshape(-1, 3)])
+        half_angle = float(np.abs(wrap_angle(np.arctan2(border[:, 1], border[:, 0]) - bearing)).max())
         x0, y0 = camera.mount.x, camera.mount.y
         range_m = np.maximum(np.hypot(offset_x, offset_y), _NEAREST)
         angle = np.unwrap(np.arctan2(offset_y, offset_x), axis=1) if offset_x.size else offset_x
@@ -88,6 +95,8 @@ class CameraView:
             sky_bottom=sky_bottom,
             azimuth=azimuth.astype(single),
             elevation=elevation.astype(single),
+            bearing=float(bearing),
+            half_angle=half_angle,
         )
 
 
@@ -132,7 +141,7 @@ def road_coordinates(view: CameraView, road: Road, ego: Pose, ego_s: float, base
     turn = ego.yaw_rad - yaw
     c, s = np.cos(turn), np.sin(turn)
     offset = (ego.y - line_y) * np.cos(yaw) - (ego.x - line_x) * np.sin(yaw)
-    grid_s, grid_d = nearest_on_road(road, grid_x, grid_y, ego_s - 40.0, ego_s + 440.0)
+    grid_s, grid_d = nearest_on_road(road, grid_x, grid_y, ego_s - 40.0, ego_s + 440.0, step=8.0)
     rest_s = grid_s - ego_s - (c * view.grid_forward - s * view.grid_left)
     rest_d = grid_d - offset - (s * view.grid_forward + c * view.grid_left)
     rest = np.stack([rest_s, rest_d], -1).astype(np.float32)

@@ -41,7 +41,7 @@ def add_halos(picture: np.ndarray, lights: np.ndarray, lighting: Lighting, focal
     if strength < 0.05:
         return
     height, width = picture.shape[:2]
-    for u, v, _, depth, red, green, blue, _ in lights.tolist():
+    for u, v, _, depth, red, green, blue in lights.tolist():
         if not (0 <= u < width and 0 <= v < height):
             continue
         colour = np.array([red, green, blue])
@@ -55,7 +55,7 @@ def reflect_lights(picture: np.ndarray, lights: np.ndarray, lighting: Lighting, 
     strength = 0.45 * lighting.wetness * (0.25 + 0.65 * lighting.darkness)
     if strength < 0.05:
         return
-    for u, _, mirror_v, depth, red, green, blue, _ in lights.tolist():
+    for u, _, mirror_v, depth, red, green, blue in lights.tolist():
         if depth < 90.0:
             radius = 0.16 * focal / depth + 0.8
             _add_spot(picture, u, mirror_v, radius, np.array([red, green, blue]) * strength, 5)

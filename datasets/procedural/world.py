@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from drivesim.clip import Clip
 from drivesim.datasets.procedural.actors import ActorModel
 from drivesim.datasets.procedural.ground import BASE_STEP_M, GroundPainter
-from drivesim.datasets.procedural.lighting import BEAM_COLOUR, LAMP_COLOUR, Lighting, headlight_pool, lighting_of
-from drivesim.datasets.procedural.painter import Drawable, paint_labels, paint_rgb, polygons_of
+from drivesim.datasets.procedural.ground_light import GroundLight
+from drivesim.datasets.procedural.lighting import Lighting, lighting_of
+from drivesim.datasets.procedural.painter import paint_labels, paint_rgb
 from drivesim.datasets.procedural.palette import palette_of
-from drivesim.datasets.procedural.roadside import BUCKET_M, LAMP_SPACING_M, Roadside, Standing, asphalt_edges
+from drivesim.datasets.procedural.projection import Drawable, polygons_of
+from drivesim.datasets.procedural.roadside import BUCKET_M, Roadside, Standing
 from drivesim.datasets.procedural.semantics import RenderedFrame, Semantic
 from drivesim.datasets.procedural.shadows import shadow_mask
 from drivesim.datasets.procedural.sky import SkyPainter
-from drivesim.datasets.procedural.view import CameraView, RoadCoordinates, nearest_on_road, road_coordinates
+from drivesim.datasets.procedural.street_lamps import lamp_light, paved_edges
+from drivesim.datasets.procedural.view import CameraView, nearest_on_road, road_coordinates
 from drivesim.datasets.procedural.weather import add_halos, precipitation, reflect_lights
-from drivesim.geometry import invert_rigid
+from drivesim.geometry import invert_rigid, wrap_angle
 from drivesim.road import Road, Strip
 from drivesim.scene import Box, Pose, Scene
 
@@ -43,15 +47,16 @@ class ProceduralWorld:
         self.lighting: Lighting = lighting_of(environment, appearance_seed)
         palette = palette_of(self.road.road_type, appearance_seed, environment.snow, self.lighting.wetness)
         self._ground = GroundPainter(self.road, palette, self.lighting)
-        self._roadside = Roadside(self.road, palette, appearance_seed, self.lighting.street_lights, environment.snow)
+        self._roadside = Roadside(self.road, palette, self.lighting, appearance_seed)
         self._actors = [ActorModel(actor, appearance_seed, scene.fps) for actor in scene.actors]
-        self._views: dict[tuple[int, int, float], tuple[CameraView, SkyPainter]] = {}
+        self._views: dict[tuple[int, int, float], tuple[CameraView, SkyPainter, GroundLight]] = {}
         self._ego_s = self._follow_road()
 
     def _follow_road(self) -> np.ndarray:
         ego = self.scene.ego
         s = np.empty(len(ego))
-        guess = 0.0
+        x, y = ego.positions[:1, 0], ego.positions[:1, 1]
+        guess = float(nearest_on_road(self.road, x, y, self.road.s_start, self.road.s_end)[0][0])
         for frame in range(len(ego)):
             x, y = ego.positions[frame, :1], ego.positions[frame, 1:2]
             step = 0.0 if frame == 0 else float(np.hypot(*(ego.positions[frame] - ego.positions[frame - 1])[:2]))
@@ -69,20 +74,20 @@ class ProceduralWorld:
         """Only the picture, uint8 (H, W, 3): the same pixels as :meth:`render`, sooner."""
         return self._render(frame, width, height, with_labels=False)[0]
 
-    def _view(self, width: int, height: int, ego_height: float) -> tuple[CameraView, SkyPainter]:
+    def _view(self, width: int, height: int, ego_height: float) -> tuple[CameraView, SkyPainter, GroundLight]:
         key = (width, height, round(ego_height, 3))
         if key not in self._views:
             camera = self.scene.camera.resized(width, height)
             view = CameraView.of(camera, camera.mount.z + ego_height)
             sky = SkyPainter(view, self.lighting, self.road.road_type, self.appearance_seed)
-            self._views[key] = (view, sky)
+            self._views[key] = (view, sky, GroundLight(view, self.lighting))
         return self._views[key]
 
     def _render(
         self, frame: int, width: int, height: int, with_labels: bool
     ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray] | None]:
         ego = self.scene.ego.pose(frame)
-        view, sky = self._view(width, height, ego.z)
+        view, sky, light = self._view(width, height, ego.z)
         ego_s = float(self._ego_s[frame])
         base = float(np.floor(ego_s / BASE_STEP_M) * BASE_STEP_M)
         at = road_coordinates(view, self.road, ego, ego_s, base)
@@ -93,16 +98,22 @@ class ProceduralWorld:
             if actor.track.present[frame]
             for box in [actor.box(frame)]
         ]
-        standing = self._standing(ego, ego_s)
+        standing = self._standing(view, ego, ego_s)
         optical = view.camera.optical_from_world(ego)
-        ground = self._lit_ground(view, at, albedo, optical, boxes, standing)
+        cast = [thing.shadow for thing, grow in standing if thing.shadow is not None and grow > 0.5]
+        shadow = shadow_mask(view, optical, [box for _, box in boxes], cast, self.lighting)
+        ground = light.apply(albedo, shadow, at, paved_edges(self.road, ego_s))
         picture = np.empty((height, width, 3), dtype=np.float32)
-        picture[: view.sky_bottom] = sky.paint(ego.yaw_rad)
-        picture[view.top :] = np.where(view.is_ground[..., None], ground, picture[view.top :])
+        picture[view.top :] = ground
+        painted = sky.paint(ego.yaw_rad)
+        picture[: view.top] = painted[: view.top]
+        mixed = slice(view.top, view.sky_bottom)
+        shared = view.is_ground[: max(0, view.sky_bottom - view.top), :, None]
+        picture[mixed] = np.where(shared, picture[mixed], painted[view.top :])
         drawables = self._drawables(ego, frame, boxes, standing)
         polygons = polygons_of(drawables, view.camera, optical, invert_rigid(ego.matrix()), self.lighting)
         reflect_lights(picture, polygons.lights, self.lighting, view.camera.fy)
-        background = np.clip(picture * 255.0 + 0.5, 0, 255).astype(np.uint8)
+        background = cv2.convertScaleAbs(picture, alpha=255.0)
         labels = None
         if with_labels:
             depth = np.full((height, width), np.inf, dtype=np.float32)
@@ -116,68 +127,31 @@ class ProceduralWorld:
         precipitation(rgb, self.lighting.rain, self.lighting.snow, self.appearance_seed, frame)
         return rgb, labels
 
-    def _standing(self, ego: Pose, ego_s: float) -> list[tuple[Standing, float]]:
+    def _standing(self, view: CameraView, ego: Pose, ego_s: float) -> list[tuple[Standing, float]]:
+        """Scenery in view, each with the share 0-1 of its full height that it has grown to."""
         far = min(FAR_M, 4.5 / self.lighting.extinction)
         first, last = int((ego_s - 24.0) // BUCKET_M), int((ego_s + far) // BUCKET_M)
-        chosen = []
-        for bucket in range(first, last + 1):
-            for thing in self._roadside.standing(bucket):
-                distance = float(np.hypot(thing.order[0] - ego.x, thing.order[1] - ego.y))
-                grow = min(1.0, (FAR_M - distance) / (FAR_M - FULL_SIZE_M))
-                if grow > 0.02:
-                    chosen.append((thing, grow))
-        return chosen
-
-    def _lamp_light(self, along: np.ndarray, across: np.ndarray, centre_s: float) -> np.ndarray:
-        if not self.lighting.street_lights:
-            return np.zeros_like(along)
-        right, left = asphalt_edges(self.road, centre_s)
-        light = np.zeros_like(along)
-        spacing = np.float32(LAMP_SPACING_M)
-        for phase, d in ((0.0, right + 2.4), (0.5 * LAMP_SPACING_M, left - 2.4)):
-            gap = np.mod(along - np.float32(phase) + 0.5 * spacing, spacing) - 0.5 * spacing
-            light += np.exp(-((gap / np.float32(12.0)) ** 2) - ((across - np.float32(d)) / np.float32(7.5)) ** 2)
-        return light
-
-    def _lit_ground(
-        self,
-        view: CameraView,
-        at: RoadCoordinates,
-        albedo: np.ndarray,
-        optical: np.ndarray,
-        boxes: list[tuple[int, Box]],
-        standing: list[tuple[Standing, float]],
-    ) -> np.ndarray:
-        lighting = self.lighting
-        casters = [thing for thing, grow in standing if thing.footprint is not None and grow > 0.5]
-        shadow = shadow_mask(view, optical, [box for _, box in boxes], casters, lighting)
-        light = lighting.ground().astype(np.float32) * (np.float32(1.0) - shadow[..., None])
-        if lighting.darkness > 0.05:
-            beam = headlight_pool(view.forward, view.left)[..., None] * (1.0 - 0.6 * shadow[..., None])
-            light = light + beam * (BEAM_COLOUR * lighting.darkness).astype(np.float32)
-            lamps = self._lamp_light(at.along, at.across, at.base)
-            light = light + lamps[..., None] * (LAMP_COLOUR * lighting.darkness).astype(np.float32)
-        ground = albedo * np.minimum(light, np.float32(1.15))
-        if lighting.wetness > 0.05:
-            shine = np.clip(view.range_m / 90.0, 0.0, 1.0) * np.float32(0.42 * min(1.0, lighting.wetness * 1.3))
-            ground += shine[..., None] * (lighting.horizon.astype(np.float32) - ground)
-        clear = np.exp(view.range_m * np.float32(-lighting.extinction))[..., None]
-        return ground * clear + lighting.fog.astype(np.float32) * (1.0 - clear)
+        things = [thing for bucket in range(first, last + 1) for thing in self._roadside.standing(bucket)]
+        if not things:
+            return []
+        offset = np.array([thing.order for thing in things]) - (ego.x, ego.y)
+        distance = np.hypot(offset[:, 0], offset[:, 1])
+        grow = np.clip((FAR_M - distance) / (FAR_M - FULL_SIZE_M), 0.0, 1.0)
+        bearing = wrap_angle(np.arctan2(offset[:, 1], offset[:, 0]) - ego.yaw_rad - view.bearing)
+        seen = (grow > 0.02) & ((distance < 40.0) | (np.abs(bearing) < view.half_angle + 0.35))
+        return [(things[index], float(grow[index])) for index in np.flatnonzero(seen)]
 
     def _drawables(
         self, ego: Pose, frame: int, boxes: list[tuple[int, Box]], standing: list[tuple[Standing, float]]
     ) -> list[Drawable]:
-        lit = self.lighting.street_lights
-        drawables = []
-        for thing, grow in standing:
-            light = 0.0
-            if lit:
-                light = float(self._lamp_light(np.array([thing.s]), np.array([thing.d]), thing.s)[0])
-            drawables.append(Drawable(thing.shape, thing.order, 0, light, grow))
+        drawables = [Drawable(thing.shape, thing.order, 0, thing.lamp_light, grow) for thing, grow in standing]
         if boxes:
             x, y = np.array([b.x for _, b in boxes]), np.array([b.y for _, b in boxes])
-            s, d = nearest_on_road(self.road, x, y, float(self._ego_s[frame]) - 60.0, float(self._ego_s[frame]) + 400.0)
-            lights = self._lamp_light(s, d, float(self._ego_s[frame])) if lit else np.zeros(len(boxes))
+            ego_s = float(self._ego_s[frame])
+            lights = np.zeros(len(boxes))
+            if self.lighting.street_lights:
+                s, d = nearest_on_road(self.road, x, y, ego_s - 60.0, ego_s + 400.0)
+                lights = lamp_light(s, d, paved_edges(self.road, ego_s))
             eye = ego.matrix()[:3, :3] @ np.array([self.scene.camera.mount.x, self.scene.camera.mount.y, 0.0])
             for (index, box), light in zip(boxes, lights, strict=True):
                 shape = self._actors[index].shape(frame).placed(box.x, box.y, box.z - 0.5 * box.height, box.yaw_rad)
