@@ -85,6 +85,13 @@ class LoadedVideoLDM:
     world_model: LatentWorldModel
     start_frame_model: ImageStartFrames
     config: VideoLDMConfig
+    device: str
+    dtype: str
+
+    @property
+    def steps(self) -> int:
+        """Sampler steps of a rollout."""
+        return self.config.rollout.sampler.steps
 
 
 def assemble(
@@ -107,4 +114,10 @@ def assemble(
         weights_sha256=weights_sha256,
     )
     world_model = LatentWorldModel(spec, frames, VideoDenoiser(VideoUNet(image, temporal).eval(), device), config.rollout)
-    return LoadedVideoLDM(world_model, ImageStartFrames(image, frames, config.start_frame), config)
+    return LoadedVideoLDM(
+        world_model=world_model,
+        start_frame_model=ImageStartFrames(image, frames, config.start_frame),
+        config=config,
+        device=str(device),
+        dtype=str(image.dtype).removeprefix("torch."),
+    )
