@@ -11,7 +11,7 @@ import numpy as np
 
 from drivesim.datasets.procedural.clipping import clip_near
 from drivesim.datasets.procedural.lighting import BEAM_COLOUR, LAMP_COLOUR, Lighting, headlight_pool
-from drivesim.datasets.procedural.shapes import FACE, Shape, facing_polygons
+from drivesim.datasets.procedural.shapes import FACE, MAX_VERTICES, Shape, facing_polygons
 from drivesim.scene import Camera
 
 NEAR_M = 0.25
@@ -57,7 +57,10 @@ def polygons_of(
     ego_from_world: np.ndarray,
     lighting: Lighting,
 ) -> Polygons:
-    """Project, cull, light and sort every polygon of ``drawables`` (at least one)."""
+    """Project, cull, light and sort every polygon of ``drawables``."""
+    drawables = [drawable for drawable in drawables if len(drawable.shape)]
+    if not drawables:
+        return _nothing()
     eye = -optical_from_world[:3, :3].T @ optical_from_world[:3, 3]
     table = _gather(drawables, eye)
     world = facing_polygons(table.shape, eye)
@@ -89,6 +92,12 @@ def polygons_of(
         plane=_inverse_depth_planes(optical[chosen], flat[chosen], camera),
         lights=_lights(table, chosen, world, rgb, camera, optical_from_world),
     )
+
+
+def _nothing() -> Polygons:
+    none = np.zeros((0, 3))
+    number = np.zeros(0, dtype=np.int64)
+    return Polygons(np.zeros((0, MAX_VERTICES + 1, 2)), number, none, number, number, none, np.zeros((0, 7)))
 
 
 def _to_pixels(optical: np.ndarray, camera: Camera) -> np.ndarray:

@@ -41,6 +41,9 @@ def shadow_mask(
     outlines = list(cast)
     contact = []
     for box in boxes:
+        place = optical[:3, :3] @ (box.x, box.y, box.z) + optical[:3, 3]
+        if np.linalg.norm(place) > _FAR_M + box.length:
+            continue
         foot = box.corners()[:4, :2]
         low = box.z - 0.5 * box.height
         if reach is not None:

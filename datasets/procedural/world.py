@@ -87,33 +87,15 @@ class ProceduralWorld:
         self, frame: int, width: int, height: int, with_labels: bool
     ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray] | None]:
         ego = self.scene.ego.pose(frame)
-        view, sky, light = self._view(width, height, ego.z)
-        ego_s = float(self._ego_s[frame])
-        base = float(np.floor(ego_s / BASE_STEP_M) * BASE_STEP_M)
-        at = road_coordinates(view, self.road, ego, ego_s, base)
-        albedo, ground_class = self._ground.paint(at, ego_s)
-        boxes = [
-            (i, box)
-            for i, actor in enumerate(self.scene.actors)
-            if actor.track.present[frame]
-            for box in [actor.box(frame)]
-        ]
-        standing = self._standing(view, ego, ego_s)
+        view, _, _ = self._view(width, height, ego.z)
         optical = view.camera.optical_from_world(ego)
-        cast = [thing.shadow for thing, grow in standing if thing.shadow is not None and grow > 0.5]
-        shadow = shadow_mask(view, optical, [box for _, box in boxes], cast, self.lighting)
-        ground = light.apply(albedo, shadow, at, paved_edges(self.road, ego_s))
-        picture = np.empty((height, width, 3), dtype=np.float32)
-        picture[view.top :] = ground
-        painted = sky.paint(ego.yaw_rad)
-        picture[: view.top] = painted[: view.top]
-        mixed = slice(view.top, view.sky_bottom)
-        shared = view.is_ground[: max(0, view.sky_bottom - view.top), :, None]
-        picture[mixed] = np.where(shared, picture[mixed], painted[view.top :])
-        drawables = self._drawables(ego, frame, boxes, standing)
+        boxes = [(i, a.box(frame)) for i, a in enumerate(self.scene.actors) if a.track.present[frame]]
+        standing = self._standing(view, ego, float(self._ego_s[frame]))
+        picture, ground_class = self._background(frame, width, height, optical, [box for _, box in boxes], standing)
+        drawables = [Drawable(thing.shape, thing.order, 0, thing.lamp_light, grow) for thing, grow in standing]
+        drawables += self._actor_drawables(view, ego, frame, boxes)
         polygons = polygons_of(drawables, view.camera, optical, invert_rigid(ego.matrix()), self.lighting)
         reflect_lights(picture, polygons.lights, self.lighting, view.camera.fy)
-        background = cv2.convertScaleAbs(picture, alpha=255.0)
         labels = None
         if with_labels:
             depth = np.full((height, width), np.inf, dtype=np.float32)
@@ -122,10 +104,37 @@ class ProceduralWorld:
             semantic[view.top :] = np.where(view.is_ground, ground_class, np.uint8(Semantic.SKY))
             labels = (depth, semantic, np.zeros((height, width), dtype=np.uint16))
             paint_labels(polygons, *labels)
-        rgb = paint_rgb(background, polygons)
+        rgb = paint_rgb(cv2.convertScaleAbs(picture, alpha=255.0), polygons)
         add_halos(rgb, polygons.lights, self.lighting, view.camera.fy)
         precipitation(rgb, self.lighting.rain, self.lighting.snow, self.appearance_seed, frame)
         return rgb, labels
+
+    def _background(
+        self,
+        frame: int,
+        width: int,
+        height: int,
+        optical: np.ndarray,
+        boxes: list[Box],
+        standing: list[tuple[Standing, float]],
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Sky and ground float32 (H, W, 3), and the classes uint8 (rows, W) of the ground."""
+        ego = self.scene.ego.pose(frame)
+        view, sky, light = self._view(width, height, ego.z)
+        ego_s = float(self._ego_s[frame])
+        base = float(np.floor(ego_s / BASE_STEP_M) * BASE_STEP_M)
+        at = road_coordinates(view, self.road, ego, ego_s, base)
+        albedo, ground_class = self._ground.paint(at, ego_s)
+        cast = [thing.shadow for thing, grow in standing if thing.shadow is not None and grow > 0.5]
+        shadow = shadow_mask(view, optical, boxes, cast, self.lighting)
+        picture = np.empty((height, width, 3), dtype=np.float32)
+        picture[view.top :] = light.apply(albedo, shadow, at, paved_edges(self.road, ego_s))
+        painted = sky.paint(ego.yaw_rad)
+        picture[: view.top] = painted[: view.top]
+        mixed = slice(view.top, view.sky_bottom)
+        shared = view.is_ground[: max(0, view.sky_bottom - view.top), :, None]
+        picture[mixed] = np.where(shared, picture[mixed], painted[view.top :])
+        return picture, ground_class
 
     def _standing(self, view: CameraView, ego: Pose, ego_s: float) -> list[tuple[Standing, float]]:
         """Scenery in view, each with the share 0-1 of its full height that it has grown to."""
@@ -141,22 +150,27 @@ class ProceduralWorld:
         seen = (grow > 0.02) & ((distance < 40.0) | (np.abs(bearing) < view.half_angle + 0.35))
         return [(things[index], float(grow[index])) for index in np.flatnonzero(seen)]
 
-    def _drawables(
-        self, ego: Pose, frame: int, boxes: list[tuple[int, Box]], standing: list[tuple[Standing, float]]
-    ) -> list[Drawable]:
-        drawables = [Drawable(thing.shape, thing.order, 0, thing.lamp_light, grow) for thing, grow in standing]
-        if boxes:
-            x, y = np.array([b.x for _, b in boxes]), np.array([b.y for _, b in boxes])
-            ego_s = float(self._ego_s[frame])
-            lights = np.zeros(len(boxes))
-            if self.lighting.street_lights:
-                s, d = nearest_on_road(self.road, x, y, ego_s - 60.0, ego_s + 400.0)
-                lights = lamp_light(s, d, paved_edges(self.road, ego_s))
-            eye = ego.matrix()[:3, :3] @ np.array([self.scene.camera.mount.x, self.scene.camera.mount.y, 0.0])
-            for (index, box), light in zip(boxes, lights, strict=True):
-                shape = self._actors[index].shape(frame).placed(box.x, box.y, box.z - 0.5 * box.height, box.yaw_rad)
-                order = _nearest_point(box, ego.x + eye[0], ego.y + eye[1])
-                drawables.append(Drawable(shape, order, index + 1, float(light)))
+    def _actor_drawables(self, view: CameraView, ego: Pose, frame: int, boxes: list[tuple[int, Box]]) -> list[Drawable]:
+        if not boxes:
+            return []
+        ego_s = float(self._ego_s[frame])
+        x, y = np.array([b.x for _, b in boxes]), np.array([b.y for _, b in boxes])
+        offset_x, offset_y = x - ego.x, y - ego.y
+        distance = np.hypot(offset_x, offset_y)
+        size = np.array([b.length + b.width for _, b in boxes])
+        bearing = np.abs(wrap_angle(np.arctan2(offset_y, offset_x) - ego.yaw_rad - view.bearing))
+        seen = (distance < 15.0 + size) | (bearing < view.half_angle + (size + 3.0) / np.maximum(distance, 1.0))
+        lights = np.zeros(len(boxes))
+        if self.lighting.street_lights:
+            s, d = nearest_on_road(self.road, x, y, ego_s - 60.0, ego_s + 400.0)
+            lights = lamp_light(s, d, paved_edges(self.road, ego_s))
+        mount = ego.matrix()[:3, :3] @ np.array([view.camera.mount.x, view.camera.mount.y, 0.0])
+        drawables = []
+        for place in np.flatnonzero(seen):
+            index, box = boxes[place]
+            shape = self._actors[index].shape(frame).placed(box.x, box.y, box.z - 0.5 * box.height, box.yaw_rad)
+            order = _nearest_point(box, ego.x + mount[0], ego.y + mount[1])
+            drawables.append(Drawable(shape, order, index + 1, float(lights[place])))
         return drawables
 
 
