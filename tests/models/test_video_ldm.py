@@ -1,0 +1,148 @@
+"""The Video LDM: image path recovered exactly, context and controls heard, the world-model contract kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conformance import WorldModelConformance, some_controls
+from tiny_video_ldm import tiny_image, tiny_networks, woken
+
+from drivesim.controls import Control, Controls
+from drivesim.diffusion.edm import Preconditioning
+from drivesim.models.video_ldm.codec import FrameCodec
+from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
+from drivesim.models.video_ldm.load import VideoLDMConfig, assemble
+from drivesim.models.video_ldm.video_unet import VideoUNet, temporal_layers_for
+from drivesim.noise import NoiseStream
+
+
+def _clip(num_frames: int = 5, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, ControlTensors]:
+    generator = torch.Generator().manual_seed(seed)
+    noisy = torch.randn(1, num_frames, 16, 16, 32, generator=generator)
+    sigma = 0.1 + torch.rand(1, num_frames, generator=generator)
+    return noisy, sigma, ControlTensors.from_controls(some_controls(num_frames))
+
+
+@pytest.fixture
+def video() -> VideoUNet:
+    image = tiny_image()
+    return VideoUNet(image, woken(temporal_layers_for(image), 2)).eval()
+
+
+@torch.inference_mode()
+def test_with_every_alpha_at_image_the_video_network_is_the_image_network(video: VideoUNet) -> None:
+    noisy, sigma, controls = _clip()
+    scalings = Preconditioning()
+    expected = video.image(noisy[0] * scalings.input_scale(sigma[0]), scalings.noise_condition(sigma[0]), controls)
+    mixed = video(noisy, sigma, 2, controls)[0]
+    assert not torch.allclose(mixed, expected, atol=1e-3)
+    for layer in video.temporal.layers:
+        layer.mix.fill_(1e4)
+    assert torch.equal(video(noisy, sigma, 2, controls)[0], expected)
+
+
+@torch.inference_mode()
+def test_fresh_temporal_layers_leave_the_image_network_as_it_is() -> None:
+    image = tiny_image()
+    video = VideoUNet(image, temporal_layers_for(image)).eval()
+    noisy, sigma, controls = _clip()
+    scalings = Preconditioning()
+    expected = image(noisy[0] * scalings.input_scale(sigma[0]), scalings.noise_condition(sigma[0]), controls)
+    assert torch.allclose(video(noisy, sigma, 1, controls)[0], expected, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_context_motion_and_layout_change_the_new_frames(video: VideoUNet) -> None:
+    noisy, sigma, controls = _clip()
+    base = video(noisy, sigma, 2, controls)[0, 2:]
+    other_context = noisy.clone()
+    other_context[:, 1] += 1.0
+    assert not torch.allclose(video(other_context, sigma, 2, controls)[0, 2:], base, atol=1e-4)
+    for kind in Control:
+        withheld = ControlTensors.from_controls(some_controls(5).without(kind))
+        assert not torch.allclose(video(noisy, sigma, 2, withheld)[0, 2:], base, atol=1e-4), kind
+
+
+@torch.inference_mode()
+def test_the_number_of_context_frames_is_heard(video: VideoUNet) -> None:
+    noisy, sigma, controls = _clip()
+    outputs = [video(noisy, sigma, count, controls)[0, 2:] for count in (0, 1, 2)]
+    assert not torch.allclose(outputs[0], outputs[1], atol=1e-4)
+    assert not torch.allclose(outputs[1], outputs[2], atol=1e-4)
+
+
+@torch.inference_mode()
+def test_clips_of_a_batch_do_not_see_each_other(video: VideoUNet) -> None:
+    first, first_sigma, controls = _clip(seed=1)
+    second, second_sigma, _ = _clip(seed=2)
+    both = video(
+        torch.cat([first, second]), torch.cat([first_sigma, second_sigma]), 1, controls.followed_by(controls)
+    )
+    assert torch.allclose(both[0], video(first, first_sigma, 1, controls)[0], atol=1e-4)
+
+
+def test_gradients_reach_every_temporal_weight_and_no_frozen_one(video: VideoUNet) -> None:
+    video.train()
+    video.image.requires_grad_(False)
+    noisy, sigma, controls = _clip()
+    video(noisy.contiguous(), sigma, 2, controls).square().mean().backward()
+    assert all(parameter.grad is not None for parameter in video.temporal.layers.parameters())
+    assert all(parameter.grad is None for parameter in video.image.parameters())
+
+
+def test_withheld_controls_are_flagged_and_zero() -> None:
+    told = ControlTensors.from_controls(some_controls(2))
+    withheld = ControlTensors.from_controls(Controls(num_frames=2))
+    assert told.layout_given.tolist() == [1.0, 1.0] and withheld.layout_given.tolist() == [0.0, 0.0]
+    assert told.layout.any() and not withheld.layout.any()
+    assert not withheld.motion_features().any() and not withheld.attribute_features().any()
+
+
+@torch.inference_mode()
+def test_codec_speaks_standardised_latents() -> None:
+    codec = FrameCodec(widths=(8, 8, 16, 16), encoder_blocks=(1, 1, 1, 1), decoder_blocks=(1, 1, 1, 1)).eval()
+    frames = torch.rand(3, 3, 64, 128, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    raw = codec.encoder(frames)
+    before = codec.decode(codec.encode(frames))
+    codec.set_statistics(raw.mean((0, 2, 3)), raw.std((0, 2, 3)))
+    latents = codec.encode(frames)
+    assert latents.shape == (3, 16, 4, 8)
+    assert latents.mean((0, 2, 3)).abs().max() < 1e-3
+    assert (latents.std((0, 2, 3)) - 1.0).abs().max() < 1e-3
+    assert torch.allclose(codec.decode(latents), before, atol=1e-4)
+
+
+class TestConformance(WorldModelConformance):
+    """The whole contract of a world model, on the toy networks at full frame size."""
+
+    @pytest.fixture(scope="class")
+    def model(self) -> Any:
+        networks = tiny_networks()
+        return assemble(networks, VideoLDMConfig(name="toy"), "0" * 64, torch.device("cpu")).world_model
+
+
+@torch.inference_mode()
+def test_start_frames_follow_layout_and_seed() -> None:
+    loaded = assemble(tiny_networks(), VideoLDMConfig(name="toy"), "0" * 64, torch.device("cpu"))
+    sampler = loaded.start_frame_model
+    first = sampler.sample(some_controls(1), NoiseStream(1))
+    assert first.shape == (1, 3, 512, 1024) and first.abs().max() <= 1.0
+    assert torch.equal(first, sampler.sample(some_controls(1), NoiseStream(1)))
+    assert not torch.equal(first, sampler.sample(some_controls(1), NoiseStream(2)))
+    assert not torch.equal(first, sampler.sample(some_controls(1).without(Control.LAYOUT), NoiseStream(1)))
+    with pytest.raises(ValueError, match="controls of one frame, got 2"):
+        sampler.sample(some_controls(2), NoiseStream(1))
+
+
+@torch.inference_mode()
+def test_layout_may_be_told_of_the_start_frame_only() -> None:
+    model = assemble(tiny_networks(), VideoLDMConfig(name="toy"), "0" * 64, torch.device("cpu")).world_model
+    past = torch.zeros(1, 3, 512, 1024)
+    free = some_controls(6).without(Control.LAYOUT)
+    chunk, state = model.denoise(model.begin(past, some_controls(1)), free, NoiseStream(1))
+    assert chunk.shape == (6, 16, 16, 32)
+    assert state.controls.layout is None and len(state.context) == 2
+    assert np.isfinite(chunk.numpy()).all()

@@ -1,0 +1,37 @@
+"""Video LDM networks at toy widths with weights that are not zero anywhere, so that every path is exercised."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from drivesim.models.video_ldm.codec import FrameCodec
+from drivesim.models.video_ldm.image_unet import ImageUNet
+from drivesim.models.video_ldm.load import VideoLDM
+from drivesim.models.video_ldm.upsampler import Upsampler
+from drivesim.models.video_ldm.video_unet import temporal_layers_for
+
+
+def woken(network: nn.Module, seed: int) -> nn.Module:
+    """The network with small random values wherever training starts from zero."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.ndim > 0 and not parameter.any():
+                parameter.copy_(0.05 * torch.randn(parameter.shape, generator=generator))
+    return network.eval()
+
+
+def tiny_image() -> ImageUNet:
+    """A box-conditioned image UNet of a few hundred thousand parameters."""
+    torch.manual_seed(0)
+    return woken(ImageUNet(widths=(32, 32, 64), blocks_per_level=1, layout_features=8, embedding=32, head_width=16), 1)
+
+
+def tiny_networks() -> VideoLDM:
+    """All four networks at toy size."""
+    torch.manual_seed(0)
+    image = tiny_image()
+    temporal = woken(temporal_layers_for(image), 2)
+    codec = woken(FrameCodec(widths=(8, 8, 16, 16), encoder_blocks=(1, 1, 1, 1), decoder_blocks=(1, 1, 1, 1)), 3)
+    return VideoLDM(codec=codec, upsampler=woken(Upsampler(width=8, num_blocks=1), 4), image=image, temporal=temporal)
