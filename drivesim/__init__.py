@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 if TYPE_CHECKING:
+    from drivesim.models import load_model
     from drivesim.scenarios import (
         Scenario,
         ScenarioError,
@@ -66,6 +67,7 @@ _EXPORTS: dict[str, str] = {
     "lane_change": "drivesim.scenarios",
     "library": "drivesim.scenarios.library",
     "load": "drivesim.scenarios",
+    "load_model": "drivesim.models",
     "loads": "drivesim.scenarios",
     "normal": "drivesim.scenarios",
     "pet": "drivesim.scenarios",
@@ -98,6 +100,7 @@ __all__ = [
     "lane_change",
     "library",
     "load",
+    "load_model",
     "loads",
     "normal",
     "pet",

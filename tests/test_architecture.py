@@ -36,12 +36,13 @@ ALLOWED: dict[str, set[str]] = {
     "rollout": {"vocabulary", "world_model"},
     "evaluation": {"vocabulary", "rollout"},
     "training": {"vocabulary", "diffusion", "models", "datasets", "conditioning"},
-    "simulate": {"vocabulary", "world_model", "scenarios", "conditioning", "rollout", "models"},
+    "staging": {"vocabulary", "world_model", "scenarios", "conditioning", "rollout"},
+    "simulate": {"vocabulary", "world_model", "scenarios", "conditioning", "rollout", "models", "staging"},
     "cli": {
         "face", "vocabulary", "world_model", "conditioning", "scenarios", "datasets", "models", "rollout", "evaluation",
-        "training", "simulate",
+        "training", "simulate", "staging",
     },
-    "face": {"vocabulary", "world_model", "scenarios", "simulate", "cli"},
+    "face": {"vocabulary", "world_model", "scenarios", "models", "simulate", "cli"},
 }  # fmt: skip
 """Part to the parts it may import beside itself. ``face`` is drivesim/__init__.py and __main__.py."""
 
