@@ -15,7 +15,7 @@ from drivesim.scenarios.messages import Finding, Problem, Report, ScenarioError,
 from drivesim.scenarios.rules import reference_findings, references, rule_findings
 from drivesim.scenarios.schema import Camera, Output, Sampling, Scenario, ScenarioFields, Side, Video, substitute
 from drivesim.scenarios.structure import findings_of
-from drivesim.scenarios.values import Identifier, suggestion
+from drivesim.scenarios.values import VARIABLE_PARTS, Identifier, suggestion
 from drivesim.scenarios.yaml_text import Node
 
 VERSION = 1
@@ -76,10 +76,6 @@ def _loaded(content: bytes, name: str, folder: Path | None) -> list[Scenario]:
 def _content(path: str | Path) -> bytes:
     file = Path(path)
     name = str(path)
-    if file.is_dir():
-        raise ScenarioError(
-            [Problem(code="DS002", text="this is a folder. Name a scenario .yaml file in it.", file=name)]
-        )
     try:
         with file.open("rb") as stream:
             content = stream.read(yaml_text.MAX_BYTES + 1)
@@ -87,6 +83,9 @@ def _content(path: str | Path) -> bytes:
     except (FileNotFoundError, NotADirectoryError):
         text = "there is no such file. Check the path, or name a library scenario."
         raise ScenarioError([Problem(code="DS001", text=text, file=name)]) from None
+    except IsADirectoryError:
+        text = "this is a folder. Name a scenario .yaml file in it."
+        raise ScenarioError([Problem(code="DS002", text=text, file=name)]) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         text = f"the file cannot be read ({reason.lower()}). Check its name and permissions."
@@ -216,7 +215,7 @@ def _filled_in(written: Mapping[str, Any]) -> list[Finding]:
     if not isinstance(vary, Mapping):
         return []
     samples = {str(name): values for name, d in vary.items() if (values := _samples(d))}
-    used = {location: name for location, name in references({k: v for k, v in written.items() if k != "vary"}, ())}
+    used = {location: name for location, name in references({k: written.get(k) for k in VARIABLE_PARTS}, ())}
     findings: dict[tuple[tuple[str | int, ...], str], Finding] = {}
     for turn in range(min(max((len(values) for values in samples.values()), default=0), 64)):
         values = {name: options[turn % len(options)] for name, options in samples.items()}

@@ -11,7 +11,7 @@ from drivesim.scenarios.events import AfterTrigger, Event, LaneChangeAction, Wal
 from drivesim.scenarios.messages import Finding
 from drivesim.scenarios.placement import lane_spot, num_lanes
 from drivesim.scenarios.sobol import MAX_DIMENSIONS
-from drivesim.scenarios.values import reference_name, suggestion
+from drivesim.scenarios.values import VARIABLE_PARTS, reference_name, suggestion
 
 if TYPE_CHECKING:
     from drivesim.scenarios.schema import Actor, Scenario
@@ -19,18 +19,15 @@ if TYPE_CHECKING:
 EGO = "ego"
 _WALKS = "pedestrian"
 _STANDS = ("traffic_cone", "barrier")
-_VARIABLE_PARTS = ("scene", "events", "labels")
 
 
 def reference_findings(keys: Mapping[str, Any]) -> Iterator[Finding]:
-    """Parameters used but not in ``vary``, used where nothing may vary, or never used; ``keys`` are plain values."""
+    """Parameters used but not in ``vary``, or never used; ``keys`` are plain values."""
     vary = keys.get("vary")
     names = [str(name) for name in vary] if isinstance(vary, Mapping) else []
     used: set[str] = set()
-    for part, value in keys.items():
-        if part == "vary":
-            continue
-        for location, name in references(value, (part,)):
+    for part in VARIABLE_PARTS:
+        for location, name in references(keys.get(part), (part,)):
             used.add(name)
             if name not in names:
                 near = suggestion(name, names)

@@ -19,6 +19,7 @@ from drivesim.scenarios.events import Event, Expectation, Label
 from drivesim.scenarios.messages import ScenarioError
 from drivesim.scenarios.structure import findings_of
 from drivesim.scenarios.values import (
+    VARIABLE_PARTS,
     Angle,
     Clock,
     Count,
@@ -345,7 +346,7 @@ class Scenario(ScenarioBuilder, ScenarioFields):
         keys = self.to_dict()
         left: dict[str, AnyDistribution] = {name: d for name, d in self.vary.items() if name not in values}
         keys["vary"] = {name: d.model_dump(exclude_defaults=True) for name, d in left.items()}
-        for part in ("scene", "events", "labels"):
+        for part in VARIABLE_PARTS:
             if part in keys:
                 keys[part] = substitute(keys[part], values)
         return type(self).from_dict(keys)

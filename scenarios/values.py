@@ -18,6 +18,8 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from drivesim.scenarios.units import Dimension, UnitError, parse, shown
 
+#: The top keys of a scenario in which ``$parameters`` may stand.
+VARIABLE_PARTS = ("scene", "events", "labels", "camera")
 _REFERENCE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
