@@ -50,14 +50,21 @@ def test_nuscenes_global_by_hand():
     assert_same(conventions.from_nuscenes_global(flipped, ego.matrix()), ASYMMETRIC)
 
 
-def test_nuscenes_global_corners_agree_with_the_devkit():
-    data_classes = pytest.importorskip("nuscenes.utils.data_classes")
-    quaternion = pytest.importorskip("pyquaternion").Quaternion
+def test_nuscenes_global_corners_agree_with_the_devkit_formula():
     annotation = conventions.to_nuscenes_global(ASYMMETRIC, np.eye(4))
-    theirs = data_classes.Box(
-        list(annotation.translation), list(annotation.size_wlh), quaternion(list(annotation.rotation_wxyz))
+    width, length, height = annotation.size_wlh
+    # Box.corners of nuScenes' devkit: x forward, y left, z up, turned by the quaternion.
+    local = 0.5 * np.array(
+        [
+            length * np.array([1, 1, 1, 1, -1, -1, -1, -1]),
+            width * np.array([1, -1, -1, 1, 1, -1, -1, 1]),
+            height * np.array([1, 1, -1, -1, 1, 1, -1, -1]),
+        ]
     )
-    np.testing.assert_allclose(corner_set(theirs.corners().T), corner_set(ASYMMETRIC.corners()), atol=1e-9)
+    w, _, _, z = annotation.rotation_wxyz
+    turn = np.array([[w * w - z * z, -2 * w * z, 0.0], [2 * w * z, w * w - z * z, 0.0], [0.0, 0.0, 1.0]])
+    theirs = (turn @ local).T + annotation.translation
+    np.testing.assert_allclose(corner_set(theirs), corner_set(ASYMMETRIC.corners()), atol=1e-9)
 
 
 @given(box=boxes)
