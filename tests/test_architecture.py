@@ -10,6 +10,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,7 @@ def imports(nodes: Iterator[ast.AST]) -> Iterator[str]:
             yield from names if node.module == "drivesim" else (node.module,)
 
 
+@cache
 def all_imports(path: Path) -> set[str]:
     return set(imports(ast.walk(ast.parse(path.read_text(encoding="utf-8")))))
 
