@@ -75,9 +75,7 @@ def transform_points(matrix: FloatArray, points: FloatArray) -> FloatArray:
     return points @ matrix[:3, :3].T + matrix[:3, 3]
 
 
-def box_corners(
-    centre: FloatArray, length: float, width: float, height: float, yaw_rad: float
-) -> FloatArray:
+def box_corners(centre: FloatArray, length: float, width: float, height: float, yaw_rad: float) -> FloatArray:
     """Corners (8, 3) of an upright box: bottom front-left, front-right, rear-right, rear-left, then the top four."""
     local = _UNIT_CORNERS * np.array([length, width, height])
     return local @ rotation_zyx(yaw_rad).T + np.asarray(centre, dtype=np.float64)

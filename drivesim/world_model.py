@@ -81,7 +81,9 @@ class StartFrameModel(Protocol):
         ...
 
 
-def step(model: WorldModel[State, Chunk], state: State, controls: Controls, noise: NoiseStream) -> tuple[torch.Tensor, State]:
+def step(
+    model: WorldModel[State, Chunk], state: State, controls: Controls, noise: NoiseStream
+) -> tuple[torch.Tensor, State]:
     """Denoise and decode in one call: frames (T, 3, H, W) of the next chunk and the state after it."""
     chunk, after = model.denoise(state, controls, noise)
     return model.decode(chunk), after

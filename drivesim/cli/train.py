@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 
-class StageName(str, Enum):
+class StageName(StrEnum):
     """The stages in the order of the chain."""
 
     pack = "pack"
@@ -21,13 +21,19 @@ class StageName(str, Enum):
 
 
 def train(
-    stage: Annotated[StageName, typer.Argument(help="Stage to run; the order is pack, codec, upsampler, image, video, export.")],
+    stage: Annotated[
+        StageName, typer.Argument(help="Stage to run; the order is pack, codec, upsampler, image, video, export.")
+    ],
     data: Annotated[Path, typer.Option(help="Folder of packed clips.")] = Path("data/procedural"),
-    work: Annotated[Path, typer.Option(help="Folder for checkpoints and logs of all stages.")] = Path("checkpoints/default"),
+    work: Annotated[Path, typer.Option(help="Folder for checkpoints and logs of all stages.")] = Path(
+        "checkpoints/default"
+    ),
     minutes: Annotated[float, typer.Option(help="Wall-time budget of the stage over all its runs.")] = 30.0,
     clips: Annotated[int, typer.Option(help="pack: number of clips.")] = 1500,
     frames: Annotated[int, typer.Option(help="pack: frames per clip, at 10 frames a second.")] = 12,
-    first_seed: Annotated[int, typer.Option(help="pack: seed of the first scene; seeds from 1000000 on are held out.")] = 0,
+    first_seed: Annotated[
+        int, typer.Option(help="pack: seed of the first scene; seeds from 1000000 on are held out.")
+    ] = 0,
     workers: Annotated[int, typer.Option(help="pack: processes.")] = 2,
     out: Annotated[Path, typer.Option(help="export: the model folder to write.")] = Path("checkpoints/default/model"),
 ) -> None:

@@ -23,9 +23,7 @@ class SamplerConfig:
 
     def scheduler(self) -> EDMEulerScheduler:
         """A fresh diffusers scheduler with its time steps set."""
-        scheduler = EDMEulerScheduler(
-            sigma_min=self.sigma_min, sigma_max=self.sigma_max, sigma_data=1.0, rho=self.rho
-        )
+        scheduler = EDMEulerScheduler(sigma_min=self.sigma_min, sigma_max=self.sigma_max, sigma_data=1.0, rho=self.rho)
         scheduler.set_timesteps(self.steps)
         return scheduler
 

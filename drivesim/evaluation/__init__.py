@@ -1,1 +1,1 @@
-
+"""Measurements of pictures and videos: one metric per file, a metric is a function."""

@@ -133,4 +133,3 @@ def _statistics(latents: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and deviation (1, C, 1, ...) per channel over frames and pixels."""
     axes = [0, *range(2, latents.ndim)]
     return latents.mean(axes, keepdim=True), latents.std(axes, keepdim=True).clamp_min(1e-3)
-

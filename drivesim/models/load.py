@@ -27,7 +27,9 @@ def model_folder(name: str | Path) -> Path:
             "Give the folder that 'drivesim train export' wrote."
         )
     if not folder.is_dir():
-        raise ModelError(f"model {str(name)!r}: no such folder and no packaged model (packaged: {', '.join(packaged_models())})")
+        raise ModelError(
+            f"model {str(name)!r}: no such folder and no packaged model (packaged: {', '.join(packaged_models())})"
+        )
     if not (folder / "model.json").is_file():
         raise ModelError(f"{folder}: not a drivesim model folder, model.json is missing")
     return folder
@@ -49,7 +51,9 @@ def verify_folder(folder: Path) -> str:
     """Check every file against hashes.json and return the hash of the whole. Raises ModelError naming the file."""
     pickles = [path.name for path in folder.rglob("*") if path.suffix in PICKLE_SUFFIXES]
     if pickles:
-        raise ModelError(f"{folder}: holds {', '.join(pickles)}, pickles that can run code; remove them, only safetensors are read")
+        raise ModelError(
+            f"{folder}: holds {', '.join(pickles)}, pickles that can run code; remove them, only safetensors are read"
+        )
     recorded_file = folder / "hashes.json"
     if not recorded_file.is_file():
         raise ModelError(f"{folder}: hashes.json is missing; write the model again with 'drivesim train export'")

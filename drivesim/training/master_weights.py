@@ -21,7 +21,9 @@ class MasterWeights(nn.Module):
         self.names = [name for name, _ in trainable]
         self.network = [parameter for _, parameter in trainable]
         self.decay = decay
-        self.weights = nn.ParameterList([nn.Parameter(parameter.detach().float().clone()) for parameter in self.network])
+        self.weights = nn.ParameterList(
+            [nn.Parameter(parameter.detach().float().clone()) for parameter in self.network]
+        )
         self.average = nn.ParameterList(
             [nn.Parameter(parameter.detach().float().clone(), requires_grad=False) for parameter in self.network]
         )

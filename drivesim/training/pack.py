@@ -43,9 +43,7 @@ def pack_clip(seed: int, num_frames: int, height: int, width: int) -> dict[str, 
     }
 
 
-def pack(
-    folder: Path, *, first_seed: int, num_clips: int, num_frames: int, workers: int, per_part: int = 25
-) -> None:
+def pack(folder: Path, *, first_seed: int, num_clips: int, num_frames: int, workers: int, per_part: int = 25) -> None:
     """Pack clips of the seeds ``first_seed`` on; parts that are there already are kept, so a stopped run continues."""
     starts = range(0, num_clips, per_part)
     jobs = [

@@ -78,9 +78,7 @@ def test_the_number_of_context_frames_is_heard(video: VideoUNet) -> None:
 def test_clips_of_a_batch_do_not_see_each_other(video: VideoUNet) -> None:
     first, first_sigma, controls = _clip(seed=1)
     second, second_sigma, _ = _clip(seed=2)
-    both = video(
-        torch.cat([first, second]), torch.cat([first_sigma, second_sigma]), 1, controls.followed_by(controls)
-    )
+    both = video(torch.cat([first, second]), torch.cat([first_sigma, second_sigma]), 1, controls.followed_by(controls))
     assert torch.allclose(both[0], video(first, first_sigma, 1, controls)[0], atol=1e-4)
 
 

@@ -108,4 +108,3 @@ def fourier_features(values: Tensor, width: int, longest_period: float = 4.0) ->
     frequencies = torch.exp(torch.linspace(0.0, math.log(64.0), width // 2, device=values.device))
     phase = values.float()[:, None] * frequencies * (2.0 * math.pi / longest_period)
     return torch.cat([torch.sin(phase), torch.cos(phase)], dim=1)
-

@@ -71,9 +71,7 @@ class ControlTensors:
 
     def followed_by(self, later: ControlTensors) -> ControlTensors:
         """These frames, then those of ``later``."""
-        return ControlTensors(
-            **{name: torch.cat([value, getattr(later, name)]) for name, value in vars(self).items()}
-        )
+        return ControlTensors(**{name: torch.cat([value, getattr(later, name)]) for name, value in vars(self).items()})
 
     def attribute_features(self) -> Tensor:
         """Attributes with their flag (N, 14)."""

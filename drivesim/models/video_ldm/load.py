@@ -94,9 +94,7 @@ class LoadedVideoLDM:
         return self.config.rollout.sampler.steps
 
 
-def assemble(
-    networks: VideoLDM, config: VideoLDMConfig, weights_sha256: str, device: torch.device
-) -> LoadedVideoLDM:
+def assemble(networks: VideoLDM, config: VideoLDMConfig, weights_sha256: str, device: torch.device) -> LoadedVideoLDM:
     """Give the networks their roles on a device."""
     codec = networks.codec.to(device, memory_format=torch.channels_last)
     upsampler = networks.upsampler.to(device, memory_format=torch.channels_last)
@@ -113,7 +111,9 @@ def assemble(
         controls=frozenset(Control),
         weights_sha256=weights_sha256,
     )
-    world_model = LatentWorldModel(spec, frames, VideoDenoiser(VideoUNet(image, temporal).eval(), device), config.rollout)
+    world_model = LatentWorldModel(
+        spec, frames, VideoDenoiser(VideoUNet(image, temporal).eval(), device), config.rollout
+    )
     return LoadedVideoLDM(
         world_model=world_model,
         start_frame_model=ImageStartFrames(image, frames, config.start_frame),

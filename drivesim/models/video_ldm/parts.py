@@ -106,5 +106,4 @@ class ImageStartFrames:
 def latent_size() -> tuple[int, int]:
     """Height and width of the latents, which the layout raster fixes: a quarter of it."""
 
-
     return LAYOUT_SIZE[0] // 4, LAYOUT_SIZE[1] // 4

@@ -111,9 +111,7 @@ class TemporalLayers(ModelMixin, ConfigMixin):
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
-            TemporalLayer(
-                channels, factor, 2 * latent_channels + 2, embedding, factor in attention_factors, head_width
-            )
+            TemporalLayer(channels, factor, 2 * latent_channels + 2, embedding, factor in attention_factors, head_width)
             for channels, factor in zip(block_channels, block_factors, strict=True)
         )
         self.position = nn.Embedding(max_frames, embedding)

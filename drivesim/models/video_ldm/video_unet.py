@@ -18,9 +18,7 @@ NEWEST_CONTEXT = 2
 def temporal_layers_for(image: ImageUNet) -> TemporalLayers:
     """Fresh temporal layers that fit an image network."""
     channels, factors = zip(*image.block_widths(), strict=True)
-    return TemporalLayers(
-        block_channels=channels, block_factors=factors, latent_channels=image.config.latent_channels
-    )
+    return TemporalLayers(block_channels=channels, block_factors=factors, latent_channels=image.config.latent_channels)
 
 
 class VideoUNet(nn.Module):

@@ -1,0 +1,68 @@
+"""Codec quality: PSNR on held-out rendered frames and on real stills, at the codec's size and after the upsampler.
+
+python benchmarks/codec.py --model default --stills FOLDER_OF_JPG
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from drivesim.clip import frames_to_tensor, tensor_to_frames
+from drivesim.datasets.procedural.scene_sampler import sample_scene
+from drivesim.datasets.procedural.world import ProceduralWorld
+from drivesim.evaluation.psnr import psnr_db
+from drivesim.models import load_model
+from drivesim.training.pack import HELD_OUT_SEED
+
+
+def still(path: Path) -> np.ndarray:
+    """A real picture cropped to 2:1 around its middle and scaled to 512 x 1024, uint8 RGB."""
+    picture = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    height = picture.shape[1] // 2
+    top = (picture.shape[0] - height) // 2
+    return cv2.resize(picture[top : top + height], (1024, 512), interpolation=cv2.INTER_AREA)
+
+
+def scores(codec, picture: np.ndarray) -> tuple[float, float]:
+    """PSNR in dB at 256 x 512 and at 512 x 1024 of one large picture."""
+    large = frames_to_tensor(picture[None])
+    latents = codec.encode(large)
+    decoded = tensor_to_frames(codec.codec.decode(latents))[0]
+    small = cv2.resize(picture, (512, 256), interpolation=cv2.INTER_AREA)
+    return psnr_db(decoded, small), psnr_db(tensor_to_frames(codec.decode(latents))[0], picture)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="default")
+    parser.add_argument("--frames", type=int, default=64)
+    parser.add_argument("--stills", type=Path)
+    parser.add_argument("--picture", type=Path, help="write originals and reconstructions here")
+    arguments = parser.parse_args()
+    codec = load_model(arguments.model).world_model.codec
+    rendered = []
+    for seed in range(HELD_OUT_SEED, HELD_OUT_SEED + arguments.frames):
+        rendered.append(ProceduralWorld(sample_scene(seed, 20), seed).render(10).rgb)
+    table = {"held-out rendered": rendered}
+    if arguments.stills:
+        table["real stills"] = [still(path) for path in sorted(arguments.stills.glob("*.jpg"))]
+    print(f"{'':20} {'frames':>7} {'256x512 dB':>11} {'512x1024 dB':>12}")
+    for name, pictures in table.items():
+        small, large = zip(*(scores(codec, picture) for picture in pictures), strict=True)
+        print(f"{name:20} {len(pictures):7d} {np.mean(small):11.2f} {np.mean(large):12.2f}")
+    if arguments.picture:
+        shown = [pictures[i] for pictures in table.values() for i in range(4)]
+        rows = []
+        for picture in shown:
+            again = tensor_to_frames(codec.decode(codec.encode(frames_to_tensor(picture[None]))))[0]
+            rows.append(np.concatenate([picture, again], axis=1))
+        cv2.imwrite(str(arguments.picture), cv2.cvtColor(np.concatenate(rows), cv2.COLOR_RGB2BGR))
+
+
+if __name__ == "__main__":
+    main()
