@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 LAYOUT_SIZE = (64, 128)
 
 
-class Control(str, Enum):
+class Control(StrEnum):
     """The three kinds of control a model may obey."""
 
     LAYOUT = "layout"

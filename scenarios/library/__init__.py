@@ -49,5 +49,7 @@ def find(name_or_path: str | Path) -> Path:
         return FOLDER / f"{text}.yaml"
     near = suggestion(text, known)
     hint = f"Did you mean '{near}'?" if near else f"The library has: {', '.join(known)}."
-    problem = Problem(code="DS081", text=f"there is no scenario file and no library scenario '{text}'. {hint}", file=text)
+    problem = Problem(
+        code="DS081", text=f"there is no scenario file and no library scenario '{text}'. {hint}", file=text
+    )
     raise ScenarioError([problem])
