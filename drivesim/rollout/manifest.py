@@ -39,7 +39,8 @@ class Manifest:
     """What made a run. Two runs with equal :meth:`identity` have equal decoded frames on one machine.
 
     ``start_source`` says where frame 0 came from, ``stream_root`` and ``stream_key`` name the node of the tree of seeds
-    above the futures, ``scene_frame`` is the index of frame 0 on the scene's grid (not 0 in a branch).
+    above the futures. The scene was expanded to ``scene_frames`` frames; ``scene_frame`` is the index of frame 0 on its
+    grid (not 0 in a branch), ``parameters`` the values of what varies in the scenario.
     """
 
     scenario_id: str
@@ -64,7 +65,9 @@ class Manifest:
     start_frame_sha256: str
     stream_root: int
     stream_key: tuple[int, ...]
+    scene_frames: int
     scene_frame: int = 0
+    parameters: dict[str, float | str] = field(default_factory=dict)
     branch: BranchOrigin | None = None
     events: tuple[dict[str, str], ...] = ()
     versions: dict[str, str] = field(default_factory=lambda: software_versions())

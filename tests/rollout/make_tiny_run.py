@@ -55,6 +55,7 @@ def tiny_manifest(
         start_frame_sha256="",
         stream_root=stream.root,
         stream_key=stream.key,
+        scene_frames=num_frames,
     )
 
 

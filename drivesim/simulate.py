@@ -1,0 +1,163 @@
+"""The product in one file: scenario → scene → controls → start frame → futures on disk.
+
+::
+
+    model = load_model()
+    (scenario,) = load("highway-cut-in.yaml")
+    picture = start_frame(model, scenario, seed=7)
+    video = rollout(model, scenario, seconds=30, seed=7).video
+    for future in futures(model, scenario, num_futures=8, seconds=8, seed=7):
+        print(future.id, future.video, future.frames(2.0, 4.0).shape)
+    later = branch(model, "runs/highway-cut-in-7", at_s=4.0, num_futures=8, seconds=8)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from drivesim.models import load_model
+from drivesim.rollout.future import Future, open_run
+from drivesim.rollout.manifest import Manifest
+from drivesim.rollout.run import Listener, make_futures, open_or_create
+from drivesim.rollout.run_folder import RunFolder
+from drivesim.rollout.tracks import write_tracks
+from drivesim.scenarios import Scenario, load
+from drivesim.staging import DEFAULT_OPTIONS, LoadedModel, Options, Staged, frames_of, stage, stage_branch
+
+__all__ = [
+    "Future",
+    "Options",
+    "branch",
+    "futures",
+    "load",
+    "load_model",
+    "make",
+    "open_run",
+    "rollout",
+    "start_frame",
+]
+
+
+def start_frame(model: LoadedModel, scenario: Scenario, *, seed: int = 0, variation: int = 0) -> np.ndarray:
+    """The first frame of a scenario, uint8 RGB (H, W, 3): synthesised, or the scenario's own picture resized and cropped."""
+    staged = stage(model, scenario, num_frames=1, seed=seed, options=Options(variation=variation))
+    return staged.beginning.frame
+
+
+def rollout(
+    model: LoadedModel,
+    scenario: Scenario,
+    *,
+    seconds: float | None = None,
+    seed: int = 0,
+    out: Path | str | None = None,
+    resume: bool = False,
+    options: Options = DEFAULT_OPTIONS,
+) -> Future:
+    """One future of a scenario, ``seconds`` long (the scenario's duration by default), stored in a run folder.
+
+    ``out`` is ``runs/<scenario>-<seed>`` by default. Raises InputError when it is taken and ``resume`` is not set.
+    """
+    staged = stage(model, scenario, num_frames=num_frames(model, scenario, seconds), seed=seed, options=options)
+    folder = default_folder(staged.manifest) if out is None else Path(out)
+    return make(staged, folder, indices=[0], resume=resume)[0]
+
+
+def futures(
+    model: LoadedModel,
+    scenario: Scenario,
+    *,
+    num_futures: int = 16,
+    seconds: float = 8.0,
+    seed: int = 0,
+    start: np.ndarray | None = None,
+    out: Path | str | None = None,
+    resume: bool = False,
+    options: Options = DEFAULT_OPTIONS,
+) -> tuple[Future, ...]:
+    """Several futures of one start frame, each with its own noise: future k is the same alone or among many.
+
+    ``start`` uint8 RGB (H, W, 3) replaces the start frame. ``out`` is ``runs/<scenario>-<seed>-futures`` by default.
+    """
+    length = num_frames(model, scenario, seconds)
+    staged = stage(model, scenario, num_frames=length, seed=seed, options=options, start=start)
+    folder = default_folder(staged.manifest, "-futures") if out is None else Path(out)
+    return make(staged, folder, indices=range(num_futures), resume=resume)
+
+
+def branch(
+    model: LoadedModel,
+    run: Path | str,
+    *,
+    at_s: float,
+    num_futures: int = 16,
+    seconds: float = 8.0,
+    future: int = 0,
+    seed: int | None = None,
+    out: Path | str | None = None,
+    resume: bool = False,
+    options: Options = DEFAULT_OPTIONS,
+) -> tuple[Future, ...]:
+    """New futures that share the past of a stored one up to ``at_s`` seconds and nothing after it.
+
+    They start at the last stored moment at or before ``at_s``; ``manifest.branch.time_s`` says exactly when, and frame 0
+    is the frame shown then. ``seed`` is the root of the new noise, the run's own by default.
+    """
+    staged = stage_branch(model, Path(run), at_s=at_s, seconds=seconds, future=future, seed=seed, options=options)
+    folder = branch_folder(staged.manifest) if out is None else Path(out)
+    return make(staged, folder, indices=range(num_futures), resume=resume)
+
+
+def make(
+    staged: Staged,
+    folder: Path,
+    *,
+    indices: Sequence[int],
+    resume: bool = False,
+    listener: Listener = lambda future, count, found: None,
+) -> tuple[Future, ...]:
+    """Make futures of what was staged, in a new run folder or, with ``resume``, continuing the one that is there."""
+    run = RunFolder(folder)
+    manifest = staged.manifest
+
+    def tracks() -> None:
+        stop = manifest.scene_frame + manifest.timeline.num_frames
+        write_tracks(
+            run.tracks_path,
+            staged.scene,
+            start=manifest.scene_frame,
+            stop=stop,
+            actors=manifest.actors,
+            ego=manifest.ego,
+            told_start=manifest.branch is None and staged.told_at_start,
+        )
+
+    with run.locked():
+        beginning = open_or_create(
+            run, manifest, staged.scenario.to_yaml(), lambda: staged.beginning, tracks, resume=resume
+        )
+        return make_futures(run, staged.ingredients(beginning), indices, listener)
+
+
+def num_frames(model: LoadedModel, scenario: Scenario, seconds: float | None) -> int:
+    """Frames of a video of ``seconds``, by default the scenario's duration. Raises InputError below one frame."""
+    length = float(scenario.video_settings.duration) if seconds is None else seconds
+    return frames_of(length, model.world_model.spec.fps)
+
+
+def default_folder(manifest: Manifest, suffix: str = "") -> Path:
+    """``runs/<scenario>-<seed>``, with the variation where it is not the first."""
+    variation = f"-v{manifest.variation:03d}" if manifest.variation else ""
+    return Path("runs") / f"{manifest.scenario_id}{variation}-{manifest.seed}{suffix}"
+
+
+def branch_folder(manifest: Manifest) -> Path:
+    """Beside the parent run: ``<run>-f00-at-4.0s``, with the seed of the noise where it is another."""
+    origin = manifest.branch
+    assert origin is not None
+    seed = "" if manifest.stream_root == manifest.seed else f"-seed{manifest.stream_root}"
+    parent = Path(origin.run)
+    return parent.with_name(f"{parent.name}-f{origin.future:02d}-at-{origin.time_s:.1f}s{seed}")

@@ -1,0 +1,289 @@
+"""Staging: everything about a run decided before anything is made — scene, controls, modes, manifest."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+
+from drivesim.clip import tensor_to_frames
+from drivesim.conditioning import SceneControls
+from drivesim.controls import Control
+from drivesim.errors import InputError
+from drivesim.rollout.branch import BranchPoint, branch_point
+from drivesim.rollout.engine import Threads
+from drivesim.rollout.manifest import ActorMode, EgoMode, Manifest
+from drivesim.rollout.run import Beginning, Ingredients
+from drivesim.rollout.run_folder import RunFolder, read_png
+from drivesim.rollout.storage import sha256_of
+from drivesim.rollout.streams import futures_stream, start_frame_stream
+from drivesim.rollout.timeline import Timeline
+from drivesim.scenarios import Scenario, loads
+from drivesim.scenarios.expand import develop
+from drivesim.scene import Scene
+from drivesim.world_model import StartFrameModel, WorldModel, WorldModelSpec
+
+NOT_MEASURED = "not measured in this version"
+
+
+class LoadedModel(Protocol):
+    """What ``drivesim.models.load_model`` returns: both models, and what decides their pixels beside the weights."""
+
+    @property
+    def world_model(self) -> WorldModel[Any, Any]: ...
+    @property
+    def start_frame_model(self) -> StartFrameModel: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def steps(self) -> int: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How futures are made and stored; every field has a usable default.
+
+    ``actors`` free: only the start frame is fixed, scripted: they follow the scene frame by frame (None: scripted as soon
+    as an event has ``mode: condition``). ``ego`` planned: the model is told the ego's motion, free: it is not (None:
+    planned where the model obeys motion). ``lossless`` and ``png_frames`` store the frames again beside the mp4.
+    """
+
+    actors: ActorMode | None = None
+    ego: EgoMode | None = None
+    variation: int = 0
+    lossless: bool = False
+    png_frames: bool = False
+    threads: Threads | None = None
+
+
+DEFAULT_OPTIONS = Options()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Staged:
+    """Everything decided and nothing yet made: the scene, what the model will be told, and the manifest of the run.
+
+    ``manifest.start_frame_sha256`` is filled in when the run is created.
+    """
+
+    model: LoadedModel
+    scenario: Scenario
+    scene: Scene
+    manifest: Manifest
+    given_start: Beginning | None
+
+    @cached_property
+    def beginning(self) -> Beginning:
+        """The frame that all futures share: given, read from a picture, or synthesised here."""
+        if self.given_start is not None:
+            return self.given_start
+        spec = self.model.world_model.spec
+        if self.scenario.start is not None:
+            picture = read_png(Path(self.scenario.start.image))
+            return Beginning(frame=resize_and_crop(picture, spec.width, spec.height))
+        noise = start_frame_stream(self.manifest.seed, self.scenario.id, self.manifest.variation)
+        controls = SceneControls(self.scene).window(0, 1)
+        return Beginning(frame=tensor_to_frames(self.model.start_frame_model.sample(controls, noise))[0])
+
+    @property
+    def told_at_start(self) -> bool:
+        """Whether the model is told where everything is in frame 0; of a picture from elsewhere the scene knows nothing."""
+        return self.manifest.start_source == "synthesised" or self.manifest.actors == "scripted"
+
+    def ingredients(self, beginning: Beginning) -> Ingredients:
+        """What the futures are made from."""
+        manifest = self.manifest
+        spec = self.model.world_model.spec
+        later = {Control.ATTRIBUTES}
+        if manifest.actors == "scripted":
+            later.add(Control.LAYOUT)
+        if manifest.ego == "planned":
+            later.add(Control.MOTION)
+        first = set(Control) if self.told_at_start else later
+        start = SceneControls(self.scene, spec.controls & first).window(0, 1)
+        return Ingredients(
+            model=self.model.world_model,
+            beginning=beginning,
+            start_controls=start,
+            controls=SceneControls(self.scene, spec.controls & later),
+        )
+
+
+def stage(
+    model: LoadedModel,
+    scenario: Scenario,
+    *,
+    num_frames: int,
+    seed: int,
+    options: Options = DEFAULT_OPTIONS,
+    start: np.ndarray | None = None,
+) -> Staged:
+    """Decide everything about futures of a scenario. Raises InputError, ScenarioError for what cannot be made."""
+    spec = model.world_model.spec
+    _require_video_of(spec, scenario)
+    timeline = Timeline.plan(num_frames=num_frames, chunk_frames=spec.chunk_frames, fps=spec.fps)
+    given = None
+    source = "synthesised"
+    if start is not None:
+        given = Beginning(frame=resize_and_crop(start, spec.width, spec.height))
+        source = f"given {sha256_of(given.frame.tobytes())}"
+    elif scenario.start is not None:
+        source = f"picture {sha256_of(_existing(Path(scenario.start.image)))}"
+    return _staged(model, scenario, timeline, seed, options, source, given, None)
+
+
+def stage_branch(
+    model: LoadedModel,
+    run: Path,
+    *,
+    at_s: float,
+    seconds: float,
+    future: int = 0,
+    seed: int | None = None,
+    options: Options = DEFAULT_OPTIONS,
+) -> Staged:
+    """Decide everything about futures that leave a stored run at ``at_s``; scenario and model must be the run's."""
+    spec = model.world_model.spec
+    point = branch_point(run, at_s, future=future, seed=seed)
+    parent = point.parent
+    if parent.weights_sha256 != spec.weights_sha256:
+        raise InputError(
+            f"{run} was made by model {parent.model!r} ({parent.weights_sha256[:12]}), this is {spec.name!r} "
+            f"({spec.weights_sha256[:12]}). A stored state continues only in the model that made it; choose it with --model."
+        )
+    scenario = loads(RunFolder(run).scenario_path.read_bytes(), str(RunFolder(run).scenario_path))[0]
+    timeline = Timeline.plan(num_frames=frames_of(seconds, spec.fps), chunk_frames=spec.chunk_frames, fps=spec.fps)
+    options = dataclasses.replace(
+        options,
+        variation=parent.variation,
+        actors=options.actors or parent.actors,
+        ego=options.ego or parent.ego,
+    )
+    source = f"branch of {run} f{future:02d} at frame {point.origin.frame}"
+    return _staged(model, scenario, timeline, parent.seed, options, source, point.beginning, point)
+
+
+def resize_and_crop(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+    """A uint8 RGB picture scaled to cover ``width`` x ``height`` and cropped to it about its centre."""
+    scale = max(width / picture.shape[1], height / picture.shape[0])
+    size = (max(width, round(picture.shape[1] * scale)), max(height, round(picture.shape[0] * scale)))
+    interpolation = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC
+    resized = picture if size == picture.shape[1::-1] else cv2.resize(picture, size, interpolation=interpolation)
+    left, top = (size[0] - width) // 2, (size[1] - height) // 2
+    return np.ascontiguousarray(resized[top : top + height, left : left + width])
+
+
+def _staged(
+    model: LoadedModel,
+    scenario: Scenario,
+    timeline: Timeline,
+    seed: int,
+    options: Options,
+    start_source: str,
+    given_start: Beginning | None,
+    point: BranchPoint | None,
+) -> Staged:
+    spec = model.world_model.spec
+    actors, ego = _modes(scenario, spec, options)
+    scene_frame = 0 if point is None else point.origin.frame
+    # The whole development is expanded, however little of it is filmed: a short video is then the beginning of a long one.
+    written = math.ceil(float(scenario.video_settings.duration) * spec.fps)
+    parent = 0 if point is None else point.parent.scene_frames
+    scene_frames = max(scene_frame + timeline.control_frames, written, parent)
+    development = develop(
+        scenario, seed=seed, fps=spec.fps, duration_s=scene_frames / spec.fps, variation=options.variation
+    )
+    stream = futures_stream(seed, scenario.id, options.variation) if point is None else point.stream
+    manifest = Manifest(
+        scenario_id=scenario.id,
+        scenario_sha256=sha256_of(scenario.to_yaml().encode()),
+        variation=options.variation,
+        seed=seed,
+        model=spec.name,
+        weights_sha256=spec.weights_sha256,
+        steps=model.steps,
+        width=spec.width,
+        height=spec.height,
+        fps=spec.fps,
+        timeline=timeline,
+        actors=actors,
+        ego=ego,
+        lossless=options.lossless,
+        png_frames=options.png_frames,
+        device=model.device,
+        dtype=model.dtype,
+        threads=options.threads or Threads.for_this_machine(),
+        start_source=start_source,
+        start_frame_sha256="",
+        stream_root=stream.root,
+        stream_key=stream.key,
+        scene_frames=scene_frames,
+        scene_frame=scene_frame,
+        parameters=development.parameters,
+        branch=None if point is None else point.origin,
+        events=_event_reports(scenario, actors),
+        command=tuple(sys.argv),
+    )
+    return Staged(model=model, scenario=scenario, scene=development.scene, manifest=manifest, given_start=given_start)
+
+
+def frames_of(seconds: float, fps: float) -> int:
+    """Frames of a video of ``seconds``. Raises InputError when that is none, or no number."""
+    if not math.isfinite(seconds) or round(seconds * fps) < 1:
+        raise InputError(f"a video of {seconds:g} s has no frame at {fps:g} frames/s. Ask for {1 / fps:g} s or more.")
+    return round(seconds * fps)
+
+
+def _modes(scenario: Scenario, spec: WorldModelSpec, options: Options) -> tuple[ActorMode, EgoMode]:
+    """Who is told what after frame 0. Raises InputError when the model does not obey what is asked for."""
+    conditioned = [event.id for event in scenario.events if event.mode == "condition"]
+    actors: ActorMode = options.actors or ("scripted" if conditioned else "free")
+    if actors == "scripted" and Control.LAYOUT not in spec.controls:
+        why = f"event '{conditioned[0]}' has mode: condition" if options.actors is None else "--actors scripted"
+        raise InputError(
+            f"{why}: this needs a model that takes boxes in every frame, and {spec.name!r} takes none. "
+            "Use --actors free and mode: select, or another model ('drivesim models')."
+        )
+    obeys_motion = Control.MOTION in spec.controls
+    if options.ego == "planned" and not obeys_motion:
+        raise InputError(f"--ego planned: model {spec.name!r} does not take the ego's motion. Use --ego free.")
+    return actors, options.ego or ("planned" if obeys_motion else "free")
+
+
+def _event_reports(scenario: Scenario, actors: ActorMode) -> tuple[dict[str, str], ...]:
+    """What becomes of each event, and of labels, said in the plan and in the manifest."""
+    reports = []
+    for event in scenario.events:
+        status = NOT_MEASURED
+        if event.mode == "condition":
+            status = "conditioned" if actors == "scripted" else "not conditioned: actors are free"
+        reports.append({"event": event.id, "mode": event.mode, "status": status})
+    reports += [{"label": name, "status": NOT_MEASURED} for name in scenario.labels]
+    return tuple(reports)
+
+
+def _require_video_of(spec: WorldModelSpec, scenario: Scenario) -> None:
+    """Raise InputError when the scenario wants another frame size or rate than the model makes."""
+    video = scenario.video_settings
+    asked, made = (video.height, video.width, float(video.fps)), (spec.height, spec.width, spec.fps)
+    if asked != made:
+        raise InputError(
+            f"scenario {scenario.id!r} asks for {asked[0]}x{asked[1]} at {asked[2]:g} fps, model {spec.name!r} makes "
+            f"{made[0]}x{made[1]} at {made[2]:g} fps. "
+            f"Write video: {{height: {made[0]}, width: {made[1]}, fps: {made[2]:g}}}, or choose another --model."
+        )
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise InputError(f"there is no picture {path} to start from. Mend start: {{image: …}} in the scenario.")
+    return path

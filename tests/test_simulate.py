@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from tiny_loaded import SCENARIO_TEXT, TinyLoaded
+from tiny_model import TinyWorldModel
+
+from drivesim.controls import Control
+from drivesim.errors import InputError
+from drivesim.rollout.engine import Threads
+from drivesim.rollout.run_folder import RunFolder
+from drivesim.rollout.tracks import read_tracks
+from drivesim.scenarios import Scenario, loads
+from drivesim.simulate import branch, futures, open_run, rollout, start_frame
+from drivesim.staging import Options, resize_and_crop, stage
+
+ONE = Options(threads=Threads(denoise=1, decode=1))
+
+
+@pytest.fixture(scope="module")
+def scenario() -> Scenario:
+    return loads(SCENARIO_TEXT)[0]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, scenario: Scenario) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    rollout(TinyLoaded(), scenario, seconds=6.0, seed=7, out=folder, options=dataclasses.replace(ONE, lossless=True))
+    return folder
+
+
+def test_a_rollout_begins_with_the_start_frame(run: Path, scenario: Scenario) -> None:
+    (future,) = open_run(run)
+    assert future.id == "tiny-cut-in/v000/f00"
+    assert (future.num_frames, future.duration_s, future.seed) == (60, 6.0, 7)
+    assert np.array_equal(future.frame_at(0.0), start_frame(TinyLoaded(), scenario, seed=7))
+    assert not np.array_equal(future.frame_at(0.0), start_frame(TinyLoaded(), scenario, seed=8))
+
+
+def test_the_manifest_says_what_was_told_and_what_not_measured(run: Path) -> None:
+    manifest = RunFolder(run).manifest()
+    assert manifest.synthetic
+    assert (manifest.actors, manifest.ego, manifest.start_source) == ("free", "planned", "synthesised")
+    assert {"event": "cut_in", "mode": "select", "status": "not measured in this version"} in manifest.events
+    assert 20.0 <= manifest.parameters["gap"] <= 30.0
+    assert manifest.versions["torch"]
+    assert loads((run / "scenario.yaml").read_text())[0].id == "tiny-cut-in"
+
+
+def test_tracks_are_the_scenes_and_say_what_was_conditioned(run: Path, scenario: Scenario) -> None:
+    scene = stage(TinyLoaded(), scenario, num_frames=60, seed=7, options=ONE).scene
+    ego, actors = read_tracks(run / "tracks.csv")
+    assert np.allclose(ego.positions, scene.ego.positions[:60], atol=1e-4)
+    assert [actor.id for actor in actors] == [actor.id for actor in scene.actors]
+    rows = [line.split(",") for line in (run / "tracks.csv").read_text().splitlines()[1:]]
+    told = {(int(row[0]), row[2]): row[-1] for row in rows}
+    assert told[0, "challenger"] == "1" and told[1, "challenger"] == "0" and told[30, "ego"] == "1"
+
+
+def test_futures_share_the_start_and_differ_later(tmp_path: Path, scenario: Scenario) -> None:
+    made = futures(TinyLoaded(), scenario, num_futures=3, seconds=2.0, seed=7, out=tmp_path / "three", options=ONE)
+    assert [future.index for future in made] == [0, 1, 2]
+    first = [future.frames(0.0, 0.1) for future in made]
+    assert all(np.abs(first[0].astype(int) - other).mean() < 1.0 for other in first[1:])
+    assert np.abs(made[0].frame_at(1.9).astype(int) - made[1].frame_at(1.9)).mean() > 2.0
+
+
+def test_a_shorter_video_is_the_beginning_of_a_longer_one(tmp_path: Path, run: Path, scenario: Scenario) -> None:
+    lossless = dataclasses.replace(ONE, lossless=True)
+    short = rollout(TinyLoaded(), scenario, seconds=2.0, seed=7, out=tmp_path / "short", options=lossless)
+    (long,) = open_run(run)
+    assert np.array_equal(short.frames(), long.frames(0.0, 2.0))
+
+
+def test_scripted_actors_reach_the_model_and_free_ones_do_not(scenario: Scenario) -> None:
+    free = stage(TinyLoaded(), scenario, num_frames=20, seed=7, options=ONE)
+    scripted = stage(
+        TinyLoaded(), scenario, num_frames=20, seed=7, options=dataclasses.replace(ONE, actors="scripted", ego="free")
+    )
+    given = free.ingredients(free.beginning)
+    assert given.start_controls.given() == set(Control)
+    assert given.controls.window(1, 5).given() == {Control.MOTION, Control.ATTRIBUTES}
+    given = scripted.ingredients(scripted.beginning)
+    assert given.controls.window(1, 5).given() == {Control.LAYOUT, Control.ATTRIBUTES}
+
+
+def test_a_conditioned_event_makes_actors_scripted(scenario: Scenario) -> None:
+    conditioned = loads(SCENARIO_TEXT.replace("mode: select", "mode: condition"))[0]
+    manifest = stage(TinyLoaded(), conditioned, num_frames=20, seed=7, options=ONE).manifest
+    assert manifest.actors == "scripted"
+    assert manifest.events[0]["status"] == "conditioned"
+    free = stage(
+        TinyLoaded(), conditioned, num_frames=20, seed=7, options=dataclasses.replace(ONE, actors="free")
+    ).manifest
+    assert free.events[0]["status"] == "not conditioned: actors are free"
+
+
+class MotionlessModel(TinyWorldModel):
+    """A model that only takes attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spec = dataclasses.replace(self.spec, controls=frozenset({Control.ATTRIBUTES}))
+
+
+def test_controls_that_a_model_does_not_obey_are_refused_by_name(scenario: Scenario) -> None:
+    model = TinyLoaded(world_model=MotionlessModel())
+    assert stage(model, scenario, num_frames=20, seed=7, options=ONE).manifest.ego == "free"
+    with pytest.raises(InputError, match="--ego planned: model 'tiny' does not take the ego's motion"):
+        stage(model, scenario, num_frames=20, seed=7, options=dataclasses.replace(ONE, ego="planned"))
+    conditioned = loads(SCENARIO_TEXT.replace("mode: select", "mode: condition"))[0]
+    with pytest.raises(InputError, match="event 'cut_in' has mode: condition: this needs a model that takes boxes"):
+        stage(model, conditioned, num_frames=20, seed=7, options=ONE)
+
+
+def test_another_video_shape_than_the_models_is_refused() -> None:
+    large = loads(SCENARIO_TEXT.replace("height: 64, width: 128", "height: 512, width: 1024"))[0]
+    with pytest.raises(InputError, match="asks for 512x1024 at 10 fps, model 'tiny' makes 64x128 at 10 fps"):
+        stage(TinyLoaded(), large, num_frames=20, seed=7)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.01, float("nan"), float("inf")])
+def test_a_video_without_frames_is_refused(scenario: Scenario, seconds: float, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has no frame"):
+        rollout(TinyLoaded(), scenario, seconds=seconds, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_picture_to_start_from_is_covered_and_cropped(tmp_path: Path, scenario: Scenario) -> None:
+    photo = np.zeros((90, 300, 3), np.uint8)
+    photo[:, 100:200] = (250, 10, 10)
+    cv2.imwrite(str(tmp_path / "photo.png"), photo[..., ::-1])
+    (tmp_path / "s.yaml").write_text(SCENARIO_TEXT + "start: {image: photo.png}\n")
+    from drivesim.scenarios import load
+
+    begun = load(tmp_path / "s.yaml")[0]
+    frame = start_frame(TinyLoaded(), begun, seed=1)
+    assert frame.shape == (64, 128, 3)
+    assert np.array_equal(frame, resize_and_crop(photo, 128, 64))
+    assert (frame[32, 64] == (250, 10, 10)).all() and (frame[32, 5] == 0).all()
+    staged = stage(TinyLoaded(), begun, num_frames=20, seed=1, options=ONE)
+    assert staged.manifest.start_source.startswith("picture ")
+    assert staged.ingredients(staged.beginning).start_controls.layout is None
+    (tmp_path / "photo.png").unlink()
+    with pytest.raises(InputError, match="there is no picture"):
+        stage(TinyLoaded(), begun, num_frames=20, seed=1)
+
+
+class TestBranch:
+    def test_branches_share_the_past_and_only_that(self, tmp_path: Path, run: Path) -> None:
+        (parent,) = open_run(run)
+        lossless = dataclasses.replace(ONE, lossless=True)
+        model = TinyLoaded()
+        left, right = branch(model, run, at_s=4.1, num_futures=2, seconds=3.0, out=tmp_path / "b", options=lossless)
+        origin = left.manifest.branch
+        assert origin is not None and (origin.frame, origin.time_s, origin.future) == (40, 4.0, 0)
+        assert np.array_equal(left.frame_at(0.0), parent.frames()[40])
+        assert np.array_equal(left.frame_at(0.0), right.frame_at(0.0))
+        for other in (right.frames(0.0, 2.0), parent.frames(4.0, 6.0)):
+            assert np.abs(left.frames(0.0, 2.0).astype(int) - other).mean() > 1.0
+        ego, _ = left.tracks
+        assert len(ego) == 30
+
+    def test_a_branch_resumes_without_its_parent(self, tmp_path: Path, run: Path) -> None:
+        model = TinyLoaded()
+        made = branch(model, run, at_s=4.0, num_futures=1, seconds=3.0, out=tmp_path / "b", options=ONE)
+        frames = made[0].frames()
+        made[0].video.unlink()
+        again = branch(model, run, at_s=4.0, num_futures=1, seconds=3.0, out=tmp_path / "b", resume=True, options=ONE)
+        assert np.array_equal(again[0].frames(), frames)
+
+    def test_another_models_state_is_refused(self, tmp_path: Path, run: Path) -> None:
+        other = TinyLoaded(world_model=TinyWorldModel(weights_seed=1))
+        with pytest.raises(InputError, match="continues only in the model that made it"):
+            branch(other, run, at_s=4.0, num_futures=1, out=tmp_path / "b")
+
+
+def test_resuming_with_a_changed_scenario_names_it(tmp_path: Path, scenario: Scenario) -> None:
+    rollout(TinyLoaded(), scenario, seconds=1.0, seed=7, out=tmp_path / "run", options=ONE)
+    changed = loads(SCENARIO_TEXT.replace("speed: 25 m/s", "speed: 26 m/s"))[0]
+    with pytest.raises(InputError, match="scenario sha256: the run has"):
+        rollout(TinyLoaded(), changed, seconds=1.0, seed=7, out=tmp_path / "run", resume=True, options=ONE)
+
+
+def test_png_frames_are_the_models_pixels(tmp_path: Path, scenario: Scenario) -> None:
+    options = dataclasses.replace(ONE, lossless=True, png_frames=True)
+    future = rollout(TinyLoaded(), scenario, seconds=1.0, seed=7, out=tmp_path / "run", options=options)
+    pictures = sorted((tmp_path / "run/futures/f00/frames").glob("*.png"))
+    assert [path.name for path in pictures] == [f"{index:06d}.png" for index in range(10)]
+    assert np.array_equal(cv2.imread(str(pictures[7]))[..., ::-1], future.frames()[7])
