@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -49,14 +50,16 @@ def complain(code: str, text: str) -> PydanticCustomError:
     return PydanticCustomError(code, "{text}", {"text": text})  # type: ignore[arg-type]
 
 
-class PlainValue:
+class PlainValue(ABC):
     """An annotation whose ``validate`` replaces pydantic's own validation."""
 
+    @abstractmethod
     def validate(self, value: Any) -> Any:
-        raise NotImplementedError
+        """The value in SI, or as the word it stands for. Raises a pydantic error from :func:`complain`."""
 
+    @abstractmethod
     def json_schema(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """What an editor may complete."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self.validate)
