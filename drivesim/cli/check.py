@@ -20,6 +20,12 @@ def check(
     """Read scenario files and list every mistake, all at once.
 
     Needs no model, no GPU and no map, and takes under a second. Exit code 0: good; 2: at least one error.
+
+    \b
+    Examples:
+      drivesim check my.yaml
+      drivesim check highway-cut-in rain-merge --strict
+      drivesim check --library
     """
     if library:
         _print_library()

@@ -20,6 +20,11 @@ def explain(
 
     A field is drawn into the layout, told as ego motion or as an attribute, shown in the start frame only, used by the
     traffic simulation, or only measured on the finished video.
+
+    \b
+    Examples:
+      drivesim explain highway-cut-in
+      drivesim explain my-suite.yaml --only rain-merge --variation 3
     """
     from drivesim.errors import InputError
     from drivesim.scenarios import load

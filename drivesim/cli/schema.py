@@ -14,7 +14,12 @@ def schema(
 ) -> None:
     """Print the JSON Schema of scenario files.
 
-    In an editor with YAML support, put this line on top of a scenario file: # yaml-language-server: $schema=schema.json
+    An editor with YAML support then completes keys and marks mistakes, once the file begins with the second line:
+
+    \b
+    Example:
+      drivesim schema --out schema.json
+      # yaml-language-server: $schema=schema.json
     """
     from drivesim.scenarios.json_schema import scenario_schema
 
