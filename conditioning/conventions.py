@@ -138,13 +138,13 @@ def to_opencv(camera: Camera, ego: Pose | None = None) -> OpenCVCamera:
     matrix = camera.optical_from_world(ego if ego is not None else Pose())
     intrinsics = camera.intrinsics()
     intrinsics[:2, 2] -= 0.5
-    rvec = cv2.Rodrigues(matrix[:3, :3])[0][:, 0]
+    rvec = np.asarray(cv2.Rodrigues(matrix[:3, :3])[0], dtype=np.float64)[:, 0]
     return OpenCVCamera(camera_matrix=intrinsics, rvec=rvec, tvec=matrix[:3, 3].copy())
 
 
 def from_opencv(name: str, width: int, height: int, calibration: OpenCVCamera) -> Camera:
     """A camera from OpenCV's calibration against the ego frame (rvec and tvec map ego points to the camera)."""
-    rotation = cv2.Rodrigues(np.asarray(calibration.rvec, dtype=np.float64))[0]
+    rotation = np.asarray(cv2.Rodrigues(np.asarray(calibration.rvec, dtype=np.float64))[0], dtype=np.float64)
     ego_from_optical = invert_rigid(rigid(rotation, np.asarray(calibration.tvec, dtype=np.float64)))
     level = Camera(name=name, width=width, height=height, fx=1.0, fy=1.0, cx=0.0, cy=0.0, mount=Pose())
     optical_axes = level.ego_from_optical()

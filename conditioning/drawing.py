@@ -150,7 +150,7 @@ def strip_outlines(
     road: Road, s_from: float, s_to: float, step: float = 2.0
 ) -> list[tuple[str, FloatArray, FloatArray]]:
     """Kind and outline (s, d) of every strip between two s, in the order in which they cover each other."""
-    outlines = []
+    outlines: list[tuple[str, FloatArray, FloatArray]] = []
     for strip in road.strips:
         start, end = max(s_from, strip.s_start), min(s_to, strip.s_end)
         if end > start:

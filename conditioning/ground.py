@@ -193,8 +193,8 @@ def _line_coverage(
     line: LaneLine, s: np.ndarray, d: np.ndarray, along: np.ndarray, across: np.ndarray, dashes: np.ndarray
 ) -> np.ndarray:
     (centre,) = _scalar_or_taper(line.offset_end is None, lambda at: (line_offset(line, at),), s)
-    covered = sum(_band(d - centre, across, low, high) for low, high in line_bands(line))
-    covered = covered * _stretch(s, along, line.s_start, line.s_end)
+    bands = [_band(d - centre, across, low, high) for low, high in line_bands(line)]
+    covered = np.sum(bands, axis=0) * _stretch(s, along, line.s_start, line.s_end)
     return covered * dashes if line.kind == "dashed" else covered
 
 

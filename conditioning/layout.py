@@ -100,8 +100,8 @@ class LayoutPainter:
             for face, outline in zip(faces, outlines, strict=True):
                 if len(outline) >= 3:
                     number = 2 * (len(FACES) * row + int(face)) + 1
-                    cv2.fillConvexPoly(self._faces, outline, number, cv2.LINE_8, _SHIFT)
-                    cv2.polylines(self._faces, [outline], True, number + 1, 1, cv2.LINE_8, _SHIFT)
+                    cv2.fillConvexPoly(self._faces, outline, (number,), cv2.LINE_8, _SHIFT)
+                    cv2.polylines(self._faces, [outline], True, (number + 1,), 1, cv2.LINE_8, _SHIFT)
         return depth
 
     def _cut_outlines(self, boxes: BoxBatch, row: int, faces: np.ndarray, depth: np.ndarray) -> list[np.ndarray]:
