@@ -1,4 +1,4 @@
-"""The shape of each actor at a frame: body by category and preset, gait by the distance walked, brake lights by speed."""
+"""The shape of each actor at a frame: body by category and preset, gait by distance walked, brake lights by speed."""
 
 from __future__ import annotations
 

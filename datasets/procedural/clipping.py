@@ -6,7 +6,7 @@ import numpy as np
 
 
 def clip_near(points: np.ndarray, near_m: float) -> np.ndarray:
-    """The part (M, 3) of a convex polygon (N, 3) in the optical frame with z >= ``near_m``; M is 0 when all lies behind."""
+    """The part (M, 3) of a convex polygon (N, 3), optical frame, with z >= ``near_m``; M is 0 when all lies behind."""
     kept = []
     for first, second in zip(points, np.roll(points, -1, axis=0), strict=True):
         if first[2] >= near_m:

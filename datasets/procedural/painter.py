@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from drivesim.datasets.procedural.projection import NEAR_M, Polygons
+from drivesim.datasets.procedural.projection import Polygons
 
 _SHIFT = 4
 SUPERSAMPLE = 2
@@ -38,6 +38,7 @@ def paint_labels(polygons: Polygons, depth: np.ndarray, semantic: np.ndarray, in
     polygon = number[v, u] - 1
     plane = polygons.plane[polygon]
     inverse = plane[:, 0] * (u + 0.5) + plane[:, 1] * (v + 0.5) + plane[:, 2]
-    depth[v, u] = 1.0 / np.clip(inverse, 1e-4, 1.0 / NEAR_M)
+    inverse = np.clip(inverse, 1.0 / polygons.farthest[polygon], 1.0 / polygons.nearest[polygon])
+    depth[v, u] = 1.0 / inverse
     semantic[v, u] = polygons.semantic[polygon]
     instance[v, u] = polygons.instance[polygon]

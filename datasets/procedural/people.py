@@ -75,7 +75,7 @@ def _rider(
     pedal: float,
 ) -> None:
     hip = (-0.18 * k, 0.0, seat)
-    shoulder = (-0.18 * k + lean, 0.0, min(seat + 0.50 * k, height - 0.30 * k))
+    shoulder = (-0.18 * k + lean, 0.0, min(seat + 0.50 * k, height - 0.36 * k))
     for side in (-1.0, 1.0):
         foot = (0.05 * k + 0.13 * k * np.cos(pedal) * side, 0.11 * side, 0.30 * k + 0.13 * k * np.sin(pedal) * side)
         knee = (0.22 * k, 0.13 * side, 0.5 * (seat + foot[2]) + 0.10 * k)

@@ -37,7 +37,8 @@ class Polygons:
     """Polygons ready to paint, far to near.
 
     ``corners`` (P, 17, 2) pixels, of which the first ``count`` (P,) hold; ``rgb`` (P, 3) 0-1; ``semantic`` and
-    ``instance`` (P,); ``plane`` (P, 3) gives the inverse depth as a u + b v + c; ``lights`` (L, 7) lists the lamps in
+    ``instance`` (P,); ``plane`` (P, 3) gives the inverse depth as a u + b v + c and ``nearest``, ``farthest`` (P,) bound the depth, metres,
+    where a polygon is seen edge-on; ``lights`` (L, 7) lists the lamps in
     view: u, v, the v of their mirror image in the road, depth, r, g, b.
     """
 
@@ -47,6 +48,8 @@ class Polygons:
     semantic: np.ndarray
     instance: np.ndarray
     plane: np.ndarray
+    nearest: np.ndarray
+    farthest: np.ndarray
     lights: np.ndarray
 
 
@@ -90,6 +93,8 @@ def polygons_of(
         semantic=table.shape.semantic[chosen],
         instance=table.instance[chosen],
         plane=_inverse_depth_planes(optical[chosen], flat[chosen], camera),
+        nearest=np.maximum(depth[chosen].min(1), NEAR_M),
+        farthest=depth[chosen].max(1),
         lights=_lights(table, chosen, world, rgb, camera, optical_from_world),
     )
 
@@ -97,7 +102,9 @@ def polygons_of(
 def _nothing() -> Polygons:
     none = np.zeros((0, 3))
     number = np.zeros(0, dtype=np.int64)
-    return Polygons(np.zeros((0, MAX_VERTICES + 1, 2)), number, none, number, number, none, np.zeros((0, 7)))
+    return Polygons(
+        np.zeros((0, MAX_VERTICES + 1, 2)), number, none, number, number, none, number, number, np.zeros((0, 7))
+    )
 
 
 def _to_pixels(optical: np.ndarray, camera: Camera) -> np.ndarray:

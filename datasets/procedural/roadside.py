@@ -25,7 +25,7 @@ _FIRST_BUCKET = 1 << 20
 @dataclass(frozen=True, eq=False)
 class Standing:
     """One thing beside the road: its shape in the world, ``order`` the ground point (x, y) that sorts it, and its road
-    coordinates; ``shadow`` is the outline (N, 2) of its cast shadow on the ground, ``lamp_light`` the light it stands in."""
+    coordinates; ``shadow`` outlines (N, 2) its cast shadow on the ground, ``lamp_light`` is the light it stands in."""
 
     shape: Shape
     order: tuple[float, float]

@@ -1,7 +1,7 @@
 """Shapes that the painter draws: flat polygons, camera-facing discs and capsules, in one array layout.
 
-A shape is built once in local metres (x forward, y left, z up), placed in the world, and drawn many times. Polygons that
-share a ``part`` are drawn in the order they were added (a window after its wall); parts are sorted by distance.
+A shape is built once in local metres (x forward, y left, z up), placed in the world, and drawn many times. Polygons
+that share a ``part`` are drawn in the order they were added (a window after its wall); parts are sorted by distance.
 """
 
 from __future__ import annotations

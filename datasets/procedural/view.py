@@ -1,6 +1,6 @@
 """The fixed geometry of one camera over flat ground: ground points, road coordinates and sky angles of every pixel.
 
-The camera is rigid on the ego and the ground is flat, so each pixel sees the same ego-frame ground point in every frame.
+The camera is rigid on the ego and the ground is flat, so a pixel sees the same ego-frame ground point in every frame.
 Only the map from ego frame to road coordinates changes; it is found on a small polar grid and interpolated, after the
 part that a straight road explains has been taken out, so straight roads are exact and bends are good to centimetres.
 """

@@ -36,7 +36,7 @@ def _add_spot(picture: np.ndarray, u: float, v: float, radius: float, colour: np
 
 
 def add_halos(picture: np.ndarray, lights: np.ndarray, lighting: Lighting, focal: float) -> None:
-    """Add a soft halo to each lamp that still shows in ``picture`` uint8 (H, W, 3), in place; see ``Polygons.lights``."""
+    """Add a soft halo to each of ``Polygons.lights`` that shows in ``picture`` uint8 (H, W, 3), in place."""
     strength = 0.65 * lighting.darkness
     if strength < 0.05:
         return

@@ -121,6 +121,9 @@ class ProceduralWorld:
         """Sky and ground float32 (H, W, 3), and the classes uint8 (rows, W) of the ground."""
         ego = self.scene.ego.pose(frame)
         view, sky, light = self._view(width, height, ego.z)
+        painted = sky.paint(ego.yaw_rad)
+        if view.top >= height:
+            return painted, np.zeros((0, width), dtype=np.uint8)
         ego_s = float(self._ego_s[frame])
         base = float(np.floor(ego_s / BASE_STEP_M) * BASE_STEP_M)
         at = road_coordinates(view, self.road, ego, ego_s, base)
@@ -129,7 +132,6 @@ class ProceduralWorld:
         shadow = shadow_mask(view, optical, boxes, cast, self.lighting)
         picture = np.empty((height, width, 3), dtype=np.float32)
         picture[view.top :] = light.apply(albedo, shadow, at, paved_edges(self.road, ego_s))
-        painted = sky.paint(ego.yaw_rad)
         picture[: view.top] = painted[: view.top]
         mixed = slice(view.top, view.sky_bottom)
         shared = view.is_ground[: max(0, view.sky_bottom - view.top), :, None]
