@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from abc import abstractmethod
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint, TQDMProgressBar
+from pytorch_lightning.callbacks import Callback, TQDMProgressBar
 from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
@@ -93,6 +93,38 @@ class Stage(pl.LightningModule):
         return self.learning_rate * warmup * (0.1 + 0.9 * 0.5 * (1.0 + math.cos(math.pi * share)))
 
 
+class TimedCheckpoint(Callback):
+    """Saves a checkpoint every ``interval_s``, at the end, and when training is interrupted; each replaces the last.
+
+    Lightning's own ModelCheckpoint ignores time intervals under manual optimisation.
+    """
+
+    def __init__(self, path: Path, interval_s: float) -> None:
+        self.path = path
+        self.interval_s = interval_s
+        self.saved = time.monotonic()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        """Save when the interval is over."""
+        if time.monotonic() - self.saved >= self.interval_s:
+            self._save(trainer)
+
+    def on_train_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        """Save the end."""
+        self._save(trainer)
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Save what an interrupt or a signal stopped between two steps; a broken step is not worth keeping."""
+        if not isinstance(exception, FloatingPointError) and trainer.global_step > 0:
+            self._save(trainer)
+
+    def _save(self, trainer: pl.Trainer) -> None:
+        unfinished = self.path.with_suffix(".unfinished")
+        trainer.save_checkpoint(unfinished)
+        os.replace(unfinished, self.path)
+        self.saved = time.monotonic()
+
+
 class Endless(IterableDataset[int]):
     """Indices 0, 1, 2, ...: batches are pure functions of the index."""
 
@@ -123,21 +155,14 @@ def train_stage(stage: Stage, make_batch: Any, folder: Path) -> None:
         max_steps=-1,
         max_epochs=-1,
         default_root_dir=folder,
-        logger=CSVLogger(folder, name="log", version="", flush_logs_every_n_steps=20),
+        logger=CSVLogger(folder, name="log", version=f"from-step-{first:07d}", flush_logs_every_n_steps=20),
         callbacks=[
-            ModelCheckpoint(
-                folder,
-                filename="step",
-                save_last=True,
-                save_top_k=1,
-                train_time_interval=timedelta(minutes=4),
-                enable_version_counter=False,
-            ),
+            TimedCheckpoint(last, interval_s=240.0),
             TQDMProgressBar(refresh_rate=20),
         ],
         log_every_n_steps=20,
+        enable_checkpointing=False,
         enable_model_summary=False,
     )
     loader = DataLoader(Endless(make_batch, first), batch_size=None)
     trainer.fit(stage, loader, ckpt_path=last if last.exists() else None, weights_only=False)
-    trainer.save_checkpoint(last)
