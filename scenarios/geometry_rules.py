@@ -136,7 +136,10 @@ def _view(placed: Placed, camera: Camera, index: int) -> Finding | None:
 
 
 def _magnitudes(corners: list[Corner], placed: list[list[Placed]]) -> Iterator[Finding]:
-    speeds = [("the ego", "vehicle", max(ego_speed_mps(s) for _, s in corners), ("scene", "ego", "speed"))]
+    ego = max(ego_speed_mps(concrete) for _, concrete in corners)
+    speeds: list[tuple[str, str, float, tuple[str | int, ...]]] = [
+        ("the ego", "vehicle", ego, ("scene", "ego", "speed"))
+    ]
     for index, one in enumerate(placed[0]):
         fastest = max(row[index].speed_mps for row in placed)
         speeds.append((f"'{one.actor.id}'", one.actor.category, fastest, ("scene", "actors", index, "speed")))

@@ -218,14 +218,14 @@ def _filled_in(written: Mapping[str, Any]) -> list[Finding]:
     used = {location: name for location, name in references({k: written.get(k) for k in VARIABLE_PARTS}, ())}
     findings: dict[tuple[tuple[str | int, ...], str], Finding] = {}
     for turn in range(min(max((len(values) for values in samples.values()), default=0), 64)):
-        values = {name: options[turn % len(options)] for name, options in samples.items()}
-        filled = substitute({**written, "vary": {}}, values)
+        chosen = {name: options[turn % len(options)] for name, options in samples.items()}
+        filled = substitute({**written, "vary": {}}, chosen)
         try:
             ScenarioFields.__pydantic_validator__.validate_python(filled)
         except ValidationError as error:
             for found in findings_of(error, ScenarioFields, filled):
                 name = used.get(found.location)
-                if name in values:
+                if name in chosen:
                     text = f"{found.text} (parameter '{name}')"
                     findings.setdefault(
                         (found.location, found.code), Finding(code=found.code, text=text, location=found.location)

@@ -18,6 +18,7 @@ from drivesim.scenarios.distributions import AnyDistribution, Distribution
 from drivesim.scenarios.events import Event, Expectation, Label
 from drivesim.scenarios.messages import ScenarioError
 from drivesim.scenarios.structure import findings_of
+from drivesim.scenarios.units import shown
 from drivesim.scenarios.values import (
     VARIABLE_PARTS,
     Angle,
@@ -37,7 +38,6 @@ from drivesim.scenarios.values import (
     complain,
     reference_name,
     shorthand,
-    shown,
 )
 
 #: Words for intensity, as shares of the heaviest.

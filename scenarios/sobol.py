@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drivesim.geometry import FloatArray
 
@@ -43,7 +44,7 @@ def sobol(index: int, dimensions: int) -> FloatArray:
 
 
 @functools.cache
-def _vectors() -> np.ndarray:
+def _vectors() -> NDArray[np.int64]:
     """Direction vectors (dimensions, bits) by the recurrence of Joe and Kuo 2008, eq. 5."""
     table = np.zeros((MAX_DIMENSIONS, _BITS), dtype=np.int64)
     table[0] = [1 << (_BITS - 1 - bit) for bit in range(_BITS)]

@@ -99,13 +99,13 @@ def parse(
     """
     number = _number(value, dimension)
     if not math.isfinite(number):
-        raise UnitError("DS026", f"{_shown(value)} is not a finite number. Use {_EXAMPLES[dimension]}.")
+        raise UnitError("DS026", f"{shown(value)} is not a finite number. Use {_EXAMPLES[dimension]}.")
     unit = _si_unit(dimension)
     if number < minimum or (above and number == minimum):
         bound = f"above {minimum:g}{unit}" if above else f"at least {minimum:g}{unit}"
-        raise UnitError("DS027", f"{_shown(value)} is out of range: it must be {bound}.")
+        raise UnitError("DS027", f"{shown(value)} is out of range: it must be {bound}.")
     if number > maximum:
-        raise UnitError("DS027", f"{_shown(value)} is out of range: it must be at most {maximum:g}{unit}.")
+        raise UnitError("DS027", f"{shown(value)} is out of range: it must be at most {maximum:g}{unit}.")
     return number
 
 
@@ -114,15 +114,13 @@ def parse_any(value: object) -> tuple[float, Dimension | None]:
     if isinstance(value, str):
         found = split_quantity(value)
         if found is None and _NOT_FINITE.fullmatch(value.strip()):
-            raise UnitError("DS026", f"{_shown(value)} is not a finite number.")
+            raise UnitError("DS026", f"{shown(value)} is not a finite number.")
         if found is None:
-            raise UnitError(
-                "DS025", f"{_shown(value)} is not a number with a unit. Use '25 m', '90 km/h', '3 s', 0.5 …"
-            )
+            raise UnitError("DS025", f"{shown(value)} is not a number with a unit. Use '25 m', '90 km/h', '3 s', 0.5 …")
         return found
     number = _number(value, "number")
     if not math.isfinite(number):
-        raise UnitError("DS026", f"{_shown(value)} is not a finite number.")
+        raise UnitError("DS026", f"{shown(value)} is not a finite number.")
     return number, None
 
 
@@ -133,7 +131,7 @@ def format_si(value: float, dimension: Dimension) -> str:
 
 def _number(value: object, dimension: Dimension) -> float:
     if isinstance(value, bool):
-        raise UnitError("DS028", f"{_shown(value)} is not {_NAMES[dimension]}. Use {_EXAMPLES[dimension]}.")
+        raise UnitError("DS028", f"{shown(value)} is not {_NAMES[dimension]}. Use {_EXAMPLES[dimension]}.")
     if isinstance(value, int | float):
         try:
             return float(value)
@@ -145,7 +143,7 @@ def _number(value: object, dimension: Dimension) -> float:
         found = split_quantity(value)
         if found is not None and found[1] in (None, dimension):
             return found[0]
-    raise UnitError("DS025", f"{_shown(value)} is not {_NAMES[dimension]}. Use {_EXAMPLES[dimension]}.")
+    raise UnitError("DS025", f"{shown(value)} is not {_NAMES[dimension]}. Use {_EXAMPLES[dimension]}.")
 
 
 def _si_unit(dimension: Dimension) -> str:
@@ -154,7 +152,8 @@ def _si_unit(dimension: Dimension) -> str:
     return " " + next(unit for unit, (kind, _) in UNITS.items() if kind == dimension)
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as messages quote it, at most 60 characters long."""
     if value is None:
         return "an empty value"
     if isinstance(value, bool):
@@ -163,7 +162,3 @@ def _shown(value: object) -> str:
         return "a list" if not isinstance(value, dict) else "a mapping"
     text = repr(value) if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 60 else text[:57] + "…"
-
-
-#: How a value is quoted in messages.
-shown = _shown

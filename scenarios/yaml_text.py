@@ -97,7 +97,8 @@ def parse(text: str, name: str) -> tuple[Node, list[Problem]]:
         events = YAML(typ="rt", pure=True).parse(text)
         root = _Builder(name, problems).document(events)
     except YAMLError as error:
-        _fail(*_syntax(error, text), name=name, **_mark(error, text))
+        code, message = _syntax(error)
+        _fail(code, message, name, *_mark(error, text))
     except (ValueError, IndexError, RecursionError) as error:
         _fail("DS007", f"not valid YAML: {error}.", name)
     return root, problems
@@ -212,7 +213,7 @@ def _scalar(text: str) -> Any:
     return text
 
 
-def _syntax(error: YAMLError, text: str) -> tuple[str, str]:
+def _syntax(error: YAMLError) -> tuple[str, str]:
     problem = getattr(error, "problem", None)
     if problem is None:
         character = getattr(error, "character", None)
@@ -233,14 +234,15 @@ def _syntax(error: YAMLError, text: str) -> tuple[str, str]:
     return "DS007", f"not valid YAML: {first}. {hint}"
 
 
-def _mark(error: YAMLError, text: str) -> dict[str, int]:
+def _mark(error: YAMLError, text: str) -> tuple[int, int]:
+    """Line and column of a syntax error, 0 when it has none."""
     mark = getattr(error, "problem_mark", None)
     if mark is not None:
-        return {"line": mark.line + 1, "column": mark.column + 1}
+        return mark.line + 1, mark.column + 1
     position = getattr(error, "position", None)
     if isinstance(position, int):
-        return {"line": text.count("\n", 0, position) + 1, "column": position - text.rfind("\n", 0, position)}
-    return {}
+        return text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position)
+    return 0, 0
 
 
 def _fail(code: str, text: str, name: str, line: int = 0, column: int = 0) -> NoReturn:
