@@ -52,6 +52,9 @@ class ProceduralWorld:
         self._views: dict[tuple[int, int, float], tuple[CameraView, SkyPainter, GroundLight]] = {}
         self._ego_s = self._follow_road()
 
+    def __reduce__(self) -> tuple[type[ProceduralWorld], tuple[Scene, int]]:
+        return type(self), (self.scene, self.appearance_seed)
+
     def _follow_road(self) -> np.ndarray:
         ego = self.scene.ego
         s = np.empty(len(ego))
