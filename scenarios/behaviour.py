@@ -43,6 +43,17 @@ def draw_driver(rng: np.random.Generator, heavy: bool = False) -> DriverParamete
     )
 
 
+def draw_walker(rng: np.random.Generator) -> DriverParameters:
+    """How a pedestrian keeps behind others: short gaps and quick starts (Seyfried et al. 2005, 0.4 m and 0.5-1 s)."""
+    return DriverParameters(
+        headway_s=float(rng.uniform(0.3, 0.6)),
+        minimum_gap_m=float(rng.uniform(0.3, 0.6)),
+        acceleration=1.2,
+        deceleration=1.5,
+        politeness=0.5,
+    )
+
+
 def idm_free_acceleration(speed: Number, desired_speed: Number, acceleration: Number) -> FloatArray:
     """Acceleration on a free road; source: intelligent driver model, Treiber et al. 2000, eq. 2, delta = 4.
 
@@ -75,7 +86,8 @@ def constant_acceleration_heuristic(
     """Largest acceleration without a crash if the leader keeps its own; source: Kesting et al. 2010, eq. 2.3."""
     speed, gap = np.asarray(speed, dtype=np.float64), np.maximum(gap, 0.1)
     lead = np.minimum(lead_acceleration, acceleration)
-    stops_first = lead_speed * (speed - lead_speed) <= -2.0 * gap * lead
+    # Strictly less: a leader that already stands belongs to the second case.
+    stops_first = lead_speed * (speed - lead_speed) < -2.0 * gap * lead
     denominator = np.maximum(np.square(lead_speed) - 2.0 * gap * lead, 1e-3)
     closing = np.maximum(speed - lead_speed, 0.0)
     return np.where(stops_first, speed**2 * lead / denominator, lead - closing**2 / (2.0 * gap))
@@ -92,10 +104,12 @@ def following_acceleration(
 ) -> FloatArray:
     """Acceleration behind a leader that does not overreact to a cut-in.
 
-    Source: enhanced IDM, Kesting, Treiber, Helbing 2010 (doi:10.1098/rsta.2010.0084), eq. 2.4.
+    Source: enhanced IDM, Kesting, Treiber, Helbing 2010 (doi:10.1098/rsta.2010.0084), eq. 2.4; the heuristic is given
+    the gap less the minimum gap, else it would stop bumper to bumper.
     """
     idm = idm_acceleration(speed, desired_speed, gap, lead_speed, parameters)
-    calm = constant_acceleration_heuristic(speed, gap, lead_speed, lead_acceleration, parameters.acceleration)
+    room = np.asarray(gap) - parameters.minimum_gap_m
+    calm = constant_acceleration_heuristic(speed, room, lead_speed, lead_acceleration, parameters.acceleration)
     comfortable = parameters.deceleration
     blend = (1.0 - coolness) * idm + coolness * (calm + comfortable * np.tanh((idm - calm) / comfortable))
     return np.where(idm >= calm, idm, blend)

@@ -11,7 +11,7 @@ import numpy as np
 from drivesim.errors import InputError
 from drivesim.geometry import FloatArray
 from drivesim.road import Lane, Road
-from drivesim.scenarios.behaviour import draw_driver
+from drivesim.scenarios.behaviour import draw_driver, draw_walker
 from drivesim.scenarios.dimensions import EGO_FRONT_M, EGO_HEIGHT_M, EGO_LENGTH_M, EGO_REAR_M, EGO_WIDTH_M
 from drivesim.scenarios.plans import ActorPlan, EgoPlan, WalkTo
 
@@ -21,8 +21,8 @@ VEHICLE, CYCLIST, PEDESTRIAN = 0, 1, 2
 
 _FLOATS = (
     "s d v a x y yaw slope length width front rear desired headway minimum_gap comfort deceleration politeness alert "
-    "base_d change_from change_to change_progress change_s script_a script_to noise phase wander wander_k travelled "
-    "target_x target_y next_choice"
+    "base_d held_d change_from change_to change_progress change_s script_a script_to noise phase wander wander_k travelled "
+    "target_x target_y next_choice next_look yields"
 ).split()
 _INTS = "direction motion kind".split()
 
@@ -32,7 +32,7 @@ class Fleet:
     """Mutable arrays (capacity,) of every participant; metres, seconds, radians, road coordinates as in :class:`Road`.
 
     ``s``, ``d`` belong to the box centre (the ego: rear axle), ``front`` and ``rear`` reach from there to the bumpers.
-    ``base_d`` is the lane held; a lane change runs while ``change_s`` > 0. ``script_a`` is NaN without a script.
+    ``held_d`` is the lane held, ``base_d`` the line driven now (beside it while passing a cyclist); a lane change runs while ``change_s`` > 0. ``script_a`` is NaN without a script.
     """
 
     road: Road
@@ -83,11 +83,11 @@ class Fleet:
         self.count += 1
         self.plans.append(plan)
         heavy = plan.category in ("truck", "bus", "trailer", "construction_vehicle")
-        driver = draw_driver(rng, heavy)
+        kind = {"vehicle": VEHICLE, "cyclist": CYCLIST, "pedestrian": PEDESTRIAN}[plan.kind]
+        driver = draw_walker(rng) if kind == PEDESTRIAN else draw_driver(rng, heavy or kind == CYCLIST)
         wish = plan.speed if plan.desired_speed is None else plan.desired_speed
         walks_later = any(isinstance(m.action, WalkTo) for m in plan.manoeuvres)
         placed = self._place(plan)
-        kind = {"vehicle": VEHICLE, "cyclist": CYCLIST, "pedestrian": PEDESTRIAN}[plan.kind]
         temper = float(np.clip(1.0 + 0.04 * rng.normal(), 0.9, 1.1))
         values = {
             **placed,
@@ -102,10 +102,11 @@ class Fleet:
             "comfort": driver.acceleration,
             "deceleration": driver.deceleration,
             "politeness": driver.politeness,
-            "alert": float(rng.uniform(-0.5, 1.0)),
+            "alert": float(rng.uniform(0.5, 1.2)) if rng.random() < 0.92 else float(rng.uniform(-0.6, 0.0)),
+            "yields": float(plan.yields),
             "script_a": math.nan,
             "phase": float(rng.uniform(0.0, 2.0 * math.pi)),
-            "wander": float(rng.uniform(-0.12, 0.12)) if kind == VEHICLE else float(rng.uniform(-0.2, 0.2)),
+            "wander": float(rng.uniform(-0.12, 0.12)) * (0.7 if kind == PEDESTRIAN else 1.0),
             "wander_k": 2.0 * math.pi / float(rng.uniform(90.0, 200.0)),
             "target_x": math.nan,
             "target_y": math.nan,
@@ -114,7 +115,7 @@ class Fleet:
         }
         for name in (*_FLOATS, *_INTS):
             self[name][slot] = values.get(name, 0.0)
-        self["base_d"][slot] = placed["d"]
+        self["base_d"][slot] = self["held_d"][slot] = placed["d"]
         self.alive[slot] = True
         self.free_choice[slot] = plan.free and not plan.parked and kind == VEHICLE and placed["motion"] == ON_ROAD
         return slot
@@ -169,8 +170,10 @@ class Fleet:
                 return lane
         return None
 
-    def begin_change(self, slot: int, to_d: float, over_s: float) -> None:
-        """Start a lane change to offset ``to_d`` that takes ``over_s`` seconds at speed."""
+    def begin_change(self, slot: int, to_d: float, over_s: float, *, passing: bool = False) -> None:
+        """Start a lane change to offset ``to_d`` that takes ``over_s`` seconds at speed; ``passing`` keeps the lane."""
+        if not passing:
+            self["held_d"][slot] = to_d
         self["change_from"][slot] = self["base_d"][slot]
         self["change_to"][slot] = to_d
         self["change_progress"][slot] = 0.0

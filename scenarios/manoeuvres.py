@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from drivesim.errors import InputError
-from drivesim.scenarios.fleet import FREE, ON_ROAD, PEDESTRIAN, Fleet
+from drivesim.scenarios.fleet import FREE, ON_ROAD, Fleet
 from drivesim.scenarios.lane_choice import beside_is_clear
 from drivesim.scenarios.plans import Brake, LaneChange, Manoeuvre, SpeedChange, Stop, WalkTo
 
@@ -125,16 +125,12 @@ def _is_done(fleet: Fleet, slot: int, manoeuvre: Manoeuvre) -> bool:
     if isinstance(action, LaneChange):
         return bool(fleet["change_s"][slot] <= 0)
     if isinstance(action, WalkTo):
-        return bool(fleet["v"][slot] <= 0 and fleet["kind"][slot] == PEDESTRIAN) or _at_target(fleet, slot)
+        # The step that arrives also takes the target away.
+        return bool(np.isnan(fleet["target_x"][slot]))
     reached = abs(float(fleet["v"][slot] - fleet["script_to"][slot])) < 0.1
     if reached and fleet["script_to"][slot] > 0:
         fleet["script_a"][slot] = math.nan
     return reached
-
-
-def _at_target(fleet: Fleet, slot: int) -> bool:
-    dx, dy = fleet["target_x"][slot] - fleet["x"][slot], fleet["target_y"][slot] - fleet["y"][slot]
-    return bool(math.hypot(dx, dy) < 0.05)
 
 
 def script_of(plans: list[tuple[int, tuple[Manoeuvre, ...]]]) -> Script:

@@ -13,7 +13,8 @@ from drivesim.scenarios.behaviour import (
     lane_change_rate_limit,
     walking_speed,
 )
-from drivesim.scenarios.fleet import CYCLIST, FREE, ON_ROAD, PEDESTRIAN, Fleet
+from drivesim.scenarios.fleet import CYCLIST, FREE, ON_ROAD, PEDESTRIAN, STATIC, VEHICLE, Fleet
+from drivesim.scenarios.yielding import hidden, must_wait, walked_into
 
 _HARDEST_BRAKING = 8.0
 _LOOK_AHEAD_M = 250.0
@@ -28,18 +29,19 @@ def accelerations(fleet: Fleet, rows: np.ndarray) -> FloatArray:
     sign = fleet["direction"][r]
     their_low, their_high, their_front, their_rear, their_speed = _occupied(fleet, columns)
     own_low, own_high = _corridor(fleet, rows)
-    # An attentive driver reacts to where someone walks to, an inattentive one to where he was a moment ago.
-    drift = np.clip(fleet["alert"][r] * _lateral_speed(fleet, columns)[None, :], -1.0, 2.0)
-    margin = np.where(fleet["kind"][c] == CYCLIST, 0.05, _MARGIN_M)
-    margin = np.where((fleet["motion"][c] == 2) | (fleet["kind"][r] == CYCLIST), 0.0, margin)
-    low = their_low[None, :] + np.where(fleet["alert"][r] > 0, np.minimum(drift, 0.0), drift)
-    high = their_high[None, :] + np.where(fleet["alert"][r] > 0, np.maximum(drift, 0.0), drift)
-    in_way = (low - margin < own_high[:, None]) & (high + margin > own_low[:, None])
-    ahead = sign * (fleet["s"][c] - fleet["s"][r])
     same_way = fleet["direction"][c] == sign
     near_end = np.where(same_way, their_rear[None, :], their_front[None, :])
+    ahead = sign * (fleet["s"][c] - fleet["s"][r])
     gap = ahead - near_end - fleet["front"][r]
+    margin = np.where(fleet["kind"][c] == CYCLIST, 0.05, _MARGIN_M)
+    margin = np.where((fleet["motion"][c] == STATIC) | (fleet["kind"][r] != VEHICLE), 0.0, margin)
+    drift = walked_into(fleet, rows, columns, gap)
+    attentive = fleet["alert"][r] > 0
+    low = their_low[None, :] + np.where(attentive, np.minimum(drift, 0.0), drift)
+    high = their_high[None, :] + np.where(attentive, np.maximum(drift, 0.0), drift)
+    in_way = (low - margin < own_high[:, None]) & (high + margin > own_low[:, None])
     in_way &= (ahead > 0) & (gap < _LOOK_AHEAD_M) & (r != c)
+    in_way &= ~hidden(fleet, rows, columns, in_way)
     lead_speed = their_speed[None, :] * sign
     lead_acceleration = np.where(same_way & (fleet["motion"][c] == ON_ROAD), fleet["a"][c], 0.0)
     driver = _drivers(fleet, r)
@@ -86,12 +88,6 @@ def _corridor(fleet: Fleet, slots: np.ndarray) -> tuple[FloatArray, FloatArray]:
     return np.minimum(d, aim) - half, np.maximum(d, aim) + half
 
 
-def _lateral_speed(fleet: Fleet, columns: np.ndarray) -> FloatArray:
-    """Speed across the road of free movers, 0 for the others."""
-    turn = fleet["yaw"][columns] - fleet.road.frame_at(fleet["s"][columns])[2]
-    return np.where(fleet["motion"][columns] == FREE, fleet["v"][columns] * np.sin(turn), 0.0)
-
-
 def _ramp_end(fleet: Fleet, rows: np.ndarray) -> FloatArray:
     """Acceleration (R,) in front of the end of an acceleration lane, as before a standing obstacle."""
     result = np.full(len(rows), np.inf)
@@ -127,11 +123,14 @@ def _move_on_road(fleet: Fleet, slots: np.ndarray, dt: float, time_s: float, rng
     fleet["noise"][slots] = noise
     acceleration = accelerations(fleet, slots)
     calm = np.clip(fleet["v"][slots] / 5.0, 0.0, 1.0)
-    acceleration = np.where(acceleration > -2.0, acceleration + noise * calm, acceleration)
+    acceleration = np.where((acceleration > -2.0) & ~walking, acceleration + noise * calm, acceleration)
     acceleration = np.fmin(acceleration, _scripted(fleet, slots, dt))
     old_v = fleet["v"][slots]
     new_v = np.maximum(old_v + acceleration * dt, 0.0)
-    new_v = np.where(walking, walking_speed(fleet["desired"][slots], fleet["phase"][slots], time_s), new_v)
+    pace = walking_speed(fleet["desired"][slots], fleet["phase"][slots], time_s)
+    new_v = np.where(
+        walking, np.where(acceleration < -0.2, np.minimum(new_v, pace), np.minimum(pace, old_v + dt)), new_v
+    )
     fleet["a"][slots] = (new_v - old_v) / dt
     fleet["v"][slots] = new_v
     distance = 0.5 * (old_v + new_v) * dt
@@ -181,20 +180,27 @@ def _lateral_position(fleet: Fleet, slots: np.ndarray, dt: float) -> FloatArray:
 
 def _move_freely(fleet: Fleet, slots: np.ndarray, dt: float, time_s: float) -> None:
     """Straight motion in the plane, towards a target when there is one; it stops there."""
-    walking = (fleet["kind"][slots] == PEDESTRIAN) & (fleet["v"][slots] > 0)
+    aiming = ~np.isnan(fleet["target_x"][slots])
+    on_foot = fleet["kind"][slots] == PEDESTRIAN
+    patient = on_foot & aiming & (fleet["yields"][slots] > 0)
+    waits = np.zeros(len(slots), dtype=bool)
+    if patient.any():
+        waits[patient] = must_wait(fleet, slots[patient])
+    walking = on_foot & (aiming | (fleet["v"][slots] > 0))
     pace = walking_speed(fleet["desired"][slots], fleet["phase"][slots], time_s)
     old_v = fleet["v"][slots]
     scripted = _scripted(fleet, slots, dt)
     speed = np.where(walking, pace, np.maximum(old_v + np.nan_to_num(scripted) * dt, 0.0))
     speed = np.where(walking & ~np.isnan(scripted), np.maximum(old_v + scripted * dt, 0.0), speed)
+    speed = np.where(waits, 0.0, speed)
     dx, dy = fleet["target_x"][slots] - fleet["x"][slots], fleet["target_y"][slots] - fleet["y"][slots]
     left = np.hypot(dx, dy)
-    aiming = ~np.isnan(left)
     fleet["yaw"][slots] = np.where(aiming & (left > 0.05), np.arctan2(dy, dx), fleet["yaw"][slots])
     step = np.where(aiming, np.minimum(speed * dt, np.nan_to_num(left)), speed * dt)
     fleet["x"][slots] += step * np.cos(fleet["yaw"][slots])
     fleet["y"][slots] += step * np.sin(fleet["yaw"][slots])
     arrived = aiming & (left - step < 0.02)
+    fleet["target_x"][slots[arrived]] = np.nan
     fleet["v"][slots] = np.where(arrived, 0.0, speed)
     fleet["a"][slots] = (fleet["v"][slots] - old_v) / dt
     s, d = fleet.road.to_road(fleet["x"][slots], fleet["y"][slots], fleet["s"][slots], iterations=2)

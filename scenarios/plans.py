@@ -92,7 +92,8 @@ class ActorPlan:
     It is placed by its box centre, either in road coordinates (``s``, ``d``, ``direction`` +1 or -1 along the road) or,
     when ``x`` is given, in the world (``x``, ``y``, ``yaw_rad``). ``lane`` fills in ``d`` when ``d`` is None.
     ``speed`` m/s at t = 0; ``desired_speed`` defaults to it. A pedestrian placed in the world who has a ``WalkTo``
-    stands until then and walks at ``speed``. ``free`` lets a driver change lanes at will.
+    stands until then and walks at ``speed``; one who ``yields`` does not step before a vehicle that can hardly stop.
+    ``free`` lets a driver change lanes at will.
     """
 
     id: str
@@ -115,6 +116,7 @@ class ActorPlan:
     speed: float = 0.0
     desired_speed: float | None = None
     free: bool = True
+    yields: bool = False
     manoeuvres: tuple[Manoeuvre, ...] = ()
 
 
@@ -136,7 +138,8 @@ class AmbientTraffic:
     ``seed`` decides who is there at t = 0; later arrivals follow the simulation's own generator. Densities: vehicles
     per km and lane (own and oncoming direction), pedestrians per km of pavement, share of parking space in use.
     ``view_m`` is how far ahead actors appear; ``mix`` weighs categories and presets of vehicles. No initial actor is
-    placed between ``keep_clear_from_m`` and ``keep_clear_to_m`` on the own lanes (room for a script).
+    placed between ``keep_clear_from_m`` and ``keep_clear_to_m`` on the own lanes (room for a script), nor in a
+    ``closed`` stretch (offset of the lane, from s, to s).
     """
 
     seed: int = 0
@@ -158,3 +161,4 @@ class AmbientTraffic:
     )
     keep_clear_from_m: float = -12.0
     keep_clear_to_m: float = 14.0
+    closed: tuple[tuple[float, float, float], ...] = ()

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from drivesim.errors import InputError
 from drivesim.geometry import FloatArray
@@ -143,35 +142,37 @@ def _curvature_along(road_type: str, s: FloatArray, curvature: Curvature, rng: n
     """
     if curvature == "straight" or curvature == 0:
         return np.zeros_like(s)
+    easing = {"motorway": 60.0, "rural": 15.0, "urban": 8.0}[road_type] / SPACING_M
+    if isinstance(curvature, (int, float)):
+        return _eased(_swinging_bend(float(curvature), s), easing / 3.0)
     radius, straight_range, bend_range = _ALIGNMENT[road_type]
     if curvature == "gentle":
         radius *= 3.0
     result = np.zeros_like(s)
-    fixed = isinstance(curvature, (int, float))
-    position, heading, is_bend = float(s[0]), 0.0, fixed or bool(rng.random() < 0.5)
+    position, heading, is_bend = float(s[0]), 0.0, bool(rng.random() < 0.5)
     while position < s[-1]:
         length = rng.uniform(*(bend_range if is_bend else straight_range))
-        if fixed:
-            bend, length = _swinging_bend(float(curvature or 0.0), position)
-        else:
-            bend = float(rng.choice([-1.0, 1.0])) / (radius * (1.0 + rng.exponential(1.0))) if is_bend else 0.0
-            length = min(length, 0.9 * _MAX_HEADING_RAD / max(abs(bend), 1e-9))
-            if abs(heading + bend * length) > _MAX_HEADING_RAD:
-                bend = -bend
+        bend = float(rng.choice([-1.0, 1.0])) / (radius * (1.0 + rng.exponential(1.0))) if is_bend else 0.0
+        length = min(length, 0.9 * _MAX_HEADING_RAD / max(abs(bend), 1e-9))
+        if abs(heading + bend * length) > _MAX_HEADING_RAD:
+            bend = -bend
         result[(s >= position) & (s < position + length)] = bend
-        heading, position, is_bend = heading + bend * length, position + length, fixed or not is_bend
-    easing = 0.0 if fixed else {"motorway": 60.0, "rural": 15.0, "urban": 8.0}[road_type]
-    return gaussian_filter1d(result, easing / SPACING_M, mode="nearest") if easing else result
+        heading, position, is_bend = heading + bend * length, position + length, not is_bend
+    return _eased(result, easing)
 
 
-def _swinging_bend(curvature: float, position: float) -> tuple[float, float]:
-    """A bend of fixed radius and its length: one swing centred on the origin, then back and forth."""
+def _eased(values: FloatArray, deviation: float) -> FloatArray:
+    """Values (N,) smoothed with a Gaussian of ``deviation`` samples; the ends count as going on unchanged."""
+    radius = int(4.0 * deviation + 0.5)
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / deviation) ** 2)
+    return np.convolve(np.pad(values, radius, mode="edge"), kernel / kernel.sum(), mode="valid")
+
+
+def _swinging_bend(curvature: float, s: FloatArray) -> FloatArray:
+    """Curvature (like ``s``) of one bend around s = 0 that swings back and forth by 70 degrees either way."""
     swing = 2.0 * math.radians(70.0) / abs(curvature)
-    first = swing / 2.0
-    if position < first:
-        return curvature, max(first - position, SPACING_M)
-    count = int((position - first) // swing)
-    return (-curvature if count % 2 == 0 else curvature), swing
+    count = np.floor((np.abs(s) + 0.5 * swing) / swing)
+    return np.where(count % 2 == 0, curvature, -curvature)
 
 
 def _reference_line(

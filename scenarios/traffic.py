@@ -15,10 +15,11 @@ import numpy as np
 from drivesim.geometry import FloatArray, wrap_angle
 from drivesim.road import Road
 from drivesim.scenarios.ambient import AmbientFlow
-from drivesim.scenarios.fleet import Fleet
+from drivesim.scenarios.fleet import ON_ROAD, VEHICLE, Fleet
 from drivesim.scenarios.lane_choice import choose_lane
 from drivesim.scenarios.manoeuvres import script_of
 from drivesim.scenarios.motion import move
+from drivesim.scenarios.passing import choose_offset, narrow_obstacles
 from drivesim.scenarios.plans import (
     Action,
     ActorPlan,
@@ -96,6 +97,7 @@ def simulate(
             time_s = (frame * substeps + substep) * dt
             script.advance(fleet, time_s)
             _choose_lanes(fleet, time_s, rng)
+            _pass_narrow_obstacles(fleet, time_s, rng)
             move(fleet, dt, time_s, rng)
         if flow is not None:
             flow.update(fleet, (frame + 1) / fps)
@@ -114,6 +116,24 @@ def _choose_lanes(fleet: Fleet, time_s: float, rng: np.random.Generator) -> None
         if lane is not None:
             fleet.begin_change(int(slot), lane.offset, float(rng.uniform(3.0, 5.5)))
             fleet["next_choice"][slot] = time_s + rng.uniform(7.0, 14.0)
+
+
+def _pass_narrow_obstacles(fleet: Fleet, time_s: float, rng: np.random.Generator) -> None:
+    """Drivers move over for cyclists and for what stands at the edge of their lane; each looks about once a second."""
+    n = fleet.count
+    due = fleet.alive[:n] & (fleet["motion"][:n] == ON_ROAD) & (fleet["kind"][:n] == VEHICLE)
+    due &= (fleet["next_look"][:n] <= time_s) & (fleet["change_s"][:n] <= 0)
+    obstacles = narrow_obstacles(fleet)
+    if len(obstacles) == 0:
+        due &= fleet["base_d"][:n] != fleet["held_d"][:n]
+    slots = np.flatnonzero(due)
+    if len(slots) == 0:
+        return
+    fleet["next_look"][slots] = time_s + rng.uniform(0.4, 0.9, size=len(slots))
+    for slot in slots:
+        offset = choose_offset(fleet, int(slot), obstacles)
+        if offset is not None:
+            fleet.begin_change(int(slot), offset, float(rng.uniform(1.8, 3.0)), passing=True)
 
 
 class _Recorder:

@@ -10,7 +10,7 @@ from drivesim.datasets.procedural.environment_sampler import sample_environment
 from drivesim.datasets.procedural.situations import SITUATIONS, Situation, Stage, merge, queue
 from drivesim.road import Road, RoadType
 from drivesim.scenarios.road_builder import build_road
-from drivesim.scenarios.traffic import AmbientTraffic, EgoPlan, simulate
+from drivesim.scenarios.traffic import ActorPlan, AmbientTraffic, EgoPlan, simulate
 from drivesim.scene import NUSCENES_FRONT, Camera, Scene
 
 _ROAD_SHARES: dict[RoadType, float] = {"motorway": 0.35, "rural": 0.25, "urban": 0.40}
@@ -38,13 +38,18 @@ def sample_scene(seed: int, num_frames: int, fps: float = 10.0) -> Scene:
     result = simulate(
         road,
         EgoPlan(
-            speed=ego_speed, lane=ego_lane_number, desired_speed=max(limit * float(rng.uniform(0.8, 1.02)), ego_speed)
+            speed=ego_speed,
+            lane=ego_lane_number,
+            desired_speed=max(limit * float(rng.uniform(0.8, 1.02)), ego_speed),
+            free=bool(rng.random() < 0.45),
         ),
         stage.plans,
         duration_s=duration_s,
         fps=fps,
         rng=np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,))),
-        ambient=_sample_ambient(road_type, jammed, ego_speed, limit, seed, rng),
+        ambient=dataclasses.replace(
+            _sample_ambient(road_type, jammed, ego_speed, limit, seed, rng), closed=tuple(stage.closed)
+        ),
     )
     return Scene(
         name=f"{road_type}-{situation.__name__}-{seed}",
@@ -140,15 +145,16 @@ def _sample_ambient(
         density_per_km=density,
         oncoming_per_km=oncoming,
         pedestrians_per_km=float(rng.gamma(2.0, 25.0)) if lively else 0.0,
+        cyclists_per_km=float(rng.uniform(0.0, 8.0)) if lively and rng.random() < 0.5 else 0.0,
         parked_share=float(rng.uniform(0.1, 0.9)) if lively else 0.0,
         speed_mps=speed,
         keep_clear_to_m=8.0 + (3.0 if jammed else 0.5 * ego_speed),
     )
 
 
-def _without_overlaps(stage: Stage) -> list:  # type: ignore[type-arg]
+def _without_overlaps(stage: Stage) -> list[ActorPlan]:
     """The stage's actors less those that a random draw put into one another (the earlier one stays)."""
-    kept: list = []  # type: ignore[type-arg]
+    kept: list[ActorPlan] = []
     for plan in stage.plans:
         if plan.x is not None:
             kept.append(plan)

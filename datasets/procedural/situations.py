@@ -5,6 +5,7 @@ Each situation is a function of a :class:`Stage` that appends actors to it; the 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -30,6 +31,7 @@ class Stage:
     duration_s: float
     rng: np.random.Generator
     plans: list[ActorPlan] = field(default_factory=list)
+    closed: list[tuple[float, float, float]] = field(default_factory=list)
 
     def moment(self) -> Trigger:
         """A time in the first part of the clip."""
@@ -198,8 +200,6 @@ def queue(stage: Stage) -> None:
 
 
 def _with_script(plan: ActorPlan, script: tuple[Manoeuvre, ...]) -> ActorPlan:
-    import dataclasses
-
     return dataclasses.replace(plan, manoeuvres=script, desired_speed=8.0)
 
 
@@ -211,15 +211,22 @@ def road_works(stage: Stage) -> None:
     closed = kerb_lane is not stage.ego_lane and rng.random() < 0.6
     line = sign * (edge - (kerb_lane.width if closed else 0.0) + 0.35)
     start, step = float(rng.uniform(9.0, 25.0)), float(rng.uniform(3.0, 6.0))
-    kind = "barrier" if rng.random() < 0.35 else "traffic_cone"
+    if closed:
+        stage.closed.append((kerb_lane.offset, start - 2.5 * stage.ego_speed, start + 14.0 * step))
+    kind = "barrier" if rng.random() < 0.45 else "traffic_cone"
     for index in range(int(rng.integers(6, 14))):
-        taper = sign * max(0.0, 1.6 - 0.6 * index) if closed else 0.0
+        taper = sign * kerb_lane.width * max(0.0, 1.0 - index / 4.0) if closed else 0.0
         stage.add(kind, s=start + index * step, d=line + taper + float(rng.normal(0.0, 0.05)))
-    behind = line + sign * 2.0
+    behind = line + sign * 1.6
     if rng.random() < 0.8:
-        stage.add("construction_vehicle", s=start + float(rng.uniform(14.0, 30.0)), d=behind + sign * 0.4, parked=True)
-    for _ in range(int(rng.integers(0, 3))):
-        x, y, _yaw = stage.road.to_world(start + float(rng.uniform(4.0, 11.0)), behind)
+        stage.add(
+            "construction_vehicle",
+            s=start + 4.0 * step + float(rng.uniform(8.0, 16.0)),
+            d=behind + sign * 0.4,
+            parked=True,
+        )
+    for index in range(int(rng.integers(0, 3))):
+        x, y, _yaw = stage.road.to_world(start + 4.0 * step + 1.8 * index + float(rng.uniform(0.0, 1.0)), behind)
         stage.add("pedestrian", x=float(x), y=float(y), yaw_rad=float(rng.uniform(-3.0, 3.0)), kind="pedestrian")
     if rng.random() < 0.5 and not closed:
         lead(stage)
@@ -233,8 +240,6 @@ def breakdown(stage: Stage) -> None:
     s = float(rng.uniform(12.0, 45.0))
     plan = stage.add(stage.vehicle_name(), s=s, d=0.0, parked=True)
     shift = 0.25 + plan.width / 2.0 + (0.3 if stage.road.road_type == "motorway" else 0.0)
-    import dataclasses
-
     stage.plans[-1] = dataclasses.replace(plan, d=sign * (edge + shift))
     if rng.random() < 0.5:
         x, y, _yaw = stage.road.to_world(
@@ -248,24 +253,33 @@ def breakdown(stage: Stage) -> None:
 def crossing(stage: Stage) -> None:
     """One to three pedestrians step onto the road ahead, at a zebra crossing where there is one."""
     rng, sign = stage.rng, stage.kerb_sign()
-    ahead = [s for s in stage.road.crossings if s > 8.0]
-    base = ahead[0] if ahead and rng.random() < 0.8 else float(rng.uniform(10.0, 16.0 + 1.5 * stage.ego_speed))
-    edges = [k for k in stage.road.kerbs] or [-8.0, 8.0]
+    # Far enough that an attentive driver can stop; close calls come from the other drivers' tempers.
+    stopping = 6.0 + stage.ego_speed + stage.ego_speed**2 / 10.0
+    ahead = [s for s in stage.road.crossings if stopping < s < 3.0 * stopping + 10.0]
+    base = ahead[0] if ahead and rng.random() < 0.8 else stopping + float(rng.uniform(0.0, 14.0))
+    edges = stage.road.kerbs or (-8.0, 8.0)
+    own, far = sorted((edges[0], edges[-1]), key=lambda kerb: -kerb * sign)
     for index in range(int(rng.choice([1, 2, 3], p=[0.6, 0.3, 0.1]))):
-        from_own = rng.random() < 0.65
-        near, far = (min(edges, key=lambda k: k * -sign), max(edges, key=lambda k: k * -sign))
-        start, goal = (near, far) if from_own else (far, near)
-        s = base + float(rng.uniform(-1.2, 1.2)) + index
-        x, y, _yaw = stage.road.to_world(
-            s, start + np.sign(start) * float(rng.uniform(-2.5, 0.8) if rng.random() < 0.3 else 0.6)
+        start, goal = (own, far) if rng.random() < 0.65 else (far, own)
+        s, outward = base + 1.1 * index + float(rng.uniform(-0.2, 0.2)), float(np.sign(start - goal))
+        step_back = float(rng.uniform(-2.5, 0.6)) if rng.random() < 0.3 else 0.5
+        x, y, _ = stage.road.to_world(s, start + outward * step_back)
+        goal_x, goal_y, _ = stage.road.to_world(s, goal - 1.0 * outward)
+        trigger = stage.moment() if rng.random() < 0.6 else Trigger(ttc_to_ego_below_s=float(rng.uniform(2.2, 6.0)))
+        if step_back < 0.0:
+            trigger = Trigger(at_s=0.0)
+        stage.add(
+            "child" if rng.random() < 0.15 else "pedestrian",
+            x=float(x),
+            y=float(y),
+            yaw_rad=float(np.arctan2(goal_y - y, goal_x - x)),
+            speed=float(rng.uniform(0.8, 2.2)),
+            kind="pedestrian",
+            yields=bool(rng.random() < 0.95),
+            manoeuvres=(
+                Manoeuvre(id=f"cross{index}", action=WalkTo(x=float(goal_x), y=float(goal_y)), trigger=trigger),
+            ),
         )
-        goal_x, goal_y, _ = stage.road.to_world(s, goal + np.sign(goal) * 1.0)
-        heading = float(np.arctan2(goal_y - y, goal_x - x))
-        trigger = stage.moment() if rng.random() < 0.5 else Trigger(ttc_to_ego_below_s=float(rng.uniform(2.0, 5.0)))
-        walk = Manoeuvre(id=f"cross{index}", action=WalkTo(x=float(goal_x), y=float(goal_y)), trigger=trigger)
-        name = "child" if rng.random() < 0.15 else "pedestrian"
-        pace = float(rng.uniform(0.8, 2.2))
-        stage.add(name, x=float(x), y=float(y), yaw_rad=heading, speed=pace, kind="pedestrian", manoeuvres=(walk,))
     if rng.random() < 0.25:
         stage.vehicle(stage.ego_lane, base + 12.0, 0.8 * stage.ego_speed)
 
@@ -275,7 +289,8 @@ def cyclist(stage: Stage) -> None:
     rng, sign = stage.rng, stage.kerb_sign()
     lane = stage.lane(1) or stage.ego_lane
     d = sign * (abs(lane.offset) + lane.width / 2.0 - 0.45)
-    s = float(rng.uniform(10.0, 35.0))
+    braking = max(stage.ego_speed - 4.0, 0.0) ** 2 / 7.0
+    s = 8.0 + braking + float(rng.uniform(0.0, 22.0))
     for _ in range(int(rng.choice([1, 2], p=[0.75, 0.25]))):
         stage.add(
             "bicycle", s=s, d=d + float(rng.uniform(-0.1, 0.1)), speed=float(rng.uniform(3.0, 7.0)), kind="cyclist"
