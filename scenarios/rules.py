@@ -76,8 +76,9 @@ def _ids(scenario: Scenario) -> Iterator[Finding]:
             if name in ids[:index]:
                 text = f"{kind} id '{name}' is used twice. Give each {kind} its own id."
                 yield Finding(code="DS042", text=text, location=(*location, index, "id"))
-            if kind == "actor" and name == EGO:
-                text = "'ego' is the name of the ego vehicle. Give the actor another id."
+            if kind == "actor" and (name == EGO or name.startswith("ambient")):
+                whose = "the ego vehicle" if name == EGO else "ambient traffic"
+                text = f"'{name}' is a name of {whose}. Give the actor another id."
                 yield Finding(code="DS042", text=text, location=(*location, index, "id"))
     for name in scenario.labels:
         if name in lists[1][1]:

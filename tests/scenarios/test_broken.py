@@ -246,7 +246,7 @@ MESSAGES: dict[str, str] = {
     "sobol of ten": "bad.yaml:10:11  sampling — method: sobol with variations: 10: use a power of two (8 or 16) or 'latin'. [DS070]",
     "grid of a range": "bad.yaml:9:13  vary.gap — method: grid needs values to step through, but 'gap' is continuous. Use {grid: [..]} for it, or 'latin'. [DS071]",
     "duplicate actor": "bad.yaml:8:12  scene.actors[1].id — actor id 'lead' is used twice. Give each actor its own id. [DS042]",
-    "actor called ego": "bad.yaml:8:12  scene.actors[1].id — 'ego' is the name of the ego vehicle. Give the actor another id. [DS042]",
+    "actor called ego": "bad.yaml:8:12  scene.actors[1].id — 'ego' is a name of the ego vehicle. Give the actor another id. [DS042]",
     "two placements": "bad.yaml:7:7  scene.actors[0] — actor 'lead' has both 'lane' and 'at'. Keep one: 'lane'+'gap', or 'at' in the ego frame (x forward, y left). [DS045]",
     "no placement": "bad.yaml:7:7  scene.actors[0] — actor 'lead' has no place. Add 'lane'+'gap', or 'at: {x: 20 m, y: -3 m}' in the ego frame. [DS046]",
     "lane without gap": "bad.yaml:7:7  scene.actors[0] — actor 'lead' has 'lane' but no 'gap'. Add 'gap', the bumper-to-bumper distance from the ego, as 'gap: 30 m'. [DS046]",
