@@ -13,6 +13,9 @@ from drivesim.scene import Box
 _NEAR_M = 0.4
 _FAR_M = 130.0
 _CONTACT = 0.45
+#: No shadow of a box reaches farther than this, and no principal point is so far off centre as to double a half-width.
+_REACH_M = 32.0
+_OFF_CENTRE = 2.0
 _SHIFT = 4
 
 
@@ -42,7 +45,9 @@ def shadow_mask(
     contact = []
     for box in boxes:
         place = optical[:3, :3] @ (box.x, box.y, box.z) + optical[:3, 3]
-        if np.linalg.norm(place) > _FAR_M + box.length:
+        aside = max(float(place[2]), 0.0) * 0.5 * view.camera.width / view.camera.fx
+        hidden = place[2] < -_REACH_M or abs(place[0]) > aside * _OFF_CENTRE + _REACH_M
+        if hidden or np.linalg.norm(place) > _FAR_M + box.length:
             continue
         foot = box.corners()[:4, :2]
         low = box.z - 0.5 * box.height
