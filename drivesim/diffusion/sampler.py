@@ -25,6 +25,8 @@ class SamplerConfig:
         """A fresh diffusers scheduler with its time steps set."""
         scheduler = EDMEulerScheduler(sigma_min=self.sigma_min, sigma_max=self.sigma_max, sigma_data=1.0, rho=self.rho)
         scheduler.set_timesteps(self.steps)
+        # The denoiser preconditions its own input; without this diffusers logs a warning at every step.
+        scheduler.is_scale_input_called = True
         return scheduler
 
 
