@@ -100,7 +100,7 @@ class Manifest:
             raise InputError(f"{where} is damaged or no drivesim manifest ({error}).") from error
 
     def identity(self) -> dict[str, object]:
-        """The part that a resumed run must share, by name."""
+        """The part that a resumed run must share, by name; its thread counts it takes over from the stored manifest."""
         return {
             "scenario": self.scenario_id,
             "scenario sha256": self.scenario_sha256,
@@ -121,8 +121,6 @@ class Manifest:
             "PNG frames": self.png_frames,
             "device": self.device,
             "dtype": self.dtype,
-            "denoise threads": self.threads.denoise,
-            "decode threads": self.threads.decode,
             "start frame": self.start_source,
             "branch": None if self.branch is None else dataclasses.asdict(self.branch),
         }

@@ -42,6 +42,16 @@ def frame_sha256(frame: np.ndarray) -> str:
     return sha256_of(np.ascontiguousarray(frame).tobytes())
 
 
+def require_room(run: RunFolder, *, resume: bool) -> None:
+    """Raise InputError when the folder holds something else than a run of ours, or, without ``resume``, any run."""
+    if run.manifest_path.is_file() and not resume:
+        raise InputError(
+            f"{run.path} already holds a run. Continue it with --resume, or choose another folder with --out."
+        )
+    if run.is_foreign():
+        raise InputError(f"{run.path} is not empty and no drivesim run. Choose another folder with --out.")
+
+
 def open_or_create(
     run: RunFolder,
     wanted: Manifest,
@@ -57,15 +67,10 @@ def open_or_create(
     Raises InputError when the folder holds something else, or, without ``resume``, anything. Call it while holding
     ``run.locked()``.
     """
-    if resume and run.manifest_path.is_file():
+    require_room(run, resume=resume)
+    if run.manifest_path.is_file():
         run.manifest().require_same(wanted, str(run.path))
         return _read_beginning(run)
-    if run.manifest_path.is_file():
-        raise InputError(
-            f"{run.path} already holds a run. Continue it with --resume, or choose another folder with --out."
-        )
-    if run.is_foreign():
-        raise InputError(f"{run.path} is not empty and no drivesim run. Choose another folder with --out.")
     beginning = begin()
     write_atomic(run.scenario_path, scenario_yaml)
     write_tracks()

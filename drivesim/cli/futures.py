@@ -1,0 +1,79 @@
+"""``drivesim futures``: several ways one first picture, or one moment of a run, may go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from drivesim.cli import options as given
+
+
+def futures(
+    scenario: given.OptionalScenarioName = None,
+    samples: Annotated[int, typer.Option(min=1, help="How many futures.")] = 16,
+    seconds: Annotated[str, typer.Option(help="Length of each, such as 8 or '8s'.")] = "8",
+    seed: given.Seed = None,
+    only_future: Annotated[
+        int | None, typer.Option(min=0, help="Make just this one of the futures; it is the same as among all.")
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option("--from", help="Branch off this run folder instead of starting a scenario.")
+    ] = None,
+    at: Annotated[str | None, typer.Option(help="With --from: the moment to branch at, such as 4.0 or '42s'.")] = None,
+    future: Annotated[int, typer.Option(min=0, help="With --from: which future of that run to branch off.")] = 0,
+    actors: given.ActorChoice = None,
+    ego: given.EgoChoice = None,
+    only: given.Only = None,
+    settings: given.Settings = None,
+    variation: given.Variations = "0",
+    out: given.Out = None,
+    resume: given.Resume = False,
+    lossless: given.Lossless = False,
+    model: given.Model = "default",
+    device: given.Device = None,
+    dtype: given.Dtype = None,
+    steps: given.Steps = None,
+    threads: given.ThreadCounts = None,
+    dry_run: given.DryRun = False,
+    as_json: given.AsJson = False,
+    quiet: given.Quiet = False,
+) -> None:
+    """Sample several futures of the same first picture, each from its own noise, and set them side by side.
+
+    Writes an mp4 per future, contact_sheet.png and side_by_side.mp4. Future 3 is the same alone or among 800. With
+    --from, the futures share the past of a run up to --at: up to the last stored state, about one a second.
+
+    \b
+    Examples:
+      drivesim futures highway-cut-in --samples 8 --seconds 8
+      drivesim futures --from runs/highway-cut-in-7 --at 4.0 --samples 8
+    """
+    from drivesim.cli.making import (
+        Voice,
+        branch_job,
+        chosen_scenarios,
+        length_of,
+        make_all,
+        report,
+        require_one_source,
+        run_options,
+        scenario_jobs,
+    )
+    from drivesim.models import load_model
+
+    voice = Voice(quiet=quiet, as_json=as_json)
+    length_s = length_of(None, seconds)
+    options = run_options(actors, ego, lossless, False, threads)
+    indices = range(samples) if only_future is None else [only_future]
+    require_one_source(scenario, run, at)
+    scenarios = [] if scenario is None else chosen_scenarios(scenario, only, settings or [], voice)
+    loaded = load_model(model, device=device, dtype=dtype, steps=steps)
+    common = {"length_s": length_s, "seed": seed, "options": options, "out": out, "indices": indices}
+    if run is not None:
+        jobs = [branch_job(loaded, run, at, future, **common)]
+    else:
+        jobs = scenario_jobs(loaded, scenarios, variation, suffix="-futures", **common)
+    for job, made in make_all(jobs, resume=resume, dry_run=dry_run, voice=voice):
+        report(job, made, voice, sheet=only_future is None, grid=only_future is None)

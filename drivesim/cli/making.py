@@ -1,0 +1,306 @@
+"""What ``rollout`` and ``futures`` share: choosing scenarios, the plan before the start, progress, the last line."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from drivesim.cli.progress import Progress, Voice
+from drivesim.errors import InputError
+
+if TYPE_CHECKING:
+    from drivesim.cli.options import Actors, Ego
+    from drivesim.rollout.engine import Threads
+    from drivesim.rollout.future import Future
+    from drivesim.rollout.manifest import Manifest
+    from drivesim.rollout.plan import Plan
+    from drivesim.scenarios import Scenario
+    from drivesim.staging import LoadedModel, Staged
+    from drivesim.staging import Options as RunOptions
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Job:
+    """One run to make: what was staged, where it goes, and which futures."""
+
+    staged: Staged
+    folder: Path
+    indices: Sequence[int]
+
+
+def chosen_scenarios(name: str, only: str | None, settings: Sequence[str], voice: Voice) -> list[Scenario]:
+    """The scenarios of a file or library name, ``--only`` one of them, with ``--set`` parameters fixed."""
+    from drivesim.scenarios import check, load
+    from drivesim.scenarios.library import find
+
+    path = find(name)
+    scenarios = load(path)
+    for warning in check(path).warnings:
+        voice.say(str(warning))
+    if only is not None:
+        known = ", ".join(scenario.id for scenario in scenarios)
+        scenarios = [scenario for scenario in scenarios if scenario.id == only]
+        if not scenarios:
+            raise InputError(f"--only {only}: {name} has no such scenario (has: {known}).")
+    values = dict(_setting(text) for text in settings)
+    for key in values:
+        if not any(key in scenario.vary for scenario in scenarios):
+            known = ", ".join(sorted({parameter for scenario in scenarios for parameter in scenario.vary})) or "nothing"
+            raise InputError(f"--set {key}: not a parameter in 'vary' of {name} (has: {known}).")
+    return [_fixed(scenario, values) for scenario in scenarios]
+
+
+def chosen_variations(text: str, scenario: Scenario) -> list[int]:
+    """The variations that ``--variation`` names: ``3``, ``0-7`` or ``all``."""
+    if text == "all":
+        return list(range(scenario.num_variations))
+    first, _, last = text.partition("-")
+    if not first.isdecimal() or (last and not last.isdecimal()) or (last and int(last) < int(first)):
+        raise InputError(f"--variation {text}: expected a number such as 3, a range such as 0-7, or all.")
+    wanted = list(range(int(first), int(last or first) + 1))
+    if wanted[-1] >= max(scenario.num_variations, 1):
+        raise InputError(f"--variation {text}: {scenario.id} has {scenario.num_variations}, counted from 0.")
+    return wanted
+
+
+def duration_of(option: str, text: str | None, unit_s: float = 1.0) -> float | None:
+    """Seconds of an option such as ``8``, ``8s`` or ``1.5 min``; a plain number counts in ``unit_s``."""
+    from drivesim.scenarios.units import UnitError, parse
+
+    if text is None:
+        return None
+    with contextlib.suppress(ValueError):
+        return float(text) * unit_s
+    try:
+        return parse(text, "time", minimum=0.0)
+    except UnitError as error:
+        raise InputError(f"{option}: {error}") from None
+
+
+def length_of(minutes: str | None, seconds: str | None) -> float | None:
+    """Seconds of video asked for; None leaves it to the scenario."""
+    if minutes is not None and seconds is not None:
+        raise InputError("--minutes and --seconds both name the length. Keep one.")
+    return duration_of("--minutes", minutes, 60.0) if minutes is not None else duration_of("--seconds", seconds)
+
+
+def run_options(
+    actors: Actors | None, ego: Ego | None, lossless: bool, png_frames: bool, threads: str | None
+) -> RunOptions:
+    """The options of a run, as the library takes them."""
+    from drivesim.staging import Options
+
+    return Options(
+        actors=None if actors is None else actors.value,
+        ego=None if ego is None else ego.value,
+        lossless=lossless,
+        png_frames=png_frames,
+        threads=threads_of(threads),
+    )
+
+
+def threads_of(text: str | None) -> Threads | None:
+    """Thread counts of ``--threads``: ``1+1`` for two halves side by side, ``2`` for one after the other."""
+    from drivesim.rollout.engine import Threads
+
+    if text is None:
+        return None
+    denoise, plus, decode = text.partition("+")
+    counts = [denoise, decode] if plus else [denoise, denoise]
+    if not all(count.isdecimal() and int(count) > 0 for count in counts):
+        raise InputError(f"--threads {text}: expected denoising+decoding such as 1+1, or one number such as 2.")
+    return Threads(denoise=int(counts[0]), decode=int(counts[1]), overlap=bool(plus))
+
+
+def scenario_jobs(
+    model: LoadedModel,
+    scenarios: Sequence[Scenario],
+    variation: str,
+    *,
+    length_s: float | None,
+    seed: int | None,
+    options: RunOptions,
+    out: Path | None,
+    indices: Sequence[int],
+    suffix: str = "",
+) -> list[Job]:
+    """One job for each scenario and variation; everything is checked before the first one starts."""
+    from drivesim.simulate import default_folder, num_frames
+    from drivesim.staging import stage
+
+    chosen = [(scenario, number) for scenario in scenarios for number in chosen_variations(variation, scenario)]
+    jobs = []
+    for scenario, number in chosen:
+        staged = stage(
+            model,
+            scenario,
+            num_frames=num_frames(model, scenario, length_s),
+            seed=scenario.sampling_settings.seed if seed is None else seed,
+            options=dataclasses.replace(options, variation=number),
+        )
+        name = default_folder(staged.manifest, suffix)
+        folder = name if out is None else out if len(chosen) == 1 else out / name.name
+        jobs.append(Job(staged=staged, folder=folder, indices=indices))
+    return jobs
+
+
+def require_one_source(scenario: str | None, run: Path | None, at: str | None) -> None:
+    """Raise InputError unless there is either a scenario or a run with a moment."""
+    if (scenario is None) == (run is None):
+        raise InputError("name a scenario, or a run to branch off with --from RUN --at 4.0; one of the two.")
+    if (run is None) != (at is None):
+        raise InputError("--from and --at go together: the run to branch off, and the moment, such as --at 4.0.")
+
+
+def branch_job(
+    model: LoadedModel,
+    run: Path,
+    at: str | None,
+    future: int,
+    *,
+    length_s: float | None,
+    seed: int | None,
+    options: RunOptions,
+    out: Path | None,
+    indices: Sequence[int],
+) -> Job:
+    """The job of futures that branch off a run."""
+    from drivesim.simulate import branch_folder
+    from drivesim.staging import stage_branch
+
+    at_s = duration_of("--at", at)
+    assert at_s is not None and length_s is not None
+    staged = stage_branch(model, run, at_s=at_s, seconds=length_s, future=future, seed=seed, options=options)
+    return Job(staged=staged, folder=branch_folder(staged.manifest) if out is None else out, indices=indices)
+
+
+def make_all(
+    jobs: Sequence[Job], *, resume: bool, dry_run: bool, voice: Voice
+) -> Iterator[tuple[Job, tuple[Future, ...]]]:
+    """Print the plan of every job and, unless ``dry_run``, make them one after the other."""
+    from drivesim.rollout.run import require_room
+    from drivesim.rollout.run_folder import RunFolder
+
+    if not dry_run:
+        for job in jobs:
+            run = RunFolder(job.folder)
+            with run.locked():
+                require_room(run, resume=resume)
+    plans = [_planned(job, voice) for job in jobs]
+    _announce(plans, dry_run, voice)
+    if dry_run:
+        return
+    if not resume:
+        for plan in plans:
+            plan.require_disk()
+    for job, plan in zip(jobs, plans, strict=True):
+        yield job, _make(job, plan, resume, voice)
+
+
+def report(job: Job, made: Sequence[Future], voice: Voice, *, sheet: bool = False, grid: bool = False) -> None:
+    """Set the futures beside each other where asked, and say where everything is: the last line of a run."""
+    from drivesim.rollout.contact_sheet import write_contact_sheet, write_side_by_side
+
+    first = made[0]
+    pictures: dict[str, str] = {}
+    if sheet:
+        pictures["contact_sheet"] = str(job.folder / "contact_sheet.png")
+        write_contact_sheet(Path(pictures["contact_sheet"]), made)
+    if grid:
+        pictures["side_by_side"] = str(job.folder / "side_by_side.mp4")
+        write_side_by_side(Path(pictures["side_by_side"]), made)
+    data = {
+        "run": str(job.folder),
+        "scenario": first.manifest.scenario_id,
+        "actors": first.manifest.actors,
+        "ego": first.manifest.ego,
+        "synthetic": True,
+        "futures": [{"id": future.id, "video": str(future.video)} for future in made],
+        **pictures,
+    }
+    where = str(first.video) if len(made) == 1 else f"{len(made)} futures in {job.folder}"
+    more = "".join(f"\n{path}" for path in pictures.values())
+    each = " each" if len(made) > 1 else ""
+    voice.result(f"{where} ({first.duration_s:g} s, {first.num_frames} frames{each}){more}", data)
+
+
+def _planned(job: Job, voice: Voice) -> Plan:
+    from drivesim.rollout.plan import make_plan, measure_speed, remember_speed, remembered_speed
+
+    manifest = job.staged.manifest
+    speed = remembered_speed(manifest)
+    if speed is None:
+        voice.say("measuring the speed of this machine …")
+        speed = measure_speed(manifest, job.staged.ingredients(job.staged.beginning))
+        remember_speed(manifest, speed)
+    return make_plan(manifest, len(job.indices), job.folder, speed)
+
+
+def _announce(plans: Sequence[Plan], dry_run: bool, voice: Voice) -> None:
+    if dry_run and voice.as_json:
+        typer.echo(json.dumps([plan.to_dict() for plan in plans]))
+        return
+    speak = typer.echo if dry_run else voice.say
+    for plan in plans:
+        speak(f"{plan.manifest.scenario_id}: {plan.text()}")
+        for line in _notes(plan.manifest):
+            speak(f"  {line}")
+    if len(plans) > 1:
+        hours = sum(plan.seconds for plan in plans) / 3600.0
+        frames, size = sum(plan.num_frames for plan in plans), sum(plan.disk_bytes for plan in plans) / 1e9
+        speak(f"together: {len(plans)} runs, {frames} frames, {hours:.1f} h, {size:.1f} GB")
+
+
+def _notes(manifest: Manifest) -> Iterator[str]:
+    """What the model is told, and what is not measured."""
+    yield f"actors {manifest.actors}, ego {manifest.ego}; start frame: {manifest.start_source.split(' ')[0]}"
+    if manifest.branch is not None:
+        yield f"branches at {manifest.branch.time_s:g} s (frame {manifest.branch.frame} is the last shared one)"
+    if manifest.parameters:
+        shown = (f"{k} = {v:.4g}" if isinstance(v, float) else f"{k} = {v}" for k, v in manifest.parameters.items())
+        yield f"variation {manifest.variation}: {', '.join(shown)}"
+    for event in manifest.events:
+        kind = f"event {event['event']} (mode: {event['mode']})" if "event" in event else f"label {event['label']}"
+        yield f"{kind}: {event['status']}"
+
+
+def _make(job: Job, plan: Plan, resume: bool, voice: Voice) -> tuple[Future, ...]:
+    from drivesim.rollout.plan import remember_speed
+    from drivesim.simulate import make
+
+    progress = Progress(plan.num_frames, voice)
+    try:
+        with progress.shown():
+            made = make(job.staged, job.folder, indices=job.indices, resume=resume, listener=progress.hear)
+    except KeyboardInterrupt:
+        again = shlex.join(["drivesim", *sys.argv[1:], *([] if resume else ["--resume"])])
+        voice.say(f"stopped at {progress.done} of {plan.num_frames} frames; {job.folder} keeps what is complete.")
+        voice.say(f"Continue with: {again}")
+        raise
+    if progress.made >= 4 * plan.manifest.timeline.chunk_frames:
+        remember_speed(plan.manifest, dataclasses.replace(plan.speed, frames_per_s=progress.frames_per_s))
+    return made
+
+
+def _setting(text: str) -> tuple[str, float | str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip() or not value.strip():
+        raise InputError(f"--set {text}: expected parameter=value such as gap='25 m'.")
+    try:
+        return key.strip(), float(value)
+    except ValueError:
+        return key.strip(), value.strip()
+
+
+def _fixed(scenario: Scenario, values: dict[str, float | str]) -> Scenario:
+    mine = {key: value for key, value in values.items() if key in scenario.vary}
+    return scenario.with_parameters(mine) if mine else scenario

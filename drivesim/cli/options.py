@@ -1,0 +1,82 @@
+"""Options that several commands share, each with its help; a command names them in its signature."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Actors(StrEnum):
+    """Who decides what the other road users do after the first frame."""
+
+    free = "free"
+    scripted = "scripted"
+
+
+class Ego(StrEnum):
+    """Who decides the ego's own motion."""
+
+    free = "free"
+    planned = "planned"
+
+
+ScenarioName = Annotated[str, typer.Argument(help="Scenario file, or the name of a library scenario.")]
+OptionalScenarioName = Annotated[
+    str | None, typer.Argument(help="Scenario file, or the name of a library scenario. Not with --from.")
+]
+Minutes = Annotated[str | None, typer.Option(help="Length of the video in minutes, such as 5.")]
+Seconds = Annotated[
+    str | None, typer.Option(help="Length in seconds, such as 8 or '90s'; the scenario's own by default.")
+]
+Seed = Annotated[
+    int | None, typer.Option(min=0, help="Root of all randomness; the scenario's own (else 0) by default.")
+]
+Futures = Annotated[
+    int, typer.Option(min=1, help="How many futures of the same first frame; each is stored for itself.")
+]
+ActorChoice = Annotated[
+    Actors | None,
+    typer.Option(
+        help="free: only the first frame fixes them. scripted: they follow the scenario frame by frame. "
+        "Default: free, or scripted if an event has 'mode: condition'."
+    ),
+]
+EgoChoice = Annotated[
+    Ego | None, typer.Option(help="planned (default): the model is told the ego's motion. free: it is not.")
+]
+Only = Annotated[str | None, typer.Option(help="Of a suite, only the scenario with this id.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="Fix a parameter of 'vary', such as gap='25 m'. Repeatable.")
+]
+Variations = Annotated[
+    str, typer.Option(help="Which variations of a scenario with 'vary': 3, 0-7 or all. Each gets its own folder.")
+]
+Out = Annotated[
+    Path | None, typer.Option(help="Folder of the run; below runs/ by default. Several runs get folders below it.")
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Continue a run that was stopped; its frames equal those of an undisturbed one."),
+]
+Lossless = Annotated[bool, typer.Option("--lossless", help="Store lossless video (.mkv) beside the mp4.")]
+Frames = Annotated[bool, typer.Option("--frames", help="Store every frame as PNG beside the mp4.")]
+Model = Annotated[str, typer.Option(help="A packaged model ('drivesim models') or a model folder.")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps; the fastest there is by default.")]
+Dtype = Annotated[
+    str | None, typer.Option(help="bfloat16, float16 or float32; what the device does natively by default.")
+]
+Steps = Annotated[int | None, typer.Option(min=1, help="Sampler steps per chunk; the model's own by default.")]
+ThreadCounts = Annotated[
+    str | None,
+    typer.Option(
+        "--threads",
+        help="Processor threads, denoising+decoding, such as 1+1; half the cores each by default. "
+        "A resumed run keeps its own.",
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print the plan: frames, hours, disk.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON, for programs.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the outcome.")]

@@ -1,0 +1,60 @@
+"""``drivesim start``: the first picture of a scenario, and its boxes over it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from drivesim.cli import options as given
+
+
+def start(
+    scenario: given.ScenarioName,
+    seed: given.Seed = None,
+    out: Annotated[Path, typer.Option(help="The .png to write; the boxes go beside it. For a suite, a folder.")] = Path(
+        "start.png"
+    ),
+    only: given.Only = None,
+    settings: given.Settings = None,
+    variation: given.Variations = "0",
+    model: given.Model = "default",
+    device: given.Device = None,
+    dtype: given.Dtype = None,
+    as_json: given.AsJson = False,
+    quiet: given.Quiet = False,
+) -> None:
+    """Synthesise the first picture of a scenario, and beside it the same picture with the boxes it was made from.
+
+    It is the picture that 'drivesim rollout' and 'drivesim futures' begin with under the same seed. A scenario with
+    'start: {image: photo.jpg}' gives that photo, scaled and cropped.
+
+    Example: drivesim start highway-cut-in --seed 7 --out start.png
+    """
+    from drivesim.cli.making import Voice, chosen_scenarios, run_options, scenario_jobs
+    from drivesim.conditioning.drawing import camera_overlay
+    from drivesim.errors import InputError
+    from drivesim.models import load_model
+    from drivesim.rollout.run_folder import write_png
+
+    voice = Voice(quiet=quiet, as_json=as_json)
+    scenarios = chosen_scenarios(scenario, only, settings or [], voice)
+    loaded = load_model(model, device=device, dtype=dtype)
+    options = run_options(None, None, False, False, None)
+    jobs = scenario_jobs(loaded, scenarios, variation, length_s=0.1, seed=seed, options=options, out=None, indices=[0])
+    if out.suffix != ".png" and (out.suffix or len(jobs) == 1) and not out.is_dir():
+        raise InputError(
+            f"--out {out}: expected a .png" + (" or a folder." if out.suffix else ", or an existing folder.")
+        )
+    if out.suffix == ".png" and len(jobs) > 1:
+        raise InputError(f"{scenario} gives {len(jobs)} pictures. Name a folder: --out {out.with_suffix('')}/")
+    for job in jobs:
+        picture = out if out.suffix == ".png" else out / f"{job.folder.name}.png"
+        boxes = picture.with_name(f"{picture.stem}-boxes.png")
+        frame = job.staged.beginning.frame
+        write_png(picture, frame)
+        write_png(boxes, camera_overlay(job.staged.scene, 0, frame))
+        data = {"scenario": job.staged.scenario.id, "picture": str(picture), "boxes": str(boxes), "synthetic": True}
+        typer.echo(json.dumps(data) if as_json else f"{picture}\n{boxes}")
