@@ -14,6 +14,7 @@ class StageName(StrEnum):
 
     pack = "pack"
     codec = "codec"
+    decoder = "decoder"
     upsampler = "upsampler"
     image = "image"
     video = "video"
@@ -22,7 +23,8 @@ class StageName(StrEnum):
 
 def train(
     stage: Annotated[
-        StageName, typer.Argument(help="Stage to run; the order is pack, codec, upsampler, image, video, export.")
+        StageName,
+        typer.Argument(help="Stage to run; the order is pack, codec, decoder, upsampler, image, video, export."),
     ],
     data: Annotated[Path, typer.Option(help="Folder of packed clips.")] = Path("data/procedural"),
     work: Annotated[Path, typer.Option(help="Folder for checkpoints and logs of all stages.")] = Path(
@@ -56,6 +58,7 @@ def train(
         return
     runs = {
         StageName.codec: chain.train_codec,
+        StageName.decoder: chain.train_decoder,
         StageName.upsampler: chain.train_upsampler,
         StageName.image: chain.train_image,
         StageName.video: chain.train_video,

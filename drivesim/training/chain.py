@@ -1,4 +1,4 @@
-"""The chain of stages that made the default model: pack, codec, upsampler, image, video, export.
+"""The chain of stages that made the default model: pack, codec, decoder, upsampler, image, video, export.
 
 Each stage keeps its checkpoints in ``work``/<stage>, continues when it is called again, and spends a budget of wall
 time. The chain is what ``drivesim train`` runs.
@@ -21,7 +21,7 @@ from drivesim.models.video_ldm.image_unet import ImageUNet
 from drivesim.models.video_ldm.load import VideoLDM, VideoLDMConfig, save_networks
 from drivesim.models.video_ldm.upsampler import Upsampler
 from drivesim.models.video_ldm.video_unet import VideoUNet, temporal_layers_for
-from drivesim.training.codec_stage import CodecBatches, CodecStage
+from drivesim.training.codec_stage import CodecBatches, CodecStage, DecoderStage
 from drivesim.training.image_stage import ImageBatches, ImageStage
 from drivesim.training.latents import LatentClips, load_latents, measure_statistics
 from drivesim.training.stage import Stage, train_stage
@@ -42,6 +42,14 @@ class Chain:
         codec = self._fresh(FrameCodec)
         stage = CodecStage(codec, budget_s=60.0 * minutes)
         train_stage(stage, CodecBatches(ClipStore(self.data)), self.work / "codec")
+
+    def train_decoder(self, minutes: float) -> None:
+        """More of the decoder behind the finished encoder; latents, and so the diffusion stages, stay valid."""
+        codec = self._fresh(FrameCodec)
+        load_average(codec, self.work / "codec" / "last.ckpt")
+        codec.encoder.requires_grad_(False)
+        stage = DecoderStage(codec, budget_s=60.0 * minutes)
+        train_stage(stage, CodecBatches(ClipStore(self.data)), self.work / "decoder")
 
     def train_upsampler(self, minutes: float) -> None:
         """The x2 upsampler on decoded frames."""
@@ -64,6 +72,9 @@ class Chain:
         """The trained codec (averaged weights) with its latent statistics, measured once."""
         codec = self._fresh(FrameCodec)
         load_average(codec, self.work / "codec" / "last.ckpt")
+        if (self.work / "decoder" / "last.ckpt").exists():
+            codec.encoder.requires_grad_(False)
+            load_average(codec, self.work / "decoder" / "last.ckpt")
         statistics = self.work / "codec" / "statistics.json"
         if not statistics.exists():
             measure_statistics(codec, ClipStore(self.data))

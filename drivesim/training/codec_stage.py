@@ -88,6 +88,23 @@ class CodecStage(Stage):
         return loss
 
 
+class DecoderStage(Stage):
+    """Trains the decoder of a :class:`FrameCodec` whose encoder is frozen (as GameNGen does with its own)."""
+
+    def __init__(self, codec: FrameCodec, *, budget_s: float, learning_rate: float = 4e-4) -> None:
+        super().__init__(codec, learning_rate=learning_rate, budget_s=budget_s, decay=0.998)
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Reconstruction from latents with noise of up to 5 %, which diffusion leaves in them too."""
+        codec = self.network
+        with torch.no_grad():
+            frames = batch["frames"].to(codec.dtype).contiguous(memory_format=torch.channels_last)
+            latents = codec.encoder(frames)
+            level = 0.05 * torch.rand(len(latents), 1, 1, 1, generator=generator)
+            latents = latents + (level * torch.randn(latents.shape, generator=generator)).to(latents.dtype)
+        return reconstruction_loss(codec.decoder(latents).float(), batch["frames"], batch["weights"])
+
+
 def reconstruction_loss(decoded: Tensor, frames: Tensor, weights: Tensor) -> Tensor:
     """Weighted L1 and L2 plus L1 on two levels of a Laplacian pyramid; all (N, 3, H, W) with weights (N, 1, H, W)."""
     error = decoded - frames

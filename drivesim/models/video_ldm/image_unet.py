@@ -108,13 +108,15 @@ class ImageUNet(ModelMixin, ConfigMixin):
         noise_condition: Tensor,
         controls: ControlTensors,
         after_block: AfterBlock | None = None,
+        layout_features: Tensor | None = None,
     ) -> Tensor:
         """Raw output (N, C, H, W) for latents already multiplied by c_in, with c_noise (N,).
 
         ``after_block`` is how temporal layers enter (Video LDM section 3.1); None leaves the image network as it is.
+        ``layout_features`` are those of :meth:`read_layout`, which stay the same over all steps of a sampler.
         """
         embedding = self._embed(noise_condition, controls)
-        layout = self.layout_stem(controls.layout, controls.layout_given)
+        layout = self.read_layout(controls) if layout_features is None else layout_features
         hidden = self.conv_in(torch.cat([scaled, layout], dim=1))
         hook = after_block or _unchanged
         hidden, skips = self._run_down(hidden, embedding, hook)
@@ -124,6 +126,10 @@ class ImageUNet(ModelMixin, ConfigMixin):
             index += 1
         hidden = self._run_up(hidden, skips, embedding, hook, index)
         return self.conv_out(F.silu(self.norm_out(hidden)))
+
+    def read_layout(self, controls: ControlTensors) -> Tensor:
+        """Features (N, layout_features, H, W) of the layout raster."""
+        return self.layout_stem(controls.layout, controls.layout_given)
 
     def _embed(self, noise_condition: Tensor, controls: ControlTensors) -> Tensor:
         features = fourier_features(noise_condition, 64).to(controls.attributes.dtype)

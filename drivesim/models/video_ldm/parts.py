@@ -40,6 +40,14 @@ class UpsampledCodec:
         return torch.cat(frames).clamp(-1.0, 1.0).cpu()
 
 
+@dataclass(frozen=True, eq=False)
+class PreparedControls:
+    """What the video network is told in one call: the controls, and the layout already read."""
+
+    controls: ControlTensors
+    layout_features: Tensor
+
+
 class VideoDenoiser:
     """The video network as a denoiser of one clip at a time; latents stay float32 outside of the network."""
 
@@ -47,15 +55,16 @@ class VideoDenoiser:
         self.network = network
         self.device = device
 
-    def prepare(self, context: Controls, new: Controls) -> ControlTensors:
+    def prepare(self, context: Controls, new: Controls) -> PreparedControls:
         """Controls as tensors on the network's device and in its dtype."""
         joined = ControlTensors.from_controls(context).followed_by(ControlTensors.from_controls(new))
-        return joined.to(self.device, self.network.image.dtype)
+        controls = joined.to(self.device, self.network.image.dtype)
+        return PreparedControls(controls, self.network.image.read_layout(controls))
 
-    def denoise(self, noisy: Tensor, sigma: Tensor, num_context: int, prepared: ControlTensors) -> Tensor:
+    def denoise(self, noisy: Tensor, sigma: Tensor, num_context: int, prepared: PreparedControls) -> Tensor:
         """Estimate of the clean latents (T, C, h, w) on the CPU."""
         clip, levels = noisy[None].to(self.device), sigma[None].to(self.device)
-        return self.network.denoised(clip, levels, num_context, prepared)[0].cpu()
+        return self.network.denoised(clip, levels, num_context, prepared.controls, prepared.layout_features)[0].cpu()
 
 
 @dataclass(frozen=True, kw_only=True)

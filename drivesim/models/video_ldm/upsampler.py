@@ -1,4 +1,4 @@
-"""The x2 upsampler: one convolutional pass from decoded frames to the output size, a residual over bicubic.
+"""The x2 upsampler: one convolutional pass from decoded frames to the output size, a residual over bilinear enlargement.
 
 It stands where Video LDM has its diffusion upsampler; a diffusion version can replace it behind the same call.
 """
@@ -31,11 +31,11 @@ class Upsampler(ModelMixin, ConfigMixin):
         nn.init.zeros_(self.out.bias)
 
     def residual(self, frames: Tensor) -> Tensor:
-        """What is added to the bicubic enlargement, in the network's dtype."""
+        """What is added to the bilinear enlargement, in the network's dtype."""
         hidden = self.body(frames.to(self.dtype).contiguous(memory_format=torch.channels_last))
         return F.pixel_shuffle(self.out(hidden), 4)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Frames in [-1, 1] at twice the size, not clipped, float32."""
-        enlarged = F.interpolate(frames.float(), scale_factor=2.0, mode="bicubic", align_corners=False)
+        enlarged = F.interpolate(frames.float(), scale_factor=2.0, mode="bilinear", align_corners=False)
         return enlarged + self.residual(frames).float()

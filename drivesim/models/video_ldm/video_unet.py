@@ -30,7 +30,14 @@ class VideoUNet(nn.Module):
         self.temporal = temporal
         self.preconditioning = Preconditioning()
 
-    def forward(self, noisy: Tensor, sigma: Tensor, num_context: int, controls: ControlTensors) -> Tensor:
+    def forward(
+        self,
+        noisy: Tensor,
+        sigma: Tensor,
+        num_context: int,
+        controls: ControlTensors,
+        layout_features: Tensor | None = None,
+    ) -> Tensor:
         """Raw network output (B, T, C, H, W) for noisy latents and one noise level per frame (B, T).
 
         ``controls`` holds B*T frames. Context frames carry their own small sigma (conditional latent perturbation,
@@ -53,12 +60,19 @@ class VideoUNet(nn.Module):
         def after_block(index: int, hidden: Tensor) -> Tensor:
             return self.temporal.layers[index](hidden, context, embedding, num_frames)
 
-        raw = self.image(scaled, noise_condition, controls, after_block)
+        raw = self.image(scaled, noise_condition, controls, after_block, layout_features)
         return rearrange(raw, "(b t) c h w -> b t c h w", b=batch)
 
-    def denoised(self, noisy: Tensor, sigma: Tensor, num_context: int, controls: ControlTensors) -> Tensor:
-        """Estimate of the clean latents (B, T, C, H, W), float32."""
-        raw = self(noisy, sigma, num_context, controls)
+    def denoised(
+        self,
+        noisy: Tensor,
+        sigma: Tensor,
+        num_context: int,
+        controls: ControlTensors,
+        layout_features: Tensor | None = None,
+    ) -> Tensor:
+        """Estimate of the clean latents (B, T, C, H, W), float32; the arguments are those of a forward pass."""
+        raw = self(noisy, sigma, num_context, controls, layout_features)
         clean = self.preconditioning.denoised(
             rearrange(noisy, "b t c h w -> (b t) c h w").float(),
             rearrange(raw, "b t c h w -> (b t) c h w").float(),
