@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from rich.progress import track
@@ -60,6 +61,7 @@ def pack(folder: Path, *, first_seed: int, num_clips: int, num_frames: int, work
 def _pack_part(job: tuple[Path, int, int, int]) -> None:
     folder, first_seed, num_clips, num_frames = job
     torch.set_num_threads(1)
+    cv2.setNumThreads(1)
     write_part(folder, _clips(first_seed, num_clips, num_frames), num_clips)
 
 
