@@ -139,7 +139,7 @@ def lane_change_profile(progress: Number) -> FloatArray:
     return share**3 * (10.0 - 15.0 * share + 6.0 * share**2)
 
 
-def lane_change_rate_limit(speed: Number, distance: Number, duration_s: Number, slope: float = 0.25) -> FloatArray:
+def lane_change_rate_limit(speed: Number, distance: Number, duration_s: Number, slope: float = 0.18) -> FloatArray:
     """Factor 0-1 on the pace of a lane change so that the path never leaves the lane steeper than ``slope``.
 
     The quintic's largest rate is 1.875 times its mean; slow vehicles take longer, standing ones do not move sideways.

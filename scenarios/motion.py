@@ -44,22 +44,36 @@ def accelerations(fleet: Fleet, rows: np.ndarray) -> FloatArray:
     in_way &= ~hidden(fleet, rows, columns, in_way)
     lead_speed = their_speed[None, :] * sign
     lead_acceleration = np.where(same_way & (fleet["motion"][c] == ON_ROAD), fleet["a"][c], 0.0)
-    driver = _drivers(fleet, r)
-    wanted = following_acceleration(
-        fleet["v"][r], fleet["desired"][r], np.where(in_way, gap, 1e4), lead_speed, lead_acceleration, driver
+    driver, desired = _drivers(fleet, rows), _desired(fleet, rows)
+    column = DriverParameters(
+        headway_s=fleet["headway"][r],
+        minimum_gap_m=fleet["minimum_gap"][r],
+        acceleration=np.asarray(driver.acceleration)[:, None],
+        deceleration=fleet["deceleration"][r],
     )
-    free = idm_free_acceleration(fleet["v"][rows], fleet["desired"][rows], fleet["comfort"][rows])
+    wanted = following_acceleration(
+        fleet["v"][r], desired[:, None], np.where(in_way, gap, 1e4), lead_speed, lead_acceleration, column
+    )
+    free = idm_free_acceleration(fleet["v"][rows], desired, driver.acceleration)
     least = np.where(in_way, wanted, np.inf).min(axis=1, initial=np.inf)
     return np.maximum(np.minimum(np.minimum(free, least), _ramp_end(fleet, rows)), -_HARDEST_BRAKING)
 
 
-def _drivers(fleet: Fleet, index: np.ndarray) -> DriverParameters:
+def _drivers(fleet: Fleet, slots: np.ndarray) -> DriverParameters:
+    """Parameters (R,) of drivers; one whose script says to speed up is not held back by comfort."""
+    script = np.nan_to_num(fleet["script_a"][slots])
     return DriverParameters(
-        headway_s=fleet["headway"][index],
-        minimum_gap_m=fleet["minimum_gap"][index],
-        acceleration=fleet["comfort"][index],
-        deceleration=fleet["deceleration"][index],
+        headway_s=fleet["headway"][slots],
+        minimum_gap_m=fleet["minimum_gap"][slots],
+        acceleration=np.maximum(fleet["comfort"][slots], 1.2 * script),
+        deceleration=fleet["deceleration"][slots],
     )
+
+
+def _desired(fleet: Fleet, slots: np.ndarray) -> FloatArray:
+    """Desired speeds (R,); far above the present one while a script says to speed up, so that only leaders limit it."""
+    faster = np.nan_to_num(fleet["script_a"][slots]) > 0.0
+    return np.where(faster, 2.0 * fleet["v"][slots] + 10.0, fleet["desired"][slots])
 
 
 def _occupied(fleet: Fleet, columns: np.ndarray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
