@@ -62,7 +62,7 @@ class AmbientFlow:
 
     def _lane_speed(self, fleet: Fleet, lane: Lane, rng: np.random.Generator) -> float:
         inner = 0.06 * (lane.number - 1) if fleet.road.road_type == "motorway" else 0.0
-        return float(self.usual_speed * np.clip(rng.normal(0.95 + inner, 0.06), 0.7, 1.25))
+        return self.usual_speed * min(max(float(rng.normal(0.95 + inner, 0.06)), 0.7), 1.25)
 
     def _fill_lane(self, fleet: Fleet, lane: Lane, rng: np.random.Generator) -> None:
         """Vehicles of one lane at t = 0, at even speeds so that nobody starts by braking hard."""

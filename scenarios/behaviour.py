@@ -29,17 +29,22 @@ class DriverParameters:
     politeness: Number = 0.3
 
 
+def _drawn(rng: np.random.Generator, mean: float, spread: float, least: float, most: float) -> float:
+    """A normal value held between two bounds."""
+    return min(max(float(rng.normal(mean, spread)), least), most)
+
+
 def draw_driver(rng: np.random.Generator, heavy: bool = False) -> DriverParameters:
     """A driver drawn around the typical values; heavy vehicles accelerate less and keep more distance.
 
     The spreads follow the calibrations to trajectories of Kesting and Treiber 2008 (doi:10.3141/2088-16).
     """
     return DriverParameters(
-        headway_s=float(np.clip(rng.normal(1.5 if heavy else 1.2, 0.3), 0.7, 2.2)),
-        minimum_gap_m=float(np.clip(rng.normal(2.2, 0.4), 1.4, 3.5)),
-        acceleration=float(np.clip(rng.normal(0.8 if heavy else 1.5, 0.3), 0.5, 2.4)),
-        deceleration=float(np.clip(rng.normal(1.9, 0.4), 1.2, 3.2)),
-        politeness=float(np.clip(rng.normal(0.3, 0.2), 0.0, 0.9)),
+        headway_s=_drawn(rng, 1.5 if heavy else 1.2, 0.3, 0.7, 2.2),
+        minimum_gap_m=_drawn(rng, 2.2, 0.4, 1.4, 3.5),
+        acceleration=_drawn(rng, 0.8 if heavy else 1.5, 0.3, 0.5, 2.4),
+        deceleration=_drawn(rng, 1.9, 0.4, 1.2, 3.2),
+        politeness=_drawn(rng, 0.3, 0.2, 0.0, 0.9),
     )
 
 

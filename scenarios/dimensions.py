@@ -51,6 +51,10 @@ def size_of(category: str, preset: str | None = None, rng: np.random.Generator |
     if rng is None:
         return typical
     spread = _SPREAD.get(category, 0.035)
-    factors = 1.0 + spread * np.clip(rng.normal(size=3), -2.0, 2.0) * np.array([1.0, 0.35, 0.6])
-    length, width, height = (round(float(value * factor), 2) for value, factor in zip(typical, factors, strict=True))
+    shares = (spread, 0.35 * spread, 0.6 * spread)
+    drawn = [min(max(float(value), -2.0), 2.0) for value in rng.normal(size=3)]
+    length, width, height = (
+        round(value * (1.0 + share * deviation), 2)
+        for value, share, deviation in zip(typical, shares, drawn, strict=True)
+    )
     return length, width, height

@@ -88,7 +88,7 @@ class Fleet:
         wish = plan.speed if plan.desired_speed is None else plan.desired_speed
         walks_later = any(isinstance(m.action, WalkTo) for m in plan.manoeuvres)
         placed = self._place(plan)
-        temper = float(np.clip(1.0 + 0.04 * rng.normal(), 0.9, 1.1))
+        temper = 1.0 + min(max(0.04 * float(rng.normal()), -0.1), 0.1)
         values = {
             **placed,
             "v": 0.0 if walks_later and placed["motion"] == FREE else plan.speed,

@@ -101,7 +101,7 @@ class Roadside:
             s=s,
             d=d,
             direction=1 if direction == 1 else -1,
-            speed=float(np.clip(rng.normal(1.3, 0.2), 0.7, 2.0)),
+            speed=min(max(float(rng.normal(1.3, 0.2)), 0.7), 2.0),
             kind="pedestrian",
         )
         if is_free(fleet, plan, 0.8):

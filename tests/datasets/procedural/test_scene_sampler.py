@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 
 import numpy as np
@@ -14,7 +13,7 @@ from drivesim.geometry import footprint, project, transform_points
 from drivesim.scenarios.look import PALETTE, colour_of
 from drivesim.scene import CATEGORIES, NUSCENES_FRONT, Scene
 
-NUM_SCENES = 150
+NUM_SCENES = 110
 
 
 @pytest.fixture(scope="module")
@@ -80,12 +79,13 @@ def test_nobody_overlaps_at_the_start(scenes):
         boxes = [box for _, box in scene.boxes(0)]
         centres = np.array([(box.x, box.y) for box in boxes])
         reach = np.array([box.length for box in boxes])
-        for first, second in itertools.combinations(range(len(boxes)), 2):
-            if np.hypot(*(centres[first] - centres[second])) < (reach[first] + reach[second]) / 2.0 + 1.0:
-                one, other = (
-                    Polygon(footprint(b.x, b.y, b.length, b.width, b.yaw_rad)) for b in (boxes[first], boxes[second])
-                )
-                assert one.intersection(other).area < 0.01, (scene.name, first, second)
+        away = np.linalg.norm(centres[:, None] - centres[None, :], axis=-1)
+        close = np.triu(away < (reach[:, None] + reach[None, :]) / 2.0 + 1.0, 1)
+        for first, second in np.argwhere(close):
+            one, other = (
+                Polygon(footprint(b.x, b.y, b.length, b.width, b.yaw_rad)) for b in (boxes[first], boxes[second])
+            )
+            assert one.intersection(other).area < 0.01, (scene.name, first, second)
         ego = Polygon(footprint(1.3, 0.0, 4.6, 1.85, 0.0))
         assert not any(ego.intersects(Polygon(footprint(b.x, b.y, b.length, b.width, b.yaw_rad))) for b in boxes), (
             scene.name
@@ -99,7 +99,7 @@ def test_looks_name_their_colours(scenes):
             if actor.look is not None:
                 looks += 1
                 assert actor.colour == colour_of(actor.look), actor.look
-    assert looks > 1000
+    assert looks > 700
 
 
 @pytest.mark.parametrize(
@@ -126,9 +126,9 @@ def test_no_colour_word():
 def test_events_happen():
     """Scripted situations change something within a few seconds: speeds or lateral places of near actors."""
     lively = 0
-    for seed in range(25):
+    for seed in range(14):
         scene = sample_scene(seed, 40)
         tracks = [scene.ego] + [a.track for a in scene.actors if a.id.startswith("actor") and not a.parked]
         moved = [np.ptp(t.speed_mps) > 1.5 or np.ptp(t.yaw_rad) > 0.03 for t in tracks]
         lively += any(moved)
-    assert lively >= 15
+    assert lively >= 9
