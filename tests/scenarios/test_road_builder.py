@@ -10,7 +10,8 @@ from shapely import LineString
 
 from drivesim.errors import InputError
 from drivesim.road import line_offset, strip_edges
-from drivesim.scenarios.road_builder import RAMP_END_M, build_road
+from drivesim.scenarios.cross_section import RAMP_END_M
+from drivesim.scenarios.road_builder import build_road
 
 ROAD_TYPES = ("motorway", "rural", "urban")
 SMALLEST_RADIUS = {"motorway": 800.0, "rural": 150.0, "urban": 80.0}

@@ -10,9 +10,10 @@ from shapely import Polygon
 
 from drivesim.errors import InputError
 from drivesim.geometry import footprint, wrap_angle
+from drivesim.scenarios.cross_section import RAMP_END_M
 from drivesim.scenarios.dimensions import EGO_LENGTH_M, EGO_REAR_M, EGO_WIDTH_M
 from drivesim.scenarios.fleet import Fleet
-from drivesim.scenarios.road_builder import RAMP_END_M, build_road
+from drivesim.scenarios.road_builder import build_road
 from drivesim.scenarios.traffic import (
     ActorPlan,
     AmbientTraffic,
