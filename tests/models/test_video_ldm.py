@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
@@ -12,6 +10,7 @@ from tiny_video_ldm import tiny_image, tiny_networks, woken
 
 from drivesim.controls import Control, Controls
 from drivesim.diffusion.edm import Preconditioning
+from drivesim.models.latent import LatentWorldModel
 from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.load import VideoLDMConfig, assemble
@@ -113,13 +112,14 @@ def test_codec_speaks_standardised_latents() -> None:
     assert torch.allclose(codec.decode(latents), before, atol=1e-4)
 
 
-class TestConformance(WorldModelConformance):
-    """The whole contract of a world model, on the toy networks at full frame size."""
+@pytest.fixture(scope="module")
+def model() -> LatentWorldModel:
+    """The toy networks at full frame size."""
+    return assemble(tiny_networks(), VideoLDMConfig(name="toy"), "0" * 64, torch.device("cpu")).world_model
 
-    @pytest.fixture(scope="class")
-    def model(self) -> Any:
-        networks = tiny_networks()
-        return assemble(networks, VideoLDMConfig(name="toy"), "0" * 64, torch.device("cpu")).world_model
+
+class TestConformance(WorldModelConformance):
+    """The whole contract of a world model."""
 
 
 @torch.inference_mode()
@@ -136,8 +136,7 @@ def test_start_frames_follow_layout_and_seed() -> None:
 
 
 @torch.inference_mode()
-def test_layout_may_be_told_of_the_start_frame_only() -> None:
-    model = assemble(tiny_networks(), VideoLDMConfig(name="toy"), "0" * 64, torch.device("cpu")).world_model
+def test_layout_may_be_told_of_the_start_frame_only(model: LatentWorldModel) -> None:
     past = torch.zeros(1, 3, 512, 1024)
     free = some_controls(6).without(Control.LAYOUT)
     chunk, state = model.denoise(model.begin(past, some_controls(1)), free, NoiseStream(1))
