@@ -32,7 +32,6 @@ if TYPE_CHECKING:
         grid,
         kmh,
         lane_change,
-        load,
         loads,
         normal,
         pet,
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     )
     from drivesim.scenarios.expand import expand
     from drivesim.scenarios.library import library
+    from drivesim.scenarios.load import load
 
 #: Public name and the module it comes from.
 _EXPORTS: dict[str, str] = {

@@ -8,10 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drivesim.geometry import FloatArray
 
 Number = FloatArray | float
+Slots = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +85,7 @@ def idm_acceleration(
     """Acceleration behind a leader at bumper-to-bumper ``gap``; source: Treiber, Hennecke, Helbing 2000, eqs. 2-4."""
     free = idm_free_acceleration(speed, desired_speed, parameters.acceleration)
     wanted = idm_desired_gap(speed, lead_speed, parameters)
-    return free - parameters.acceleration * (wanted / np.maximum(gap, 0.1)) ** 2
+    return np.asarray(free - parameters.acceleration * (wanted / np.maximum(gap, 0.1)) ** 2)
 
 
 def constant_acceleration_heuristic(
@@ -140,7 +143,7 @@ def lane_change_profile(progress: Number) -> FloatArray:
 
     Source: Flash and Hogan 1985; used for lane changes by Werling et al. 2010.
     """
-    share = np.clip(progress, 0.0, 1.0)
+    share: FloatArray = np.clip(progress, 0.0, 1.0)
     return share**3 * (10.0 - 15.0 * share + 6.0 * share**2)
 
 
@@ -150,7 +153,7 @@ def lane_change_rate_limit(speed: Number, distance: Number, duration_s: Number, 
     The quintic's largest rate is 1.875 times its mean; slow vehicles take longer, standing ones do not move sideways.
     """
     lateral = 1.875 * np.abs(distance) / np.maximum(duration_s, 0.1)
-    return np.clip(slope * np.asarray(speed) / np.maximum(lateral, 1e-6), 0.0, 1.0)
+    return np.asarray(np.clip(slope * np.asarray(speed) / np.maximum(lateral, 1e-6), 0.0, 1.0))
 
 
 def walking_speed(pace: Number, phase: Number, time_s: Number) -> FloatArray:
@@ -158,17 +161,17 @@ def walking_speed(pace: Number, phase: Number, time_s: Number) -> FloatArray:
 
     Source: steady walking varies by a few per cent from stride to stride, Jordan, Challis, Newell 2007.
     """
-    return np.asarray(pace) * (1.0 + 0.06 * np.sin(0.9 * np.asarray(time_s) + phase))
+    return np.asarray(pace * (1.0 + 0.06 * np.sin(0.9 * np.asarray(time_s) + phase)))
 
 
-def pedestrian_accepts_gap(time_gap_s: Number, crossing_time_s: Number, margin_s: float = 1.5) -> np.ndarray:
+def pedestrian_accepts_gap(time_gap_s: Number, crossing_time_s: Number, margin_s: float = 1.5) -> Mask:
     """Whether a pedestrian who yields steps out: the vehicle's time gap exceeds the crossing time plus a margin.
 
     Source: gap acceptance, critical gap of the Highway Capacity Manual (crossing time plus start-up time).
     """
-    return np.asarray(time_gap_s) > np.asarray(crossing_time_s) + margin_s
+    return np.asarray(np.asarray(time_gap_s) > np.asarray(crossing_time_s) + margin_s)
 
 
 def cyclist_speed(speed: Number, desired_speed: Number, dt: float, relaxation_s: float = 4.0) -> FloatArray:
     """Speed after ``dt`` of a cyclist relaxing to the desired speed; source: social-force driving term, Helbing 1995."""
-    return np.asarray(speed) + (np.asarray(desired_speed) - speed) * (1.0 - np.exp(-dt / relaxation_s))
+    return np.asarray(speed + (np.asarray(desired_speed) - speed) * (1.0 - np.exp(-dt / relaxation_s)))

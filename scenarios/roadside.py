@@ -12,7 +12,7 @@ from drivesim.scenarios.newcomers import is_free, random_plan
 from drivesim.scenarios.plans import AmbientTraffic
 from drivesim.scenarios.zebra import Walker, kerb_to_kerb, start_walking, steps_out
 
-_PARKED = (("car", 0.4), ("small", 0.2), ("suv", 0.17), ("estate", 0.15), ("van", 0.08))
+_PARKED = {"car": 0.4, "small": 0.2, "suv": 0.17, "estate": 0.15, "van": 0.08}
 _CLEAR_OF_CROSSING_M = 8.0
 _KERB_ROOM_M, _WALL_ROOM_M, _SPLIT_M = 1.2, 0.4, 0.25
 
@@ -70,9 +70,8 @@ class Roadside:
         if rng.random() < self.settings.parked_share and not taken:
             middle = (strip.left + strip.right) / 2.0
             own_side = middle < 0.0 if self.road.traffic_side == "right" else middle > 0.0
-            names, shares = zip(*_PARKED, strict=True)
             plan = random_plan(
-                names[int(rng.choice(len(names), p=shares))],
+                list(_PARKED)[int(rng.choice(len(_PARKED), p=list(_PARKED.values())))],
                 self._name("parked"),
                 rng,
                 s=s,

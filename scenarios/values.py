@@ -47,8 +47,7 @@ def suggestion(word: str, known: Iterable[str]) -> str | None:
 
 def complain(code: str, text: str) -> PydanticCustomError:
     """A pydantic error that carries one of our codes."""
-    return PydanticCustomError(code, "{text}", {"text": text})  # type: ignore[arg-type]
-
+    return PydanticCustomError(code, "{text}", {"text": text})
 
 class PlainValue(ABC):
     """An annotation whose ``validate`` replaces pydantic's own validation."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -51,7 +51,6 @@ def futures(
       drivesim futures --from runs/highway-cut-in-7 --at 4.0 --samples 8
     """
     from drivesim.cli.making import (
-        Voice,
         branch_job,
         chosen_scenarios,
         length_of,
@@ -61,6 +60,7 @@ def futures(
         run_options,
         scenario_jobs,
     )
+    from drivesim.cli.progress import Voice
     from drivesim.models import load_model
 
     voice = Voice(quiet=quiet, as_json=as_json)
@@ -70,7 +70,7 @@ def futures(
     require_one_source(scenario, run, at)
     scenarios = [] if scenario is None else chosen_scenarios(scenario, only, settings or [], voice)
     loaded = load_model(model, device=device, dtype=dtype, steps=steps)
-    common = {"length_s": length_s, "seed": seed, "options": options, "out": out, "indices": indices}
+    common: dict[str, Any] = {"length_s": length_s, "seed": seed, "options": options, "out": out, "indices": indices}
     if run is not None:
         jobs = [branch_job(loaded, run, at, future, **common)]
     else:

@@ -40,7 +40,8 @@ def rollout(
       drivesim rollout my.yaml --minutes 5 --seed 7 --out runs/mine
       drivesim rollout my.yaml --minutes 5 --seed 7 --out runs/mine --resume
     """
-    from drivesim.cli.making import Voice, chosen_scenarios, length_of, make_all, report, run_options, scenario_jobs
+    from drivesim.cli.making import chosen_scenarios, length_of, make_all, report, run_options, scenario_jobs
+    from drivesim.cli.progress import Voice
     from drivesim.models import load_model
 
     voice = Voice(quiet=quiet, as_json=as_json)

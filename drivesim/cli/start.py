@@ -33,7 +33,8 @@ def start(
 
     Example: drivesim start highway-cut-in --seed 7 --out start.png
     """
-    from drivesim.cli.making import Voice, chosen_scenarios, run_options, scenario_jobs
+    from drivesim.cli.making import chosen_scenarios, run_options, scenario_jobs
+    from drivesim.cli.progress import Voice
     from drivesim.conditioning.drawing import camera_overlay
     from drivesim.errors import InputError
     from drivesim.models import load_model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from diffusers import EDMEulerScheduler
@@ -21,9 +22,11 @@ class SamplerConfig:
     sigma_max: float = 20.0
     rho: float = 7.0
 
-    def scheduler(self) -> EDMEulerScheduler:
-        """A fresh diffusers scheduler with its time steps set."""
-        scheduler = EDMEulerScheduler(sigma_min=self.sigma_min, sigma_max=self.sigma_max, sigma_data=1.0, rho=self.rho)
+    def scheduler(self) -> Any:
+        """A fresh diffusers ``EDMEulerScheduler``, which has no types, with its time steps set."""
+        scheduler: Any = EDMEulerScheduler(
+            sigma_min=self.sigma_min, sigma_max=self.sigma_max, sigma_data=1.0, rho=self.rho
+        )
         scheduler.set_timesteps(self.steps)
         # The denoiser preconditions its own input; without this diffusers logs a warning at every step.
         scheduler.is_scale_input_called = True

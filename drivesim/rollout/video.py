@@ -197,8 +197,8 @@ def _open_output(
     cleanup: contextlib.ExitStack, target: Path | BinaryIO, lossless: bool, comment: str
 ) -> tuple[Any, Path]:
     """An output container; a path is replaced atomically when ``cleanup`` closes."""
-    on_disk = isinstance(target, str | Path)
-    path = Path(target) if on_disk else Path("video in memory")
+    on_disk = isinstance(target, Path)
+    path = target if isinstance(target, Path) else Path("video in memory")
     file = str(cleanup.enter_context(writing(path))) if on_disk else target
     try:
         with readable_storage_errors(path):
