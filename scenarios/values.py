@@ -49,6 +49,7 @@ def complain(code: str, text: str) -> PydanticCustomError:
     """A pydantic error that carries one of our codes."""
     return PydanticCustomError(code, "{text}", {"text": text})
 
+
 class PlainValue(ABC):
     """An annotation whose ``validate`` replaces pydantic's own validation."""
 
