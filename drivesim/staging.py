@@ -198,7 +198,8 @@ def _staged(
     # The whole development is expanded, however little of it is filmed: a short video is then the beginning of a long one.
     written = math.ceil(float(scenario.video_settings.duration) * spec.fps)
     parent = 0 if point is None else point.parent.scene_frames
-    scene_frames = max(scene_frame + timeline.control_frames, written, parent)
+    needed = scene_frame + max(timeline.control_frames, 1 + timeline.chunk_frames)
+    scene_frames = max(needed, written, parent)
     development = develop(
         scenario, seed=seed, fps=spec.fps, duration_s=scene_frames / spec.fps, variation=options.variation
     )

@@ -230,7 +230,9 @@ def report(job: Job, made: Sequence[Future], voice: Voice, *, sheet: bool = Fals
     where = str(first.video) if len(made) == 1 else f"{len(made)} futures in {job.folder}"
     more = "".join(f"\n{path}" for path in pictures.values())
     each = " each" if len(made) > 1 else ""
-    voice.result(f"{where} ({first.duration_s:g} s, {first.num_frames} frames{each}){more}", data)
+    voice.result(
+        f"{where} ({first.duration_s:g} s, {first.num_frames} frame{'s' * (first.num_frames > 1)}{each}){more}", data
+    )
 
 
 def _planned(job: Job, voice: Voice) -> Plan:

@@ -69,7 +69,7 @@ class Plan:
         """One line for the person who is about to wait."""
         frames = self.manifest.timeline.num_frames
         return (
-            f"{_count(self.num_futures, 'future')} × {frames} frames = {_grouped(self.num_frames)} frames; "
+            f"{_count(self.num_futures, 'future')} × {_count(frames, 'frame')} = {_grouped(self.num_frames)} frames; "
             f"{self.speed.frames_per_s:.1f} frames/s measured → {_duration(self.seconds)}; about {_size(self.disk_bytes)}"
         )
 
@@ -115,13 +115,9 @@ def make_plan(manifest: Manifest, num_futures: int, folder: Path, speed: Speed) 
 
 
 def measure_speed(manifest: Manifest, ingredients: Ingredients) -> Speed:
-    """Run the real loop, decoding and encoding included, for three chunks; nothing is stored.
-
-    The chunks come from the beginning of the scene, on as few of its frames as there are.
-    """
+    """Run the real loop, decoding and encoding included, for three chunks (fewer in a shorter run); nothing is stored."""
     chunk_frames = manifest.timeline.chunk_frames
-    covered = ingredients.controls.num_frames - manifest.scene_frame - 1
-    num_chunks = min(1 + _TIMED_CHUNKS, covered // chunk_frames)
+    num_chunks = max(1, min(1 + _TIMED_CHUNKS, manifest.timeline.num_chunks))
     timeline = dataclasses.replace(manifest.timeline, num_frames=1 + num_chunks * chunk_frames)
     finished_at: list[float] = []
     buffers = {suffix: io.BytesIO() for suffix in video_suffixes(manifest)}
@@ -157,7 +153,7 @@ def measure_speed(manifest: Manifest, ingredients: Ingredients) -> Speed:
     times = np.diff([started, *finished_at])
     timed = times[1:] if len(times) > 1 else times
     return Speed(
-        frames_per_s=chunk_frames / float(np.mean(timed)) if len(timed) else float("inf"),
+        frames_per_s=chunk_frames / float(np.mean(timed)),
         bytes_per_frame=stored / max(sizes["frames"], 1),
         bytes_per_state=float(sizes["state"]),
     )
@@ -172,7 +168,12 @@ def remembered_speed(manifest: Manifest) -> Speed | None:
 
 
 def remember_speed(manifest: Manifest, speed: Speed) -> None:
-    """Keep a measured speed for the next plan; a machine without a writable cache just measures again."""
+    """Keep a measured speed for the next plan; a machine without a writable cache just measures again.
+
+    Of a run of one or two chunks, most of which is warming up, nothing is kept.
+    """
+    if manifest.timeline.num_chunks <= _TIMED_CHUNKS:
+        return
     path = _memory()
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
