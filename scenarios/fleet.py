@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drivesim.errors import InputError
 from drivesim.geometry import FloatArray
 from drivesim.road import Lane, Road
-from drivesim.scenarios.behaviour import draw_driver, draw_walker
+from drivesim.scenarios.behaviour import Mask, Slots, draw_driver, draw_walker
 from drivesim.scenarios.dimensions import EGO_FRONT_M, EGO_HEIGHT_M, EGO_LENGTH_M, EGO_REAR_M, EGO_WIDTH_M
 from drivesim.scenarios.plans import ActorPlan, EgoPlan, WalkTo
 
@@ -38,16 +40,16 @@ class Fleet:
     road: Road
     count: int = 0
     floats: dict[str, FloatArray] = dataclasses.field(default_factory=dict)
-    ints: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
-    alive: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(64, dtype=bool))
-    free_choice: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(64, dtype=bool))
+    ints: dict[str, Slots] = dataclasses.field(default_factory=dict)
+    alive: Mask = dataclasses.field(default_factory=lambda: np.zeros(64, dtype=bool))
+    free_choice: Mask = dataclasses.field(default_factory=lambda: np.zeros(64, dtype=bool))
     plans: list[ActorPlan] = dataclasses.field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.floats = {name: np.zeros(64) for name in _FLOATS}
         self.ints = {name: np.zeros(64, dtype=np.int64) for name in _INTS}
 
-    def __getitem__(self, name: str) -> FloatArray:
+    def __getitem__(self, name: str) -> NDArray[Any]:
         """The whole array of one quantity, unused slots included."""
         return self.floats[name] if name in self.floats else self.ints[name]
 

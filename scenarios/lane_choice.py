@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from drivesim.geometry import FloatArray
 from drivesim.road import Lane
 from drivesim.scenarios.behaviour import (
     DriverParameters,
+    Slots,
     following_acceleration,
     idm_free_acceleration,
     mobil_incentive,
@@ -91,7 +93,7 @@ def _neighbours(fleet: Fleet, slot: int, offset: float) -> tuple[tuple[int | Non
     return _nearest(others, gap_ahead), _nearest(others, gap_behind)
 
 
-def _nearest(slots: np.ndarray, gaps: np.ndarray) -> tuple[int | None, float]:
+def _nearest(slots: Slots, gaps: FloatArray) -> tuple[int | None, float]:
     if len(slots) == 0 or not np.isfinite(gaps).any():
         return None, float("inf")
     index = int(np.argmin(gaps))

@@ -7,6 +7,7 @@ import numpy as np
 from drivesim.geometry import FloatArray
 from drivesim.scenarios.behaviour import (
     DriverParameters,
+    Slots,
     following_acceleration,
     idm_free_acceleration,
     lane_change_profile,
@@ -22,7 +23,7 @@ _NOISE_MPS2, _NOISE_TIME_S = 0.22, 6.0
 _MARGIN_M = 0.25
 
 
-def accelerations(fleet: Fleet, rows: np.ndarray) -> FloatArray:
+def accelerations(fleet: Fleet, rows: Slots) -> FloatArray:
     """Acceleration (R,) in m/s² of the road users in slots ``rows`` (R,): the least that any obstacle ahead allows."""
     columns = np.flatnonzero(fleet.alive)
     r, c = rows[:, None], columns[None, :]
@@ -59,7 +60,7 @@ def accelerations(fleet: Fleet, rows: np.ndarray) -> FloatArray:
     return np.maximum(np.minimum(np.minimum(free, least), _ramp_end(fleet, rows)), -_HARDEST_BRAKING)
 
 
-def _drivers(fleet: Fleet, slots: np.ndarray) -> DriverParameters:
+def _drivers(fleet: Fleet, slots: Slots) -> DriverParameters:
     """Parameters (R,) of drivers; one whose script says to speed up is not held back by comfort."""
     script = np.nan_to_num(fleet["script_a"][slots])
     return DriverParameters(
@@ -70,13 +71,13 @@ def _drivers(fleet: Fleet, slots: np.ndarray) -> DriverParameters:
     )
 
 
-def _desired(fleet: Fleet, slots: np.ndarray) -> FloatArray:
+def _desired(fleet: Fleet, slots: Slots) -> FloatArray:
     """Desired speeds (R,); far above the present one while a script says to speed up, so that only leaders limit it."""
     faster = np.nan_to_num(fleet["script_a"][slots]) > 0.0
     return np.where(faster, 2.0 * fleet["v"][slots] + 10.0, fleet["desired"][slots])
 
 
-def _occupied(fleet: Fleet, columns: np.ndarray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
+def _occupied(fleet: Fleet, columns: Slots) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
     """Right and left offset, reach forward and back, and speed along the road of everyone in ``columns``."""
     low, high = _corridor(fleet, columns)
     front, rear = fleet["front"][columns].copy(), fleet["rear"][columns].copy()
@@ -94,7 +95,7 @@ def _occupied(fleet: Fleet, columns: np.ndarray) -> tuple[FloatArray, FloatArray
     return low, high, front, rear, speed
 
 
-def _corridor(fleet: Fleet, slots: np.ndarray) -> tuple[FloatArray, FloatArray]:
+def _corridor(fleet: Fleet, slots: Slots) -> tuple[FloatArray, FloatArray]:
     """Right and left offset of the band that each road user covers now and on its way into another lane."""
     half = fleet["width"][slots] / 2.0
     d = fleet["d"][slots]
@@ -102,7 +103,7 @@ def _corridor(fleet: Fleet, slots: np.ndarray) -> tuple[FloatArray, FloatArray]:
     return np.minimum(d, aim) - half, np.maximum(d, aim) + half
 
 
-def _ramp_end(fleet: Fleet, rows: np.ndarray) -> FloatArray:
+def _ramp_end(fleet: Fleet, rows: Slots) -> FloatArray:
     """Acceleration (R,) in front of the end of an acceleration lane, as before a standing obstacle."""
     result = np.full(len(rows), np.inf)
     for lane in fleet.road.lanes:
@@ -129,7 +130,7 @@ def move(fleet: Fleet, dt: float, time_s: float, rng: np.random.Generator) -> No
         _move_freely(fleet, loose, dt, time_s)
 
 
-def _move_on_road(fleet: Fleet, slots: np.ndarray, dt: float, time_s: float, rng: np.random.Generator) -> None:
+def _move_on_road(fleet: Fleet, slots: Slots, dt: float, time_s: float, rng: np.random.Generator) -> None:
     road = fleet.road
     walking = fleet["kind"][slots] == PEDESTRIAN
     noise = fleet["noise"][slots] * np.exp(-dt / _NOISE_TIME_S)
@@ -168,7 +169,7 @@ def _move_on_road(fleet: Fleet, slots: np.ndarray, dt: float, time_s: float, rng
     fleet["yaw"][slots] = yaw + backwards + fleet["slope"][slots]
 
 
-def _scripted(fleet: Fleet, slots: np.ndarray, dt: float) -> FloatArray:
+def _scripted(fleet: Fleet, slots: Slots, dt: float) -> FloatArray:
     """Scripted acceleration (R,), NaN where there is none; it ends by itself at the scripted speed."""
     script, goal, speed = fleet["script_a"][slots], fleet["script_to"][slots], fleet["v"][slots]
     remaining = (goal - speed) / dt
@@ -176,7 +177,7 @@ def _scripted(fleet: Fleet, slots: np.ndarray, dt: float) -> FloatArray:
     return np.where(np.isnan(script), np.nan, limited)
 
 
-def _lateral_position(fleet: Fleet, slots: np.ndarray, dt: float) -> FloatArray:
+def _lateral_position(fleet: Fleet, slots: Slots, dt: float) -> FloatArray:
     """Offset (R,) of the lane held, or between two lanes during a change; finished changes end."""
     duration = fleet["change_s"][slots]
     running = duration > 0
@@ -192,7 +193,7 @@ def _lateral_position(fleet: Fleet, slots: np.ndarray, dt: float) -> FloatArray:
     return np.where(running, position, fleet["base_d"][slots])
 
 
-def _move_freely(fleet: Fleet, slots: np.ndarray, dt: float, time_s: float) -> None:
+def _move_freely(fleet: Fleet, slots: Slots, dt: float, time_s: float) -> None:
     """Straight motion in the plane, towards a target when there is one; it stops there."""
     aiming = ~np.isnan(fleet["target_x"][slots])
     on_foot = fleet["kind"][slots] == PEDESTRIAN

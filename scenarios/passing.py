@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from drivesim.geometry import FloatArray
+from drivesim.scenarios.behaviour import Mask, Slots
 from drivesim.scenarios.fleet import CYCLIST, ON_ROAD, PEDESTRIAN, STATIC, VEHICLE, Fleet
 
 #: Clear distance to a cyclist and to something that stands; the furthest that a driver moves over; metres.
@@ -12,7 +14,7 @@ _STATIC_CLEARANCE_M = 0.35
 _FURTHEST_M = 1.7
 
 
-def narrow_obstacles(fleet: Fleet) -> np.ndarray:
+def narrow_obstacles(fleet: Fleet) -> Slots:
     """Slots of cyclists and of things that stand, anywhere on the road."""
     n = fleet.count
     kind, motion = fleet["kind"][:n], fleet["motion"][:n]
@@ -20,7 +22,7 @@ def narrow_obstacles(fleet: Fleet) -> np.ndarray:
     return np.flatnonzero(fleet.alive[:n] & narrow)
 
 
-def choose_offset(fleet: Fleet, slot: int, obstacles: np.ndarray) -> float | None:
+def choose_offset(fleet: Fleet, slot: int, obstacles: Slots) -> float | None:
     """Offset to drive at for the next seconds, or None to stay; back to the lane's own once everything is passed."""
     held, now = float(fleet["held_d"][slot]), float(fleet["base_d"][slot])
     wish = held
@@ -36,7 +38,7 @@ def choose_offset(fleet: Fleet, slot: int, obstacles: np.ndarray) -> float | Non
     return None if away and not _room_beside(fleet, slot, wish, near) else wish
 
 
-def _relevant(fleet: Fleet, slot: int, obstacles: np.ndarray) -> np.ndarray:
+def _relevant(fleet: Fleet, slot: int, obstacles: Slots) -> Mask:
     """Mask (len(obstacles),) of those soon to be passed or beside the driver."""
     sign = fleet["direction"][slot]
     ahead = sign * (fleet["s"][obstacles] - fleet["s"][slot])
@@ -44,14 +46,14 @@ def _relevant(fleet: Fleet, slot: int, obstacles: np.ndarray) -> np.ndarray:
     close = (ahead > -reach - 3.0) & (ahead < reach + max(25.0, 6.0 * fleet["v"][slot]))
     sideways = np.abs(fleet["d"][obstacles] - fleet["held_d"][slot])
     touches = sideways < (fleet["width"][obstacles] + fleet["width"][slot]) / 2.0 + _clearance(fleet, obstacles)
-    return close & touches & (sideways > 0.5) & (obstacles != slot)
+    return np.asarray(close & touches & (sideways > 0.5) & (obstacles != slot))
 
 
-def _clearance(fleet: Fleet, obstacles: np.ndarray) -> np.ndarray:
+def _clearance(fleet: Fleet, obstacles: Slots) -> FloatArray:
     return np.where(fleet["kind"][obstacles] == CYCLIST, _CYCLIST_CLEARANCE_M, _STATIC_CLEARANCE_M)
 
 
-def _shift(fleet: Fleet, slot: int, near: np.ndarray) -> float:
+def _shift(fleet: Fleet, slot: int, near: Slots) -> float:
     """Shift in metres that leaves room beside every obstacle; the larger one when both sides are narrow."""
     beside = fleet["d"][near] - fleet["held_d"][slot]
     room = (fleet["width"][near] + fleet["width"][slot]) / 2.0 + _clearance(fleet, near)
@@ -59,7 +61,7 @@ def _shift(fleet: Fleet, slot: int, near: np.ndarray) -> float:
     return float(shifts[np.argmax(np.abs(shifts))])
 
 
-def _room_beside(fleet: Fleet, slot: int, wish: float, near: np.ndarray) -> bool:
+def _room_beside(fleet: Fleet, slot: int, wish: float, near: Slots) -> bool:
     """Whether no one comes along the band that the driver would move into."""
     n = fleet.count
     others = fleet.alive[:n] & (fleet["motion"][:n] == ON_ROAD) & (fleet["kind"][:n] != PEDESTRIAN)

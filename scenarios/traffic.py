@@ -15,6 +15,7 @@ import numpy as np
 from drivesim.geometry import FloatArray, wrap_angle
 from drivesim.road import Road
 from drivesim.scenarios.ambient import AmbientFlow
+from drivesim.scenarios.behaviour import Mask
 from drivesim.scenarios.fleet import ON_ROAD, VEHICLE, Fleet
 from drivesim.scenarios.lane_choice import choose_lane
 from drivesim.scenarios.manoeuvres import script_of
@@ -142,7 +143,7 @@ class _Recorder:
     def __init__(self, frames: int) -> None:
         self.frames = frames
         self.rows: list[FloatArray] = []
-        self.alive: list[np.ndarray] = []
+        self.alive: list[Mask] = []
 
     def record(self, fleet: Fleet, frame: int) -> None:
         n = fleet.count

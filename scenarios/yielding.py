@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from drivesim.geometry import FloatArray
+from drivesim.scenarios.behaviour import Mask, Slots
 from drivesim.scenarios.fleet import FREE, ON_ROAD, PEDESTRIAN, STATIC, VEHICLE, Fleet
 
 #: A driver who already brakes this hard is trusted to stop; so is one who could stop with less than that, m/s².
@@ -13,7 +14,7 @@ _STEP_OUT_M = 1.3
 _ROOM_M = 0.6
 
 
-def must_wait(fleet: Fleet, slots: np.ndarray) -> np.ndarray:
+def must_wait(fleet: Fleet, slots: Slots) -> Mask:
     """Mask (W,): the walkers in ``slots`` who would step in front of a vehicle that cannot well stop any more.
 
     A walker looks one step ahead into each vehicle's band; gap acceptance as in the Highway Capacity Manual.
@@ -42,7 +43,7 @@ def must_wait(fleet: Fleet, slots: np.ndarray) -> np.ndarray:
     return np.asarray(blocked.any(axis=1))
 
 
-def walked_into(fleet: Fleet, rows: np.ndarray, columns: np.ndarray, gap: FloatArray) -> FloatArray:
+def walked_into(fleet: Fleet, rows: Slots, columns: Slots, gap: FloatArray) -> FloatArray:
     """Offsets (R, C) by which drivers in ``rows`` expect the walkers in ``columns`` to have moved across the road.
 
     An attentive driver looks as far ahead as the walker is away in time; an inattentive one (negative ``alert``)
@@ -53,10 +54,10 @@ def walked_into(fleet: Fleet, rows: np.ndarray, columns: np.ndarray, gap: FloatA
     across = np.where(crossing, fleet["v"][columns] * np.sin(turn), 0.0)[None, :]
     alert = fleet["alert"][rows][:, None]
     horizon = np.clip(gap / np.maximum(fleet["v"][rows][:, None], 1.0), 0.3, 3.0)
-    return across * np.where(alert > 0, alert * horizon, alert)
+    return np.asarray(across * np.where(alert > 0, alert * horizon, alert))
 
 
-def hidden(fleet: Fleet, rows: np.ndarray, columns: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+def hidden(fleet: Fleet, rows: Slots, columns: Slots, candidates: Mask) -> Mask:
     """Mask (R, C) like ``candidates``: walkers whom a standing vehicle hides from a driver's eyes."""
     result = np.zeros_like(candidates)
     n = fleet.count

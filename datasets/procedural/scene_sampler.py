@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 import numpy as np
 
@@ -64,9 +65,9 @@ def sample_scene(seed: int, num_frames: int, fps: float = 10.0) -> Scene:
 
 
 def _draw_situation(road_type: RoadType, rng: np.random.Generator) -> Situation:
-    functions, shares = zip(*SITUATIONS[road_type], strict=True)
-    weights = np.array(shares)
-    return functions[int(rng.choice(len(functions), p=weights / weights.sum()))]
+    choices = SITUATIONS[road_type]
+    weights = np.array([share for _, share in choices])
+    return choices[int(rng.choice(len(choices), p=weights / weights.sum()))][0]
 
 
 def _speeds(road_type: RoadType, jammed: bool, visibility_m: float, rng: np.random.Generator) -> tuple[float, float]:
@@ -94,8 +95,8 @@ def _sample_road(
         "urban": int(rng.choice([1, 2, 3], p=[0.5, 0.4, 0.1])),
     }[road_type]
     ego_lane = int(rng.integers(1, lanes + 1))
-    side = "right" if rng.random() < 0.9 else "left"
-    ramp = None
+    side: Literal["right", "left"] = "right" if rng.random() < 0.9 else "left"
+    ramp: Literal["right", "left"] | None = None
     if road_type == "motorway" and (situation is merge or rng.random() < 0.08):
         ramp = side
         ego_lane = 1 if rng.random() < 0.75 else ego_lane
