@@ -91,13 +91,11 @@ class CodecStage(Stage):
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Reconstruction with slightly noised latents, plus scale equivariance on every second batch."""
         codec = self.network
-        frames = batch["frames"].to(codec.dtype).contiguous(memory_format=torch.channels_last)
-        latents = codec.encoder(frames)
-        noise = torch.randn(latents.shape, generator=generator).to(latents.dtype)
-        decoded = codec.decoder(latents + 0.03 * noise).float()
+        latents = codec.read(batch["frames"])
+        decoded = codec.draw(latents + 0.03 * torch.randn(latents.shape, generator=generator))
         loss = reconstruction_loss(decoded, batch["frames"], batch["weights"])
         if self.global_step % 2 == 0:
-            small = codec.decoder(F.avg_pool2d(latents, 2)).float()
+            small = codec.draw(F.avg_pool2d(latents, 2))
             loss = loss + 0.25 * F.l1_loss(small, F.avg_pool2d(batch["frames"], 2))
         return loss
 
@@ -112,11 +110,10 @@ class DecoderStage(Stage):
         """Reconstruction from latents with noise of up to 5 %, which diffusion leaves in them too."""
         codec = self.network
         with torch.no_grad():
-            frames = batch["frames"].to(codec.dtype).contiguous(memory_format=torch.channels_last)
-            latents = codec.encoder(frames)
+            latents = codec.read(batch["frames"])
             level = 0.05 * torch.rand(len(latents), 1, 1, 1, generator=generator)
-            latents = latents + (level * torch.randn(latents.shape, generator=generator)).to(latents.dtype)
-        return reconstruction_loss(codec.decoder(latents).float(), batch["frames"], batch["weights"])
+            latents = latents + level * torch.randn(latents.shape, generator=generator)
+        return reconstruction_loss(codec.draw(latents), batch["frames"], batch["weights"])
 
 
 def reconstruction_loss(decoded: Tensor, frames: Tensor, weights: Tensor) -> Tensor:

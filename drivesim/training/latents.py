@@ -39,7 +39,7 @@ def measure_statistics(codec: FrameCodec, store: ClipStore, num_frames: int = 51
     for index in np.linspace(0, len(store) - 1, num_frames).astype(int):
         frames = frames_to_tensor(store.read("rgb", int(index), index % store.frames_per_clip)[None])
         with torch.inference_mode():
-            raw.append(codec.encoder(frames.to(codec.dtype).contiguous(memory_format=torch.channels_last)).float())
+            raw.append(codec.read(frames))
     stacked = torch.cat(raw)
     codec.set_statistics(stacked.mean((0, 2, 3)), stacked.std((0, 2, 3)))
 

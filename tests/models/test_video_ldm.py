@@ -20,7 +20,7 @@ from drivesim.noise import NoiseStream
 
 def _clip(num_frames: int = 5, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, ControlTensors]:
     generator = torch.Generator().manual_seed(seed)
-    noisy = torch.randn(1, num_frames, 16, 16, 32, generator=generator)
+    noisy = torch.randn(1, num_frames, 19, 16, 32, generator=generator)
     sigma = 0.1 + torch.rand(1, num_frames, generator=generator)
     return noisy, sigma, ControlTensors.from_controls(some_controls(num_frames))
 
@@ -102,11 +102,11 @@ def test_withheld_controls_are_flagged_and_zero() -> None:
 def test_codec_speaks_standardised_latents() -> None:
     codec = FrameCodec(widths=(8, 8, 16, 16), encoder_blocks=(1, 1, 1, 1), decoder_blocks=(1, 1, 1, 1)).eval()
     frames = torch.rand(3, 3, 64, 128, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    raw = codec.encoder(frames)
+    raw = codec.read(frames)
     before = codec.decode(codec.encode(frames))
     codec.set_statistics(raw.mean((0, 2, 3)), raw.std((0, 2, 3)))
     latents = codec.encode(frames)
-    assert latents.shape == (3, 16, 4, 8)
+    assert latents.shape == (3, 19, 4, 8)
     assert latents.mean((0, 2, 3)).abs().max() < 1e-3
     assert (latents.std((0, 2, 3)) - 1.0).abs().max() < 1e-3
     assert torch.allclose(codec.decode(latents), before, atol=1e-4)
@@ -140,6 +140,15 @@ def test_layout_may_be_told_of_the_start_frame_only(model: LatentWorldModel) -> 
     past = torch.zeros(1, 3, 512, 1024)
     free = some_controls(6).without(Control.LAYOUT)
     chunk, state = model.denoise(model.begin(past, some_controls(1)), free, NoiseStream(1))
-    assert chunk.shape == (6, 16, 16, 32)
+    assert chunk.shape == (6, 19, 16, 32)
     assert state.controls.layout is None and len(state.context) == 2
     assert np.isfinite(chunk.numpy()).all()
+
+
+@torch.inference_mode()
+def test_cells_have_the_colour_that_their_latents_carry() -> None:
+    codec = FrameCodec(widths=(8, 8, 16, 16), encoder_blocks=(1, 1, 1, 1), decoder_blocks=(1, 1, 1, 1)).eval()
+    colours = torch.tensor([0.8, -0.2, -0.6])[None, :, None, None]
+    frames = colours.expand(1, 3, 64, 128).contiguous()
+    drawn = codec.draw(codec.read(frames))
+    assert torch.allclose(drawn.mean((2, 3)), colours[:, :, 0, 0], atol=0.02)

@@ -3,14 +3,27 @@
 Design notes: no 3x3 convolution above half resolution (the last octave is pixel-shuffle), no normalisation (it would
 tie colour to the tile), and a soft clamp 3 tanh(z/3) on the latents as in TAESD and PVDM (Yu et al. 2023). Latents are
 standardised per channel with statistics measured after training, so that the diffusion sees unit variance.
+
+Beside the learned channels, three carry the mean colour of every 16x16 cell (a shortcut in the spirit of DC-AE's
+space-to-channel paths). Small codecs learn colour last; with the shortcut it is exact at the scale of a cell, the decoder
+is left with detail, and the diffusion sees smooth channels that follow the colours of the layout directly.
 """
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
+
+
+#: Pixels along one side of the cell that a latent stands for.
+CELL = 16
+
+#: Channels that carry a cell's mean colour, after the learned ones, and their scale against frames in [-1, 1].
+COLOUR_CHANNELS = 3
+COLOUR_SCALE = 3.0
 
 
 class CodecBlock(nn.Module):
@@ -91,8 +104,9 @@ class FrameCodec(ModelMixin, ConfigMixin):
         super().__init__()
         self.encoder = Encoder(latent_channels, tuple(widths), tuple(encoder_blocks))
         self.decoder = Decoder(latent_channels, tuple(widths), tuple(decoder_blocks))
-        mean = torch.zeros(latent_channels) if latent_mean is None else torch.tensor(latent_mean)
-        std = torch.ones(latent_channels) if latent_std is None else torch.tensor(latent_std)
+        total = latent_channels + COLOUR_CHANNELS
+        mean = torch.zeros(total) if latent_mean is None else torch.tensor(latent_mean)
+        std = torch.ones(total) if latent_std is None else torch.tensor(latent_std)
         self.register_buffer("mean", mean[:, None, None], persistent=False)
         self.register_buffer("std", std[:, None, None], persistent=False)
 
@@ -102,13 +116,25 @@ class FrameCodec(ModelMixin, ConfigMixin):
         self.mean.copy_(mean[:, None, None])
         self.std.copy_(std[:, None, None])
 
+    def read(self, frames: Tensor) -> Tensor:
+        """Frames (N, 3, H, W) in [-1, 1] to raw latents (N, C, H/16, W/16), float32: learned channels, then colour."""
+        learned = self.encoder(frames.to(self.dtype).contiguous(memory_format=torch.channels_last))
+        return torch.cat([learned.float(), COLOUR_SCALE * F.avg_pool2d(frames.float(), CELL)], dim=1)
+
+    def draw(self, raw: Tensor) -> Tensor:
+        """Raw latents (N, C, h, w) to frames (N, 3, 16h, 16w), float32, not clipped.
+
+        The decoder's picture is shifted, smoothly between cells, so that its cells have the colours that were told.
+        """
+        learned, colour = raw[:, :-COLOUR_CHANNELS], raw[:, -COLOUR_CHANNELS:].float() / COLOUR_SCALE
+        drawn = self.decoder(learned.to(self.dtype).contiguous(memory_format=torch.channels_last)).float()
+        shift = colour - F.avg_pool2d(drawn, CELL)
+        return drawn + F.interpolate(shift, scale_factor=float(CELL), mode="bilinear", align_corners=False)
+
     def encode(self, frames: Tensor) -> Tensor:
         """Frames (N, 3, H, W) in [-1, 1] to standardised latents (N, C, H/16, W/16), float32."""
-        raw = self.encoder(frames.to(self.dtype).contiguous(memory_format=torch.channels_last))
-        return (raw.float() - self.mean.float()) / self.std.float()
+        return (self.read(frames) - self.mean.float()) / self.std.float()
 
     def decode(self, latents: Tensor) -> Tensor:
         """Standardised latents (N, C, h, w) to frames (N, 3, 16h, 16w), clipped to [-1, 1], float32."""
-        raw = latents.float() * self.std.float() + self.mean.float()
-        frames = self.decoder(raw.to(self.dtype).contiguous(memory_format=torch.channels_last))
-        return frames.float().clamp(-1.0, 1.0)
+        return self.draw(latents.float() * self.std.float() + self.mean.float()).clamp(-1.0, 1.0)

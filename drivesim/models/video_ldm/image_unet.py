@@ -59,12 +59,12 @@ class Stage(nn.Module):
 
 
 class ImageUNet(ModelMixin, ConfigMixin):
-    """Predicts the EDM target of latents (N, 16, 16, 32) from noisy latents, noise level, layout and attributes."""
+    """Predicts the EDM target of latents (N, 19, 16, 32) from noisy latents, noise level, layout and attributes."""
 
     @register_to_config
     def __init__(
         self,
-        latent_channels: int = 16,
+        latent_channels: int = 19,
         widths: tuple[int, ...] = (96, 160, 256),
         blocks_per_level: int = 2,
         attention_levels: tuple[int, ...] = (1, 2),

@@ -103,7 +103,7 @@ class TemporalLayers(ModelMixin, ConfigMixin):
         self,
         block_channels: tuple[int, ...],
         block_factors: tuple[int, ...],
-        latent_channels: int = 16,
+        latent_channels: int = 19,
         attention_factors: tuple[int, ...] = (2, 4),
         head_width: int = 16,
         embedding: int = 256,
