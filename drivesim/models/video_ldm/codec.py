@@ -17,7 +17,6 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
-
 #: Pixels along one side of the cell that a latent stands for.
 CELL = 16
 
