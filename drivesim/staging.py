@@ -91,7 +91,7 @@ class Staged:
             picture = read_png(Path(self.scenario.start.image))
             return Beginning(frame=resize_and_crop(picture, spec.width, spec.height))
         noise = start_frame_stream(self.manifest.seed, self.scenario.id, self.manifest.variation)
-        controls = SceneControls(self.scene).window(0, 1)
+        controls = SceneControls(self.scene.window(0, 2)).window(0, 1)
         return Beginning(frame=tensor_to_frames(self.model.start_frame_model.sample(controls, noise))[0])
 
     @property
@@ -109,7 +109,8 @@ class Staged:
         if manifest.ego == "planned":
             later.add(Control.MOTION)
         first = set(Control) if self.told_at_start else later
-        start = SceneControls(self.scene, spec.controls & first).window(0, 1)
+        # Two frames hold all that frame 0 depends on; a painter for the whole scene would hold minutes of tracks again.
+        start = SceneControls(self.scene.window(0, 2), spec.controls & first).window(0, 1)
         return Ingredients(
             model=self.model.world_model,
             beginning=beginning,

@@ -55,7 +55,13 @@ def test_tracks_are_the_scenes_and_say_what_was_conditioned(run: Path, scenario:
     scene = stage(TinyLoaded(), scenario, num_frames=60, seed=7, options=ONE).scene
     ego, actors = read_tracks(run / "tracks.csv")
     assert np.allclose(ego.positions, scene.ego.positions[:60], atol=1e-4)
-    assert [actor.id for actor in actors] == [actor.id for actor in scene.actors]
+    seen = [actor for actor in scene.actors if actor.track.present[:60].any()]
+    assert {actor.id for actor in actors} == {actor.id for actor in seen}
+    for stored in actors:
+        (original,) = (actor for actor in seen if actor.id == stored.id)
+        present = original.track.present[:60]
+        assert np.array_equal(stored.track.present, present)
+        assert np.allclose(stored.track.positions[present], original.track.positions[:60][present], atol=1e-4)
     rows = [line.split(",") for line in (run / "tracks.csv").read_text().splitlines()[1:]]
     told = {(int(row[0]), row[2]): row[-1] for row in rows}
     assert told[0, "challenger"] == "1" and told[1, "challenger"] == "0" and told[30, "ego"] == "1"

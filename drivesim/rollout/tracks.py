@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import csv
-import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from drivesim.errors import InputError
 from drivesim.rollout.manifest import ActorMode, EgoMode
-from drivesim.rollout.storage import write_atomic
+from drivesim.rollout.storage import writing
 from drivesim.scene import Actor, Scene, Track
 
 #: World frame (x forward, y left, z up at t = 0); actors by box centre, the ego by its rear axle on the ground.
+#: An actor has rows only for the frames in which it is present.
 COLUMNS = (
     "frame",
     "t_s",
@@ -28,7 +27,6 @@ COLUMNS = (
     "length",
     "width",
     "height",
-    "present",
     "conditioned",
 )
 EGO_ID = "ego"
@@ -42,9 +40,6 @@ def write_tracks(
     ``conditioned`` is 1 where the model was told the row: every row of the start frame (unless ``told_start`` is false,
     as in a branch or a video that begins from a photo), the ego's where it is planned, the actors' where scripted.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
     tracks: list[tuple[str, str, Track, tuple[str, str, str], bool]] = [
         (EGO_ID, EGO_ID, scene.ego, ("", "", ""), ego == "planned")
     ]
@@ -52,11 +47,15 @@ def write_tracks(
         (a.id, a.category, a.track, (f"{a.length:.3f}", f"{a.width:.3f}", f"{a.height:.3f}"), actors == "scripted")
         for a in scene.actors
     ]
-    for frame in range(start, stop):
-        for identity, category, track, size, told in tracks:
-            conditioned = told or (told_start and frame == start)
-            writer.writerow(_row(frame, scene.fps, identity, category, track, size, conditioned))
-    write_atomic(path, text.getvalue())
+    # Row by row into the file: a busy scene of five minutes would be a text of a hundred megabytes.
+    with writing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for frame in range(start, stop):
+            for identity, category, track, size, told in tracks:
+                if track.present[frame]:
+                    conditioned = told or (told_start and frame == start)
+                    writer.writerow(_row(frame, scene.fps, identity, category, track, size, conditioned))
 
 
 def _row(
@@ -72,13 +71,15 @@ def _row(
         f"{track.yaw_rad[frame]:.5f}",
         f"{track.speed_mps[frame]:.4f}",
         *size,
-        int(track.present[frame]),
         int(conditioned),
     ]
 
 
 def read_tracks(path: Path) -> tuple[Track, tuple[Actor, ...]]:
-    """The ego's track and the actors that :func:`write_tracks` stored. Raises InputError when damaged or missing."""
+    """The ego's track and the actors that :func:`write_tracks` stored, all on the ego's frames.
+
+    Where an actor is not present its position is 0. Raises InputError when the file is damaged or missing.
+    """
     if not path.is_file():
         raise InputError(f"there is no {path}.")
     rows: dict[str, list[dict[str, str]]] = {}
@@ -86,29 +87,32 @@ def read_tracks(path: Path) -> tuple[Track, tuple[Actor, ...]]:
         with path.open(encoding="utf-8", newline="") as stream:
             for row in csv.DictReader(stream):
                 rows.setdefault(row["id"], []).append(row)
-        ego = _track(rows.pop(EGO_ID))
-        return ego, tuple(_actors(rows))
-    except (KeyError, ValueError, TypeError) as error:
+        ego_rows = rows.pop(EGO_ID)
+        first, count = int(ego_rows[0]["frame"]), len(ego_rows)
+        actors = (_actor(identity, lines, first, count) for identity, lines in rows.items())
+        return _track(ego_rows, first, count), tuple(actors)
+    except (KeyError, ValueError, TypeError, IndexError) as error:
         raise InputError(f"{path} is damaged or no tracks file of drivesim ({error}).") from error
 
 
-def _actors(rows: dict[str, list[dict[str, str]]]) -> Iterator[Actor]:
-    for identity, lines in rows.items():
-        first = lines[0]
-        yield Actor(
-            id=identity,
-            category=first["category"],
-            length=float(first["length"]),
-            width=float(first["width"]),
-            height=float(first["height"]),
-            track=_track(lines),
-        )
-
-
-def _track(lines: list[dict[str, str]]) -> Track:
-    return Track(
-        positions=np.array([[float(line[axis]) for axis in "xyz"] for line in lines]),
-        yaw_rad=np.array([float(line["yaw_rad"]) for line in lines]),
-        speed_mps=np.array([float(line["speed_mps"]) for line in lines]),
-        present=np.array([line["present"] == "1" for line in lines]),
+def _actor(identity: str, lines: list[dict[str, str]], first: int, count: int) -> Actor:
+    shown = lines[0]
+    return Actor(
+        id=identity,
+        category=shown["category"],
+        length=float(shown["length"]),
+        width=float(shown["width"]),
+        height=float(shown["height"]),
+        track=_track(lines, first, count),
     )
+
+
+def _track(lines: list[dict[str, str]], first: int, count: int) -> Track:
+    positions, yaw_rad, speed_mps = np.zeros((count, 3)), np.zeros(count), np.zeros(count)
+    present = np.zeros(count, dtype=bool)
+    for line in lines:
+        frame = int(line["frame"]) - first
+        positions[frame] = [float(line[axis]) for axis in "xyz"]
+        yaw_rad[frame], speed_mps[frame] = float(line["yaw_rad"]), float(line["speed_mps"])
+        present[frame] = True
+    return Track(positions=positions, yaw_rad=yaw_rad, speed_mps=speed_mps, present=present)
