@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drivesim.models import load_model
 from drivesim.rollout.future import Future, open_run
@@ -41,7 +42,7 @@ __all__ = [
 ]
 
 
-def start_frame(model: LoadedModel, scenario: Scenario, *, seed: int = 0, variation: int = 0) -> np.ndarray:
+def start_frame(model: LoadedModel, scenario: Scenario, *, seed: int = 0, variation: int = 0) -> NDArray[np.uint8]:
     """The first frame of a scenario, uint8 RGB (H, W, 3): synthesised, or the scenario's own picture resized and cropped."""
     staged = stage(model, scenario, num_frames=1, seed=seed, options=Options(variation=variation))
     return staged.beginning.frame
@@ -73,7 +74,7 @@ def futures(
     num_futures: int = 16,
     seconds: float = 8.0,
     seed: int = 0,
-    start: np.ndarray | None = None,
+    start: NDArray[np.uint8] | None = None,
     out: Path | str | None = None,
     resume: bool = False,
     options: Options = DEFAULT_OPTIONS,

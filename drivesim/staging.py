@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from drivesim.clip import tensor_to_frames
 from drivesim.conditioning import SceneControls
@@ -126,7 +127,7 @@ def stage(
     num_frames: int,
     seed: int,
     options: Options = DEFAULT_OPTIONS,
-    start: np.ndarray | None = None,
+    start: NDArray[np.uint8] | None = None,
 ) -> Staged:
     """Decide everything about futures of a scenario. Raises InputError, ScenarioError for what cannot be made."""
     spec = model.world_model.spec
@@ -173,7 +174,7 @@ def stage_branch(
     return _staged(model, scenario, timeline, parent.seed, options, source, point.beginning, point)
 
 
-def resize_and_crop(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+def resize_and_crop(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     """A uint8 RGB picture scaled to cover ``width`` x ``height`` and cropped to it about its centre."""
     scale = max(width / picture.shape[1], height / picture.shape[0])
     size = (max(width, round(picture.shape[1] * scale)), max(height, round(picture.shape[0] * scale)))

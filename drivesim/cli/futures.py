@@ -50,30 +50,21 @@ def futures(
       drivesim futures highway-cut-in --samples 8 --seconds 8
       drivesim futures --from runs/highway-cut-in-7 --at 4.0 --samples 8
     """
-    from drivesim.cli.making import (
-        branch_job,
-        chosen_scenarios,
-        length_of,
-        make_all,
-        report,
-        require_one_source,
-        run_options,
-        scenario_jobs,
-    )
+    from drivesim.cli import making
     from drivesim.cli.progress import Voice
     from drivesim.models import load_model
 
     voice = Voice(quiet=quiet, as_json=as_json)
-    length_s = length_of(None, seconds)
-    options = run_options(actors, ego, lossless, False, threads)
+    length_s = making.length_of(None, seconds)
+    options = making.run_options(actors, ego, lossless, False, threads)
     indices = range(samples) if only_future is None else [only_future]
-    require_one_source(scenario, run, at)
-    scenarios = [] if scenario is None else chosen_scenarios(scenario, only, settings or [], voice)
+    making.require_one_source(scenario, run, at)
+    scenarios = [] if scenario is None else making.chosen_scenarios(scenario, only, settings or [], voice)
     loaded = load_model(model, device=device, dtype=dtype, steps=steps)
     common: dict[str, Any] = {"length_s": length_s, "seed": seed, "options": options, "out": out, "indices": indices}
     if run is not None:
-        jobs = [branch_job(loaded, run, at, future, **common)]
+        jobs = [making.branch_job(loaded, run, at, future, **common)]
     else:
-        jobs = scenario_jobs(loaded, scenarios, variation, suffix="-futures", **common)
-    for job, made in make_all(jobs, resume=resume, dry_run=dry_run, voice=voice):
-        report(job, made, voice, sheet=only_future is None, grid=only_future is None)
+        jobs = making.scenario_jobs(loaded, scenarios, variation, suffix="-futures", **common)
+    for job, made in making.make_all(jobs, resume=resume, dry_run=dry_run, voice=voice):
+        making.report(job, made, voice, sheet=only_future is None, grid=only_future is None)

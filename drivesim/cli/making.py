@@ -81,7 +81,7 @@ def duration_of(option: str, text: str | None, unit_s: float = 1.0) -> float | N
     with contextlib.suppress(ValueError):
         return float(text) * unit_s
     try:
-        return parse(text, "time", minimum=0.0)
+        return float(parse(text, "time", minimum=0.0))
     except UnitError as error:
         raise InputError(f"{option}: {error}") from None
 

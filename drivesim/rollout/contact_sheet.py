@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from drivesim.rollout.future import Future
 from drivesim.rollout.run_folder import future_name, write_png
@@ -26,7 +27,7 @@ def write_contact_sheet(path: Path, futures: Sequence[Future], times_s: Sequence
     write_png(path, contact_sheet(futures, times_s))
 
 
-def contact_sheet(futures: Sequence[Future], times_s: Sequence[float] = SHEET_TIMES_S) -> np.ndarray:
+def contact_sheet(futures: Sequence[Future], times_s: Sequence[float] = SHEET_TIMES_S) -> NDArray[np.uint8]:
     """Frames of every future at the given seconds after the shared frame: a uint8 RGB picture.
 
     Times past the futures' end are replaced by their last frame, once. Labels count on the scene's clock, which in a
@@ -79,11 +80,11 @@ def _tile_size(future: Future, width: int) -> tuple[int, int]:
     return width // 2 * 2, max(2, height // 2 * 2)
 
 
-def _shrunk(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+def _shrunk(frame: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _write(picture: np.ndarray, text: str, x: int, y: int) -> None:
+def _write(picture: NDArray[np.uint8], text: str, x: int, y: int) -> None:
     """Light text with a dark outline, readable on any frame."""
     for colour, thickness in (((16, 18, 20), 3), (_INK, 1)):
         cv2.putText(picture, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, thickness, cv2.LINE_AA)

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from drivesim.clip import tensor_to_frames
 from drivesim.controls import ControlSource
@@ -51,7 +52,7 @@ class DecodedChunk:
     """A finished chunk: its ``index``, uint8 ``frames`` (T, H, W, 3), and the packed state after it where kept."""
 
     index: int
-    frames: np.ndarray
+    frames: NDArray[np.uint8]
     state: dict[str, torch.Tensor] | None
 
 

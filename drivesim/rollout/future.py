@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drivesim.clip import Clip
 from drivesim.errors import InputError
@@ -76,12 +77,12 @@ class Future:
         """The ego's track and the actors of the scene behind it: what was planned, not what the video shows."""
         return read_tracks(RunFolder(self.folder).tracks_path)
 
-    def iterate(self, start: float = 0.0, stop: float | None = None) -> Iterator[np.ndarray]:
+    def iterate(self, start: float = 0.0, stop: float | None = None) -> Iterator[NDArray[np.uint8]]:
         """Yield uint8 RGB frames (H, W, 3) from ``start`` to ``stop`` (exclusive) seconds, one in memory at a time."""
         first, last = self._range(start, stop)
         yield from iterate_frames(self.source, first, last)
 
-    def frames(self, start: float = 0.0, stop: float | None = None) -> np.ndarray:
+    def frames(self, start: float = 0.0, stop: float | None = None) -> NDArray[np.uint8]:
         """uint8 RGB frames (T, H, W, 3) from ``start`` to ``stop`` (exclusive) seconds, decoded from disk.
 
         Raises InputError when the range is empty or outside the video.
@@ -92,7 +93,7 @@ class Future:
         """The same frames with their rate."""
         return Clip(frames=self.frames(start, stop), fps=self.fps)
 
-    def frame_at(self, time_s: float) -> np.ndarray:
+    def frame_at(self, time_s: float) -> NDArray[np.uint8]:
         """The frame (H, W, 3) shown at ``time_s``, the last one at the very end."""
         index = min(round(time_s * self.fps), self.num_frames - 1)
         return next(iterate_frames(self.source, index, index + 1))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drivesim.rollout.engine import DecodedChunk
 from drivesim.rollout.manifest import Manifest
@@ -26,7 +27,7 @@ class Recorder:
         self,
         folder: FutureFolder,
         manifest: Manifest,
-        start_frame: np.ndarray,
+        start_frame: NDArray[np.uint8],
         on_frames: Callable[[int], None] = lambda count: None,
     ) -> None:
         self.folder, self.manifest, self.start_frame = folder, manifest, start_frame
@@ -65,7 +66,7 @@ class Recorder:
         if segment == 0:
             self._append(0, self.start_frame[None])
 
-    def _append(self, first: int, frames: np.ndarray) -> None:
+    def _append(self, first: int, frames: NDArray[np.uint8]) -> None:
         for writer in self._writers.values():
             writer.write(frames)
         if self.manifest.png_frames:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from drivesim.clip import frames_to_tensor
 from drivesim.controls import Controls, ControlSource
@@ -33,11 +34,11 @@ class Beginning:
     ``frame`` uint8 RGB (H, W, 3); ``state`` is None for a run that begins with a start frame.
     """
 
-    frame: np.ndarray
+    frame: NDArray[np.uint8]
     state: dict[str, torch.Tensor] | None = None
 
 
-def frame_sha256(frame: np.ndarray) -> str:
+def frame_sha256(frame: NDArray[np.uint8]) -> str:
     """Digest of a picture's pixels, whatever file it was kept in."""
     return sha256_of(np.ascontiguousarray(frame).tobytes())
 

@@ -22,6 +22,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
@@ -169,7 +170,7 @@ def future_name(index: int) -> str:
     return f"f{index:02d}"
 
 
-def write_png(path: Path, frame: np.ndarray) -> None:
+def write_png(path: Path, frame: NDArray[np.uint8]) -> None:
     """Store a uint8 RGB frame (H, W, 3) as PNG, atomically."""
     encoded, data = cv2.imencode(".png", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
     if not encoded:
@@ -177,7 +178,7 @@ def write_png(path: Path, frame: np.ndarray) -> None:
     write_atomic(path, data.tobytes())
 
 
-def read_png(path: Path) -> np.ndarray:
+def read_png(path: Path) -> NDArray[np.uint8]:
     """A picture as uint8 RGB (H, W, 3). Raises InputError when it is missing or no picture."""
     if not path.is_file():
         raise InputError(f"there is no picture {path}.")

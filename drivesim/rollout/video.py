@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from numpy.typing import NDArray
 
 from drivesim.errors import InputError
 from drivesim.rollout.storage import readable_storage_errors, writing
@@ -51,7 +52,7 @@ class VideoWriter:
         self._container, self._path = _open_output(self._cleanup, target, lossless, comment)
         self._stream = _add_stream(self._container, width, height, Fraction(fps).limit_denominator(1001), lossless)
 
-    def write(self, frames: np.ndarray) -> None:
+    def write(self, frames: NDArray[np.uint8]) -> None:
         """Append frames: uint8 RGB (T, H, W, 3) or one frame (H, W, 3)."""
         batch = frames[None] if frames.ndim == 3 else frames
         if batch.dtype != np.uint8 or batch.shape[1:] != (self.height, self.width, 3):
@@ -87,7 +88,7 @@ class VideoWriter:
             self._container.close()
         self._cleanup.__exit__(kind, error, traceback)
 
-    def _frame(self, image: np.ndarray) -> av.VideoFrame:
+    def _frame(self, image: NDArray[np.uint8]) -> av.VideoFrame:
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
         # A new converter for each frame, as frame.reformat makes, costs ten times the conversion.
         frame = self._converter.reformat(
@@ -131,7 +132,7 @@ def probe(path: Path) -> VideoInfo:
         )
 
 
-def iterate_frames(path: Path, start: int = 0, stop: int | None = None) -> Iterator[np.ndarray]:
+def iterate_frames(path: Path, start: int = 0, stop: int | None = None) -> Iterator[NDArray[np.uint8]]:
     """Yield uint8 RGB frames (H, W, 3) with index ``start`` to ``stop`` (exclusive), holding one at a time.
 
     Raises InputError when the file is not a readable video.
@@ -151,10 +152,10 @@ def iterate_frames(path: Path, start: int = 0, stop: int | None = None) -> Itera
             if stop is not None and index >= stop:
                 return
             if index >= start:
-                yield converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+                yield np.asarray(converter.reformat(frame, format="rgb24", threads=1).to_ndarray(), dtype=np.uint8)
 
 
-def read_frames(path: Path, start: int = 0, stop: int | None = None) -> np.ndarray:
+def read_frames(path: Path, start: int = 0, stop: int | None = None) -> NDArray[np.uint8]:
     """Frames ``start`` to ``stop`` (exclusive) as uint8 RGB (T, H, W, 3); fewer when the video ends before.
 
     Raises InputError when the file is unreadable or holds no frame of that range.
