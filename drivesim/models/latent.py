@@ -16,7 +16,7 @@ from drivesim.noise import NoiseStream
 from drivesim.world_model import WorldModelSpec
 
 #: Latents further out than this many standard deviations never occur in training.
-LATENT_LIMIT = 5.0
+LATENT_LIMIT = 8.0
 
 
 @dataclass(frozen=True, kw_only=True)

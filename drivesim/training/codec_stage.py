@@ -15,7 +15,7 @@ from torch import Tensor
 from drivesim.clip import frames_to_tensor
 from drivesim.datasets.procedural.semantics import Semantic
 from drivesim.datasets.store import ClipStore
-from drivesim.models.video_ldm.codec import FrameCodec
+from drivesim.models.video_ldm.codec import YCC_FROM_RGB, FrameCodec
 from drivesim.training.dead_leaves import dead_leaves
 from drivesim.training.stage import Batch, Stage
 
@@ -29,10 +29,6 @@ PIXEL_WEIGHTS = {
     Semantic.CAR: 1.5,
     Semantic.LARGE_VEHICLE: 1.5,
 }
-
-
-#: Blue and red difference (Cb, Cr) of BT.601 from RGB.
-CHROMA = torch.tensor([[-0.169, -0.331, 0.5], [0.5, -0.419, -0.081]])
 
 
 class CodecBatches:
@@ -124,7 +120,7 @@ def reconstruction_loss(decoded: Tensor, frames: Tensor, weights: Tensor) -> Ten
     """
     error = decoded - frames
     loss = (weights * error.abs()).mean() + (weights * error.square()).mean()
-    chroma = torch.einsum("kc,nchw->nkhw", CHROMA.to(error.device), F.avg_pool2d(error, 4))
+    chroma = torch.einsum("kc,nchw->nkhw", YCC_FROM_RGB[1:].to(error.device), F.avg_pool2d(error, 4))
     loss = loss + 3.0 * chroma.abs().mean()
     for _ in range(2):
         coarse = F.avg_pool2d(error, 2)

@@ -15,6 +15,10 @@ from drivesim.datasets.store import ClipStore
 from drivesim.models.video_ldm.codec import FrameCodec
 
 
+#: Least deviation that the two chroma channels are divided by.
+CHROMA_STD = 0.12
+
+
 @dataclass(frozen=True, eq=False)
 class LatentClips:
     """Standardised latents float16 (N, T, C, h, w) with the controls of the same frames."""
@@ -41,7 +45,10 @@ def measure_statistics(codec: FrameCodec, store: ClipStore, num_frames: int = 51
         with torch.inference_mode():
             raw.append(codec.read(frames))
     stacked = torch.cat(raw)
-    codec.set_statistics(stacked.mean((0, 2, 3)), stacked.std((0, 2, 3)))
+    std = stacked.std((0, 2, 3))
+    # Most cells are grey: by its own deviation a red car would lie ten units out, where diffusion does not reach.
+    std[-2:] = std[-2:].clamp_min(CHROMA_STD)
+    codec.set_statistics(stacked.mean((0, 2, 3)), std)
 
 
 def load_latents(codec: FrameCodec, store: ClipStore, cache: Path) -> LatentClips:

@@ -20,9 +20,11 @@ from torch import Tensor, nn
 #: Pixels along one side of the cell that a latent stands for.
 CELL = 16
 
-#: Channels that carry a cell's mean colour, after the learned ones, and their scale against frames in [-1, 1].
+#: Channels that carry a cell's mean colour, after the learned ones: luma, blue and red difference (BT.601). In RGB the
+#: three would be nearly equal, and what a diffusion leaves in their small differences would show as rainbow noise.
 COLOUR_CHANNELS = 3
-COLOUR_SCALE = 3.0
+YCC_FROM_RGB = torch.tensor([[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -0.081]])
+RGB_FROM_YCC = torch.linalg.inv(YCC_FROM_RGB)
 
 
 class CodecBlock(nn.Module):
@@ -118,14 +120,14 @@ class FrameCodec(ModelMixin, ConfigMixin):
     def read(self, frames: Tensor) -> Tensor:
         """Frames (N, 3, H, W) in [-1, 1] to raw latents (N, C, H/16, W/16), float32: learned channels, then colour."""
         learned = self.encoder(frames.to(self.dtype).contiguous(memory_format=torch.channels_last))
-        return torch.cat([learned.float(), COLOUR_SCALE * F.avg_pool2d(frames.float(), CELL)], dim=1)
+        return torch.cat([learned.float(), _mixed(F.avg_pool2d(frames.float(), CELL), YCC_FROM_RGB)], dim=1)
 
     def draw(self, raw: Tensor) -> Tensor:
         """Raw latents (N, C, h, w) to frames (N, 3, 16h, 16w), float32, not clipped.
 
         The decoder's picture is shifted, smoothly between cells, so that its cells have the colours that were told.
         """
-        learned, colour = raw[:, :-COLOUR_CHANNELS], raw[:, -COLOUR_CHANNELS:].float() / COLOUR_SCALE
+        learned, colour = raw[:, :-COLOUR_CHANNELS], _mixed(raw[:, -COLOUR_CHANNELS:].float(), RGB_FROM_YCC)
         drawn = self.decoder(learned.to(self.dtype).contiguous(memory_format=torch.channels_last)).float()
         shift = colour - F.avg_pool2d(drawn, CELL)
         return drawn + F.interpolate(shift, scale_factor=float(CELL), mode="bilinear", align_corners=False)
@@ -137,3 +139,8 @@ class FrameCodec(ModelMixin, ConfigMixin):
     def decode(self, latents: Tensor) -> Tensor:
         """Standardised latents (N, C, h, w) to frames (N, 3, 16h, 16w), clipped to [-1, 1], float32."""
         return self.draw(latents.float() * self.std.float() + self.mean.float()).clamp(-1.0, 1.0)
+
+
+def _mixed(colours: Tensor, matrix: Tensor) -> Tensor:
+    """Colours (N, 3, h, w) in another colour space."""
+    return torch.einsum("kc,nchw->nkhw", matrix.to(colours.device), colours)
