@@ -14,7 +14,6 @@ from drivesim.clip import frames_to_tensor
 from drivesim.datasets.store import ClipStore
 from drivesim.models.video_ldm.codec import FrameCodec
 
-
 #: Least deviation that the two chroma channels are divided by.
 CHROMA_STD = 0.12
 
