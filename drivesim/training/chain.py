@@ -7,6 +7,8 @@ time. The chain is what ``drivesim train`` runs.
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,8 +106,14 @@ class Chain:
         upsampler = self._fresh(Upsampler)
         if (self.work / "upsampler" / "last.ckpt").exists():
             load_average(upsampler, self.work / "upsampler" / "last.ckpt")
-        save_networks(VideoLDM(self.codec(), upsampler, image, temporal), config, folder)
-        write_hashes(folder)
+        unfinished = folder.with_name(folder.name + ".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        save_networks(VideoLDM(self.codec(), upsampler, image, temporal), config, unfinished)
+        write_hashes(unfinished)
+        if (folder / "README.md").exists():
+            shutil.copy2(folder / "README.md", unfinished / "README.md")
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(unfinished, folder)
 
     def _fresh(self, network: type[nn.Module]) -> nn.Module:
         torch.manual_seed(0)
@@ -125,7 +133,9 @@ def load_average(network: nn.Module, checkpoint: Path) -> None:
 
 
 def write_hashes(folder: Path) -> None:
-    """Write hashes.json, which loading checks."""
+    """Write hashes.json, which loading checks; make all files readable, as safetensors are written for their owner only."""
+    for path in folder.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
     (folder / "hashes.json").write_text(json.dumps(file_hashes(folder), indent=2))
 
 
