@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers.utils import logging
 
 from drivesim.controls import Control
 from drivesim.diffusion.sampler import SamplerConfig
@@ -71,6 +72,7 @@ def save_networks(networks: VideoLDM, config: VideoLDMConfig, folder: Path) -> N
 def load_networks(folder: Path, dtype: torch.dtype) -> VideoLDM:
     """The networks of a model folder on the CPU, in eval mode; loading is strict."""
     parts = {"codec": FrameCodec, "upsampler": Upsampler, "image": ImageUNet, "temporal": TemporalLayers}
+    logging.disable_progress_bar()  # a bar per part for half a second each only hides what the user is told
     loaded = {
         name: part.from_pretrained(folder / name, torch_dtype=dtype, use_safetensors=True, low_cpu_mem_usage=False)
         for name, part in parts.items()
