@@ -67,8 +67,8 @@ class Progress:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
         from rich.progress import Progress as Bar
 
-        columns = (BarColumn(bar_width=None), MofNCompleteColumn(), TextColumn("frames  {task.fields[status]}"))
-        with Bar(*columns, console=Console(stderr=True), transient=True) as self._bar:
+        columns = (BarColumn(bar_width=28), MofNCompleteColumn(), TextColumn("frames  {task.fields[status]}"))
+        with Bar(*columns, console=Console(stderr=True), transient=True, refresh_per_second=2) as self._bar:
             self._task = self._bar.add_task("rollout", total=self.total, status="")
             yield
 
