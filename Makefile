@@ -9,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/ready
 DEMO := runs/demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --progress-bar off
-PIP_LINES := grep --line-buffered -E '^(Collecting|Installing|Successfully|ERROR|error|  error)' | sed -e 's, (from .*,,' -e 's,^\(.\{100\}\).*,\1,'
+PIP_LINES := grep --line-buffered -oE '^(Collecting [^ ]+|Installing collected packages|Successfully (built|installed)|( *error|ERROR).*)'
 
 # Waiting OpenMP threads must sleep, not spin: two processes that share the cores otherwise slow each other many times.
 export GOMP_SPINCOUNT ?= 0
