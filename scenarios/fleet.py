@@ -17,14 +17,14 @@ from drivesim.scenarios.behaviour import Mask, Slots, draw_driver, draw_walker
 from drivesim.scenarios.dimensions import EGO_FRONT_M, EGO_HEIGHT_M, EGO_LENGTH_M, EGO_REAR_M, EGO_WIDTH_M
 from drivesim.scenarios.plans import ActorPlan, EgoPlan, WalkTo
 
-#: How a participant moves: along the road, freely in the plane, or not at all.
-ON_ROAD, FREE, STATIC = 0, 1, 2
+#: How a participant moves: along the road, freely in the plane, not at all, or with the vehicle that has hit it.
+ON_ROAD, FREE, STATIC, CARRIED = 0, 1, 2, 3
 VEHICLE, CYCLIST, PEDESTRIAN = 0, 1, 2
 
 _FLOATS = (
     "s d v a x y yaw slope length width front rear desired headway minimum_gap comfort deceleration politeness alert "
     "base_d held_d change_from change_to change_progress change_s script_a script_to noise phase wander wander_k travelled "
-    "target_x target_y next_choice next_look yields"
+    "target_x target_y next_choice next_look yields struck_by crashed"
 ).split()
 _INTS = "direction motion kind".split()
 
@@ -106,6 +106,7 @@ class Fleet:
             "politeness": driver.politeness,
             "alert": float(rng.uniform(0.5, 1.2)) if rng.random() < 0.92 else float(rng.uniform(-0.6, 0.0)),
             "yields": float(plan.yields),
+            "struck_by": -1.0,
             "script_a": math.nan,
             "phase": float(rng.uniform(0.0, 2.0 * math.pi)),
             "wander": float(rng.uniform(-0.12, 0.12)) * (0.7 if kind == PEDESTRIAN else 1.0),

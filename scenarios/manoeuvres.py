@@ -30,7 +30,8 @@ class Script:
                 self.finished[item[1].id] = time_s
         for item in list(self.waiting):
             slot, manoeuvre = item
-            if manoeuvre.within_s is not None and time_s > manoeuvre.within_s + 1e-6:
+            too_late = manoeuvre.within_s is not None and time_s > manoeuvre.within_s + 1e-6
+            if too_late or fleet["crashed"][slot] > 0:
                 self.waiting.remove(item)
             elif self._is_due(fleet, slot, manoeuvre, time_s) and _begin(fleet, slot, manoeuvre):
                 self.waiting.remove(item)

@@ -7,6 +7,7 @@ import numpy as np
 from drivesim.geometry import FloatArray
 from drivesim.scenarios.behaviour import (
     DriverParameters,
+    Mask,
     Slots,
     following_acceleration,
     idm_free_acceleration,
@@ -25,10 +26,10 @@ _MARGIN_M = 0.25
 
 def accelerations(fleet: Fleet, rows: Slots) -> FloatArray:
     """Acceleration (R,) in m/s² of the road users in slots ``rows`` (R,): the least that any obstacle ahead allows."""
-    columns = np.flatnonzero(fleet.alive)
+    columns = np.flatnonzero(fleet.alive & ~_off_the_lanes(fleet))
     r, c = rows[:, None], columns[None, :]
     sign = fleet["direction"][r]
-    their_low, their_high, their_front, their_rear, their_speed = _occupied(fleet, columns)
+    their_low, their_high, their_front, their_rear, their_speed = occupied(fleet, columns)
     own_low, own_high = _corridor(fleet, rows)
     same_way = fleet["direction"][c] == sign
     near_end = np.where(same_way, their_rear[None, :], their_front[None, :])
@@ -60,6 +61,16 @@ def accelerations(fleet: Fleet, rows: Slots) -> FloatArray:
     return np.maximum(np.minimum(np.minimum(free, least), _ramp_end(fleet, rows)), -_HARDEST_BRAKING)
 
 
+def _off_the_lanes(fleet: Fleet) -> Mask:
+    """Mask (capacity,) of things that stand beside all lanes and so are in nobody's way."""
+    low = min(lane.offset - lane.width / 2.0 for lane in fleet.road.lanes)
+    high = max(lane.offset + lane.width / 2.0 for lane in fleet.road.lanes)
+    reach = np.maximum(fleet["width"], fleet["length"]) / 2.0
+    aligned = np.abs(np.sin(fleet["yaw"] - fleet.road.frame_at(fleet["s"])[2])) < 0.1
+    reach = np.where(aligned, fleet["width"] / 2.0, reach)
+    return np.asarray((fleet["motion"] == STATIC) & ((fleet["d"] + reach < low) | (fleet["d"] - reach > high)))
+
+
 def _drivers(fleet: Fleet, slots: Slots) -> DriverParameters:
     """Parameters (R,) of drivers; one whose script says to speed up is not held back by comfort."""
     script = np.nan_to_num(fleet["script_a"][slots])
@@ -77,7 +88,7 @@ def _desired(fleet: Fleet, slots: Slots) -> FloatArray:
     return np.where(faster, 2.0 * fleet["v"][slots] + 10.0, fleet["desired"][slots])
 
 
-def _occupied(fleet: Fleet, columns: Slots) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
+def occupied(fleet: Fleet, columns: Slots) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
     """Right and left offset, reach forward and back, and speed along the road of everyone in ``columns``."""
     low, high = _corridor(fleet, columns)
     front, rear = fleet["front"][columns].copy(), fleet["rear"][columns].copy()
@@ -197,10 +208,10 @@ def _move_freely(fleet: Fleet, slots: Slots, dt: float, time_s: float) -> None:
     """Straight motion in the plane, towards a target when there is one; it stops there."""
     aiming = ~np.isnan(fleet["target_x"][slots])
     on_foot = fleet["kind"][slots] == PEDESTRIAN
-    patient = on_foot & aiming & (fleet["yields"][slots] > 0)
+    crossing = on_foot & aiming
     waits = np.zeros(len(slots), dtype=bool)
-    if patient.any():
-        waits[patient] = must_wait(fleet, slots[patient])
+    if crossing.any():
+        waits[crossing] = must_wait(fleet, slots[crossing])
     walking = on_foot & (aiming | (fleet["v"][slots] > 0))
     pace = walking_speed(fleet["desired"][slots], fleet["phase"][slots], time_s)
     old_v = fleet["v"][slots]

@@ -16,6 +16,7 @@ from drivesim.geometry import FloatArray, wrap_angle
 from drivesim.road import Road
 from drivesim.scenarios.ambient import AmbientFlow
 from drivesim.scenarios.behaviour import Mask
+from drivesim.scenarios.contact import carry, collide, crashes
 from drivesim.scenarios.fleet import ON_ROAD, VEHICLE, Fleet
 from drivesim.scenarios.lane_choice import choose_lane
 from drivesim.scenarios.manoeuvres import script_of
@@ -77,7 +78,7 @@ def simulate(
     """Simulate ``duration_s`` seconds on a grid of round(duration_s * fps) frames that starts at t = 0.
 
     Vehicles follow those ahead in their lane (IDM with the calm reaction of Kesting et al. 2010) and change lanes at
-    will (MOBIL) unless scripted. Raises InputError for an unknown lane or a script that refers to nothing.
+    will (MOBIL) unless scripted; after a crash those involved brake to a stand. Raises InputError for an unknown lane or a script that refers to nothing.
     """
     frames = max(1, round(duration_s * fps))
     substeps = max(1, math.ceil(1.0 / fps / _LARGEST_STEP_S - 1e-9))
@@ -91,7 +92,7 @@ def simulate(
     for slot in scripted_slots:
         fleet.free_choice[slot] = False
     flow = AmbientFlow(fleet, ambient, rng) if ambient is not None else None
-    recorder = _Recorder(frames)
+    recorder, settled = _Recorder(frames), set(crashes(fleet))
     for frame in range(frames):
         recorder.record(fleet, frame)
         for substep in range(substeps):
@@ -100,6 +101,11 @@ def simulate(
             _choose_lanes(fleet, time_s, rng)
             _pass_narrow_obstacles(fleet, time_s, rng)
             move(fleet, dt, time_s, rng)
+            carry(fleet, dt)
+            for pair in crashes(fleet):
+                if pair not in settled:
+                    settled.add(pair)
+                    collide(fleet, *pair)
         if flow is not None:
             flow.update(fleet, (frame + 1) / fps)
     ids = [m.id for m in ego_plan.manoeuvres] + [m.id for plan in actor_plans for m in plan.manoeuvres]

@@ -17,7 +17,7 @@ _ROOM_M = 0.6
 def must_wait(fleet: Fleet, slots: Slots) -> Mask:
     """Mask (W,): the walkers in ``slots`` who would step in front of a vehicle that cannot well stop any more.
 
-    A walker looks one step ahead into each vehicle's band; gap acceptance as in the Highway Capacity Manual.
+    Those who do not yield only stop at the side of a vehicle that is already passing. A walker looks one step ahead into each vehicle's band; gap acceptance as in the Highway Capacity Manual.
     """
     n = fleet.count
     vehicles = np.flatnonzero(fleet.alive[:n] & (fleet["motion"][:n] == ON_ROAD) & (fleet["kind"][:n] != PEDESTRIAN))
@@ -39,7 +39,9 @@ def must_wait(fleet: Fleet, slots: Slots) -> Mask:
     stops = (needed < _FIRM_BRAKING) | (-fleet["a"][vehicles][None, :] > 0.9 * needed)
     conflict = (arrival < leaving + 0.5) & ~((gap > 0.5) & stops) & (speed > 0.3)
     beside = (gap <= 0.5) & still_passing
-    blocked = outside & towards & (to_band < _STEP_OUT_M) & still_passing & (conflict | beside)
+    yields = fleet["yields"][slots][:, None] > 0
+    wall = (gap < -0.5) & (to_band < 0.0)
+    blocked = outside & towards & (to_band < _STEP_OUT_M) & still_passing & np.where(yields, conflict | beside, wall)
     return np.asarray(blocked.any(axis=1))
 
 
