@@ -101,7 +101,7 @@ class Chain:
         image = self.image() if (self.work / "image" / "last.ckpt").exists() else self._fresh(ImageUNet)
         temporal = temporal_layers_for(image)
         if (self.work / "video" / "last.ckpt").exists():
-            network = VideoUNet(image, temporal)
+            network = VideoUNet(image.requires_grad_(False), temporal)  # only the trained weights have an average
             load_average(network, self.work / "video" / "last.ckpt")
         upsampler = self._fresh(Upsampler)
         if (self.work / "upsampler" / "last.ckpt").exists():
