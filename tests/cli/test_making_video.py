@@ -183,12 +183,12 @@ def test_ctrl_c_says_how_to_continue_and_exits_with_130(tmp_path: Path, toy: Pat
     out = tmp_path / "run"
     command = [sys.executable, "-m", "drivesim", "rollout", scenario, "--minutes", "2", "--model", toy, "--out", out]
     process = subprocess.Popen([str(part) for part in command], stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120.0
+    deadline = time.monotonic() + 240.0
     while not (out / "futures/f00/segments/000000.json").exists():
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "of 1200 frames" in stderr and "Traceback" not in stderr
     assert "--resume" in stderr

@@ -37,7 +37,7 @@ def start(folder: Path, *options: str) -> subprocess.Popen[str]:
 
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60.0
+    deadline = time.monotonic() + 180.0
     while not path.exists():
         assert process.poll() is None, f"ended early: {process.communicate()[1]}"
         assert time.monotonic() < deadline, f"{path} never appeared"
@@ -56,14 +56,14 @@ def assert_same_video(folder: Path, reference: Path) -> None:
     [
         ("manifest.json", 0.0),
         ("futures/f00/segments/000000.mp4", 0.0),
-        ("futures/f00/segments/000002.json", 0.13),
+        ("futures/f00/segments/000002.json", 0.3),
     ],
 )
 def test_killed_at_any_moment_resumes_to_equal_frames(
     tmp_path: Path, undisturbed: Path, moment: str, delay_s: float
 ) -> None:
     folder = tmp_path / "run"
-    process = start(folder, "--pause", "0.05")
+    process = start(folder, "--pause", "0.2")
     wait_for(folder / moment, process)
     time.sleep(delay_s)
     process.send_signal(signal.SIGKILL)
@@ -75,10 +75,10 @@ def test_killed_at_any_moment_resumes_to_equal_frames(
 
 def test_ctrl_c_ends_with_130_and_resumes(tmp_path: Path, undisturbed: Path) -> None:
     folder = tmp_path / "run"
-    process = start(folder, "--pause", "0.05")
+    process = start(folder, "--pause", "0.2")
     wait_for(folder / "futures/f00/segments/000000.json", process)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 130
+    assert process.wait(timeout=120) == 130
     assert not open_run(folder)
     make_tiny_run(folder, resume=True)
     assert_same_video(folder, undisturbed)

@@ -39,7 +39,7 @@ def run_program(folder: Path, prefix: list[str], limit_bytes: int | None = None)
         preexec_fn=limit,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
 
 
