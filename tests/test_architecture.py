@@ -36,12 +36,13 @@ ALLOWED: dict[str, set[str]] = {
     "models": {"vocabulary", "world_model", "diffusion"},
     "rollout": {"vocabulary", "world_model"},
     "evaluation": {"vocabulary", "rollout"},
-    "training": {"vocabulary", "diffusion", "models", "datasets", "conditioning"},
+    "exports": {"vocabulary", "rollout"},
+    "training": {"vocabulary", "diffusion", "models", "datasets", "conditioning", "evaluation"},
     "staging": {"vocabulary", "world_model", "scenarios", "conditioning", "rollout"},
     "simulate": {"vocabulary", "world_model", "scenarios", "conditioning", "rollout", "models", "staging"},
     "cli": {
         "face", "vocabulary", "world_model", "conditioning", "scenarios", "datasets", "models", "rollout", "evaluation",
-        "training", "simulate", "staging",
+        "exports", "training", "simulate", "staging",
     },
     "face": {"vocabulary", "world_model", "scenarios", "models", "simulate", "cli"},
 }  # fmt: skip
@@ -62,7 +63,7 @@ MODULE_OF = {
     "pytorch-lightning": "pytorch_lightning",
     "nuscenes-devkit": "nuscenes",
 }
-ONLY_IN = {"pytorch_lightning": {"training"}, "nuscenes": {"datasets"}, "typer": {"cli"}, "rich": {"cli", "training"}}
+ONLY_IN = {"pytorch_lightning": {"training"}, "jsonargparse": {"training"}, "nuscenes": {"datasets"}, "typer": {"cli"}, "rich": {"cli", "training"}}
 """Packages that only these parts may import."""
 
 MAX_FILE_LINES = 400
