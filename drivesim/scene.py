@@ -203,6 +203,17 @@ class Camera:
             self, width=width, height=height, fx=self.fx * sx, fy=self.fy * sy, cx=self.cx * sx, cy=self.cy * sy
         )
 
+    def cropped(self, left: int, top: int, width: int, height: int) -> Camera:
+        """The camera of the rectangle of ``width`` x ``height`` pixels whose top-left corner is (left, top).
+
+        Raises ValueError when the rectangle is empty or leaves the picture.
+        """
+        if not (0 <= left < left + width <= self.width and 0 <= top < top + height <= self.height):
+            raise ValueError(
+                f"a crop of {width} x {height} at ({left}, {top}) is empty or leaves the {self.width} x {self.height} picture"
+            )
+        return dataclasses.replace(self, width=width, height=height, cx=self.cx - left, cy=self.cy - top)
+
     def ego_from_optical(self) -> FloatArray:
         """Transform (4, 4) from the optical frame (x right, y down, z forward) to the ego frame."""
         mount = self.mount.matrix()
