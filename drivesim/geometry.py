@@ -56,6 +56,43 @@ def euler_zyx(rotation: FloatArray) -> tuple[float, float, float]:
     return yaw, pitch, roll
 
 
+def rotation_of_quaternion(wxyz: FloatArray) -> FloatArray:
+    """Rotation matrix (3, 3) of a quaternion (4,) in the order w, x, y, z, whatever its length.
+
+    Raises ValueError for one that is not finite or has no length.
+    """
+    quaternion = np.asarray(wxyz, dtype=np.float64)
+    norm = float(np.linalg.norm(quaternion))
+    if quaternion.shape != (4,) or not np.isfinite(norm) or norm == 0.0:
+        raise ValueError(f"{quaternion.tolist()} is no rotation: expected four finite numbers w, x, y, z, not all 0")
+    w, x, y, z = quaternion / norm
+    return np.array(
+        [
+            [1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y - w * z), 2.0 * (x * z + w * y)],
+            [2.0 * (x * y + w * z), 1.0 - 2.0 * (x * x + z * z), 2.0 * (y * z - w * x)],
+            [2.0 * (x * z - w * y), 2.0 * (y * z + w * x), 1.0 - 2.0 * (x * x + y * y)],
+        ]
+    )
+
+
+def quaternion_of_rotation(rotation: FloatArray) -> FloatArray:
+    """Unit quaternion (4,) as w, x, y, z (w not negative) of a rotation matrix (3, 3).
+
+    The eigenvector of largest eigenvalue of Bar-Itzhack's matrix (2000), which is exact near every angle.
+    """
+    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = np.asarray(rotation, dtype=np.float64)
+    matrix = np.array(
+        [
+            [xx + yy + zz, zy - yz, xz - zx, yx - xy],
+            [zy - yz, xx - yy - zz, xy + yx, xz + zx],
+            [xz - zx, xy + yx, yy - xx - zz, yz + zy],
+            [yx - xy, xz + zx, yz + zy, zz - xx - yy],
+        ]
+    )
+    quaternion = np.linalg.eigh(matrix)[1][:, -1]
+    return quaternion if quaternion[0] >= 0.0 else -quaternion
+
+
 def rigid(rotation: FloatArray, translation: FloatArray) -> FloatArray:
     """Homogeneous transform (4, 4) from a rotation (3, 3) and a translation (3,) in metres."""
     matrix = np.eye(4)
