@@ -36,7 +36,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Models and this machine": {
         "models": "List the world models at hand, their size and what they obey.",
-        "train": "Train one stage of a world model, resumable and within a time budget.",
+        "train": "Train a model of your own by a recipe, on this machine or many; resumable.",
         "doctor": "Check that this machine can run drivesim, and say how to mend it if not.",
     },
 }
@@ -60,7 +60,7 @@ class LazyCommands(Mapping[str, Any]):
             raise KeyError(name)
         module = importlib.import_module(f"drivesim.cli.{name}")
         holder = typer.Typer(add_completion=False, rich_markup_mode=None)
-        holder.command(name)(getattr(module, name))
+        holder.command(name, context_settings=getattr(module, "PASS_ON", None))(getattr(module, name))
         return typer.main.get_command(holder)
 
     def __iter__(self) -> Iterator[str]:
