@@ -1,24 +1,33 @@
-"""Loading a model by name or folder: device and dtype by what the machine does natively, safetensors only, hashes."""
+"""Loading a model by name, folder or hub id: safetensors only, hashes checked, device and dtype that fit the machine."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from drivesim.errors import ModelError
+from drivesim.models.differences import read_object
+from drivesim.models.hashes import PICKLE_SUFFIXES, combined_hash, file_hashes, verify_folder, write_hashes
+from drivesim.models.hub import fetch_model, is_hub_id
+
+if TYPE_CHECKING:
+    from drivesim.models.video_ldm.load import LoadedVideoLDM
 
 PRETRAINED = Path(__file__).parent / "pretrained"
-PICKLE_SUFFIXES = (".ckpt", ".pt", ".pth", ".pkl", ".bin")
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float16": torch.float16}
 
 
-def model_folder(name: str | Path) -> Path:
-    """The folder of a packaged model ("default") or of a path. Raises ModelError when there is no model."""
+def model_folder(name: str | Path, revision: str | None = None) -> Path:
+    """The folder of a packaged model ("default"), of a path, or of a hub id, fetched into the cache where needed.
+
+    Raises ModelError when there is no model.
+    """
+    if is_hub_id(name):
+        return fetch_model(str(name), revision)
+    if revision is not None:
+        raise ModelError(f"model {str(name)!r} is on this machine and has no revision {revision!r}; leave it out")
     packaged = PRETRAINED / str(name)
     folder = packaged if packaged.is_dir() and Path(name).name == str(name) else Path(name)
     if folder.suffix in PICKLE_SUFFIXES:
@@ -38,42 +47,6 @@ def model_folder(name: str | Path) -> Path:
 def packaged_models() -> list[str]:
     """Names of the models inside the package."""
     return sorted(path.parent.name for path in PRETRAINED.glob("*/model.json"))
-
-
-def file_hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of every weight and configuration file of a model folder, by relative path."""
-    paths = sorted(path for path in folder.rglob("*") if path.suffix in (".safetensors", ".json"))
-    names = [path for path in paths if path.name != "hashes.json"]
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in names}
-
-
-def verify_folder(folder: Path) -> str:
-    """Check every file against hashes.json and return the hash of the whole. Raises ModelError naming the file."""
-    pickles = [path.name for path in folder.rglob("*") if path.suffix in PICKLE_SUFFIXES]
-    if pickles:
-        raise ModelError(
-            f"{folder}: holds {', '.join(pickles)}, pickles that can run code; remove them, only safetensors are read"
-        )
-    recorded_file = folder / "hashes.json"
-    if not recorded_file.is_file():
-        raise ModelError(f"{folder}: hashes.json is missing; write the model again with 'drivesim train export'")
-    recorded = json.loads(recorded_file.read_text())
-    found = file_hashes(folder)
-    for name, digest in recorded.items():
-        if name not in found:
-            raise ModelError(f"{folder / name}: the file is missing; install the package or copy the model again")
-        if found[name] != digest:
-            raise ModelError(
-                f"{folder / name}: the file is damaged or foreign (sha256 {found[name][:12]}, expected {digest[:12]}); "
-                "install the package or copy the model again"
-            )
-    return combined_hash(recorded)
-
-
-def combined_hash(hashes: dict[str, str]) -> str:
-    """One SHA-256 over the names and hashes of all files."""
-    text = "\n".join(f"{name} {digest}" for name, digest in sorted(hashes.items()))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def choose_device(device: str | None) -> torch.device:
@@ -109,28 +82,41 @@ def native_bfloat16() -> bool:
 
 
 def load_model(
-    name: str | Path = "default", *, device: str | None = None, dtype: str | None = None, steps: int | None = None
-) -> Any:
-    """Load a model: an object with ``world_model``, ``start_frame_model`` and ``config``.
+    name: str | Path = "default",
+    *,
+    revision: str | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+    steps: int | None = None,
+) -> LoadedVideoLDM:
+    """Load a model by packaged name, folder, or hub id "owner/name", of which ``revision`` is a branch, tag or commit.
 
-    ``steps`` overrides the sampler steps of a rollout. Raises ModelError for missing, damaged or foreign files.
+    A packaged name or a folder never touches a network. Every file is checked against hashes.json. ``steps`` overrides
+    the sampler steps of a rollout. Raises ModelError for missing, damaged or foreign files, and says what differs.
     """
-    folder = model_folder(name)
+    folder = model_folder(name, revision)
     weights_sha256 = verify_folder(folder)
     chosen_device = choose_device(device)
     chosen_dtype = choose_dtype(chosen_device, dtype)
-    data = json.loads((folder / "model.json").read_text())
-    family = data.pop("family", None)
+    family = read_object(folder / "model.json").get("family")
     if family != "video_ldm":
         raise ModelError(f"{folder}: model family {family!r} is not known to this version (known: video_ldm)")
-    from drivesim.models.video_ldm.load import VideoLDMConfig, assemble, load_networks
+    from drivesim.models.video_ldm.load import load_folder
 
     try:
-        config = VideoLDMConfig.from_json(data)
-        networks = load_networks(folder, chosen_dtype)
+        return load_folder(folder, dtype=chosen_dtype, device=chosen_device, steps=steps, sha256=weights_sha256)
     except (TypeError, KeyError, OSError, ValueError, RuntimeError) as error:
         raise ModelError(f"{folder}: written by another version or damaged: {error}") from error
-    if steps is not None:
-        sampler = dataclasses.replace(config.rollout.sampler, steps=steps)
-        config = dataclasses.replace(config, rollout=dataclasses.replace(config.rollout, sampler=sampler))
-    return assemble(networks, config, weights_sha256, chosen_device)
+
+
+__all__ = [
+    "choose_device",
+    "choose_dtype",
+    "combined_hash",
+    "file_hashes",
+    "load_model",
+    "model_folder",
+    "packaged_models",
+    "verify_folder",
+    "write_hashes",
+]

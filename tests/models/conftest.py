@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from tiny_video_ldm import tiny_networks
 
+from drivesim.models.load import write_hashes
 from drivesim.models.video_ldm.load import VideoLDMConfig, save_networks
-from drivesim.training.chain import write_hashes
 
 
 @pytest.fixture

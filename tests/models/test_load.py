@@ -66,7 +66,7 @@ def test_a_pickle_is_refused_with_the_reason(model_folder: Path, tmp_path: Path)
 
 
 def test_a_foreign_configuration_says_so(model_folder: Path) -> None:
-    from drivesim.training.chain import write_hashes
+    from drivesim.models.load import write_hashes
 
     path = model_folder / "model.json"
     data = json.loads(path.read_text())
@@ -81,7 +81,7 @@ def test_a_foreign_configuration_says_so(model_folder: Path) -> None:
 
 
 def test_weights_of_another_shape_are_refused(model_folder: Path) -> None:
-    from drivesim.training.chain import write_hashes
+    from drivesim.models.load import write_hashes
 
     path = model_folder / "upsampler" / "config.json"
     data = json.loads(path.read_text())

@@ -1,0 +1,133 @@
+"""The format of a Video LDM's folder: what model.json must hold, and what the parts must have in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import torch
+from diffusers import ModelMixin
+
+from drivesim.diffusion.sampler import SamplerConfig
+from drivesim.errors import ModelError
+from drivesim.models.differences import key_differences, network_differences, read_object
+from drivesim.models.video_ldm.codec import COLOUR_CHANNELS, FrameCodec
+from drivesim.models.video_ldm.config import VideoLDMConfig
+from drivesim.models.video_ldm.image_unet import ImageUNet
+from drivesim.models.video_ldm.temporal import TemporalLayers
+from drivesim.models.video_ldm.upsampler import Upsampler
+from drivesim.models.video_ldm.video_unet import NEWEST_CONTEXT, temporal_layers_for
+
+#: The format that this version writes and the newest it reads. Format 1 has no "version" key in model.json.
+FORMAT_VERSION = 1
+
+PARTS: dict[str, type[ModelMixin]] = {
+    "codec": FrameCodec,
+    "upsampler": Upsampler,
+    "image": ImageUNet,
+    "temporal": TemporalLayers,
+}
+
+#: Keys that came later, by part ("model" is model.json), each with the value that its absence in older files means.
+#: A new constructor argument needs an entry here; without it, older models are refused instead of quietly changed.
+ADDED_KEYS: dict[str, dict[str, Any]] = {}
+
+
+def read_config(folder: Path) -> VideoLDMConfig:
+    """The configuration in model.json. Raises ModelError with every difference from what this version expects."""
+    path = folder / "model.json"
+    data = read_object(path)
+    version = data.pop("version", 1)
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise ModelError(f"{path}: 'version' is {version!r}, expected a whole number from 1")
+    if version > FORMAT_VERSION:
+        raise ModelError(
+            f"{path}: written by a newer drivesim (format {version}, this version reads up to {FORMAT_VERSION}); "
+            "update drivesim"
+        )
+    data.pop("family", None)
+    data = {**ADDED_KEYS.get("model", {}), **data}
+    lines = key_differences(data, get_type_hints(VideoLDMConfig), str(path))
+    if not lines:
+        lines = _senseless_values(VideoLDMConfig.from_json(data), path)
+    _raise_if(lines, folder)
+    return VideoLDMConfig.from_json(data)
+
+
+def check_parts(folder: Path, config: VideoLDMConfig) -> None:
+    """Raise ModelError with every difference between the parts, their classes, each other and model.json."""
+    lines = []
+    for name, network in PARTS.items():
+        lines += network_differences(folder / name, network, ADDED_KEYS.get(name, {}))
+    _raise_if(lines or _disagreements(folder, config), folder)
+
+
+def older_values(folder: Path, part: str) -> dict[str, Any]:
+    """The keys that an older part's config.json lacks, with the values that their absence means."""
+    data = read_object(folder / part / "config.json")
+    return {key: value for key, value in ADDED_KEYS.get(part, {}).items() if key not in data}
+
+
+def _disagreements(folder: Path, config: VideoLDMConfig) -> list[str]:
+    """Values of one part that do not fit another's; each part by itself is known to be right."""
+    part = {name: read_object(folder / name / "config.json") for name in PARTS}
+    with torch.device("meta"):
+        layers = temporal_layers_for(ImageUNet.from_config(part["image"] | older_values(folder, "image"))).config
+    codec_channels = part["codec"]["latent_channels"] + COLOUR_CHANNELS
+    reach = config.chunk_frames + NEWEST_CONTEXT + 1
+    wanted: list[tuple[str, str, Any, str]] = [
+        ("image", "latent_channels", codec_channels, f"the codec's and {COLOUR_CHANNELS} of colour"),
+        ("temporal", "latent_channels", codec_channels, f"the codec's and {COLOUR_CHANNELS} of colour"),
+        ("temporal", "block_channels", list(layers.block_channels), "those of the image network's blocks"),
+        ("temporal", "block_factors", list(layers.block_factors), "those of the image network's blocks"),
+    ]
+    lines = [
+        f"{folder / name / 'config.json'}: {key!r} is {part[name][key]}, expected {value}, {why}"
+        for name, key, value, why in wanted
+        if part[name][key] != value
+    ]
+    if part["temporal"]["max_frames"] < reach:
+        lines.append(
+            f"{folder / 'temporal' / 'config.json'}: 'max_frames' is {part['temporal']['max_frames']}, "
+            f"expected {reach} or more for chunks of {config.chunk_frames} frames"
+        )
+    return lines
+
+
+def _senseless_values(config: VideoLDMConfig, path: Path) -> list[str]:
+    """Values of model.json of the right kind that no rollout can run with."""
+    checks: list[tuple[str, Any, bool, str]] = [
+        ("fps", config.fps, 0.0 < config.fps < float("inf"), "more than 0"),
+        ("context_frames", config.context_frames, 1 <= config.context_frames <= NEWEST_CONTEXT + 1, "1 to 3"),
+        (
+            "chunk_frames",
+            config.chunk_frames,
+            config.chunk_frames >= config.context_frames,
+            f"at least context_frames ({config.context_frames})",
+        ),
+    ]
+    for name, sampler in (("rollout", config.rollout.sampler), ("start_frame", config.start_frame.sampler)):
+        checks += [(f"{name}: sampler: {key}", *rest) for key, *rest in _sampler_checks(sampler)]
+    return [f"{path}: {key!r} is {value}, expected {expected}" for key, value, good, expected in checks if not good]
+
+
+def _sampler_checks(sampler: SamplerConfig) -> list[tuple[str, Any, bool, str]]:
+    return [
+        ("steps", sampler.steps, sampler.steps >= 1, "1 or more"),
+        ("sigma_min", sampler.sigma_min, sampler.sigma_min > 0.0, "more than 0"),
+        (
+            "sigma_max",
+            sampler.sigma_max,
+            sampler.sigma_max > sampler.sigma_min,
+            f"more than sigma_min ({sampler.sigma_min})",
+        ),
+        ("rho", sampler.rho, sampler.rho > 0.0, "more than 0"),
+    ]
+
+
+def _raise_if(lines: list[str], folder: Path) -> None:
+    if lines:
+        raise ModelError(
+            f"{folder}: written by another version or damaged:\n" + "\n".join(f"  {line}" for line in lines) + "\n"
+            "Copy the model again, or use the drivesim version that wrote it."
+        )
