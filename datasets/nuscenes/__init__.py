@@ -1,0 +1,7 @@
+"""nuScenes v1.0, the real one or an export in its layout, as samples; read through nuscenes-devkit."""
+
+from drivesim.datasets.nuscenes.check import check_nuscenes
+from drivesim.datasets.nuscenes.dataset import NuScenesDataset
+from drivesim.datasets.nuscenes.tables import Finding, find_versions
+
+__all__ = ["Finding", "NuScenesDataset", "check_nuscenes", "find_versions"]

@@ -1,0 +1,181 @@
+"""Actors and ego of a window, from annotations at key frames and a pose at every frame."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from drivesim.datasets.nuscenes.categories import CATEGORY_OF
+from drivesim.datasets.nuscenes.rows import checked
+from drivesim.datasets.nuscenes.tables import Row
+from drivesim.datasets.sample import BrokenSample
+from drivesim.geometry import (
+    VEHICLE_FROM_OPTICAL,
+    FloatArray,
+    euler_zyx,
+    invert_rigid,
+    rigid,
+    rotation_of_quaternion,
+    rotation_zyx,
+    transform_points,
+    wrap_angle,
+)
+from drivesim.scene import Actor, Camera, Pose, Track
+
+
+def flat_pose(row: Row) -> Pose:
+    """An ego_pose row with its pitch and roll dropped."""
+    x, y, z = (float(value) for value in row["translation"])
+    return Pose(x=x, y=y, z=z, yaw_rad=euler_zyx(rotation_of_quaternion(row["rotation"]))[0])
+
+
+def ego_track(database: Any, frames: list[Row], world_from_global: FloatArray) -> Track:
+    """The ego's poses at the frames (sample_data rows); speed from the frames just before and after, along the heading."""
+    positions, yaw, speed = [], [], []
+    for frame in frames:
+        pose = flat_pose(database.get("ego_pose", frame["ego_pose_token"]))
+        before, after = (_neighbour(database, frame, side) for side in ("prev", "next"))
+        step_s = 1e-6 * (after["timestamp"] - before["timestamp"])
+        moved = _position(database, after) - _position(database, before)
+        along = moved[0] * np.cos(pose.yaw_rad) + moved[1] * np.sin(pose.yaw_rad)
+        placed = Pose.from_matrix(world_from_global @ pose.matrix())
+        positions.append([placed.x, placed.y, placed.z])
+        yaw.append(placed.yaw_rad)
+        speed.append(along / step_s if step_s > 0.0 else 0.0)
+    return Track(
+        positions=np.array(positions),
+        yaw_rad=np.unwrap(np.array(yaw)),
+        speed_mps=np.array(speed),
+        present=np.ones(len(frames), dtype=bool),
+    )
+
+
+def camera_of(database: Any, frames: list[Row], channel: str) -> Camera:
+    """The full picture's camera, mounted on a level ego.
+
+    A track holds a yaw only, so the ego's mean pitch and roll over the frames go into the mount.
+    """
+    calibration = checked(database.get("calibrated_sensor", frames[0]["calibrated_sensor_token"]), "calibrated_sensor")
+    matrix = np.array(calibration["camera_intrinsic"], dtype=np.float64)
+    if matrix.shape != (3, 3) or not np.all(np.isfinite(matrix)) or matrix[0, 0] <= 0.0 or matrix[1, 1] <= 0.0:
+        raise BrokenSample(
+            f"calibrated_sensor.json: row {calibration['token']}: camera_intrinsic {matrix.tolist()} is no camera "
+            f"matrix (3 x 3) with focal lengths above 0. Give the row of a camera its matrix."
+        )
+    tilts = [euler_zyx(rotation_of_quaternion(_ego_row(database, frame)["rotation"]))[1:] for frame in frames]
+    pitch, roll = np.mean(tilts, axis=0)
+    ego_from_optical = rigid(rotation_of_quaternion(calibration["rotation"]), np.array(calibration["translation"]))
+    level = rigid(rotation_zyx(0.0, float(pitch), float(roll)), np.zeros(3)) @ ego_from_optical
+    level[:3, :3] = level[:3, :3] @ VEHICLE_FROM_OPTICAL.T
+    return Camera(
+        name=f"nuscenes_{channel.lower()}",
+        width=int(frames[0]["width"]),
+        height=int(frames[0]["height"]),
+        fx=float(matrix[0, 0]),
+        fy=float(matrix[1, 1]),
+        cx=float(matrix[0, 2]),
+        cy=float(matrix[1, 2]),
+        mount=Pose.from_matrix(level),
+    )
+
+
+def actors_of(database: Any, frames: list[Row], world_from_global: FloatArray) -> tuple[Actor, ...]:
+    """The annotated boxes at the frames as actors, interpolated between key frames by the devkit's own rule.
+
+    That rule (NuScenes.get_boxes): a frame between key frames holds the boxes of the following one, moved linearly from
+    the one before where they have the same instance, and standing at their later place where they have not. Speeds are
+    NuScenes.box_velocity along the heading, 0 where it is unknown. Raises BrokenSample for an unsound annotation.
+    """
+    found: dict[str, dict[int, tuple[FloatArray, float, float]]] = {}
+    annotations: dict[str, list[Row]] = {}
+    velocities: dict[str, FloatArray] = {}
+    sound: set[str] = set()
+    turn = float(np.arctan2(world_from_global[1, 0], world_from_global[0, 0]))
+    for number, frame in enumerate(frames):
+        _check_annotations(database, frame, sound)
+        for box in database.get_boxes(frame["token"]):
+            if box.name not in CATEGORY_OF:
+                continue
+            row = database.get("sample_annotation", box.token)
+            if box.token not in velocities:
+                velocities[box.token] = np.nan_to_num(database.box_velocity(box.token))
+            heading = euler_zyx(box.rotation_matrix)[0]
+            velocity = velocities[box.token]
+            speed = float(velocity[0] * np.cos(heading) + velocity[1] * np.sin(heading))
+            place = transform_points(world_from_global, np.asarray(box.center, dtype=np.float64))
+            found.setdefault(row["instance_token"], {})[number] = (place, float(wrap_angle(heading + turn)), speed)
+            annotations.setdefault(row["instance_token"], []).append(row)
+    return tuple(
+        _actor(database, instance, seen, annotations[instance], len(frames)) for instance, seen in found.items()
+    )
+
+
+def world_of(database: Any, frames: list[Row]) -> FloatArray:
+    """Transform (4, 4) from nuScenes' global frame to the world: the level ego frame at the first of the frames.
+
+    Raises BrokenSample for an unsound ego pose at any of them.
+    """
+    for frame in frames:
+        for side in (frame, _neighbour(database, frame, "prev"), _neighbour(database, frame, "next")):
+            checked(_ego_row(database, side), "ego_pose")
+    return invert_rigid(flat_pose(_ego_row(database, frames[0])).matrix())
+
+
+def _actor(
+    database: Any, instance: str, seen: dict[int, tuple[FloatArray, float, float]], rows: list[Row], num_frames: int
+) -> Actor:
+    known = np.array(sorted(seen))
+    # Where the actor is not present its track holds the nearest known pose.
+    nearest = known[np.argmin(np.abs(np.arange(num_frames)[:, None] - known[None]), axis=1)]
+    present = np.isin(np.arange(num_frames), known)
+    name = rows[0]["category_name"]
+    width, length, height = (float(value) for value in rows[0]["size"])
+    attributes = [
+        {database.get("attribute", token)["name"] for token in row.get("attribute_tokens", [])} for row in rows
+    ]
+    return Actor(
+        id=instance,
+        category=CATEGORY_OF[name],
+        length=length,
+        width=width,
+        height=height,
+        track=Track(
+            positions=np.stack([seen[index][0] for index in nearest]),
+            yaw_rad=np.unwrap(np.array([seen[index][1] for index in nearest])),
+            speed_mps=np.where(present, [seen[index][2] for index in nearest], 0.0),
+            present=present,
+        ),
+        preset="child" if name == "human.pedestrian.child" else None,
+        parked=all("vehicle.parked" in names for names in attributes),
+    )
+
+
+def _check_annotations(database: Any, frame: Row, sound: set[str]) -> None:
+    """Before the devkit sees them: it asserts without a name on NaN, and reads other faults as if they were sound."""
+    sample = database.get("sample", frame["sample_token"])
+    samples = (
+        [sample] if frame["is_key_frame"] or not sample["prev"] else [sample, database.get("sample", sample["prev"])]
+    )
+    for each in samples:
+        if each["token"] not in sound:
+            for token in each["anns"]:
+                checked(database.get("sample_annotation", token), "sample_annotation")
+            sound.add(each["token"])
+
+
+def _neighbour(database: Any, frame: Row, side: str) -> Row:
+    """The frame before ("prev") or after ("next"); the frame itself at an end or where time does not rise."""
+    if not frame[side]:
+        return frame
+    other = database.get("sample_data", frame[side])
+    rises = other["timestamp"] < frame["timestamp"] if side == "prev" else other["timestamp"] > frame["timestamp"]
+    return other if rises else frame
+
+
+def _ego_row(database: Any, frame: Row) -> Row:
+    return database.get("ego_pose", frame["ego_pose_token"])
+
+
+def _position(database: Any, frame: Row) -> FloatArray:
+    return np.array(_ego_row(database, frame)["translation"], dtype=np.float64)

@@ -1,0 +1,203 @@
+"""Everything that is wrong with a nuScenes folder, at once; reads the tables themselves, without the devkit."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+from drivesim.datasets.nuscenes.mixups import find_mixups
+from drivesim.datasets.nuscenes.rows import row_problem
+from drivesim.datasets.nuscenes.tables import (
+    TABLES,
+    Finding,
+    Row,
+    find_version_problem,
+    find_versions,
+    read_table,
+)
+
+#: Columns that hold a token of another table (an empty one is a chain's end).
+REFERENCES: tuple[tuple[str, str, str], ...] = (
+    ("calibrated_sensor", "sensor_token", "sensor"),
+    ("instance", "category_token", "category"),
+    ("sample", "next", "sample"),
+    ("sample", "prev", "sample"),
+    ("sample", "scene_token", "scene"),
+    ("sample_annotation", "instance_token", "instance"),
+    ("sample_annotation", "next", "sample_annotation"),
+    ("sample_annotation", "prev", "sample_annotation"),
+    ("sample_annotation", "sample_token", "sample"),
+    ("sample_data", "calibrated_sensor_token", "calibrated_sensor"),
+    ("sample_data", "ego_pose_token", "ego_pose"),
+    ("sample_data", "next", "sample_data"),
+    ("sample_data", "prev", "sample_data"),
+    ("sample_data", "sample_token", "sample"),
+    ("scene", "first_sample_token", "sample"),
+    ("scene", "last_sample_token", "sample"),
+    ("scene", "log_token", "log"),
+)
+
+UNPACK_AGAIN = "Unpack the metadata archive again; tables of one version belong together"
+Tables = dict[str, list[Row]]
+
+
+def check_nuscenes(root: str | Path, version: str | None = None, channel: str = "CAM_FRONT") -> list[Finding]:
+    """What is wrong with the data set in ``root``: one finding for each kind of fault in each file, none when it is sound.
+
+    Looks for missing, truncated and disagreeing tables, map masks and pictures of ``channel`` that are named but absent,
+    numbers that are NaN, boxes without size, quaternions that are no rotations, times that do not rise, and boxes in
+    another frame than the global one. ``version`` None checks every version that is there.
+    """
+    root = Path(root)
+    versions = find_versions(root) if version is None else [version]
+    if not versions:
+        problem = find_version_problem(root, "v1.0-trainval")
+        assert problem is not None
+        return [problem]
+    findings: list[Finding] = []
+    for name in versions:
+        problem = find_version_problem(root, name)
+        if problem is not None:
+            findings.append(problem)
+            continue
+        faults, tables = _read(root, name)
+        findings += faults + _check_links(root, name, tables)
+        findings += _check_numbers(name, tables) + _check_times(name, tables, channel)
+        findings += _check_pictures(root, name, tables, channel) + find_mixups(name, tables)
+    return findings
+
+
+def check_tables(root: Path, version: str) -> list[Finding]:
+    """The findings of :func:`check_nuscenes` that keep the tables from being opened: files, links and map masks."""
+    faults, tables = _read(root, version)
+    return faults + _check_links(root, version, tables)
+
+
+def _read(root: Path, version: str) -> tuple[list[Finding], Tables]:
+    read = {table: read_table(root, version, table) for table in TABLES}
+    findings = [found for found in read.values() if isinstance(found, Finding)]
+    return findings, {table: rows for table, rows in read.items() if not isinstance(rows, Finding)}
+
+
+def _check_links(root: Path, version: str, tables: Tables) -> list[Finding]:
+    findings = []
+    tokens = {table: {row["token"] for row in rows} for table, rows in tables.items()}
+    for table, column, target in REFERENCES:
+        if table not in tables or target not in tables:
+            continue
+        chain = column in ("prev", "next")
+        lost = [r for r in tables[table] if r.get(column) not in tokens[target] and not (chain and r.get(column) == "")]
+        if lost:
+            problem = f"{_rows(lost)}: {column} {lost[0].get(column)!r} is in no row of {target}.json"
+            findings.append(Finding(f"{version}/{table}.json", problem, UNPACK_AGAIN))
+    if "map" in tables:
+        findings += _check_maps(root, version, tables)
+    own = root / version / "splits.json"
+    if own.exists() and "scene" in tables:
+        findings += _check_splits(own, version, {row.get("name") for row in tables["scene"]})
+    return findings
+
+
+def _check_maps(root: Path, version: str, tables: Tables) -> list[Finding]:
+    maps, findings = tables["map"], []
+    file = f"{version}/map.json"
+    if not maps or any("log_tokens" not in row or "filename" not in row for row in maps):
+        return [Finding(file, "names no map, or one without filename and log_tokens", UNPACK_AGAIN)]
+    absent = [row["filename"] for row in maps if not (root / row["filename"]).is_file()]
+    if absent:
+        fix = "Unpack the maps/ folder of the metadata archive too; the devkit opens no data set without its map masks"
+        findings.append(Finding(absent[0], f"{len(absent)} of {len(maps)} map masks are absent", fix))
+    mapped = {token for row in maps for token in row["log_tokens"]}
+    lost = [row for row in tables.get("log", []) if row["token"] not in mapped]
+    if lost:
+        findings.append(Finding(file, f"{_rows(lost)} of log.json in no map's log_tokens", UNPACK_AGAIN))
+    return findings
+
+
+def _check_splits(path: Path, version: str, scenes: set[str | None]) -> list[Finding]:
+    file, fix = f"{version}/splits.json", "Write {split name: [scene names]} with names of scene.json"
+    try:
+        splits = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        return [Finding(file, f"cannot be read as JSON at line {error.lineno} ({error.msg})", fix)]
+    if not isinstance(splits, dict) or not all(isinstance(names, list) for names in splits.values()):
+        return [Finding(file, "does not map split names to lists of scenes", fix)]
+    findings = []
+    for split, names in splits.items():
+        unknown = [name for name in names if name not in scenes]
+        if unknown or not names:
+            problem = (
+                f"{len(unknown)} scenes of {split!r} are not in scene.json ({unknown[0]!r} first)" if unknown else ""
+            )
+            findings.append(Finding(file, problem or f"split {split!r} is empty", fix))
+    return findings
+
+
+def _check_numbers(version: str, tables: Tables) -> list[Finding]:
+    findings = []
+    for table in ("calibrated_sensor", "ego_pose", "sample_annotation"):
+        problems = [(row, problem) for row in tables.get(table, []) if (problem := row_problem(row, table)) is not None]
+        if problems:
+            row, problem = problems[0]
+            text = f"{len(problems)} unsound row{'s' * (len(problems) > 1)}, first {row['token']}: {problem}"
+            fix = "Mend the rows, or unpack the metadata archive again; windows that need them are left out"
+            findings.append(Finding(f"{version}/{table}.json", text, fix))
+    return findings
+
+
+def _check_times(version: str, tables: Tables, channel: str) -> list[Finding]:
+    findings = []
+    for table in ("sample", "sample_data"):
+        rows = tables.get(table, [])
+        if table == "sample_data":
+            rows = list(_of_channel(tables, channel))
+        times = {row["token"]: row.get("timestamp") for row in rows}
+        backwards = [
+            row
+            for row in rows
+            if isinstance(times.get(row.get("next", "")), int)
+            and isinstance(row.get("timestamp"), int)
+            and times[row["next"]] <= row["timestamp"]
+        ]
+        if backwards:
+            step = times[backwards[0]["next"]] - backwards[0]["timestamp"]
+            problem = f"time does not rise after {_rows(backwards)} (a step of {step} us)"
+            fix = "Mend the timestamps (microseconds); windows across the place are left out"
+            findings.append(Finding(f"{version}/{table}.json", problem, fix))
+    return findings
+
+
+def _check_pictures(root: Path, version: str, tables: Tables, channel: str) -> list[Finding]:
+    if "sensor" not in tables or "sample_data" not in tables:
+        return []
+    cameras = sorted({row["channel"] for row in tables["sensor"] if row.get("modality") == "camera"})
+    if channel not in cameras:
+        problem = f"there is no camera {channel!r}; the cameras are {', '.join(cameras) or 'none'}"
+        return [Finding(f"{version}/sensor.json", problem, "Ask for one of these with channel")]
+    named: dict[str, list[str]] = defaultdict(list)
+    for row in _of_channel(tables, channel):
+        named[str(row.get("filename", "")).split("/")[0]].append(str(row.get("filename", "")))
+    findings = []
+    for folder, files in sorted(named.items()):
+        absent = [file for file in files if not (root / file).is_file()]
+        if not absent:
+            continue
+        problem = f"{len(absent)} of {len(files)} pictures named in {version}/sample_data.json are absent"
+        fix = "Unpack the file blobs that hold them (docs/nuscenes.md); windows that need them are left out"
+        if len(absent) == len(files) and folder == "sweeps":
+            fix = "Unpack the full file blobs, not only the key frames, or read key frames alone with fps 2"
+        shown = ", ".join(Path(file).name for file in absent[:3])
+        findings.append(Finding(f"{folder}/{channel}", f"{problem}, first {shown}", fix))
+    return findings
+
+
+def _of_channel(tables: Tables, channel: str) -> Iterable[Row]:
+    sensors = {row["token"] for row in tables.get("sensor", []) if row.get("channel") == channel}
+    mounts = {row["token"] for row in tables.get("calibrated_sensor", []) if row.get("sensor_token") in sensors}
+    return (row for row in tables.get("sample_data", []) if row.get("calibrated_sensor_token") in mounts)
+
+
+def _rows(rows: list[Row]) -> str:
+    return f"row {rows[0]['token']}" if len(rows) == 1 else f"{len(rows)} rows, first {rows[0]['token']}"

@@ -1,0 +1,243 @@
+"""nuScenes as samples: windows of one camera's key frames and sweeps with the annotated boxes around them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from drivesim.clip import Clip
+from drivesim.controls import Control
+from drivesim.datasets.nuscenes.boxes import actors_of, camera_of, ego_track, world_of
+from drivesim.datasets.nuscenes.categories import CATEGORY_OF
+from drivesim.datasets.nuscenes.database import open_database, scenes_of_split
+from drivesim.datasets.nuscenes.index import Window, annotated_frames, windows_of_scene
+from drivesim.datasets.nuscenes.tables import TABLES
+from drivesim.datasets.nuscenes.weather import environment_of
+from drivesim.datasets.sample import BrokenSample, Sample
+from drivesim.errors import InputError
+from drivesim.scene import Scene
+
+LICENCE = "nuScenes terms of use, CC BY-NC-SA 4.0 (non-commercial)"
+
+
+class NuScenesDataset:
+    """Windows of ``num_frames`` frames of ``channel`` at ``fps``, from the scenes of ``split``.
+
+    Each picture is the nearest to its time on the window's grid (nuScenes' cameras run at 12 Hz with steps of 50 or
+    100 ms); boxes and poses are those of the picture's own time. Pictures are cut to ``width`` / ``height`` around their
+    middle and scaled, the camera with them. Windows start every ``stride`` frames (``num_frames`` when None). ``large``
+    is given when the file has pixels enough for twice the size.
+
+    Raises InputError when the data set, version, split or channel is not there, or no window of that length and rate
+    fits. ``dataset[i]`` raises BrokenSample for a window whose picture or rows are damaged.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        version: str = "v1.0-trainval",
+        split: str = "train",
+        num_frames: int = 8,
+        fps: float = 12.0,
+        height: int = 256,
+        width: int = 512,
+        channel: str = "CAM_FRONT",
+        stride: int | None = None,
+    ) -> None:
+        self.root, self.version, self.split, self.channel = Path(root), version, split, channel
+        self.num_frames, self.fps, self.height, self.width = num_frames, fps, height, width
+        self.stride = num_frames if stride is None else stride
+        if min(num_frames, self.stride, height, width) < 1 or not fps > 0.0:
+            raise InputError(
+                f"num_frames {num_frames}, fps {fps}, height {height}, width {width}, stride {self.stride}: "
+                "all must be above 0"
+            )
+        self._database: Any = None
+        self._licence = self._read_licence()
+        database = self._opened()
+        names, self._splits_from = scenes_of_split(self.root, version, split)
+        self._check_channel(database)
+        scenes = [scene for scene in database.scene if scene["name"] in set(names)]
+        if not scenes:
+            raise InputError(
+                f"{self.root.name}/{version}: none of the {len(names)} scenes of split {split!r} is in scene.json; "
+                "download the version that holds them, or choose another split"
+            )
+        self._windows, self._left_out_windows = self._index(database, scenes)
+        self._left_out_boxes = _count_left_out(database, {scene["token"] for scene in scenes})
+        self._check_windows(database)
+
+    def __len__(self) -> int:
+        return len(self._windows)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_database": None}
+
+    def __getitem__(self, index: int) -> Sample:
+        """Window ``index``. Raises BrokenSample when its files are damaged, IndexError beyond the end."""
+        window = self._windows[index]
+        if window.error is not None:
+            raise BrokenSample(window.error)
+        database = self._opened()
+        rows = [database.get("sample_data", token) for token in window.tokens]
+        world_from_global = world_of(database, rows)
+        full = camera_of(database, rows, self.channel)
+        left, top, cut_width, cut_height = _middle(full.width, full.height, self.width / self.height)
+        camera = full.cropped(left, top, cut_width, cut_height).resized(self.width, self.height)
+        pictures = [self._picture(row)[top : top + cut_height, left : left + cut_width] for row in rows]
+        sample = database.get("sample", rows[0]["sample_token"])
+        scene_row = database.get("scene", sample["scene_token"])
+        log = database.get("log", scene_row["log_token"])
+        scene = Scene(
+            name=scene_row["name"],
+            fps=self.fps,
+            ego=ego_track(database, rows, world_from_global),
+            actors=actors_of(database, rows, world_from_global),
+            camera=camera,
+            environment=environment_of(scene_row["description"], log["logfile"], rows[0]["timestamp"]),
+        )
+        return Sample(
+            id=f"{scene.name}/{window.first:05d}",
+            clip=Clip(np.stack([_scaled(picture, self.width, self.height) for picture in pictures]), self.fps),
+            scene=scene,
+            times_us=np.array([row["timestamp"] for row in rows], dtype=np.int64),
+            known=self._known(database, scene_row),
+            source=f"{self.root.name}/{self.version}/{scene.name}/{self.channel}",
+            licence=self._licence,
+            large=self._large(pictures[0]),
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """What decides the samples, and what was left out of them: see :class:`drivesim.datasets.sample.SampleDataset`.
+
+        ``content`` is a hash of the tables' sizes and of the rows that the windows name.
+        """
+        digest = hashlib.sha256()
+        for table in TABLES:
+            digest.update(f"{table} {(self.root / self.version / f'{table}.json').stat().st_size}\n".encode())
+        for window in self._windows:
+            digest.update(" ".join(window.tokens).encode())
+        return {
+            "kind": "nuscenes",
+            "folder": self.root.resolve().name,
+            "version": self.version,
+            "split": self.split,
+            "splits_from": self._splits_from,
+            "channel": self.channel,
+            "num_frames": self.num_frames,
+            "fps": self.fps,
+            "stride": self.stride,
+            "height": self.height,
+            "width": self.width,
+            "length": len(self),
+            "licence": self._licence,
+            "content": digest.hexdigest(),
+            "boxes_left_out": dict(sorted(self._left_out_boxes.items())),
+            "windows_left_out_for_missing_frames": self._left_out_windows,
+        }
+
+    def _opened(self) -> Any:
+        if self._database is None:
+            self._database = open_database(self.root, self.version)
+        return self._database
+
+    def _read_licence(self) -> str:
+        own = self.root / self.version / "drivesim.json"
+        return str(json.loads(own.read_text(encoding="utf-8"))["licence"]) if own.exists() else LICENCE
+
+    def _index(self, database: Any, scenes: list[dict[str, Any]]) -> tuple[list[Window], int]:
+        windows: list[Window] = []
+        left_out = 0
+        for scene in scenes:
+            rows, broken = annotated_frames(database, scene, self.channel)
+            found, missing = windows_of_scene(scene["name"], rows, self.num_frames, self.fps, self.stride)
+            windows += found
+            left_out += missing
+            if broken is not None:
+                windows.append(Window(scene["name"], len(rows), (), f"{broken}. Unpack the metadata archive again."))
+        return windows, left_out
+
+    def _check_channel(self, database: Any) -> None:
+        channels = sorted(row["channel"] for row in database.sensor if row["modality"] == "camera")
+        if self.channel not in channels:
+            raise InputError(
+                f"{self.root.name}/{self.version}/sensor.json has no camera {self.channel!r}; "
+                f"its cameras are {', '.join(channels) or 'none'}"
+            )
+
+    def _check_windows(self, database: Any) -> None:
+        sound = [window for window in self._windows if window.error is None]
+        if not sound:
+            reason = self._windows[0].error if self._windows else f"{self._left_out_windows} lack frames"
+            raise InputError(
+                f"{self.root.name}/{self.version}, split {self.split!r}: no window of {self.num_frames} frames at "
+                f"{self.fps:g} fps fits ({reason}). nuScenes' cameras run at 12 Hz for 20 s a scene: ask for fewer "
+                "frames or a lower rate."
+            )
+        if not any((self.root / database.get("sample_data", w.tokens[0])["filename"]).exists() for w in sound):
+            first = database.get("sample_data", sound[0].tokens[0])["filename"]
+            raise InputError(
+                f"{self.root}: none of the pictures that sample_data.json names is there (first: {first}). "
+                "Download and unpack the file blobs beside the tables; docs/nuscenes.md names the archives."
+            )
+
+    def _picture(self, row: dict[str, Any]) -> np.ndarray:
+        path = self.root / row["filename"]
+        if not path.is_file():
+            raise BrokenSample(
+                f"{row['filename']}: sample_data.json names this picture, but it is not in {self.root.name}. "
+                "Unpack the file blobs that hold it."
+            )
+        data = np.frombuffer(path.read_bytes(), dtype=np.uint8)
+        picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+        if picture is None:
+            raise BrokenSample(
+                f"{row['filename']}: {len(data)} bytes that are no picture. Unpack the file blobs again."
+            )
+        if picture.shape[:2] != (row["height"], row["width"]):
+            raise BrokenSample(
+                f"{row['filename']}: {picture.shape[1]} x {picture.shape[0]} pixels, but sample_data.json says "
+                f"{row['width']} x {row['height']}. The camera matrix fits only one of them: mend the row or the file."
+            )
+        return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+    def _large(self, picture: np.ndarray) -> np.ndarray | None:
+        if picture.shape[0] < 2 * self.height or picture.shape[1] < 2 * self.width:
+            return None
+        return _scaled(picture, 2 * self.width, 2 * self.height)
+
+    def _known(self, database: Any, scene: dict[str, Any]) -> frozenset[Control]:
+        known = {Control.MOTION}
+        if database.sample_annotation:
+            known.add(Control.LAYOUT)
+        if scene["description"]:
+            known.add(Control.ATTRIBUTES)
+        return frozenset(known)
+
+
+def _middle(width: int, height: int, aspect: float) -> tuple[int, int, int, int]:
+    """Left, top, width and height of the largest middle part of a picture with that aspect (width / height)."""
+    cut_width, cut_height = min(width, round(height * aspect)), min(height, round(width / aspect))
+    return (width - cut_width) // 2, (height - cut_height) // 2, cut_width, cut_height
+
+
+def _scaled(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+    shrinks = width <= picture.shape[1] and height <= picture.shape[0]
+    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def _count_left_out(database: Any, scenes: set[str]) -> Counter[str]:
+    """Annotations in the scenes whose category has no counterpart, by category."""
+    names = (
+        database.get("sample_annotation", token)["category_name"]
+        for sample in database.sample
+        if sample["scene_token"] in scenes
+        for token in sample["anns"]
+    )
+    return Counter(name for name in names if name not in CATEGORY_OF)

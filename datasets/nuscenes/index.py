@@ -1,0 +1,99 @@
+"""Which camera frames make a window: the nearest to a regular time grid, from the first key frame to the last.
+
+nuScenes' cameras run at 12 Hz on average; each exposure waits for a turn of the 20 Hz lidar, so the true steps are 50 or
+100 ms. A window takes the nearest frame to each time of its grid, never one twice.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+#: A window is not offered when one of its frames is further from its grid time than this: frames are missing there.
+MAX_TIME_ERROR_US = 75_000
+
+#: No scene has so many frames; a chain of rows that is longer runs in a circle.
+MAX_FRAMES = 100_000
+
+
+@dataclass(frozen=True)
+class Window:
+    """Tokens of the sample_data rows of one window; ``error`` tells why it cannot be read, when that is known already."""
+
+    scene: str
+    first: int
+    tokens: tuple[str, ...]
+    error: str | None = None
+
+
+def annotated_frames(database: Any, scene: dict[str, Any], channel: str) -> tuple[list[dict[str, Any]], str | None]:
+    """sample_data rows of a channel from the scene's first key frame to its last, and where their chain breaks.
+
+    Boxes are known between key frames only. ``database`` is an opened nuscenes.nuscenes.NuScenes.
+    """
+    first, last = (database.get("sample", scene[f"{end}_sample_token"]) for end in ("first", "last"))
+    if channel not in first["data"] or channel not in last["data"]:
+        return [], f"scene {scene['name']} has no key frame of {channel} at its first or last sample (sample_data.json)"
+    rows = [database.get("sample_data", first["data"][channel])]
+    while rows[-1]["token"] != last["data"][channel]:
+        try:
+            following = database.get("sample_data", rows[-1]["next"])
+        except KeyError:
+            return rows, f"sample_data.json: row {rows[-1]['token']} of scene {scene['name']} leads to no next row"
+        if len(rows) > MAX_FRAMES:
+            return [], f"sample_data.json: the rows of scene {scene['name']} lead in a circle"
+        rows.append(following)
+    return rows, None
+
+
+def choose_frames(times_us: np.ndarray, start_us: float, num_frames: int, fps: float) -> list[int] | None:
+    """Indices of the frames nearest to a grid of ``num_frames`` times from ``start_us`` (microseconds), rising.
+
+    The grid begins at the frame nearest to ``start_us``. None when a grid time has no frame within 75 ms.
+    ``times_us`` (N,) rises.
+    """
+    chosen = [int(np.argmin(np.abs(times_us - start_us)))]
+    for number in range(1, num_frames):
+        wanted = times_us[chosen[0]] + number * 1e6 / fps
+        later = times_us[chosen[-1] + 1 :]
+        if len(later) == 0:
+            return None
+        chosen.append(chosen[-1] + 1 + int(np.argmin(np.abs(later - wanted))))
+        if abs(times_us[chosen[-1]] - wanted) > MAX_TIME_ERROR_US:
+            return None
+    return chosen
+
+
+def windows_of_scene(
+    scene: str, rows: list[dict[str, Any]], num_frames: int, fps: float, stride: int
+) -> tuple[list[Window], int]:
+    """The windows of one scene, ``stride`` grid steps apart, and how many were left out for missing frames.
+
+    Where time goes backwards there is one window with an error; the frames before and after make windows of their own.
+    """
+    times = np.array([row["timestamp"] for row in rows], dtype=np.int64)
+    tokens = [row["token"] for row in rows]
+    breaks = [0, *(int(index) + 1 for index in np.flatnonzero(np.diff(times) <= 0)), len(rows)]
+    windows: list[Window] = []
+    missing = 0
+    for begin, end in itertools.pairwise(breaks):
+        if begin > 0:
+            problem = (
+                f"sample_data.json: time does not rise in scene {scene}: row {tokens[begin]} at {times[begin]} us "
+                f"follows one at {times[begin - 1]} us. Mend the timestamps or leave the scene out of the split."
+            )
+            windows.append(Window(scene, begin - 1, tuple(tokens[begin - 1 : begin + 1]), problem))
+        run = times[begin:end]
+        span_us = (num_frames - 1) * 1e6 / fps
+        number = 0
+        while len(run) and (start := run[0] + number * stride * 1e6 / fps) + span_us <= run[-1] + 10_000:
+            chosen = choose_frames(run, start, num_frames, fps)
+            if chosen is None:
+                missing += 1
+            else:
+                windows.append(Window(scene, begin + chosen[0], tuple(tokens[begin + index] for index in chosen)))
+            number += 1
+    return windows, missing

@@ -1,0 +1,1 @@
+"""Scenes and futures written in the formats of other tools."""
