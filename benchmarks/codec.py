@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 
 from drivesim.clip import frames_to_tensor, tensor_to_frames
+from drivesim.datasets.procedural.dataset import HELD_OUT_SEED
 from drivesim.datasets.procedural.scene_sampler import sample_scene
 from drivesim.datasets.procedural.world import ProceduralWorld
 from drivesim.evaluation.psnr import psnr_db
 from drivesim.models import load_model
-from drivesim.training.pack import HELD_OUT_SEED
 
 
 def still(path: Path) -> np.ndarray:

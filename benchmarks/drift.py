@@ -20,11 +20,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from rich.progress import track
 
+from drivesim.datasets.procedural.dataset import HELD_OUT_SEED
 from drivesim.datasets.procedural.scene_sampler import sample_scene
 from drivesim.datasets.procedural.world import ProceduralWorld
 from drivesim.evaluation.appearance import Appearance, appearance
 from drivesim.rollout.video import iterate_frames
-from drivesim.training.pack import HELD_OUT_SEED
 
 CURVES = ("luma", "saturation", "sharpness", "motion")
 WINDOW_FRAMES = 100

@@ -16,12 +16,12 @@ from drivesim.clip import tensor_to_frames
 from drivesim.conditioning import build_controls
 from drivesim.conditioning.projection import image_boxes
 from drivesim.controls import Control
+from drivesim.datasets.procedural.dataset import HELD_OUT_SEED
 from drivesim.datasets.procedural.scene_sampler import sample_scene
 from drivesim.datasets.procedural.world import ProceduralWorld
 from drivesim.evaluation.box_colour import box_colour_error
 from drivesim.models import load_model
 from drivesim.noise import NoiseStream
-from drivesim.training.pack import HELD_OUT_SEED
 
 SMALLEST_BOX_PX = 24.0
 

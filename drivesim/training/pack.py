@@ -1,70 +1,226 @@
-"""Packing the procedural world: sampled scenes rendered and stored with their controls, part by part."""
+"""Packing any dataset into a store: shards made by parallel workers, continued after a stop, done once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
+from typing import Any
 
 import cv2
-import numpy as np
 import torch
-from rich.progress import track
+import zarr
 
 from drivesim.conditioning import build_controls
-from drivesim.datasets.procedural.scene_sampler import sample_scene
-from drivesim.datasets.procedural.world import ProceduralWorld
-from drivesim.datasets.store import write_part
+from drivesim.controls import Controls
+from drivesim.datasets.sample import BrokenSample, Sample, SampleDataset
+from drivesim.datasets.store.files import StoreFiles, storage_errors
+from drivesim.datasets.store.layout import DEFAULT_SHARD_SIZE, FINISHED, StoreLayout, refuse_other
+from drivesim.datasets.store.reader import StoreInfo, inspect, read_layout
+from drivesim.datasets.store.writer import (
+    StoredSample,
+    complete_shards,
+    create_store,
+    finish_store,
+    read_attributes,
+    rows_of,
+    write_shard,
+)
+from drivesim.errors import InputError
 
-#: Scenes from this seed on are never trained on.
-HELD_OUT_SEED = 1_000_000
-
-#: Where a clip starts inside its scene, seconds: traffic has left its initial state by then.
-LATEST_START_S = 6.0
-
-
-def pack_clip(seed: int, num_frames: int, height: int, width: int) -> dict[str, np.ndarray]:
-    """One clip of the scene ``seed``: the arrays of :mod:`drivesim.datasets.store`."""
-    rng = np.random.default_rng([seed, 77])
-    start = int(rng.uniform(0.0, LATEST_START_S) * 10.0)
-    scene = sample_scene(seed, start + num_frames)
-    world = ProceduralWorld(scene, appearance_seed=seed)
-    frames = [world.render(frame, width, height) for frame in range(start, start + num_frames)]
-    controls = build_controls(scene, start, start + num_frames)
-    assert controls.layout is not None and controls.motion is not None and controls.attributes is not None
-    return {
-        "rgb": np.stack([frame.rgb for frame in frames]),
-        "semantic": np.stack([frame.semantic for frame in frames]),
-        "large": world.render(start, 2 * width, 2 * height).rgb,
-        "layout": controls.layout,
-        "motion": controls.motion,
-        "attributes": controls.attributes,
-        "seed": np.array([seed], dtype=np.int64),
-    }
+#: Hears how many samples are packed and how many there are, those of earlier runs included.
+OnProgress = Callable[[int, int], None]
 
 
-def pack(folder: Path, *, first_seed: int, num_clips: int, num_frames: int, workers: int, per_part: int = 25) -> None:
-    """Pack clips of the seeds ``first_seed`` on; parts that are there already are kept, so a stopped run continues."""
-    starts = range(0, num_clips, per_part)
-    jobs = [
-        (folder / f"part-{(first_seed + start):07d}", first_seed + start, min(per_part, num_clips - start), num_frames)
-        for start in starts
-    ]
-    jobs = [job for job in jobs if not job[0].exists()]
+@dataclass(frozen=True, kw_only=True)
+class PackReport:
+    """What a pack did: the store as it is now, and how many samples of it were there before."""
+
+    info: StoreInfo
+    found_samples: int
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """Whether the store was finished already."""
+        return self.found_samples == self.info.layout.samples
+
+
+def stored_sample(sample: Sample) -> StoredSample:
+    """A sample with the controls that its source knows; those it does not know are withheld."""
+    if not sample.known:
+        return StoredSample(sample, Controls(num_frames=len(sample.clip)))
+    return StoredSample(sample, build_controls(sample.scene, kinds=sample.known))
+
+
+def pack(
+    dataset: SampleDataset,
+    url: Path | str,
+    *,
+    workers: int = 1,
+    shard_size: int = DEFAULT_SHARD_SIZE,
+    on_progress: OnProgress = lambda done, total: None,
+) -> PackReport:
+    """Pack a dataset into the store at ``url``; what an earlier run packed is kept, a finished store is left alone.
+
+    One worker packs in this process, more are spawned and get the dataset pickled. Raises InputError when the store
+    holds other data, nothing in the dataset can be read, or the place cannot be written.
+    """
+    files = StoreFiles(url)
+    if workers > 1 and files.in_memory:
+        raise InputError(f"{url}: memory is not shared between processes; pack with one worker")
+    layout = _layout(dataset, files, shard_size)
+    with storage_errors(files.url):
+        if files.folder is not None:
+            files.folder.mkdir(parents=True, exist_ok=True)
+    with files.locked():
+        create_store(files, layout)
+        finished = files.exists(FINISHED)
+        complete = set(range(layout.num_shards)) if finished else set(complete_shards(files, layout))
+        found = sum(len(layout.range_of(shard)) for shard in complete)
+        on_progress(found, layout.samples)
+        if not finished:
+            files.remove_partial()
+            left = [shard for shard in range(layout.num_shards) if shard not in complete]
+            run = _pack_here if workers <= 1 else _pack_in_workers
+            run(dataset, files, layout, left, workers, lambda done: on_progress(found + done, layout.samples))
+            finish_store(files, layout, getattr(dataset, "problems", ()))
+    return PackReport(info=inspect(url), found_samples=found)
+
+
+def _layout(dataset: SampleDataset, files: StoreFiles, shard_size: int) -> StoreLayout:
+    """The layout of the store that is there, if it was begun with this dataset; else one that fits the dataset."""
+    if shard_size < 1:
+        raise InputError(f"shards of {shard_size} samples, expected at least 1")
+    if len(dataset) == 0:
+        raise InputError("the dataset holds no samples")
+    wanted = {"samples": len(dataset), "shard_size": shard_size, "dataset": dataset.describe()}
+    if read_attributes(files) is not None:
+        stored = read_layout(files)
+        wanted = StoreLayout(**{**vars(stored), **wanted}).attributes()
+        refuse_other(files.url, stored.attributes(), wanted)
+        return stored
+    first = _first_readable(dataset)
+    return StoreLayout(
+        **wanted,
+        frames=len(first.clip),
+        fps=first.clip.fps,
+        height=first.clip.frames.shape[1],
+        width=first.clip.frames.shape[2],
+    )
+
+
+def _first_readable(dataset: SampleDataset) -> Sample:
+    reasons = []
+    for index in range(len(dataset)):
+        try:
+            return dataset[index]
+        except BrokenSample as error:
+            reasons.append(str(error))
+    shown = "; ".join(reasons[:5]) + (f"; and {len(reasons) - 5} more" if len(reasons) > 5 else "")
+    raise InputError(f"not one of {len(dataset)} samples can be read: {shown}")
+
+
+def _pack_here(
+    dataset: SampleDataset,
+    files: StoreFiles,
+    layout: StoreLayout,
+    shards: list[int],
+    workers: int,
+    on_done: Callable[[int], None],
+) -> None:
+    done = 0
+
+    def after() -> None:
+        nonlocal done
+        done += 1
+        on_done(done)
+
+    for shard in shards:
+        rows = rows_of(layout.range_of(shard), lambda index: stored_sample(dataset[index]), after)
+        write_shard(files, layout, shard, rows)
+
+
+def _pack_in_workers(
+    dataset: SampleDataset,
+    files: StoreFiles,
+    layout: StoreLayout,
+    shards: list[int],
+    workers: int,
+    on_done: Callable[[int], None],
+) -> None:
     # "spawn": a forked child would inherit torch's thread pool in an unusable state.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for _ in track(pool.map(_pack_part, jobs), total=len(jobs), description="packing"):
-            pass
+    context = get_context("spawn")
+    counter, stop = context.Value("q", 0), context.Event()
+    setting = (dataset, files, layout, counter, stop)
+    executor = ProcessPoolExecutor(min(workers, max(1, len(shards))), context, _begin_worker, setting)
+    try:
+        with executor:
+            pending: set[Future[None]] = {executor.submit(_pack_one, shard) for shard in shards}
+            with _stopping(executor, stop):
+                while pending:
+                    done, pending = wait(pending, timeout=0.5, return_when="FIRST_EXCEPTION")
+                    on_done(counter.value)
+                    for future in done:
+                        future.result()
+    except BrokenProcessPool as error:
+        raise InputError(
+            f"{files.url}: a worker was killed, most likely for want of memory. Repeat the same command with fewer "
+            "--workers; complete shards are kept."
+        ) from error
 
 
-def _pack_part(job: tuple[Path, int, int, int]) -> None:
-    folder, first_seed, num_clips, num_frames = job
+@contextlib.contextmanager
+def _stopping(executor: ProcessPoolExecutor, stop: Any) -> Iterator[None]:
+    """On any error or Ctrl-C, let the workers end after the sample they are at."""
+    try:
+        yield
+    except BaseException:
+        stop.set()
+        executor.shutdown(wait=False, cancel_futures=True)
+        raise
+
+
+class _Stopped(Exception):
+    """The pack was stopped from outside; the shard at hand is dropped."""
+
+
+_setting: tuple[Any, ...] = ()
+"""Set once in every worker: dataset, files, layout, counter, stop."""
+
+
+def _begin_worker(*setting: Any) -> None:
+    global _setting
+    _setting = setting
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, which tells the workers
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    write_part(folder, _clips(first_seed, num_clips, num_frames), num_clips)
+    zarr.config.set({"threading.max_workers": 1})
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _clips(first_seed: int, num_clips: int, num_frames: int) -> Iterator[dict[str, np.ndarray]]:
-    for seed in range(first_seed, first_seed + num_clips):
-        yield pack_clip(seed, num_frames, height=256, width=512)
+def _end_with_parent() -> None:
+    """Leave as soon as the parent is gone: killed, it cannot tell its workers, which would wait for work for ever."""
+    parent = parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    os._exit(1)
+
+
+def _pack_one(shard: int) -> None:
+    dataset, files, layout, counter, stop = _setting
+
+    def after() -> None:
+        with counter.get_lock():
+            counter.value += 1
+        if stop.is_set():
+            raise _Stopped
+
+    rows = rows_of(layout.range_of(shard), lambda index: stored_sample(dataset[index]), after)
+    write_shard(files, layout, shard, rows)

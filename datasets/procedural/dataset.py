@@ -1,0 +1,87 @@
+"""The procedural world as a dataset: sample i shows the scene of seed ``first_seed`` + i."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from drivesim.clip import Clip
+from drivesim.controls import Control
+from drivesim.datasets.procedural.scene_sampler import sample_scene
+from drivesim.datasets.procedural.world import ProceduralWorld
+from drivesim.datasets.sample import Sample
+from drivesim.errors import InputError
+
+#: Scenes from this seed on are never trained on.
+HELD_OUT_SEED = 1_000_000
+
+#: Where a clip starts inside its scene, seconds: traffic has left its initial state by then.
+LATEST_START_S = 6.0
+
+FPS = 10.0
+SOURCE = "drivesim procedural world"
+LICENCE = "Apache-2.0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProceduralDataset:
+    """``num_samples`` windows of ``num_frames`` rendered frames at 10 frames a second, with exact semantic classes.
+
+    Seeds from :data:`HELD_OUT_SEED` on are held out: never train on them. Raises InputError for sizes that cannot be,
+    and for seeds on both sides of the border.
+    """
+
+    first_seed: int = 0
+    num_samples: int = 1500
+    num_frames: int = 12
+    height: int = 256
+    width: int = 512
+
+    def __post_init__(self) -> None:
+        counts = {"samples": self.num_samples, "frames": self.num_frames}
+        for name, count in counts.items():
+            if count < 1:
+                raise InputError(f"procedural world: {count} {name}, expected at least 1")
+        if self.height < 16 or self.width < 16 or self.first_seed < 0:
+            raise InputError(
+                f"procedural world: pictures of {self.height}x{self.width} from seed {self.first_seed} on; expected "
+                "at least 16x16 and a seed of 0 or more"
+            )
+        if self.first_seed < HELD_OUT_SEED < self.first_seed + self.num_samples:
+            raise InputError(
+                f"procedural world: seeds {self.first_seed} to {self.first_seed + self.num_samples - 1} mix training "
+                f"scenes and held-out ones; stay below {HELD_OUT_SEED}, or start there"
+            )
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+    def __getitem__(self, index: int) -> Sample:
+        """The clip of one seed. Raises IndexError outside of the dataset."""
+        if not 0 <= index < self.num_samples:
+            raise IndexError(f"sample {index} of {self.num_samples}")
+        seed = self.first_seed + index
+        rng = np.random.default_rng([seed, 77])
+        start = int(rng.uniform(0.0, LATEST_START_S) * FPS)
+        scene = sample_scene(seed, start + self.num_frames, FPS)
+        world = ProceduralWorld(scene, appearance_seed=seed)
+        frames = [world.render(frame, self.width, self.height) for frame in range(start, start + self.num_frames)]
+        window = scene.window(start, start + self.num_frames)
+        resized = scene.camera.resized(self.width, self.height)
+        return Sample(
+            id=f"procedural-{seed:07d}",
+            clip=Clip(np.stack([frame.rgb for frame in frames]), FPS),
+            scene=replace(window, camera=resized),
+            times_us=np.arange(start, start + self.num_frames, dtype=np.int64) * round(1e6 / FPS),
+            known=frozenset(Control),
+            source=SOURCE,
+            licence=LICENCE,
+            semantic=np.stack([frame.semantic for frame in frames]),
+            large=world.render_rgb(start, 2 * self.width, 2 * self.height),
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """Seeds, sizes and licence."""
+        return {"kind": "procedural", **asdict(self), "source": SOURCE, "licence": LICENCE}

@@ -1,0 +1,78 @@
+"""Checking a store: every object against the checksum that was kept when it was written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from drivesim.datasets.store.files import StoreFiles
+from drivesim.datasets.store.layout import FINISHED, StoreLayout, marker_object
+from drivesim.datasets.store.reader import read_layout
+
+_MEND = "remove {marker} and repeat the pack command to write these samples again"
+
+
+def check_store(url: Path | str, on_shard: Callable[[int, int], None] = lambda done, total: None) -> list[str]:
+    """Everything that is wrong with a store, one line each: which array, which object, which samples, and the way out.
+
+    ``on_shard`` hears shards checked and shards in all. Raises InputError when there is no store of this version.
+    """
+    files = StoreFiles(url)
+    layout = read_layout(files)
+    problems = _check_finished(files)
+    for shard in range(layout.num_shards):
+        problems += _check_shard(files, layout, shard, marker_object(shard))
+        encoded = f"encoded/{shard:05d}.json"
+        if files.exists(encoded):
+            problems += _check_shard(files, layout, shard, encoded)
+        on_shard(shard + 1, layout.num_shards)
+    return problems
+
+
+def _check_finished(files: StoreFiles) -> list[str]:
+    finished = _read(files, FINISHED)
+    if isinstance(finished, str):
+        return [f"{finished}: the store is not packed to its end; repeat the pack command"]
+    problems = []
+    for name, digest in finished["sha256"].items():
+        problem = _compare(files, name, digest)
+        if problem is not None:
+            problems.append(f"{name} (about the whole store): {problem}")
+    return problems
+
+
+def _check_shard(files: StoreFiles, layout: StoreLayout, shard: int, marker_name: str) -> list[str]:
+    samples = layout.range_of(shard)
+    which = f"samples {samples.start} to {samples.stop - 1}"
+    marker = _read(files, marker_name)
+    if isinstance(marker, str):
+        return [f"{marker}: {which} are not packed"]
+    problems = []
+    for name, digest in marker["sha256"].items():
+        problem = _compare(files, name, digest)
+        if problem is not None:
+            array = name.partition("/")[0]
+            mend = _MEND.format(marker=marker_name)
+            problems.append(f"{name} (array {array}, {which}): {problem}; {mend}")
+    return problems
+
+
+def _compare(files: StoreFiles, name: str, digest: str) -> str | None:
+    try:
+        found = hashlib.sha256(files.read(name)).hexdigest()
+    except FileNotFoundError:
+        return "missing"
+    return None if found == digest else f"damaged (sha256 {found[:12]}, expected {digest[:12]})"
+
+
+def _read(files: StoreFiles, name: str) -> Any:
+    """The content of a JSON object, or what is wrong with it as text."""
+    try:
+        return json.loads(files.read(name))
+    except FileNotFoundError:
+        return f"{name} is missing"
+    except ValueError as error:
+        return f"{name} is damaged ({error})"

@@ -1,0 +1,234 @@
+"""Reading a store: valid samples only, on demand, cheap to hand to data loader workers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from drivesim.clip import Clip
+from drivesim.controls import Control
+from drivesim.datasets.sample import Sample
+from drivesim.datasets.store.files import StoreFiles
+from drivesim.datasets.store.layout import (
+    FINISHED,
+    GIVEN,
+    STORE_VERSION,
+    ArrayForm,
+    StoreLayout,
+    marker_object,
+    scenes_object,
+)
+from drivesim.datasets.store.scenes import scene_from_json
+from drivesim.datasets.store.shard_file import ShardReader
+from drivesim.datasets.store.writer import Skipped, read_attributes
+from drivesim.errors import InputError
+
+_PACK_AGAIN = "Pack the data again: drivesim data pack SOURCE OUT.zarr"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreInfo:
+    """What a store holds: its layout, what was skipped, and whether it is complete.
+
+    ``encoder`` is the hash of the encoder that made the latents, None without latents.
+    """
+
+    url: str
+    layout: StoreLayout
+    num_valid: int
+    skipped: tuple[Skipped, ...]
+    problems: tuple[str, ...]
+    complete_shards: int
+    finished: bool
+    encoder: str | None
+
+
+def inspect(url: Path | str) -> StoreInfo:
+    """What a store holds, complete or not. Raises InputError when there is no store of this version."""
+    files = StoreFiles(url)
+    layout = read_layout(files)
+    finished = _read_json(files, FINISHED)
+    if finished is None:
+        names = files.names()
+        markers = [shard for shard in range(layout.num_shards) if marker_object(shard) in names]
+        parsed = [_read_json(files, marker_object(shard)) or {} for shard in markers]
+        return StoreInfo(
+            url=files.url,
+            layout=layout,
+            num_valid=sum(sum(marker["valid"]) for marker in parsed),
+            skipped=tuple(Skipped(**entry) for marker in parsed for entry in marker["skipped"]),
+            problems=(),
+            complete_shards=len(markers),
+            finished=False,
+            encoder=None,
+        )
+    return StoreInfo(
+        url=files.url,
+        layout=layout,
+        num_valid=finished["valid"],
+        skipped=tuple(Skipped(**entry) for entry in finished["skipped"]),
+        problems=tuple(finished["problems"]),
+        complete_shards=layout.num_shards,
+        finished=True,
+        encoder=encoder_of(files),
+    )
+
+
+def read_layout(files: StoreFiles) -> StoreLayout:
+    """The layout of a store. Raises InputError for what is no store, or one of another version."""
+    attributes = read_attributes(files)
+    if attributes is None:
+        raise InputError(_not_a_store(files))
+    version = attributes.get("drivesim_store")
+    if version is None:
+        raise InputError(f"{files.url}: a zarr group, but not one that 'drivesim data pack' wrote. {_PACK_AGAIN}")
+    if version != STORE_VERSION:
+        raise InputError(
+            f"{files.url}: written as store version {version}, this drivesim reads version {STORE_VERSION}. {_PACK_AGAIN}"
+        )
+    try:
+        return StoreLayout.from_attributes(attributes)
+    except KeyError as error:
+        raise InputError(f"{files.url}/zarr.json: damaged, {error} is missing. {_PACK_AGAIN}") from error
+
+
+def _not_a_store(files: StoreFiles) -> str:
+    if not files.exists():
+        return f"{files.url}: there is nothing. Pack data first: drivesim data pack SOURCE OUT.zarr"
+    if files.folder is not None and any(files.folder.glob("part-*")):
+        return (
+            f"{files.url}: a store of version 1 (folders part-0000000, ...), this drivesim reads version "
+            f"{STORE_VERSION}. {_PACK_AGAIN}"
+        )
+    return f"{files.url}: not a store, zarr.json is missing. Give the folder that 'drivesim data pack' wrote."
+
+
+def _read_json(files: StoreFiles, name: str) -> Any:
+    try:
+        return json.loads(files.read(name))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise InputError(f"{files.url}/{name}: damaged ({error}). {_PACK_AGAIN}") from error
+
+
+def encoder_of(files: StoreFiles) -> str | None:
+    """Hash of the encoder whose latents are complete in the store, or None."""
+    finished = _read_json(files, "encoded/finished.json")
+    return None if finished is None else str(finished["encoder"])
+
+
+class ClipStore:
+    """The valid samples of a finished store as one list of clips, read on demand.
+
+    Cheap to pickle and to fork: shard indices are read when needed. Raises InputError when there is no store, one of
+    another version, or one that is not packed to its end.
+    """
+
+    def __init__(self, url: Path | str) -> None:
+        self.files = StoreFiles(url)
+        self.info = inspect(url)
+        if not self.info.finished:
+            raise InputError(
+                f"{self.files.url}: {self.info.complete_shards} of {self.layout.num_shards} shards are packed. "
+                "Repeat the 'drivesim data pack' command that began it; it continues."
+            )
+        store = self.files.zarr_store(read_only=True)
+        self.rows = np.flatnonzero(np.asarray(zarr.open_array(store, path="valid", mode="r")[:]))
+        self._given = np.asarray(zarr.open_array(store, path="given", mode="r")[:])[self.rows].astype(bool)
+        self._forms = self.layout.forms()
+        if self.info.encoder is not None:
+            shape = zarr.open_array(store, path="latents", mode="r").shape
+            self._forms["latents"] = ArrayForm("float16", tuple(shape[1:]), True)
+        size = self.layout.shard_size
+        self._readers = {name: ShardReader(self.files, name, form, size) for name, form in self._forms.items()}
+
+    @property
+    def layout(self) -> StoreLayout:
+        """Sizes and the dataset's description."""
+        return self.info.layout
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def frames_per_clip(self) -> int:
+        """T of every clip."""
+        return self.layout.frames
+
+    @property
+    def fps(self) -> float:
+        """Frames a second of every clip."""
+        return self.layout.fps
+
+    def has(self, name: str) -> bool:
+        """Whether array ``name`` is in the store and given for at least one sample."""
+        if name in GIVEN:
+            return bool(self._given[:, GIVEN.index(name)].any())
+        return name in self._forms
+
+    def given(self, index: int) -> frozenset[Control]:
+        """The controls that the source of a clip knows; the others' arrays hold zeros."""
+        return frozenset(kind for kind in Control if self.gives(kind.value, index))
+
+    def gives(self, name: str, index: int) -> bool:
+        """Whether an optional array (``layout``, ``motion``, ``attributes``, ``semantic``, ``large``) is given for a clip."""
+        return bool(self._given[index, GIVEN.index(name)])
+
+    def read(self, name: str, index: int, frames: slice | int = slice(None)) -> np.ndarray:
+        """Array ``name`` of one clip (for frames of it, where the array has frames); zeros where it is not given.
+
+        Raises InputError for damaged data, KeyError for an array that the store does not have.
+        """
+        form, row = self._forms[name], int(self.rows[index])
+        if name in GIVEN and not self.gives(name, index):
+            empty = np.zeros(form.shape, form.dtype)
+            return empty if name == "large" else empty[frames]
+        reader = self._readers[name]
+        if not form.by_frame:
+            whole = reader.read(row, range(1))[0]
+            return whole if name == "large" else whole[frames]
+        numbers = range(form.shape[0])[frames]
+        if isinstance(numbers, int):
+            return reader.read(row, range(numbers, numbers + 1))[0]
+        return reader.read(row, numbers)
+
+    def read_all(self, name: str) -> np.ndarray:
+        """Array ``name`` of all clips (N, ...), shard by shard; for what fits into memory."""
+        form, size = self._forms[name], self.layout.shard_size
+        out = np.zeros((len(self), *form.shape), form.dtype)
+        wanted = np.ones(len(self), bool) if name not in GIVEN else self._given[:, GIVEN.index(name)]
+        for shard in range(self.layout.num_shards):
+            places = np.flatnonzero((self.rows // size == shard) & wanted)
+            if len(places):
+                block = np.empty((len(places), *form.shape), form.dtype)
+                self._readers[name].read_shard(shard, self.rows[places] % size, block)
+                out[places] = block
+        return out
+
+    def sample(self, index: int) -> Sample:
+        """One clip as the sample it was packed from; its scene has no road and no actors that are never present."""
+        row = int(self.rows[index])
+        shard, place = divmod(row, self.layout.shard_size)
+        stored = _read_json(self.files, scenes_object(shard))
+        if stored is None or stored[place] is None:
+            raise InputError(
+                f"{self.files.url}/{scenes_object(shard)}: damaged, sample {row} is missing. {_PACK_AGAIN}"
+            )
+        data = stored[place]
+        return Sample(
+            id=data["id"],
+            clip=Clip(self.read("rgb", index), self.fps),
+            scene=scene_from_json(data["scene"]),
+            times_us=self.read("times_us", index),
+            known=frozenset(Control(name) for name in data["known"]),
+            source=data["source"],
+            licence=data["licence"],
+            semantic=self.read("semantic", index) if self.gives("semantic", index) else None,
+            large=self.read("large", index) if self.gives("large", index) else None,
+        )
