@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 
 def models(
-    folder: Annotated[
-        list[Path] | None, typer.Argument(help="Model folders to describe; without any, the packaged models.")
+    model: Annotated[
+        list[str] | None,
+        typer.Argument(help="Model folders or hub ids (owner/name) to describe; without any, the packaged models."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per model, for programs.")] = False,
 ) -> None:
     """List the world models at hand: frame size, rate, the controls they obey, size on disk, hash, model card.
 
-    A model is a folder of safetensors, configuration and hashes; every file is checked against its hash.
+    A model is a folder of safetensors, configuration and hashes; every file is checked against its hash. A hub id is
+    fetched into the cache first.
 
     \b
     Examples:
@@ -26,7 +27,7 @@ def models(
     """
     from drivesim.models.load import packaged_models
 
-    names = [str(path) for path in folder] if folder else packaged_models()
+    names = model or packaged_models()
     if not names:
         typer.echo("No packaged model. 'drivesim train --help' says how to make one.")
     for name in names:

@@ -63,7 +63,7 @@ Resume = Annotated[
 ]
 Lossless = Annotated[bool, typer.Option("--lossless", help="Store lossless video (.mkv) beside the mp4.")]
 Frames = Annotated[bool, typer.Option("--frames", help="Store every frame as PNG beside the mp4.")]
-Model = Annotated[str, typer.Option(help="A packaged model ('drivesim models') or a model folder.")]
+Model = Annotated[str, typer.Option(help="A packaged model ('drivesim models'), a model folder, or a hub id.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps; the fastest there is by default.")]
 Dtype = Annotated[
     str | None, typer.Option(help="bfloat16, float16 or float32; what the device does natively by default.")

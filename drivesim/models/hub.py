@@ -80,14 +80,9 @@ def _explained(repo_id: str, revision: str | None) -> Iterator[None]:
         ) from error
     except errors.RevisionNotFoundError as error:
         raise ModelError(f"hub repository {repo_id!r} has no branch, tag or commit {revision!r}") from error
-    except errors.IncompleteSnapshotError as error:
-        raise ModelError(
-            f"model {repo_id!r}: the cached copy in {error.snapshot_path} is incomplete and the hub cannot be reached. "
-            "Load it once with a network and without HF_HUB_OFFLINE."
-        ) from error
     except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled) as error:
         raise ModelError(
-            f"model {repo_id!r}: no such folder here, not in the local cache, and the hub cannot be asked "
+            f"model {repo_id!r}: no such folder here, no complete copy in the local cache, and the hub cannot be asked "
             f"({_reason(error)}). Load it once with a network and without HF_HUB_OFFLINE, or copy the model folder here."
         ) from error
     except errors.HFValidationError as error:

@@ -1,0 +1,146 @@
+"""Models on a hub: fetched once, read from the cache without a network, pushed, and every failure explained.
+
+The client reads its settings when it is imported, so each setting has a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tiny_hub import Repositories, serve
+
+from drivesim.models import verify_folder
+from drivesim.models.hub import is_hub_id
+
+#: Runs each line of Python given, and prints what it gave or the ModelError it raised.
+RUNNER = """
+import json, sys, warnings
+warnings.simplefilter("ignore")
+from drivesim.errors import ModelError
+from drivesim.models import load_model, verify_folder
+from drivesim.models.hub import fetch_model
+results = []
+for line in sys.argv[1:]:
+    try:
+        results.append(str(eval(line)))
+    except ModelError as error:
+        results.append(f"ModelError: {error}")
+print("RESULTS" + json.dumps(results))
+"""
+
+
+def run(home: Path, *lines: str, **settings: str) -> list[str]:
+    """What each line gave in one fresh process with the hub client's settings."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    environment |= {"HF_HOME": str(home), "HF_HUB_DISABLE_TELEMETRY": "1", "HF_TOKEN": "hf_secret", **settings}
+    done = subprocess.run(
+        [sys.executable, "-c", RUNNER, *lines], env=environment, capture_output=True, text=True, check=False, cwd=home
+    )
+    assert "RESULTS" in done.stdout, done.stderr
+    return json.loads(done.stdout.split("RESULTS")[1])
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """The files of a folder by relative path."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def cached(home: Path, repo_id: str, files: dict[str, bytes]) -> None:
+    """Put a snapshot into the hub client's cache, laid out as the client does."""
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    repository = home / "hub" / f"models--{repo_id.replace('/', '--')}"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text(commit)
+    for name, data in files.items():
+        path = repository / "snapshots" / commit / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def test_what_counts_as_a_hub_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "owner" / "here").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert is_hub_id("owner/elsewhere")
+    for local in (
+        "default",
+        "owner/here",
+        "./owner/x",
+        "../owner",
+        "/tmp/x",
+        "a/b/c",
+        "owner/",
+        Path("owner/elsewhere"),
+    ):
+        assert not is_hub_id(local), local
+
+
+def test_a_cached_model_needs_no_network(model_folder: Path, tmp_path: Path) -> None:
+    files = content(model_folder)
+    cached(tmp_path, "me/whole", files)
+    cached(tmp_path, "me/part", {name: data for name, data in files.items() if "temporal/diffusion" not in name})
+    cached(tmp_path, "me/other", {"README.md": b"something else"})
+    loaded, part, other, absent = run(
+        tmp_path,
+        "load_model('me/whole', device='cpu').world_model.spec.weights_sha256",
+        "load_model('me/part')",
+        "load_model('me/other')",
+        "load_model('me/absent')",
+        HF_HUB_OFFLINE="1",
+    )
+    assert loaded == verify_folder(model_folder)
+    assert "diffusion_pytorch_model.safetensors: the file is missing" in part
+    assert "'me/other' is not a drivesim model, model.json is missing" in other
+    assert (
+        "'me/absent': no such folder here, no complete copy in the local cache" in absent and "HF_HUB_OFFLINE" in absent
+    )
+
+
+def test_without_a_network_the_message_says_what_to_do(tmp_path: Path) -> None:
+    fetched, pushed = run(
+        tmp_path,
+        "fetch_model('me/absent')",
+        "__import__('drivesim.models.hub').models.hub.upload_model('x', 'me/absent', commit_message='x')",
+        HF_ENDPOINT="http://127.0.0.1:9",
+    )
+    assert (
+        "no complete copy in the local cache" in fetched
+        and "ConnectError" in fetched
+        and "copy the model folder here" in fetched
+    )
+    assert "ConnectError" in pushed and "Check the network" in pushed
+
+
+def test_pushed_and_fetched_again(model_folder: Path, tmp_path: Path) -> None:
+    (model_folder / "README.md").write_text("# A toy\n")
+    repositories: Repositories = {
+        "me/pickles": {"model.json": b"{}", "pytorch_model.bin": b"evil", "weights.safetensors": b"0"},
+        "me/language": {"config.json": b"{}", "huge.safetensors": b"0" * 1000},
+        "me/toy": {"codec/old.safetensors": b"0", "LICENSE": b"mine"},
+    }
+    with serve(repositories) as (address, requests):
+        pushed, loaded, again, pickles, language, absent, revision = run(
+            tmp_path,
+            f"load_model({str(model_folder)!r}, device='cpu').push_to_hub('me/toy', private=True, commit_message='A toy')",
+            "load_model('me/toy', device='cpu').world_model.spec.weights_sha256",
+            "fetch_model('me/toy').is_relative_to(%r)" % str(tmp_path),  # noqa: UP031
+            "load_model('me/pickles')",
+            "load_model('me/language')",
+            "load_model('me/absent')",
+            "load_model('me/toy', revision='v9')",
+            HF_ENDPOINT=address,
+        )
+    assert pushed.startswith(f"{address}/me/toy/commit/")
+    assert repositories["me/toy"] == {**content(model_folder), "LICENSE": b"mine"}
+    assert loaded == verify_folder(model_folder)
+    assert again == "True"
+    assert "hashes.json is missing" in pickles
+    assert not [line for line in requests if "pytorch_model.bin" in line]
+    assert "'me/language' is not a drivesim model" in language
+    assert not [line for line in requests if "huge.safetensors" in line]
+    assert "'me/absent': no such folder here and no such repository on the hub" in absent
+    assert "no branch, tag or commit 'v9'" in revision
