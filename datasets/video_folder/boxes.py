@@ -1,0 +1,168 @@
+"""boxes.csv and boxes.json: tracked boxes in the ego frame of their time."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from drivesim.datasets.video_folder.tables import Faults, Row, number_of, read_csv, read_json_rows
+from drivesim.geometry import FloatArray, wrap_angle
+from drivesim.scenarios.values import suggestion
+from drivesim.scene import CATEGORIES
+
+#: Between two rows of a track farther apart than this, in seconds, it is not present.
+LONGEST_GAP_S = 0.6
+
+_EDGE_S = 0.005
+_FARTHEST_M = 1000.0
+_NUMBERS = ("x", "y", "z", "length", "width", "height", "yaw_rad")
+_LONGER_THAN_WIDE = ("car", "truck", "bus", "motorcycle", "bicycle")
+
+
+@dataclass(frozen=True, eq=False)
+class BoxTrack:
+    """One actor's rows: ``times_s`` (N,) rising, ``centres`` (N, 3) and ``yaw_rad`` (N,); ``size`` length, width, height."""
+
+    id: str
+    category: str
+    size: tuple[float, float, float]
+    times_s: FloatArray
+    centres: FloatArray
+    yaw_rad: FloatArray
+
+    def at(self, times_s: FloatArray) -> tuple[FloatArray, FloatArray, np.ndarray]:
+        """Centres (T, 3), yaw (T,) and presence (T,) at the times (T,), linear between rows, angles the shorter way.
+
+        Present from its first to its last row (5 ms over are let pass), but not between rows more than 0.6 s apart.
+        """
+        centres = np.stack([np.interp(times_s, self.times_s, column) for column in self.centres.T], axis=1)
+        yaw = np.asarray(wrap_angle(np.interp(times_s, self.times_s, np.unwrap(self.yaw_rad))))
+        present = (times_s >= self.times_s[0] - _EDGE_S) & (times_s <= self.times_s[-1] + _EDGE_S)
+        if len(self.times_s) > 1:
+            right = np.clip(np.searchsorted(self.times_s, times_s), 1, len(self.times_s) - 1)
+            apart = self.times_s[right] - self.times_s[right - 1] > LONGEST_GAP_S
+            nearest = np.minimum(np.abs(times_s - self.times_s[right]), np.abs(times_s - self.times_s[right - 1]))
+            present &= ~apart | (nearest <= _EDGE_S)
+        return centres, yaw, present
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """All tracks of a recording, and the first and last time (s) of any row: outside, nobody looked."""
+
+    tracks: tuple[BoxTrack, ...]
+    first_s: float
+    last_s: float
+
+
+def read_boxes(path: Path, frame_times_s: FloatArray, clock_start_s: float) -> Boxes:
+    """Read boxes of a recording whose frames have ``frame_times_s`` (N,).
+
+    ``clock_start_s`` is taken from every ``time_s``. Raises InputError listing everything wrong with the file.
+    """
+    faults = Faults(path)
+    required = ("track_id", "class", *_NUMBERS)
+    if path.suffix == ".json":
+        rows = read_json_rows(path, "boxes", required, ("time_s", "frame"), faults)
+    else:
+        rows = read_csv(path, required, ("time_s", "frame"), faults)
+    if not rows and not faults.lines:
+        faults.add("", "no rows; remove the file when nothing is annotated")
+    if rows and ("time_s" in rows[0].values) == ("frame" in rows[0].values):
+        faults.add(rows[0].where, "expected one of the columns time_s and frame")
+    faults.stop_if_any()
+    tracks: dict[str, list[tuple[Row, float, dict[str, float]]]] = {}
+    for row in rows:
+        time = _time(row, frame_times_s, clock_start_s, faults)
+        numbers = {name: number_of(row, name, faults) for name in _NUMBERS}
+        _check_row(row, numbers, faults)
+        tracks.setdefault(str(row.values["track_id"]).strip(), []).append((row, time, numbers))
+    if "" in tracks:
+        faults.add(tracks[""][0][0].where, "track_id is empty; give each actor its own name or number")
+    times = np.array([time for track in tracks.values() for _, time, _ in track])
+    if not faults.lines and not np.any((times >= -0.5) & (times <= frame_times_s[-1] + 0.5)):
+        faults.add(
+            "",
+            f"no row falls into the recording: times {times.min():g} to {times.max():g} s, frames 0 to "
+            f"{frame_times_s[-1]:g} s; time_s counts from the first frame",
+        )
+    for name, track in tracks.items():
+        _check_track(name, track, faults)
+    faults.stop_if_any()
+    return Boxes(tuple(_track(name, rows) for name, rows in tracks.items()), float(times.min()), float(times.max()))
+
+
+def _time(row: Row, frame_times_s: FloatArray, clock_start_s: float, faults: Faults) -> float:
+    if row.values.get("time_s") is not None:
+        return number_of(row, "time_s", faults) - clock_start_s
+    if "frame" not in row.values:
+        faults.add(row.where, "neither time_s nor frame")
+        return math.nan
+    frame = number_of(row, "frame", faults)
+    if math.isnan(frame):
+        return frame
+    if frame != int(frame) or not 0 <= frame < len(frame_times_s):
+        faults.add(row.where, f"frame {frame:g} is not in the recording; it has frames 0 to {len(frame_times_s) - 1}")
+        return math.nan
+    return float(frame_times_s[int(frame)])
+
+
+def _check_row(row: Row, numbers: dict[str, float], faults: Faults) -> None:
+    category: Any = row.values["class"]
+    if category not in CATEGORIES:
+        near = suggestion(str(category), CATEGORIES)
+        hint = f"did you mean {near!r}?" if near else f"known: {', '.join(CATEGORIES)}"
+        faults.add(row.where, f"unknown class {category!r}; {hint}")
+    sizes = [name for name in ("length", "width", "height") if numbers[name] <= 0.0]
+    if sizes:
+        shown = ", ".join(f"{name} {numbers[name]:g}" for name in sizes)
+        faults.add(row.where, f"{shown}: sizes are more than 0 m; are length, width and height in the right columns?")
+    elif category in _LONGER_THAN_WIDE and numbers["width"] > 1.2 * numbers["length"]:
+        faults.add(
+            row.where,
+            f"a {category} of length {numbers['length']:g} and width {numbers['width']:g} m: swapped? nuScenes and others "
+            "write the width first",
+        )
+    if abs(numbers["yaw_rad"]) > 2.0 * math.pi + 1e-6:
+        faults.add(row.where, f"yaw_rad {numbers['yaw_rad']:g} is more than a turn; radians are expected, not degrees")
+    if max(abs(numbers["x"]), abs(numbers["y"])) > _FARTHEST_M:
+        faults.add(
+            row.where,
+            f"x {numbers['x']:g}, y {numbers['y']:g} m is beyond {_FARTHEST_M:g} m; boxes are in the ego frame of their "
+            "time, not in a map's",
+        )
+
+
+def _check_track(name: str, track: list[tuple[Row, float, dict[str, float]]], faults: Faults) -> None:
+    """One class a track, and rising times."""
+    for (_, earlier, _), (row, later, _) in itertools.pairwise(track):
+        if later <= earlier:
+            faults.add(row.where, f"track {name!r}: time goes back or stands still: {earlier:g} s, then {later:g} s")
+    first = track[0][0].values["class"]
+    for row, _, _ in track:
+        if row.values["class"] != first:
+            faults.add(
+                row.where, f"track {name!r} is a {row.values['class']} here and a {first} before; number them apart"
+            )
+            return
+
+
+def _track(name: str, rows: list[tuple[Row, float, dict[str, float]]]) -> BoxTrack:
+    def column(*names: str) -> FloatArray:
+        return np.array([[numbers[key] for key in names] for _, _, numbers in rows])
+
+    # Annotated sizes jitter from row to row; a thing has one size.
+    length, width, height = (float(value) for value in np.median(column("length", "width", "height"), axis=0))
+    return BoxTrack(
+        id=name,
+        category=rows[0][0].values["class"],
+        size=(length, width, height),
+        times_s=np.array([time for _, time, _ in rows]),
+        centres=column("x", "y", "z"),
+        yaw_rad=column("yaw_rad")[:, 0],
+    )

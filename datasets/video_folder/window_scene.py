@@ -1,0 +1,96 @@
+"""The scene of one window: the ego's motion and the actors' boxes at the moments of its frames."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from drivesim.controls import Control
+from drivesim.datasets.video_folder.boxes import BoxTrack
+from drivesim.datasets.video_folder.entry import Entry
+from drivesim.geometry import FloatArray, wrap_angle
+from drivesim.scene import Actor, Environment, Scene, Track
+
+
+def known_controls(entry: Entry, times_s: FloatArray, fps: float) -> frozenset[Control]:
+    """What the side files tell of frames at the times (T,).
+
+    The layout where boxes are annotated (with half a frame's grace at the ends), the motion where poses lie close
+    enough around every frame, attributes where they are given.
+    """
+    known = set()
+    boxes, grace = entry.boxes, 0.5 / fps
+    if boxes is not None and boxes.first_s - grace <= times_s[0] and times_s[-1] <= boxes.last_s + grace:
+        known.add(Control.LAYOUT)
+    if entry.poses is not None and entry.poses.cover(times_s).all():
+        known.add(Control.MOTION)
+    if entry.camera_file.environment is not None:
+        known.add(Control.ATTRIBUTES)
+    return frozenset(known)
+
+
+def window_scene(entry: Entry, times_s: FloatArray, fps: float, name: str, known: frozenset[Control]) -> Scene:
+    """The scene of frames at the times (T,); the world frame is the ego frame of its first frame.
+
+    Without known motion the ego stands, and boxes stay right relative to it. Without a known layout there are no actors.
+    """
+    frames = len(times_s)
+    positions, yaw, speed = np.zeros((frames, 3)), np.zeros(frames), np.zeros(frames)
+    moving = Control.MOTION in known and entry.poses is not None
+    if moving and entry.poses is not None:
+        fixed, fixed_yaw = entry.poses.at(times_s)
+        positions = _turned(fixed - fixed[0], -fixed_yaw[0])
+        yaw = fixed_yaw - fixed_yaw[0]
+        speed = entry.poses.speed_mps(times_s, 1.0 / fps)
+    ego = Track(positions=positions, yaw_rad=yaw, speed_mps=speed, present=np.ones(frames, dtype=bool))
+    tracks = entry.boxes.tracks if entry.boxes is not None and Control.LAYOUT in known else ()
+    actors = (_actor(entry, track, ego, times_s, moving) for track in tracks)
+    return Scene(
+        name=name,
+        fps=fps,
+        ego=ego,
+        actors=tuple(actor for actor in actors if actor.track.present.any()),
+        camera=entry.framing.camera(entry.camera),
+        environment=entry.camera_file.environment or Environment(),
+    )
+
+
+def _actor(entry: Entry, track: BoxTrack, ego: Track, times_s: FloatArray, moving: bool) -> Actor:
+    """A track on the window's frames, in its world frame."""
+    poses = entry.poses
+    if moving and poses is not None and poses.cover(track.times_s).all():
+        # Between rows things move evenly in the world, not in the frame of a vehicle that turns.
+        at, heading = poses.at(track.times_s)
+        fixed = BoxTrack(
+            id=track.id,
+            category=track.category,
+            size=track.size,
+            times_s=track.times_s,
+            centres=_turned(track.centres, heading) + at,
+            yaw_rad=track.yaw_rad + heading,
+        )
+        centres, yaw, present = fixed.at(times_s)
+        start, start_yaw = poses.at(times_s[:1])
+        centres, yaw = _turned(centres - start[0], -start_yaw[0]), yaw - start_yaw[0]
+    else:
+        centres, yaw, present = track.at(times_s)
+        centres, yaw = _turned(centres, ego.yaw_rad) + ego.positions, yaw + ego.yaw_rad
+    speed = np.zeros(len(times_s))
+    if moving and len(times_s) > 1:
+        velocity = np.gradient(centres[:, :2], times_s, axis=0)
+        speed = velocity[:, 0] * np.cos(yaw) + velocity[:, 1] * np.sin(yaw)
+    length, width, height = track.size
+    return Actor(
+        id=track.id,
+        category=track.category,
+        length=length,
+        width=width,
+        height=height,
+        track=Track(positions=centres, yaw_rad=np.asarray(wrap_angle(yaw)), speed_mps=speed, present=present),
+    )
+
+
+def _turned(points: FloatArray, yaw_rad: FloatArray | float) -> FloatArray:
+    """Points (N, 3) turned about z by one angle or one each (N,)."""
+    cosine, sine = np.cos(yaw_rad), np.sin(yaw_rad)
+    x, y = points[:, 0], points[:, 1]
+    return np.stack([cosine * x - sine * y, sine * x + cosine * y, points[:, 2]], axis=1)
