@@ -5,6 +5,7 @@ docs/store.md describes the format.
 
 from drivesim.datasets.store.checksum import check_store
 from drivesim.datasets.store.files import StoreFiles
+from drivesim.datasets.store.latents import write_latents
 from drivesim.datasets.store.layout import STORE_VERSION, StoreLayout
 from drivesim.datasets.store.reader import ClipStore, StoreInfo, inspect
 from drivesim.datasets.store.writer import Skipped, StoredSample, create_store, finish_store, write_shard
@@ -21,5 +22,6 @@ __all__ = [
     "create_store",
     "finish_store",
     "inspect",
+    "write_latents",
     "write_shard",
 ]

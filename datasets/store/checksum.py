@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from drivesim.datasets.store.files import StoreFiles
+from drivesim.datasets.store.latents import ENCODED, encoded_object
 from drivesim.datasets.store.layout import FINISHED, StoreLayout, marker_object
 from drivesim.datasets.store.reader import read_layout
 
@@ -22,25 +23,27 @@ def check_store(url: Path | str, on_shard: Callable[[int, int], None] = lambda d
     """
     files = StoreFiles(url)
     layout = read_layout(files)
-    problems = _check_finished(files)
+    problems = _check_whole(files, FINISHED, "the store is not packed to its end; repeat the pack command")
+    if files.exists("latents/zarr.json"):
+        problems += _check_whole(files, ENCODED, "the latents are not complete; repeat 'drivesim data encode'")
     for shard in range(layout.num_shards):
         problems += _check_shard(files, layout, shard, marker_object(shard))
-        encoded = f"encoded/{shard:05d}.json"
-        if files.exists(encoded):
-            problems += _check_shard(files, layout, shard, encoded)
+        if files.exists(encoded_object(shard)):
+            problems += _check_shard(files, layout, shard, encoded_object(shard))
         on_shard(shard + 1, layout.num_shards)
     return problems
 
 
-def _check_finished(files: StoreFiles) -> list[str]:
-    finished = _read(files, FINISHED)
+def _check_whole(files: StoreFiles, name: str, unfinished: str) -> list[str]:
+    """Check what a finishing object vouches for."""
+    finished = _read(files, name)
     if isinstance(finished, str):
-        return [f"{finished}: the store is not packed to its end; repeat the pack command"]
+        return [f"{finished}: {unfinished}"]
     problems = []
-    for name, digest in finished["sha256"].items():
-        problem = _compare(files, name, digest)
+    for other, digest in finished["sha256"].items():
+        problem = _compare(files, other, digest)
         if problem is not None:
-            problems.append(f"{name} (about the whole store): {problem}")
+            problems.append(f"{other} (about the whole store): {problem}")
     return problems
 
 

@@ -89,7 +89,7 @@ def shard_object(name: str, shard: int, form: ArrayForm) -> str:
 
 def scenes_object(shard: int) -> str:
     """Name of the object with the scenes of one shard."""
-    return f"scenes/{shard:05d}.json"
+    return f"scenes/{shard:05d}.json.gz"
 
 
 def marker_object(shard: int) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from drivesim.datasets.store.shard_file import ShardReader
 from drivesim.datasets.store.writer import Skipped, read_attributes
 from drivesim.errors import InputError
 
+_CHECK = "'drivesim data check' lists all damage."
 _PACK_AGAIN = "Pack the data again: drivesim data pack SOURCE OUT.zarr"
 
 
@@ -145,6 +148,7 @@ class ClipStore:
         if self.info.encoder is not None:
             shape = zarr.open_array(store, path="latents", mode="r").shape
             self._forms["latents"] = ArrayForm("float16", tuple(shape[1:]), True)
+        self._scenes_read: tuple[int, list[Any]] | None = None
         size = self.layout.shard_size
         self._readers = {name: ShardReader(self.files, name, form, size) for name, form in self._forms.items()}
 
@@ -215,11 +219,9 @@ class ClipStore:
         """One clip as the sample it was packed from; its scene has no road and no actors that are never present."""
         row = int(self.rows[index])
         shard, place = divmod(row, self.layout.shard_size)
-        stored = _read_json(self.files, scenes_object(shard))
-        if stored is None or stored[place] is None:
-            raise InputError(
-                f"{self.files.url}/{scenes_object(shard)}: damaged, sample {row} is missing. {_PACK_AGAIN}"
-            )
+        stored = self._scenes(shard)
+        if stored[place] is None:
+            raise InputError(f"{self.files.url}/{scenes_object(shard)}: damaged, sample {row} is missing. {_CHECK}")
         data = stored[place]
         return Sample(
             id=data["id"],
@@ -232,3 +234,13 @@ class ClipStore:
             semantic=self.read("semantic", index) if self.gives("semantic", index) else None,
             large=self.read("large", index) if self.gives("large", index) else None,
         )
+
+    def _scenes(self, shard: int) -> list[Any]:
+        name = scenes_object(shard)
+        if self._scenes_read is None or self._scenes_read[0] != shard:
+            try:
+                content = json.loads(gzip.decompress(self.files.read(name)))
+            except (OSError, EOFError, ValueError, zlib.error) as error:
+                raise InputError(f"{self.files.url}/{name}: missing or damaged ({error}). {_CHECK}") from error
+            self._scenes_read = shard, content
+        return self._scenes_read[1]

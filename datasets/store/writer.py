@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 from collections.abc import Callable, Iterable
@@ -209,8 +210,8 @@ def write_shard(
     files.remove([marker_object(shard), *(shard_object(name, shard, form) for name, form in forms.items())])
     sha256: dict[str, str] = {}
     for name in content.needed():
-        sha256.update(_write_block(files, name, wanted, content.arrays[name]))
-    scenes = json_bytes(content.scenes)
+        sha256.update(write_block(files, name, wanted, content.arrays[name]))
+    scenes = gzip.compress(json_bytes(content.scenes), mtime=0)  # without the time, equal scenes are equal bytes
     files.write(scenes_object(shard), scenes)
     sha256[scenes_object(shard)] = hashlib.sha256(scenes).hexdigest()
     files.flush(sha256)
@@ -226,8 +227,11 @@ def write_shard(
     return [Skipped(**entry) for entry in content.skipped]
 
 
-def _write_block(files: StoreFiles, name: str, samples: range, block: np.ndarray) -> dict[str, str]:
-    """Write samples of one array that fill a shard; returns the SHA-256 of its object."""
+def write_block(files: StoreFiles, name: str, samples: range, block: np.ndarray) -> dict[str, str]:
+    """Write samples of one array that fill a shard; returns the SHA-256 of its object.
+
+    Raises InputError when the place cannot be written.
+    """
     with storage_errors(files.url):
         recording = RecordingStore(files.zarr_store(read_only=False))
         array = zarr.open_array(recording, path=name, mode="r+", config={"write_empty_chunks": True})
