@@ -23,6 +23,9 @@ from drivesim.geometry import (
 )
 from drivesim.scene import Actor, Camera, Pose, Track
 
+#: Frames further apart tell nothing about the speed now; 2 Hz key frames still do.
+_LONGEST_STEP_US = 600_000
+
 
 def flat_pose(row: Row) -> Pose:
     """An ego_pose row with its pitch and roll dropped."""
@@ -165,12 +168,12 @@ def _check_annotations(database: Any, frame: Row, sound: set[str]) -> None:
 
 
 def _neighbour(database: Any, frame: Row, side: str) -> Row:
-    """The frame before ("prev") or after ("next"); the frame itself at an end or where time does not rise."""
+    """The frame before ("prev") or after ("next"); the frame itself at an end, a gap, or where time does not rise."""
     if not frame[side]:
         return frame
     other = database.get("sample_data", frame[side])
-    rises = other["timestamp"] < frame["timestamp"] if side == "prev" else other["timestamp"] > frame["timestamp"]
-    return other if rises else frame
+    step_us = other["timestamp"] - frame["timestamp"] if side == "next" else frame["timestamp"] - other["timestamp"]
+    return other if 0 < step_us <= _LONGEST_STEP_US else frame
 
 
 def _ego_row(database: Any, frame: Row) -> Row:

@@ -69,8 +69,8 @@ class NuScenesDataset:
                 f"{self.root.name}/{version}: none of the {len(names)} scenes of split {split!r} is in scene.json; "
                 "download the version that holds them, or choose another split"
             )
-        self._windows, self._left_out_windows = self._index(database, scenes)
-        self._left_out_boxes = _count_left_out(database, {scene["token"] for scene in scenes})
+        self._windows, self._passed_over = self._index(database, scenes)
+        self._boxes_left_out = _count_left_out(database, {scene["token"] for scene in scenes})
         self._check_windows(database)
 
     def __len__(self) -> int:
@@ -138,8 +138,8 @@ class NuScenesDataset:
             "length": len(self),
             "licence": self._licence,
             "content": digest.hexdigest(),
-            "boxes_left_out": dict(sorted(self._left_out_boxes.items())),
-            "windows_left_out_for_missing_frames": self._left_out_windows,
+            "boxes_left_out": dict(sorted(self._boxes_left_out.items())),
+            "first_frames_passed_over_for_gaps": self._passed_over,
         }
 
     def _opened(self) -> Any:
@@ -149,19 +149,27 @@ class NuScenesDataset:
 
     def _read_licence(self) -> str:
         own = self.root / self.version / "drivesim.json"
-        return str(json.loads(own.read_text(encoding="utf-8"))["licence"]) if own.exists() else LICENCE
+        if not own.exists():
+            return LICENCE
+        try:
+            return str(json.loads(own.read_text(encoding="utf-8"))["licence"])
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise InputError(
+                f'{own}: names no licence ({error}); write {{"licence": "..."}} into it, or delete it when these are '
+                "nuScenes' own pictures"
+            ) from error
 
     def _index(self, database: Any, scenes: list[dict[str, Any]]) -> tuple[list[Window], int]:
         windows: list[Window] = []
-        left_out = 0
+        passed_over = 0
         for scene in scenes:
             rows, broken = annotated_frames(database, scene, self.channel)
-            found, missing = windows_of_scene(scene["name"], rows, self.num_frames, self.fps, self.stride)
+            found, passed = windows_of_scene(scene["name"], rows, self.num_frames, self.fps, self.stride)
             windows += found
-            left_out += missing
+            passed_over += passed
             if broken is not None:
                 windows.append(Window(scene["name"], len(rows), (), f"{broken}. Unpack the metadata archive again."))
-        return windows, left_out
+        return windows, passed_over
 
     def _check_channel(self, database: Any) -> None:
         channels = sorted(row["channel"] for row in database.sensor if row["modality"] == "camera")
@@ -174,7 +182,7 @@ class NuScenesDataset:
     def _check_windows(self, database: Any) -> None:
         sound = [window for window in self._windows if window.error is None]
         if not sound:
-            reason = self._windows[0].error if self._windows else f"{self._left_out_windows} lack frames"
+            reason = self._windows[0].error if self._windows else f"{self._passed_over} first frames lie before a gap"
             raise InputError(
                 f"{self.root.name}/{self.version}, split {self.split!r}: no window of {self.num_frames} frames at "
                 f"{self.fps:g} fps fits ({reason}). nuScenes' cameras run at 12 Hz for 20 s a scene: ask for fewer "

@@ -12,8 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from drivesim.datasets.nuscenes.tables import Row
+
 #: A window is not offered when one of its frames is further from its grid time than this: frames are missing there.
 MAX_TIME_ERROR_US = 75_000
+
+#: How far a window's end may lie behind the last frame: timestamps are whole microseconds and cameras are not exact.
+_ROUNDING_US = 10_000
 
 #: No scene has so many frames; a chain of rows that is longer runs in a circle.
 MAX_FRAMES = 100_000
@@ -29,7 +34,7 @@ class Window:
     error: str | None = None
 
 
-def annotated_frames(database: Any, scene: dict[str, Any], channel: str) -> tuple[list[dict[str, Any]], str | None]:
+def annotated_frames(database: Any, scene: Row, channel: str) -> tuple[list[Row], str | None]:
     """sample_data rows of a channel from the scene's first key frame to its last, and where their chain breaks.
 
     Boxes are known between key frames only. ``database`` is an opened nuscenes.nuscenes.NuScenes.
@@ -49,15 +54,14 @@ def annotated_frames(database: Any, scene: dict[str, Any], channel: str) -> tupl
     return rows, None
 
 
-def choose_frames(times_us: np.ndarray, start_us: float, num_frames: int, fps: float) -> list[int] | None:
-    """Indices of the frames nearest to a grid of ``num_frames`` times from ``start_us`` (microseconds), rising.
+def choose_frames(times_us: np.ndarray, first: int, num_frames: int, fps: float) -> list[int] | None:
+    """Indices of the frames nearest to a grid of ``num_frames`` times that begins at frame ``first``, rising.
 
-    The grid begins at the frame nearest to ``start_us``. None when a grid time has no frame within 75 ms.
-    ``times_us`` (N,) rises.
+    None when a grid time has no frame within 75 ms. ``times_us`` (N,) rises.
     """
-    chosen = [int(np.argmin(np.abs(times_us - start_us)))]
+    chosen = [first]
     for number in range(1, num_frames):
-        wanted = times_us[chosen[0]] + number * 1e6 / fps
+        wanted = times_us[first] + number * 1e6 / fps
         later = times_us[chosen[-1] + 1 :]
         if len(later) == 0:
             return None
@@ -67,10 +71,8 @@ def choose_frames(times_us: np.ndarray, start_us: float, num_frames: int, fps: f
     return chosen
 
 
-def windows_of_scene(
-    scene: str, rows: list[dict[str, Any]], num_frames: int, fps: float, stride: int
-) -> tuple[list[Window], int]:
-    """The windows of one scene, ``stride`` grid steps apart, and how many were left out for missing frames.
+def windows_of_scene(scene: str, rows: list[Row], num_frames: int, fps: float, stride: int) -> tuple[list[Window], int]:
+    """The windows of one scene, ``stride`` grid steps apart, and how many first frames were passed over for gaps.
 
     Where time goes backwards there is one window with an error; the frames before and after make windows of their own.
     """
@@ -78,7 +80,7 @@ def windows_of_scene(
     tokens = [row["token"] for row in rows]
     breaks = [0, *(int(index) + 1 for index in np.flatnonzero(np.diff(times) <= 0)), len(rows)]
     windows: list[Window] = []
-    missing = 0
+    passed = 0
     for begin, end in itertools.pairwise(breaks):
         if begin > 0:
             problem = (
@@ -87,13 +89,14 @@ def windows_of_scene(
             )
             windows.append(Window(scene, begin - 1, tuple(tokens[begin - 1 : begin + 1]), problem))
         run = times[begin:end]
-        span_us = (num_frames - 1) * 1e6 / fps
-        number = 0
-        while len(run) and (start := run[0] + number * stride * 1e6 / fps) + span_us <= run[-1] + 10_000:
-            chosen = choose_frames(run, start, num_frames, fps)
+        last_start = run[-1] - (num_frames - 1) * 1e6 / fps + _ROUNDING_US if len(run) else 0.0
+        first = 0
+        while first < len(run) and run[first] <= last_start:
+            chosen = choose_frames(run, first, num_frames, fps)
             if chosen is None:
-                missing += 1
-            else:
-                windows.append(Window(scene, begin + chosen[0], tuple(tokens[begin + index] for index in chosen)))
-            number += 1
-    return windows, missing
+                passed += 1
+                first += 1
+                continue
+            windows.append(Window(scene, begin + first, tuple(tokens[begin + index] for index in chosen)))
+            first = max(first + 1, int(np.argmin(np.abs(run - (run[first] + stride * 1e6 / fps)))))
+    return windows, passed
