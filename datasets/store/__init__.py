@@ -7,7 +7,7 @@ from drivesim.datasets.store.checksum import check_store
 from drivesim.datasets.store.files import StoreFiles
 from drivesim.datasets.store.latents import write_latents
 from drivesim.datasets.store.layout import STORE_VERSION, StoreLayout
-from drivesim.datasets.store.reader import ClipStore, StoreInfo, inspect
+from drivesim.datasets.store.reader import ClipStore, StoreInfo, count_given, inspect
 from drivesim.datasets.store.writer import Skipped, StoredSample, create_store, finish_store, write_shard
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "StoreLayout",
     "StoredSample",
     "check_store",
+    "count_given",
     "create_store",
     "finish_store",
     "inspect",

@@ -82,6 +82,15 @@ def inspect(url: Path | str) -> StoreInfo:
     )
 
 
+def count_given(info: StoreInfo) -> dict[str, int]:
+    """For how many samples of a finished store each optional array is given; empty while it is not finished."""
+    if not info.finished:
+        return {}
+    store = ClipStore(info.url)
+    counts = {name: sum(store.gives(name, index) for index in range(len(store))) for name in GIVEN}
+    return {name: count for name, count in counts.items() if count}
+
+
 def read_layout(files: StoreFiles) -> StoreLayout:
     """The layout of a store. Raises InputError for what is no store, or one of another version."""
     attributes = read_attributes(files)

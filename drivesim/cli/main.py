@@ -36,6 +36,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Models and this machine": {
         "models": "List the world models at hand, their size and what they obey.",
+        "data": "Pack driving data into one store, look at it, check it.",
         "train": "Train a model of your own by a recipe, on this machine or many; resumable.",
         "doctor": "Check that this machine can run drivesim, and say how to mend it if not.",
     },
@@ -59,6 +60,8 @@ class LazyCommands(Mapping[str, Any]):
         if name not in SUMMARIES:
             raise KeyError(name)
         module = importlib.import_module(f"drivesim.cli.{name}")
+        if isinstance(getattr(module, name), typer.Typer):  # a group of commands of its own
+            return typer.main.get_command(getattr(module, name))
         holder = typer.Typer(add_completion=False, rich_markup_mode=None)
         holder.command(name, context_settings=getattr(module, "PASS_ON", None))(getattr(module, name))
         return typer.main.get_command(holder)
