@@ -1,142 +1,119 @@
-"""The chain of stages that made the default model: pack, codec, decoder, upsampler, image, video, export.
+"""The chain of a recipe: stage after stage in one folder, and at its end a model folder with card and curves.
 
-Each stage keeps its checkpoints in ``work``/<stage>, continues when it is called again, and spends a budget of wall
-time. The chain is what ``drivesim train`` runs.
+``work``/<stage> holds a stage's checkpoint, curve and pictures, ``work``/model the parts that are finished. Every
+step is repeated safely: a finished stage is skipped, a stopped one continues.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import torch
-from torch import nn
+import pytorch_lightning as pl
 
 from drivesim.datasets.store import ClipStore
 from drivesim.errors import InputError
-from drivesim.models.load import file_hashes
-from drivesim.models.video_ldm.codec import FrameCodec
-from drivesim.models.video_ldm.image_unet import ImageUNet
-from drivesim.models.video_ldm.load import VideoLDM, VideoLDMConfig, save_networks
-from drivesim.models.video_ldm.upsampler import Upsampler
-from drivesim.models.video_ldm.video_unet import VideoUNet, temporal_layers_for
-from drivesim.training.codec_stage import CodecBatches, CodecStage, DecoderStage
-from drivesim.training.image_stage import ImageBatches, ImageStage
-from drivesim.training.latents import LatentClips, load_latents, measure_statistics
-from drivesim.training.stage import Stage, train_stage
-from drivesim.training.upsampler_stage import UpsamplerBatches, UpsamplerStage
-from drivesim.training.video_stage import VideoBatches, VideoStage
+from drivesim.models.hashes import write_hashes
+from drivesim.models.load import model_folder
+from drivesim.models.video_ldm.load import VideoLDMConfig
+from drivesim.training.callbacks import last_checkpoint
+from drivesim.training.card import write_card
+from drivesim.training.curves import draw_curves
+from drivesim.training.parts import PART_CLASSES
+from drivesim.training.recipe import Recipe, parse_yaml
+from drivesim.training.stage_cli import StageCLI, build_stage, fit, load_averages
+
+Say = Callable[[str], None]
+
+#: Set by torchrun and by SLURM for each of several processes.
+WORLD_VARIABLES = ("WORLD_SIZE", "SLURM_NTASKS")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Chain:
-    """Folders of one training: ``data`` the packed clips, ``work`` the checkpoints of all stages."""
+def run_chain(
+    recipe: Recipe, work: Path, *, stages: list[str], initial: str | None, overrides: list[str], say: Say = print
+) -> None:
+    """Train ``stages`` of a recipe in order; after the whole chain, complete the model folder ``work``/model.
 
-    data: Path
-    work: Path
-    dtype: torch.dtype = torch.bfloat16
-
-    def train_codec(self, minutes: float) -> None:
-        """The autoencoder on packed frames and dead leaves."""
-        codec = self._fresh(FrameCodec)
-        stage = CodecStage(codec, budget_s=60.0 * minutes)
-        train_stage(stage, CodecBatches(ClipStore(self.data)), self.work / "codec")
-
-    def train_decoder(self, minutes: float) -> None:
-        """More of the decoder behind the finished encoder; latents, and so the diffusion stages, stay valid."""
-        codec = self._fresh(FrameCodec)
-        load_average(codec, self.work / "codec" / "last.ckpt")
-        codec.encoder.requires_grad_(False)
-        stage = DecoderStage(codec, budget_s=60.0 * minutes)
-        train_stage(stage, CodecBatches(ClipStore(self.data)), self.work / "decoder")
-
-    def train_upsampler(self, minutes: float) -> None:
-        """The x2 upsampler on decoded frames."""
-        stage = UpsamplerStage(self._fresh(Upsampler), budget_s=60.0 * minutes)
-        train_stage(stage, UpsamplerBatches(self.codec(), ClipStore(self.data)), self.work / "upsampler")
-
-    def train_image(self, minutes: float) -> None:
-        """The box-conditioned image LDM on latents."""
-        stage = ImageStage(self._fresh(ImageUNet), budget_s=60.0 * minutes)
-        train_stage(stage, ImageBatches(self.latents()), self.work / "image")
-
-    def train_video(self, minutes: float) -> None:
-        """The temporal layers behind the frozen image LDM."""
-        image = self.image()
-        network = VideoUNet(image, temporal_layers_for(image)).to(self.dtype).to(memory_format=torch.channels_last)
-        stage = VideoStage(network, budget_s=60.0 * minutes)
-        train_stage(stage, VideoBatches(self.latents()), self.work / "video")
-
-    def codec(self) -> FrameCodec:
-        """The trained codec (averaged weights) with its latent statistics, measured once."""
-        codec = self._fresh(FrameCodec)
-        load_average(codec, self.work / "codec" / "last.ckpt")
-        if (self.work / "decoder" / "last.ckpt").exists():
-            codec.encoder.requires_grad_(False)
-            load_average(codec, self.work / "decoder" / "last.ckpt")
-        statistics = self.work / "codec" / "statistics.json"
-        if not statistics.exists():
-            measure_statistics(codec, ClipStore(self.data))
-            text = json.dumps({"mean": codec.config.latent_mean, "std": codec.config.latent_std})
-            statistics.write_text(text)
-        stored = json.loads(statistics.read_text())
-        codec.set_statistics(torch.tensor(stored["mean"]), torch.tensor(stored["std"]))
-        return codec.eval().requires_grad_(False)
-
-    def image(self) -> ImageUNet:
-        """The trained image LDM (averaged weights)."""
-        image = self._fresh(ImageUNet)
-        load_average(image, self.work / "image" / "last.ckpt")
-        return image
-
-    def latents(self) -> LatentClips:
-        """Latents of all packed clips under the trained codec."""
-        return load_latents(self.codec(), ClipStore(self.data), self.work / "latents.npy")
-
-    def export(self, folder: Path, config: VideoLDMConfig) -> None:
-        """Write a loadable model folder with hashes; parts that are not trained yet start from their initial weights."""
-        image = self.image() if (self.work / "image" / "last.ckpt").exists() else self._fresh(ImageUNet)
-        temporal = temporal_layers_for(image)
-        if (self.work / "video" / "last.ckpt").exists():
-            network = VideoUNet(image.requires_grad_(False), temporal)  # only the trained weights have an average
-            load_average(network, self.work / "video" / "last.ckpt")
-        upsampler = self._fresh(Upsampler)
-        if (self.work / "upsampler" / "last.ckpt").exists():
-            load_average(upsampler, self.work / "upsampler" / "last.ckpt")
-        unfinished = folder.with_name(folder.name + ".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        save_networks(VideoLDM(self.codec(), upsampler, image, temporal), config, unfinished)
-        write_hashes(unfinished)
-        if (folder / "README.md").exists():
-            shutil.copy2(folder / "README.md", unfinished / "README.md")
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(unfinished, folder)
-
-    def _fresh(self, network: type[nn.Module]) -> nn.Module:
-        torch.manual_seed(0)
-        return network().to(self.dtype).to(memory_format=torch.channels_last)
+    Raises InputError for settings that cannot be used, FloatingPointError when a loss is no number.
+    """
+    first = int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) == 0
+    tell = say if first else _silent
+    for stage in stages:
+        config = recipe.stage_config(stage, work, initial)
+        cli = build_stage(config, overrides)
+        _refuse_own_launch(cli, stages)
+        settings = parse_yaml(cli.parser.dump(cli.config, skip_link_targets=False))
+        done = work / stage / "done.json"
+        if _is_done(done, settings):
+            tell(f"{stage}: finished before, skipped (delete {done} to train on)")
+            continue
+        tell(f"{stage}: training into {work / stage}")
+        fit(cli)
+        _save_part(cli, config, overrides, done, settings)
+    missing = [part for part in PART_CLASSES if not (work / "model" / part / "config.json").exists()]
+    start = initial if initial is not None else recipe.initial
+    if missing and start is None:
+        tell(f"{work / 'model'}: not complete yet, {', '.join(missing)} missing; train the other stages")
+    elif first:
+        folder = complete_model(recipe, work, start)
+        tell(f"model written to {folder}; try: drivesim rollout highway-cut-in --model {folder} --seconds 10")
 
 
-def load_average(network: nn.Module, checkpoint: Path) -> None:
-    """Set the averaged weights of a stage's checkpoint into its network. Raises InputError when there is none."""
-    if not checkpoint.exists():
-        raise InputError(f"{checkpoint}: no checkpoint; train the stage '{checkpoint.parent.name}' first")
-    # Our own checkpoint from our own disk: Lightning writes optimiser state that only a pickle can hold.
-    state = torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"]
-    trainable = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
-    with torch.no_grad():
-        for index, (_, parameter) in enumerate(trainable):
-            parameter.copy_(state[f"masters.average.{index}"])
+def _silent(text: str) -> None:
+    """Only the first of several processes speaks."""
 
 
-def write_hashes(folder: Path) -> None:
-    """Write hashes.json, which loading checks; make all files readable, as safetensors are written for their owner only."""
-    for path in folder.rglob("*"):
-        path.chmod(0o755 if path.is_dir() else 0o644)
-    (folder / "hashes.json").write_text(json.dumps(file_hashes(folder), indent=2))
+def complete_model(recipe: Recipe, work: Path, initial: str | None) -> Path:
+    """Make ``work``/model loadable: parts that were not trained from ``initial``, configuration, card, curves, hashes."""
+    folder = work / "model"
+    for part in PART_CLASSES:
+        if not (folder / part / "config.json").exists():
+            assert initial is not None
+            shutil.copytree(model_folder(initial) / part, folder / part)
+    curves = draw_curves(work, list(recipe.stages), folder / "curves.png")
+    settings = model_settings(recipe.name, initial)
+    (folder / "model.json").write_text(json.dumps(settings, indent=2))
+    write_card(recipe, work, folder, initial, has_curves=curves)
+    write_hashes(folder)
+    return folder
 
 
-__all__ = ["Chain", "Stage", "load_average", "write_hashes"]
+def model_settings(name: str, initial: str | None) -> dict[str, Any]:
+    """What model.json of a new model holds: the initial model's sampling, or the defaults, under its own name."""
+    if initial is None:
+        return {"family": "video_ldm", **dataclasses.asdict(VideoLDMConfig(name=name))}
+    return {**json.loads((model_folder(initial) / "model.json").read_text()), "name": name}
+
+
+def _save_part(cli: StageCLI, config: dict[str, Any], overrides: list[str], done: Path, settings: Any) -> None:
+    """On the first process: the averaged network of the last checkpoint becomes the stage's part of the model."""
+    trainer: pl.Trainer = cli.trainer
+    if trainer.is_global_zero:
+        stage = build_stage(config, overrides).model  # a fresh one: the trained one may be sharded over processes
+        load_averages(stage, last_checkpoint(done.parent))
+        stage.network.eval().requires_grad_(False)
+        stage.finish(ClipStore(cli.datamodule.path))
+        stage.parts.save(stage.part, stage.trained())
+        record = {"updates": cli.model.updates, "draws": cli.model.draws_seen, "settings": settings}
+        unfinished = done.with_suffix(".unfinished")
+        unfinished.write_text(json.dumps(record, indent=1))
+        os.replace(unfinished, done)
+    trainer.strategy.barrier()
+
+
+def _is_done(done: Path, settings: Any) -> bool:
+    return done.exists() and json.loads(done.read_text())["settings"] == settings
+
+
+def _refuse_own_launch(cli: StageCLI, stages: list[str]) -> None:
+    external = any(int(os.environ.get(name, "1")) > 1 for name in WORLD_VARIABLES)
+    if len(stages) > 1 and cli.trainer.world_size > 1 and not external:
+        raise InputError(
+            "several devices and several stages: start the chain with torchrun, for example "
+            "torchrun --nproc-per-node 8 -m drivesim train RECIPE, or name one --stage at a time"
+        )

@@ -7,17 +7,25 @@ latents: decoding a down-sampled latent should give the down-sampled picture.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from drivesim.clip import frames_to_tensor
+from drivesim.clip import frames_to_tensor, tensor_to_frames
 from drivesim.datasets.procedural.semantics import Semantic
 from drivesim.datasets.store import ClipStore
-from drivesim.models.video_ldm.codec import YCC_FROM_RGB, FrameCodec
+from drivesim.errors import InputError
 from drivesim.training.dead_leaves import dead_leaves
+from drivesim.training.latents import measure_statistics
+from drivesim.training.parts import Dtype, Parts
+from drivesim.training.reconstruction import psnr_db, reconstruction_loss
 from drivesim.training.stage import Batch, Stage
+from drivesim.training.stream import Draw, draw_generator
 
 #: Weight of a pixel by its semantic class; 1 elsewhere.
 PIXEL_WEIGHTS = {
@@ -31,46 +39,65 @@ PIXEL_WEIGHTS = {
 }
 
 
-class CodecBatches:
-    """Batch ``index``: random crops of rendered frames and, one in four, of dead-leaves pictures."""
+#: Dead-leaves pictures to draw from; each costs a third of a second once.
+NUM_LEAVES = 200
 
-    def __init__(self, store: ClipStore, *, batch_size: int = 16, crop: tuple[int, int] = (128, 256)) -> None:
+
+class CodecBatches:
+    """Random crops of frames and, for a share of the rows, of dead-leaves pictures."""
+
+    def __init__(
+        self, store: ClipStore, *, crop: tuple[int, int], leaves_share: float, recoloured_share: float
+    ) -> None:
         self.store = store
-        self.batch_size = batch_size
         self.crop = crop
+        self.leaves_share = leaves_share
+        self.recoloured_share = recoloured_share
         self.weights = np.ones(256, np.float32)
         for semantic, weight in PIXEL_WEIGHTS.items():
             self.weights[semantic] = weight
+        height, width = store.layout.height, store.layout.width
+        if crop[0] > height or crop[1] > width:
+            raise InputError(f"model.crop {crop[0]}x{crop[1]} is larger than the stored frames of {height}x{width}")
         rng = np.random.default_rng(5)
-        self.leaves = [dead_leaves(rng, 256, 512) for _ in range(300)]
+        self.leaves = [dead_leaves(rng, height, width) for _ in range(NUM_LEAVES if leaves_share > 0 else 0)]
 
-    def __call__(self, index: int) -> Batch:
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def __call__(self, draws: Sequence[Draw]) -> Batch:
         """``frames`` (N, 3, h, w) in [-1, 1] and ``weights`` (N, 1, h, w)."""
-        rng = np.random.default_rng([11, index])
-        frames, weights = [], []
-        for row in range(self.batch_size):
-            picture, semantic = self._picture(rng, leaves=row % 4 == 3)
-            top = int(rng.integers(0, picture.shape[0] - self.crop[0] + 1))
-            left = int(rng.integers(0, picture.shape[1] - self.crop[1] + 1))
-            window = (slice(top, top + self.crop[0]), slice(left, left + self.crop[1]))
-            flip = -1 if rng.uniform() < 0.5 else 1
-            frames.append(_recoloured(picture[window][:, ::flip], rng))
-            weights.append(self.weights[semantic[window][:, ::flip]])
-        weight_tensor = torch.from_numpy(np.stack(weights))[:, None]
-        return {"frames": frames_to_tensor(np.stack(frames)), "weights": weight_tensor}
+        frames, weights = zip(*(self._row(draw) for draw in draws), strict=True)
+        return {
+            "frames": frames_to_tensor(np.stack(frames)),
+            "weights": torch.from_numpy(np.stack(weights))[:, None],
+            "position": torch.tensor([draw.position for draw in draws]),
+        }
 
-    def _picture(self, rng: np.random.Generator, leaves: bool) -> tuple[np.ndarray, np.ndarray]:
-        if leaves:
+    def _row(self, draw: Draw) -> tuple[np.ndarray, np.ndarray]:
+        rng = draw_generator(11, draw.position)
+        picture, semantic = self._picture(rng, draw.sample)
+        top = int(rng.integers(0, picture.shape[0] - self.crop[0] + 1))
+        left = int(rng.integers(0, picture.shape[1] - self.crop[1] + 1))
+        window = (slice(top, top + self.crop[0]), slice(left, left + self.crop[1]))
+        flip = -1 if rng.uniform() < 0.5 else 1
+        recoloured = _recoloured(picture[window][:, ::flip], rng, self.recoloured_share)
+        return recoloured, self.weights[semantic[window][:, ::flip]]
+
+    def _picture(self, rng: np.random.Generator, sample: int) -> tuple[np.ndarray, np.ndarray]:
+        if rng.uniform() < self.leaves_share:
             picture = self.leaves[int(rng.integers(len(self.leaves)))]
             return picture, np.zeros(picture.shape[:2], np.uint8)
-        clip = int(rng.integers(len(self.store)))
         frame = int(rng.integers(self.store.frames_per_clip))
-        return self.store.read("rgb", clip, frame), self.store.read("semantic", clip, frame)
+        picture = self.store.read("rgb", sample, frame)
+        if not self.store.has("semantic"):
+            return picture, np.zeros(picture.shape[:2], np.uint8)
+        return picture, self.store.read("semantic", sample, frame)
 
 
-def _recoloured(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Half of the pictures with stronger colours and permuted channels: grey streets teach little about colour."""
-    if rng.uniform() < 0.5:
+def _recoloured(picture: np.ndarray, rng: np.random.Generator, share: float) -> np.ndarray:
+    """A share of the pictures with stronger colours and permuted channels: grey streets teach little about colour."""
+    if rng.uniform() >= share:
         return picture
     colours = picture.astype(np.float32)
     grey = colours.mean(-1, keepdims=True)
@@ -79,52 +106,105 @@ def _recoloured(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 class CodecStage(Stage):
-    """Trains a :class:`FrameCodec`."""
+    """Trains a whole codec: encoder and decoder."""
 
-    def __init__(self, codec: FrameCodec, *, budget_s: float, learning_rate: float = 6e-4) -> None:
-        super().__init__(codec, learning_rate=learning_rate, budget_s=budget_s, decay=0.998)
+    part = "codec"
+
+    def __init__(
+        self,
+        work: Path,
+        initial: str | None = None,
+        dtype: Dtype = "bfloat16",
+        network: dict[str, Any] | None = None,
+        learning_rate: float = 6e-4,
+        warmup_steps: int = 100,
+        average_decay: float = 0.998,
+        weight_decay: float = 1e-3,
+        crop: tuple[int, int] = (128, 256),
+        leaves_share: float = 0.25,
+        recoloured_share: float = 0.5,
+        keep_statistics: bool = False,
+    ) -> None:
+        """See the recipes. ``keep_statistics`` leaves the latents' scale as the initial model has it.
+
+        Then the diffusion parts of the initial model stay usable while the codec adapts to other pictures.
+        """
+        parts = Parts(Path(work), initial, dtype)
+        super().__init__(
+            self.starting_network(parts, network or {}),
+            parts,
+            learning_rate=learning_rate,
+            warmup_steps=warmup_steps,
+            average_decay=average_decay,
+            weight_decay=weight_decay,
+        )
+        self.crop = crop
+        self.leaves_share = leaves_share
+        self.recoloured_share = recoloured_share
+        self.keep_statistics = keep_statistics
+
+    def starting_network(self, parts: Parts, settings: dict[str, Any]) -> Any:
+        """The codec that the stage begins with."""
+        return parts.fresh("codec", settings)
+
+    def batches(self, store: ClipStore, folder: Path) -> CodecBatches:
+        """Crops of the store's frames."""
+        return CodecBatches(
+            store, crop=self.crop, leaves_share=self.leaves_share, recoloured_share=self.recoloured_share
+        )
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Reconstruction with slightly noised latents, plus scale equivariance on every second batch."""
-        codec = self.network
-        latents = codec.read(batch["frames"])
-        decoded = codec.draw(latents + 0.03 * torch.randn(latents.shape, generator=generator))
-        loss = reconstruction_loss(decoded, batch["frames"], batch["weights"])
-        if self.global_step % 2 == 0:
+        codec, frames = self.network, batch["frames"]
+        latents = codec.read(frames)
+        noise = torch.randn(latents.shape, generator=generator).to(frames.device)
+        loss = reconstruction_loss(codec.draw(latents + 0.03 * noise), frames, batch["weights"])
+        if int(batch["position"][0]) // len(frames) % 2 == 0:
             small = codec.draw(F.avg_pool2d(latents, 2))
-            loss = loss + 0.25 * F.l1_loss(small, F.avg_pool2d(batch["frames"], 2))
+            loss = loss + 0.25 * F.l1_loss(small, F.avg_pool2d(frames, 2))
         return loss
 
+    @torch.no_grad()
+    def measures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Loss and PSNR (dB) of plain reconstruction."""
+        decoded = self.network.draw(self.network.read(batch["frames"])).clamp(-1.0, 1.0)
+        loss = reconstruction_loss(decoded, batch["frames"], batch["weights"])
+        return {"validation_loss": loss, "validation_psnr_db": psnr_db(decoded, batch["frames"])}
 
-class DecoderStage(Stage):
-    """Trains the decoder of a :class:`FrameCodec` whose encoder is frozen (as GameNGen does with its own)."""
+    @torch.no_grad()
+    def pictures(self, batch: Batch) -> np.ndarray:
+        """Four crops, and below each what the codec makes of it."""
+        frames = batch["frames"][:4]
+        decoded = self.network.draw(self.network.read(frames)).clamp(-1.0, 1.0)
+        rows = [np.concatenate(list(tensor_to_frames(row.cpu())), axis=1) for row in (frames, decoded)]
+        return np.concatenate(rows)
 
-    def __init__(self, codec: FrameCodec, *, budget_s: float, learning_rate: float = 4e-4) -> None:
-        super().__init__(codec, learning_rate=learning_rate, budget_s=budget_s, decay=0.998)
+    def finish(self, store: ClipStore) -> None:
+        """Measure the scale of the latents, unless it is kept."""
+        if not self.keep_statistics:
+            measure_statistics(self.network, store)
+
+
+class DecoderStage(CodecStage):
+    """Trains the decoder behind the finished encoder (as GameNGen does with its own), so latents stay as they are."""
+
+    def starting_network(self, parts: Parts, settings: dict[str, Any]) -> Any:
+        """The finished codec with its decoder set free."""
+        codec = parts.finished("codec").train()
+        codec.decoder.requires_grad_(True)
+        return codec
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Reconstruction from latents with noise of up to 5 %, which diffusion leaves in them too."""
-        codec = self.network
+        return reconstruction_loss(self.decoded(batch, generator), batch["frames"], batch["weights"])
+
+    def decoded(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Frames decoded from the frozen encoder's latents, slightly noised; not clipped."""
         with torch.no_grad():
-            latents = codec.read(batch["frames"])
-            level = 0.05 * torch.rand(len(latents), 1, 1, 1, generator=generator)
-            latents = latents + level * torch.randn(latents.shape, generator=generator)
-        return reconstruction_loss(codec.draw(latents), batch["frames"], batch["weights"])
+            latents = self.network.read(batch["frames"])
+        level = 0.05 * torch.rand(len(latents), 1, 1, 1, generator=generator)
+        noise = level * torch.randn(latents.shape, generator=generator)
+        return self.network.draw(latents + noise.to(latents.device))
 
-
-def reconstruction_loss(decoded: Tensor, frames: Tensor, weights: Tensor) -> Tensor:
-    """Weighted L1 and L2, L1 on two levels of a Laplacian pyramid, and L1 of coarse chroma.
-
-    All (N, 3, H, W) with weights (N, 1, H, W). Colour is what such a codec learns last: grey road and sky dominate the
-    other terms, and cars came out orange instead of red until coarse chroma had a term of its own.
-    """
-    error = decoded - frames
-    loss = (weights * error.abs()).mean() + (weights * error.square()).mean()
-    chroma = torch.einsum("kc,nchw->nkhw", YCC_FROM_RGB[1:].to(error.device), F.avg_pool2d(error, 4))
-    loss = loss + 3.0 * chroma.abs().mean()
-    for _ in range(2):
-        coarse = F.avg_pool2d(error, 2)
-        detail = error - F.interpolate(coarse, scale_factor=2.0, mode="nearest")
-        loss = loss + 0.5 * detail.abs().mean()
-        error = coarse
-    return loss
+    def finish(self, store: ClipStore) -> None:
+        """The encoder is the same, and so is the scale of the latents."""

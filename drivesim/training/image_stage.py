@@ -2,63 +2,134 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from drivesim.clip import tensor_to_frames
+from drivesim.datasets.store import ClipStore
 from drivesim.diffusion.edm import NoiseDistribution, Preconditioning, add_noise
+from drivesim.diffusion.sampler import SamplerConfig, sample
 from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
-from drivesim.models.video_ldm.image_unet import ImageUNet
-from drivesim.training.latents import LatentClips
+from drivesim.training.latents import LatentClips, load_latents, prepare_latents
+from drivesim.training.parts import DTYPES, Dtype, Parts
 from drivesim.training.stage import Batch, Stage
-
-LAYOUT_DROPOUT = 0.12
-ATTRIBUTE_DROPOUT = 0.1
+from drivesim.training.stream import Draw, draw_generator
 
 
 class ImageBatches:
-    """Batch ``index``: random single frames with their layout and attributes."""
+    """Single frames, drawn at random from their clips, with their controls."""
 
-    def __init__(self, clips: LatentClips, *, batch_size: int = 64) -> None:
+    def __init__(self, clips: LatentClips) -> None:
         self.clips = clips
-        self.batch_size = batch_size
 
-    def __call__(self, index: int) -> Batch:
-        """Latents, uint8 layout and attributes of N frames."""
-        rng = np.random.default_rng([13, index])
-        clip = rng.integers(0, len(self.clips), self.batch_size)
-        frame = rng.integers(0, self.clips.frames_per_clip, self.batch_size)
-        return {
-            "latents": torch.from_numpy(self.clips.latents[clip, frame]),
-            "layout": torch.from_numpy(self.clips.layout[clip, frame]),
-            "attributes": torch.from_numpy(self.clips.attributes[clip, frame]),
-        }
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __call__(self, draws: Sequence[Draw]) -> Batch:
+        """The rows of :meth:`LatentClips.gather` for one frame each: latents (N, C, h, w), layout (N, 19, 64, 128), ..."""
+        count = self.clips.frames_per_clip
+        frames = [int(draw_generator(13, draw.position).integers(count)) for draw in draws]
+        rows = self.clips.gather([draw.sample for draw in draws], frames)
+        return {**rows, "position": torch.tensor([draw.position for draw in draws])}
 
 
 class ImageStage(Stage):
-    """Trains an :class:`ImageUNet`."""
+    """Trains an image UNet on the latents of a finished codec."""
 
-    def __init__(self, network: ImageUNet, *, budget_s: float, learning_rate: float = 6e-4) -> None:
-        super().__init__(network, learning_rate=learning_rate, budget_s=budget_s, decay=0.999)
+    part = "image"
+
+    def __init__(
+        self,
+        work: Path,
+        initial: str | None = None,
+        dtype: Dtype = "bfloat16",
+        network: dict[str, Any] | None = None,
+        learning_rate: float = 6e-4,
+        warmup_steps: int = 100,
+        average_decay: float = 0.999,
+        weight_decay: float = 1e-3,
+        layout_dropout: float = 0.12,
+        attribute_dropout: float = 0.1,
+        noise_mean: float = 0.4,
+        noise_std: float = 1.4,
+    ) -> None:
+        """See the recipes; ``noise_mean`` and ``noise_std`` are those of ln(sigma)."""
+        parts = Parts(Path(work), initial, dtype)
+        super().__init__(
+            parts.fresh("image", network or {}),
+            parts,
+            learning_rate=learning_rate,
+            warmup_steps=warmup_steps,
+            average_decay=average_decay,
+            weight_decay=weight_decay,
+        )
+        self.compute_dtype = DTYPES[dtype]
+        self.layout_dropout = layout_dropout
+        self.attribute_dropout = attribute_dropout
         self.preconditioning = Preconditioning()
-        self.noise_levels = NoiseDistribution()
+        self.noise_levels = NoiseDistribution(mean=noise_mean, std=noise_std)
+
+    def prepare(self, store: ClipStore, folder: Path) -> None:
+        """Encode the store once."""
+        prepare_latents(self.parts.finished("codec"), store, folder.parent / "latents")
+
+    def batches(self, store: ClipStore, folder: Path) -> ImageBatches:
+        """Frames of the encoded store."""
+        return ImageBatches(load_latents(self.parts.finished("codec"), store, folder.parent / "latents"))
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """EDM loss of eq. 8 (Karras et al. 2022), unit weight on the raw output."""
         clean = batch["latents"].float()
         count = len(clean)
-        sigma = self.noise_levels.sample(count, generator)
-        noisy = add_noise(clean, torch.randn(clean.shape, generator=generator), sigma)
-        controls = ControlTensors.assemble(
-            batch["layout"].numpy(),
-            np.zeros((count, 6), np.float32),
-            batch["attributes"].numpy(),
-            layout_given=(torch.rand(count, generator=generator) >= LAYOUT_DROPOUT).float(),
-            motion_given=torch.zeros(count),
-            attributes_given=(torch.rand(count, generator=generator) >= ATTRIBUTE_DROPOUT).float(),
-        ).to(self.device, self.network.dtype)
-        scaled = (noisy * self.preconditioning.input_scale(sigma)).to(self.network.dtype)
+        sigma = self.noise_levels.sample(count, generator).to(clean.device)
+        noisy = add_noise(clean, torch.randn(clean.shape, generator=generator).to(clean.device), sigma)
+        controls = self.controls(
+            batch,
+            layout=(torch.rand(count, generator=generator) >= self.layout_dropout).float(),
+            attributes=(torch.rand(count, generator=generator) >= self.attribute_dropout).float(),
+        )
+        scaled = (noisy * self.preconditioning.input_scale(sigma)).to(self.compute_dtype)
         raw = self.network(
             scaled.contiguous(memory_format=torch.channels_last), self.preconditioning.noise_condition(sigma), controls
         )
         return (raw.float() - self.preconditioning.target(clean, noisy, sigma)).square().mean()
+
+    def controls(self, batch: Batch, *, layout: Tensor, attributes: Tensor) -> ControlTensors:
+        """Controls of a batch of frames, told where the flags (N,) are 1 and the source knew them; never the motion."""
+        count = len(batch["latents"])
+        return ControlTensors.assemble(
+            batch["layout"].cpu().numpy(),
+            np.zeros((count, 6), np.float32),
+            batch["attributes"].cpu().numpy(),
+            layout_given=layout * batch["layout_given"].cpu(),
+            motion_given=torch.zeros(count),
+            attributes_given=attributes * batch["attributes_given"].cpu(),
+        ).to(self.device, self.compute_dtype)
+
+    @torch.no_grad()
+    def pictures(self, batch: Batch) -> np.ndarray:
+        """Four encoded frames as the codec decodes them; below, samples for their layouts (12 steps, no guidance)."""
+        few = {name: value[:4] for name, value in batch.items()}
+        told = torch.ones(len(few["latents"]))
+        controls = self.controls(few, layout=told, attributes=told)
+
+        def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
+            scaled = (noisy * self.preconditioning.input_scale(sigma)).to(self.compute_dtype)
+            raw = self.network(scaled, self.preconditioning.noise_condition(sigma), controls)
+            return self.preconditioning.denoised(noisy, raw.float(), sigma)
+
+        noise = torch.randn(few["latents"].shape, generator=self._generator(batch)).to(self.device)
+        drawn = sample(denoise, noise, SamplerConfig(steps=12, sigma_max=80.0))
+        return decoded_rows(self.parts, few["latents"].float(), drawn)
+
+
+def decoded_rows(parts: Parts, *rows: Tensor) -> np.ndarray:
+    """Rows of latents (N, C, h, w) as one picture, decoded by the finished codec at half size."""
+    codec = parts.finished("codec").to(rows[0].device)
+    pictures = [np.concatenate(list(tensor_to_frames(codec.decode(row).cpu())), axis=1) for row in rows]
+    return np.concatenate(pictures)[::2, ::2]

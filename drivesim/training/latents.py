@@ -1,10 +1,11 @@
-"""Latents of a packed store: encoded once with a finished codec, kept in memory for the diffusion stages."""
+"""Latents of a store: read from it when it holds those of this codec, else encoded once into a file of the stage."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,36 +14,68 @@ from rich.progress import track
 from drivesim.clip import frames_to_tensor
 from drivesim.datasets.store import ClipStore
 from drivesim.models.video_ldm.codec import FrameCodec
+from drivesim.training.parts import encoder_hash
 
 #: Least deviation that the two chroma channels are divided by.
 CHROMA_STD = 0.12
 
+#: Controls of at most this many bytes are read into memory at the start; larger ones stay in the store.
+PRELOAD_BYTES = 6_000_000_000
 
-@dataclass(frozen=True, eq=False)
+CONTROL_ARRAYS = ("layout", "motion", "attributes")
+
+
 class LatentClips:
-    """Standardised latents float16 (N, T, C, h, w) with the controls of the same frames."""
+    """Standardised latents (N, T, C, h, w) with the controls of the same frames.
 
-    latents: np.ndarray
-    layout: np.ndarray
-    motion: np.ndarray
-    attributes: np.ndarray
+    ``latents`` may be an array, or None when the store holds them. ``given`` (N, 3) tells which of layout, motion and
+    attributes the source knew.
+    """
+
+    def __init__(self, store: ClipStore, latents: np.ndarray | None) -> None:
+        self.store = store
+        known = [[store.gives(name, clip) for name in CONTROL_ARRAYS] for clip in range(len(store))]
+        self.given = np.asarray(known, np.float32)
+        self._arrays: dict[str, np.ndarray] = {} if latents is None else {"latents": latents}
+        size = sum(int(np.prod(store.read(name, 0).shape)) for name in CONTROL_ARRAYS) * len(store)
+        if size <= PRELOAD_BYTES:
+            self._arrays |= {name: store.read_all(name) for name in CONTROL_ARRAYS}
 
     def __len__(self) -> int:
-        return len(self.latents)
+        return len(self.store)
 
     @property
     def frames_per_clip(self) -> int:
         """T of every clip."""
-        return self.latents.shape[1]
+        return self.store.frames_per_clip
+
+    def gather(self, clips: Sequence[int], frames: Sequence[Any]) -> dict[str, torch.Tensor]:
+        """Latents and controls of frame (or slice of frames) ``frames[i]`` of clip ``clips[i]``, stacked over i.
+
+        ``layout_given``, ``motion_given`` and ``attributes_given`` (N,) come with them.
+        """
+        rows: dict[str, torch.Tensor] = {}
+        for name in ("latents", *CONTROL_ARRAYS):
+            pairs = zip(clips, frames, strict=True)
+            rows[name] = torch.from_numpy(np.stack([self._read(name, clip, frame) for clip, frame in pairs]))
+        for column, name in enumerate(CONTROL_ARRAYS):
+            rows[f"{name}_given"] = torch.from_numpy(self.given[list(clips), column])
+        return rows
+
+    def _read(self, name: str, clip: int, frame: Any) -> np.ndarray:
+        if name in self._arrays:
+            return self._arrays[name][clip, frame]
+        return self.store.read(name, clip, frame)
 
 
 def measure_statistics(codec: FrameCodec, store: ClipStore, num_frames: int = 512) -> None:
     """Set the codec's per-channel latent statistics from evenly spread frames of ``store``."""
     raw = []
+    device = next(codec.parameters()).device
     for index in np.linspace(0, len(store) - 1, num_frames).astype(int):
         frames = frames_to_tensor(store.read("rgb", int(index), index % store.frames_per_clip)[None])
         with torch.inference_mode():
-            raw.append(codec.read(frames))
+            raw.append(codec.read(frames.to(device)).cpu())
     stacked = torch.cat(raw)
     std = stacked.std((0, 2, 3))
     # Most cells are grey: by its own deviation a red car would lie ten units out, where diffusion does not reach.
@@ -50,28 +83,36 @@ def measure_statistics(codec: FrameCodec, store: ClipStore, num_frames: int = 51
     codec.set_statistics(stacked.mean((0, 2, 3)), std)
 
 
-def load_latents(codec: FrameCodec, store: ClipStore, cache: Path) -> LatentClips:
-    """The latents of all clips, encoded now or read from ``cache`` when it holds as many clips."""
-    latents = _cached(cache, len(store))
-    if latents is None:
-        latents = _encode(codec, store)
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        temporary = cache.with_suffix(".tmp.npy")
-        np.save(temporary, latents)
-        os.replace(temporary, cache)
-    return LatentClips(latents, store.read_all("layout"), store.read_all("motion"), store.read_all("attributes"))
-
-
-def _cached(cache: Path, num_clips: int) -> np.ndarray | None:
-    if not cache.exists():
-        return None
-    latents = np.load(cache)
-    return latents if len(latents) == num_clips else None
-
-
-def _encode(codec: FrameCodec, store: ClipStore) -> np.ndarray:
-    encoded = []
+def prepare_latents(codec: FrameCodec, store: ClipStore, folder: Path) -> None:
+    """Encode all clips into ``folder`` unless the store, or an earlier run, has the latents of this very codec."""
+    if _in_store(codec, store):
+        return
+    file = _file(codec, store, folder)
+    if file.exists():
+        return
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    codec = codec.to(device)
+    latents = []
     for clip in track(range(len(store)), description="encoding"):
         with torch.inference_mode():
-            encoded.append(codec.encode(frames_to_tensor(store.read("rgb", clip))).half().numpy())
-    return np.stack(encoded)
+            frames = frames_to_tensor(store.read("rgb", clip)).to(device)
+            latents.append(codec.encode(frames).half().cpu().numpy())
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_suffix(".unfinished.npy")
+    np.save(unfinished, np.stack(latents))
+    os.replace(unfinished, file)
+
+
+def load_latents(codec: FrameCodec, store: ClipStore, folder: Path) -> LatentClips:
+    """The latents that :func:`prepare_latents` has seen to, memory-mapped where they are a file."""
+    if _in_store(codec, store):
+        return LatentClips(store, None)
+    return LatentClips(store, np.load(_file(codec, store, folder), mmap_mode="r"))
+
+
+def _in_store(codec: FrameCodec, store: ClipStore) -> bool:
+    return store.info.encoder == encoder_hash(codec)
+
+
+def _file(codec: FrameCodec, store: ClipStore, folder: Path) -> Path:
+    return folder / f"latents-{encoder_hash(codec)[:12]}-{len(store)}.npy"

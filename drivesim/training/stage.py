@@ -1,168 +1,186 @@
-"""One training stage: a Lightning module with master weights, a wall-time budget and a cosine over that budget."""
+"""A training stage: a Lightning module around one network, whose weights proper and average live in the optimiser.
+
+A new stage is one subclass: what a batch holds (``batches``), its loss, and what to look at (``pictures``).
+"""
 
 from __future__ import annotations
 
 import math
-import os
-import time
 from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, TQDMProgressBar
-from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.callbacks import Timer
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset
 
-from drivesim.training.master_weights import MasterWeights
+from drivesim.datasets.store import ClipStore
+from drivesim.errors import InputError
+from drivesim.training.optimizer import MasterAdamW
+from drivesim.training.parts import Parts
+from drivesim.training.stream import Draw
 
 Batch = dict[str, Tensor]
 
 
-class Stage(pl.LightningModule):
-    """Base of all stages: subclasses give the network and the loss of one batch.
+class Batches(Protocol):
+    """Makes a batch of draws; a pure function of them."""
 
-    ``budget_s`` is wall time over all runs of the stage: the learning rate warms up over ``warmup_steps``, then falls
-    on a cosine to 10 % at the end of the budget. A checkpoint holds the elapsed time, so a stage that was stopped
-    continues with what is left.
+    def __len__(self) -> int:
+        """Number of samples to draw from."""
+        ...
+
+    def __call__(self, draws: Sequence[Draw]) -> Batch: ...
+
+
+class Stage(pl.LightningModule):
+    """Base of all stages.
+
+    ``part`` names the part of a model folder that the stage trains. The learning rate warms up over ``warmup_steps``,
+    then falls on a cosine to 10 % at the trainer's ``max_steps`` or ``max_time``, whichever is nearer. Every random
+    number of a step comes from the positions of its draws, so a continued run repeats an undisturbed one.
     """
 
-    def __init__(self, network: nn.Module, *, learning_rate: float, budget_s: float, decay: float = 0.999) -> None:
+    part: str
+
+    def __init__(
+        self,
+        network: nn.Module,
+        parts: Parts,
+        *,
+        learning_rate: float,
+        warmup_steps: int,
+        average_decay: float,
+        weight_decay: float,
+    ) -> None:
         super().__init__()
-        self.automatic_optimization = False
         self.network = network
-        self.masters = MasterWeights(network.named_parameters(), decay)
+        self.parts = parts
         self.learning_rate = learning_rate
-        self.budget_s = budget_s
-        self.warmup_steps = 100
-        self.elapsed_before_s = 0.0
-        self.started = time.monotonic()
+        self.warmup_steps = warmup_steps
+        self.average_decay = average_decay
+        self.weight_decay = weight_decay
+        self.draws_seen = 0
+
+    @abstractmethod
+    def batches(self, store: ClipStore, folder: Path) -> Batches:
+        """What the stage trains on; ``folder`` is its own, for caches made by :meth:`prepare`."""
 
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Scalar loss of a batch; every random number comes from ``generator``."""
+        """Scalar loss of a batch; every random number comes from ``generator`` (a CPU one)."""
 
-    @property
-    def elapsed_s(self) -> float:
-        """Wall time spent in this stage so far, over all its runs."""
-        return self.elapsed_before_s + time.monotonic() - self.started
+    def prepare(self, store: ClipStore, folder: Path) -> None:
+        """Make caches that all processes share; runs in one of them, before :meth:`batches`."""
+
+    def measures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Validation figures of a batch under the averaged weights, by name."""
+        return {"validation_loss": self.loss(batch, generator)}
+
+    def pictures(self, batch: Batch) -> np.ndarray | None:
+        """A grid to look at, uint8 (H, W, 3), drawn with the averaged weights."""
+        return None
+
+    def finish(self, store: ClipStore) -> None:
+        """Last changes to the averaged network before it is saved, such as latent statistics."""
+
+    def trained(self) -> nn.Module:
+        """The network whose averaged weights are saved as the stage's part."""
+        return self.network
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW on the master weights."""
-        return torch.optim.AdamW(
-            self.masters.weights, lr=self.learning_rate, betas=(0.9, 0.99), weight_decay=1e-3, fused=True
+        """AdamW on float32 masters of all trainable parameters."""
+        return MasterAdamW(
+            [parameter for parameter in self.network.parameters() if parameter.requires_grad],
+            lr=self.learning_rate,
+            weight_decay=self.weight_decay,
+            average_decay=self.average_decay,
         )
 
-    def on_train_start(self) -> None:
-        """The clock runs from the first batch."""
-        self.started = time.monotonic()
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """The loss, checked for being a number."""
+        loss = self.loss(batch, self._generator(batch))
+        self.refuse_nan(loss, batch)
+        self.log("loss", loss.detach(), prog_bar=True)
+        return loss
 
-    def training_step(self, batch: Batch, batch_index: int) -> None:
-        """Forward, backward, clip, step, publish."""
-        generator = torch.Generator().manual_seed(1_000_003 + self.global_step)
-        loss = self.loss(batch, generator)
-        if not torch.isfinite(loss):
-            torch.save({"batch": batch, "step": self.global_step}, Path(self.trainer.default_root_dir) / "nan_batch.pt")
-            raise FloatingPointError(
-                f"the loss became {loss.item()} at step {self.global_step}; the batch is saved as nan_batch.pt"
-            )
-        self.manual_backward(loss)
-        optimizer = self.optimizers()
-        for group in optimizer.optimizer.param_groups:
-            group["lr"] = self._rate()
-        norm = self.masters.take_gradients(max_norm=1.0)
-        optimizer.step()
-        self.masters.publish()
-        self.log_dict({"loss": loss.detach(), "gradient_norm": norm, "hours": self.elapsed_s / 3600.0}, prog_bar=True)
-        if self.elapsed_s > self.budget_s:
-            self.trainer.should_stop = True
+    def refuse_nan(self, loss: Tensor, batch: Batch) -> None:
+        """Raise FloatingPointError, with the batch saved, when the loss is not finite."""
+        if torch.isfinite(loss):
+            return
+        saved = Path(self.trainer.default_root_dir) / f"nan_batch_rank{self.global_rank}.pt"
+        torch.save({"batch": batch, "step": self.updates}, saved)
+        raise FloatingPointError(
+            f"the loss became {loss.item()} at step {self.updates}; the batch is saved as {saved}. Look at its frames "
+            "(drivesim data check), lower the learning rate, or continue from the last checkpoint with other settings"
+        )
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_index: int) -> None:
+        """Count the draws of all processes."""
+        self.draws_seen += len(batch["position"]) * self.trainer.world_size
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Set the learning rate of this step, and log it with the norm of the gradients before clipping."""
+        rate = self.rate()
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        gradients = [parameter.grad for group in optimizer.param_groups for parameter in group["params"]]
+        norms = torch._foreach_norm([gradient for gradient in gradients if gradient is not None])
+        norm = torch.stack([value.float() for value in norms]).norm()
+        self.log_dict({"gradient_norm": norm, "learning_rate": rate})
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        """Log the stage's measures."""
+        self.log_dict(self.measures(batch, self._generator(batch)), batch_size=len(batch["position"]), sync_dist=True)
+
+    def on_validation_start(self) -> None:
+        """Validate the averaged weights."""
+        self.swap_average()
+
+    def on_validation_end(self) -> None:
+        """Train on with the weights proper."""
+        self.swap_average()
+
+    def swap_average(self) -> None:
+        """Exchange the network's weights with their average; called again, undo it."""
+        for optimizer in self.trainer.optimizers:
+            if isinstance(optimizer, MasterAdamW):
+                optimizer.swap_average()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the clock."""
-        checkpoint["elapsed_s"] = self.elapsed_s
+        """Keep the place in the stream of draws."""
+        checkpoint["draws_seen"] = self.draws_seen
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Continue the clock."""
-        self.elapsed_before_s = float(checkpoint["elapsed_s"])
+        """Go on at the place in the stream of draws. Raises InputError for a checkpoint of another version."""
+        if "draws_seen" not in checkpoint:
+            raise InputError("last.ckpt was written by an older version of drivesim; start the stage in a new folder")
+        self.draws_seen = int(checkpoint["draws_seen"])
 
-    def _rate(self) -> float:
-        warmup = min(1.0, (self.global_step + 1) / self.warmup_steps)
-        share = min(1.0, self.elapsed_s / self.budget_s)
-        return self.learning_rate * warmup * (0.1 + 0.9 * 0.5 * (1.0 + math.cos(math.pi * share)))
+    @property
+    def updates(self) -> int:
+        """Optimiser steps so far."""
+        return self.trainer.global_step
 
+    def rate(self) -> float:
+        """Learning rate of the next step."""
+        warmup = min(1.0, (self.updates + 1) / max(1, self.warmup_steps))
+        return self.learning_rate * warmup * (0.1 + 0.9 * 0.5 * (1.0 + math.cos(math.pi * self.share_done())))
 
-class TimedCheckpoint(Callback):
-    """Saves a checkpoint every ``interval_s``, at the end, and when training is interrupted; each replaces the last.
+    def share_done(self) -> float:
+        """How much of the trainer's steps or time is used, 0 to 1, over all runs of the stage."""
+        share = 0.0
+        if self.trainer.max_steps > 0:
+            share = self.updates / self.trainer.max_steps
+        for timer in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(timer, Timer) and timer.time_remaining() is not None:
+                spent = timer.time_elapsed()
+                share = max(share, spent / max(spent + timer.time_remaining(), 1e-9))
+        return min(1.0, share)
 
-    Lightning's own ModelCheckpoint ignores time intervals under manual optimisation.
-    """
-
-    def __init__(self, path: Path, interval_s: float) -> None:
-        self.path = path
-        self.interval_s = interval_s
-        self.saved = time.monotonic()
-
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        """Save when the interval is over."""
-        if time.monotonic() - self.saved >= self.interval_s:
-            self._save(trainer)
-
-    def on_train_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        """Save the end."""
-        self._save(trainer)
-
-    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Save what an interrupt or a signal stopped between two steps; a broken step is not worth keeping."""
-        if not isinstance(exception, FloatingPointError) and trainer.global_step > 0:
-            self._save(trainer)
-
-    def _save(self, trainer: pl.Trainer) -> None:
-        unfinished = self.path.with_suffix(".unfinished")
-        trainer.save_checkpoint(unfinished)
-        os.replace(unfinished, self.path)
-        self.saved = time.monotonic()
-
-
-class Endless(IterableDataset[int]):
-    """Indices 0, 1, 2, ...: batches are pure functions of the index."""
-
-    def __init__(self, make: Any, first: int = 0) -> None:
-        self.make = make
-        self.first = first
-
-    def __iter__(self) -> Any:
-        index = self.first
-        while True:
-            yield self.make(index)
-            index += 1
-
-
-def train_stage(stage: Stage, make_batch: Any, folder: Path) -> None:
-    """Train until the stage's budget is spent, continuing from ``folder``/last.ckpt when it is there.
-
-    ``make_batch(index)`` gives batch ``index``, so a continued run sees the batches that an undisturbed one would see.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    last = folder / "last.ckpt"
-    first = 0
-    if last.exists():
-        first = int(torch.load(last, map_location="cpu", weights_only=False)["global_step"])
-    trainer = pl.Trainer(
-        accelerator="cpu" if not torch.cuda.is_available() else "gpu",
-        devices=1,
-        max_steps=-1,
-        max_epochs=-1,
-        default_root_dir=folder,
-        logger=CSVLogger(folder, name="log", version=f"from-step-{first:07d}", flush_logs_every_n_steps=20),
-        callbacks=[
-            TimedCheckpoint(last, interval_s=240.0),
-            TQDMProgressBar(refresh_rate=20),
-        ],
-        log_every_n_steps=20,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-    )
-    loader = DataLoader(Endless(make_batch, first), batch_size=None)
-    trainer.fit(stage, loader, ckpt_path=last if last.exists() else None, weights_only=False)
+    @staticmethod
+    def _generator(batch: Batch) -> torch.Generator:
+        return torch.Generator().manual_seed(1_000_003 + int(batch["position"][0]))

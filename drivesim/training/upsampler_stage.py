@@ -1,56 +1,125 @@
-"""Training the x2 upsampler on what the codec really decodes: crops of decoded frames against the large rendering."""
+"""Training the x2 upsampler on what the codec really decodes: crops of decoded frames against the large picture."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import torch
+import torch.nn.functional as F
 from rich.progress import track
 from torch import Tensor
 
 from drivesim.clip import frames_to_tensor, tensor_to_frames
 from drivesim.datasets.store import ClipStore
-from drivesim.models.video_ldm.codec import FrameCodec
-from drivesim.models.video_ldm.upsampler import Upsampler
-from drivesim.training.codec_stage import reconstruction_loss
+from drivesim.errors import InputError
+from drivesim.training.parts import Dtype, Parts
+from drivesim.training.reconstruction import psnr_db, reconstruction_loss
 from drivesim.training.stage import Batch, Stage
+from drivesim.training.stream import Draw, draw_generator
 
 
 class UpsamplerBatches:
-    """Batch ``index``: crops of decoded first frames (h, w) and of their large renderings (2h, 2w)."""
+    """Crops of decoded first frames (h, w) and of their large pictures (2h, 2w)."""
 
-    def __init__(
-        self, codec: FrameCodec, store: ClipStore, *, batch_size: int = 12, crop: tuple[int, int] = (96, 192)
-    ) -> None:
+    def __init__(self, store: ClipStore, decoded: np.ndarray, samples: np.ndarray, *, crop: tuple[int, int]) -> None:
         self.store = store
-        self.batch_size = batch_size
+        self.decoded = decoded
+        self.samples = samples
         self.crop = crop
-        self.decoded = []
-        for clip in track(range(len(store)), description="decoding"):
-            frames = frames_to_tensor(store.read("rgb", clip, 0)[None])
-            with torch.inference_mode():
-                self.decoded.append(tensor_to_frames(codec.decode(codec.encode(frames)))[0])
 
-    def __call__(self, index: int) -> Batch:
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __call__(self, draws: Sequence[Draw]) -> Batch:
         """``small`` (N, 3, h, w) and ``large`` (N, 3, 2h, 2w) in [-1, 1]."""
-        rng = np.random.default_rng([19, index])
-        small, large = [], []
-        for _ in range(self.batch_size):
-            clip = int(rng.integers(len(self.store)))
-            top = int(rng.integers(0, self.decoded[clip].shape[0] - self.crop[0] + 1))
-            left = int(rng.integers(0, self.decoded[clip].shape[1] - self.crop[1] + 1))
-            height, width = self.crop
-            small.append(self.decoded[clip][top : top + height, left : left + width])
-            picture = self.store.read("large", clip)
-            large.append(picture[2 * top : 2 * (top + height), 2 * left : 2 * (left + width)])
-        return {"small": frames_to_tensor(np.stack(small)), "large": frames_to_tensor(np.stack(large))}
+        rows = [self._row(draw) for draw in draws]
+        return {
+            "small": frames_to_tensor(np.stack([small for small, _ in rows])),
+            "large": frames_to_tensor(np.stack([large for _, large in rows])),
+            "position": torch.tensor([draw.position for draw in draws]),
+        }
+
+    def _row(self, draw: Draw) -> tuple[np.ndarray, np.ndarray]:
+        rng = draw_generator(23, draw.position)
+        picture = self.decoded[draw.sample]
+        height, width = self.crop
+        top = int(rng.integers(0, picture.shape[0] - height + 1))
+        left = int(rng.integers(0, picture.shape[1] - width + 1))
+        large = self.store.read("large", int(self.samples[draw.sample]))
+        return (
+            picture[top : top + height, left : left + width],
+            large[2 * top : 2 * (top + height), 2 * left : 2 * (left + width)],
+        )
 
 
 class UpsamplerStage(Stage):
-    """Trains an :class:`Upsampler`."""
+    """Trains the upsampler behind a finished codec."""
 
-    def __init__(self, network: Upsampler, *, budget_s: float, learning_rate: float = 1e-3) -> None:
-        super().__init__(network, learning_rate=learning_rate, budget_s=budget_s, decay=0.998)
+    part = "upsampler"
+
+    def __init__(
+        self,
+        work: Path,
+        initial: str | None = None,
+        dtype: Dtype = "bfloat16",
+        network: dict[str, Any] | None = None,
+        learning_rate: float = 1e-3,
+        warmup_steps: int = 100,
+        average_decay: float = 0.998,
+        weight_decay: float = 1e-3,
+        crop: tuple[int, int] = (96, 192),
+    ) -> None:
+        """See the recipes; ``crop`` is at the decoded size."""
+        parts = Parts(Path(work), initial, dtype)
+        super().__init__(
+            parts.fresh("upsampler", network or {}),
+            parts,
+            learning_rate=learning_rate,
+            warmup_steps=warmup_steps,
+            average_decay=average_decay,
+            weight_decay=weight_decay,
+        )
+        self.crop = crop
+
+    def batches(self, store: ClipStore, folder: Path) -> UpsamplerBatches:
+        """Decode the first frame of every sample that has a large picture."""
+        samples = np.array([sample for sample in range(len(store)) if store.gives("large", sample)])
+        if len(samples) == 0:
+            raise InputError(
+                f"{store.info.url}: no sample holds a large picture, which the upsampler learns from; the source was smaller "
+                "than 512x1024. Leave the stage 'upsampler' out"
+            )
+        codec = self.parts.finished("codec").to(self.device)
+        decoded = []
+        for sample in track(samples, description="decoding"):
+            frames = frames_to_tensor(store.read("rgb", int(sample), 0)[None]).to(self.device)
+            with torch.inference_mode():
+                decoded.append(tensor_to_frames(codec.decode(codec.encode(frames)).cpu())[0])
+        return UpsamplerBatches(store, np.stack(decoded), samples, crop=self.crop)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """L1, L2 and detail loss at the output size."""
-        return reconstruction_loss(self.network(batch["small"]), batch["large"], torch.ones(()))
+        ones = torch.ones((), device=batch["large"].device)
+        return reconstruction_loss(self.network(batch["small"]), batch["large"], ones)
+
+    @torch.no_grad()
+    def measures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Loss and PSNR (dB), with the PSNR of bilinear enlargement beside it."""
+        bilinear = F.interpolate(batch["small"], scale_factor=2.0, mode="bilinear", align_corners=False)
+        enlarged = self.network(batch["small"]).clamp(-1.0, 1.0)
+        return {
+            "validation_loss": self.loss(batch, generator),
+            "validation_psnr_db": psnr_db(enlarged, batch["large"]),
+            "bilinear_psnr_db": psnr_db(bilinear, batch["large"]),
+        }
+
+    @torch.no_grad()
+    def pictures(self, batch: Batch) -> np.ndarray:
+        """Three crops: enlarged bilinearly, by the network, and the truth."""
+        small, large = batch["small"][:3], batch["large"][:3]
+        bilinear = F.interpolate(small, scale_factor=2.0, mode="bilinear", align_corners=False)
+        rows = (bilinear, self.network(small).clamp(-1.0, 1.0), large)
+        return np.concatenate([np.concatenate(list(tensor_to_frames(row.cpu())), axis=1) for row in rows])

@@ -7,6 +7,8 @@ network learns to continue its own output.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,53 +16,117 @@ import torch
 from einops import rearrange, repeat
 from torch import Tensor
 
+from drivesim.datasets.store import ClipStore
 from drivesim.diffusion.edm import NoiseDistribution, add_noise
+from drivesim.diffusion.sampler import SamplerConfig
+from drivesim.errors import InputError
 from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
-from drivesim.models.video_ldm.video_unet import VideoUNet
-from drivesim.training.latents import LatentClips
+from drivesim.models.video_ldm.video_unet import VideoUNet, temporal_layers_for
+from drivesim.training.image_stage import decoded_rows
+from drivesim.training.latents import LatentClips, load_latents, prepare_latents
+from drivesim.training.parts import DTYPES, Dtype, Parts
 from drivesim.training.stage import Batch, Stage
+from drivesim.training.stream import Draw, draw_generator
 
-#: Probability of 0, 1 and 2 context frames (Video LDM uses these three; the last is what a rollout does).
-CONTEXT_PROBABILITIES = (0.1, 0.2, 0.7)
-LARGEST_CONTEXT_NOISE = 0.7
-MOTION_DROPOUT = 0.15
-ATTRIBUTE_DROPOUT = 0.1
-#: Per clip: layout on all frames, on the context only, on none.
-LAYOUT_PATTERNS = (0.55, 0.2, 0.25)
+#: Settings of the temporal layers that follow from the image network.
+FITTED = ("block_channels", "block_factors", "latent_channels")
+
+#: Errors kept for recycling.
+BANK_SIZE = 512
 
 
 class VideoBatches:
-    """Batch ``index``: windows of T frames, all with the same number of context frames."""
+    """Windows of T frames, all of a batch with the same number of context frames."""
 
-    def __init__(self, clips: LatentClips, *, batch_size: int = 8, num_frames: int = 8) -> None:
+    def __init__(self, clips: LatentClips, *, num_frames: int, context_shares: Sequence[float]) -> None:
+        if num_frames > clips.frames_per_clip:
+            raise InputError(
+                f"model.num_frames is {num_frames}, the stored clips have {clips.frames_per_clip}; pack longer clips "
+                "(drivesim data pack --frames) or train on fewer"
+            )
         self.clips = clips
-        self.batch_size = batch_size
         self.num_frames = num_frames
+        self.context_shares = np.asarray(context_shares, float)
 
-    def __call__(self, index: int) -> Batch:
-        """Latents (B, T, ...), layout, motion, attributes and the number of context frames."""
-        rng = np.random.default_rng([17, index])
-        clip = rng.integers(0, len(self.clips), self.batch_size)
-        first = rng.integers(0, self.clips.frames_per_clip - self.num_frames + 1, self.batch_size)
-        frames = first[:, None] + np.arange(self.num_frames)
-        rows = clip[:, None]
-        return {
-            "latents": torch.from_numpy(self.clips.latents[rows, frames]),
-            "layout": torch.from_numpy(self.clips.layout[rows, frames]),
-            "motion": torch.from_numpy(self.clips.motion[rows, frames]),
-            "attributes": torch.from_numpy(self.clips.attributes[rows, frames]),
-            "num_context": torch.tensor(int(rng.choice(3, p=CONTEXT_PROBABILITIES))),
-        }
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __call__(self, draws: Sequence[Draw]) -> Batch:
+        """Latents (B, T, C, h, w), layout, motion and attributes of the frames, and the number of context frames."""
+        starts = self.clips.frames_per_clip - self.num_frames + 1
+        first = [int(draw_generator(17, draw.position).integers(starts)) for draw in draws]
+        rows = self.clips.gather([draw.sample for draw in draws], [slice(at, at + self.num_frames) for at in first])
+        shares = self.context_shares / self.context_shares.sum()
+        num_context = int(draw_generator(19, draws[0].position).choice(len(shares), p=shares))
+        position = torch.tensor([draw.position for draw in draws])
+        return {**rows, "position": position, "num_context": torch.tensor(num_context)}
 
 
 class VideoStage(Stage):
-    """Trains the temporal layers of a :class:`VideoUNet`; the image network stays as it is."""
+    """Trains temporal layers; the image network under them stays as it is."""
 
-    def __init__(self, network: VideoUNet, *, budget_s: float, learning_rate: float = 8e-4) -> None:
-        network.image.requires_grad_(False)
-        super().__init__(network, learning_rate=learning_rate, budget_s=budget_s, decay=0.999)
-        self.noise_levels = NoiseDistribution(mean=0.5, std=1.5)
+    part = "temporal"
+
+    def __init__(
+        self,
+        work: Path,
+        initial: str | None = None,
+        dtype: Dtype = "bfloat16",
+        network: dict[str, Any] | None = None,
+        learning_rate: float = 8e-4,
+        warmup_steps: int = 100,
+        average_decay: float = 0.999,
+        weight_decay: float = 1e-3,
+        num_frames: int = 8,
+        context_shares: tuple[float, float, float] = (0.1, 0.2, 0.7),
+        layout_shares: tuple[float, float, float] = (0.55, 0.2, 0.25),
+        largest_context_noise: float = 0.7,
+        recycled_share: float = 0.5,
+        motion_dropout: float = 0.15,
+        attribute_dropout: float = 0.1,
+        noise_mean: float = 0.5,
+        noise_std: float = 1.5,
+    ) -> None:
+        """See the recipes.
+
+        ``context_shares`` are those of 0, 1 and 2 context frames (Video LDM's three; the last is what a rollout does),
+        ``layout_shares`` those of clips with layout on all frames, on the context only, on none.
+        """
+        parts = Parts(Path(work), initial, dtype)
+        image = parts.finished("image")
+        fitting = {name: temporal_layers_for(image).config[name] for name in FITTED}
+        temporal = parts.fresh("temporal", {**fitting, **(network or {})})
+        super().__init__(
+            VideoUNet(image, temporal),
+            parts,
+            learning_rate=learning_rate,
+            warmup_steps=warmup_steps,
+            average_decay=average_decay,
+            weight_decay=weight_decay,
+        )
+        self.compute_dtype = DTYPES[dtype]
+        self.num_frames = num_frames
+        self.context_shares = context_shares
+        self.layout_shares = torch.tensor(layout_shares)
+        self.largest_context_noise = largest_context_noise
+        self.recycled_share = recycled_share
+        self.motion_dropout = motion_dropout
+        self.attribute_dropout = attribute_dropout
+        self.noise_levels = NoiseDistribution(mean=noise_mean, std=noise_std)
         self.errors = torch.zeros(0)
+
+    def trained(self) -> torch.nn.Module:
+        """The temporal layers."""
+        return self.network.temporal
+
+    def prepare(self, store: ClipStore, folder: Path) -> None:
+        """Encode the store once."""
+        prepare_latents(self.parts.finished("codec"), store, folder.parent / "latents")
+
+    def batches(self, store: ClipStore, folder: Path) -> VideoBatches:
+        """Windows of the encoded store."""
+        clips = load_latents(self.parts.finished("codec"), store, folder.parent / "latents")
+        return VideoBatches(clips, num_frames=self.num_frames, context_shares=self.context_shares)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """EDM loss on the frames that are not context."""
@@ -69,16 +135,17 @@ class VideoStage(Stage):
         num_context = int(batch["num_context"])
         is_context = torch.arange(num_frames) < num_context
         target_sigma = self.noise_levels.sample(batch_size, generator)
-        context_sigma = 0.02 + LARGEST_CONTEXT_NOISE * torch.rand(batch_size, generator=generator)
-        sigma = torch.where(is_context[None], context_sigma[:, None], target_sigma[:, None])
+        context_sigma = 0.02 + self.largest_context_noise * torch.rand(batch_size, generator=generator)
+        sigma = torch.where(is_context[None], context_sigma[:, None], target_sigma[:, None]).to(clean.device)
         source = clean + self._recycled_errors(clean, is_context, generator)
         flat_sigma = rearrange(sigma, "b t -> (b t)")
-        noise = torch.randn(source.shape, generator=generator)
+        noise = torch.randn(source.shape, generator=generator).to(clean.device)
         noisy = add_noise(_flat(source), _flat(noise), flat_sigma)
         controls = self._controls(batch, num_context, generator)
         raw = _flat(self.network(_clips(noisy, batch_size), sigma, num_context, controls)).float()
         target = self.network.preconditioning.target(_flat(clean), noisy, flat_sigma)
-        self._bank_errors(clean, noisy, raw, flat_sigma, target_sigma)
+        if self.training:
+            self._bank_errors(clean, noisy, raw, flat_sigma, target_sigma)
         squared = _clips((raw - target).square(), batch_size)
         return squared[:, num_context:].mean()
 
@@ -92,37 +159,66 @@ class VideoStage(Stage):
         super().on_load_checkpoint(checkpoint)
         self.errors = checkpoint["errors"]
 
+    @torch.no_grad()
+    def pictures(self, batch: Batch) -> np.ndarray:
+        """The frames of one clip after two context frames; below, what the network makes of them (4 Euler steps)."""
+        clip = {name: value[:1] if value.ndim else value for name, value in batch.items()}
+        clean = clip["latents"].float()
+        num_context = 2
+        told = torch.ones(1)
+        controls = self._assembled(clip, told[:, None].repeat(1, clean.shape[1]), told, told)
+        scheduler = SamplerConfig(steps=4, sigma_min=0.1).scheduler()
+        noise = torch.randn(clean.shape, generator=self._generator(batch)).to(self.device)
+        noisy = float(scheduler.sigmas[0]) * noise
+        for index, level in enumerate(scheduler.sigmas[:-1].tolist()):
+            sigma = torch.full(clean.shape[:2], level, device=self.device)
+            sigma[:, :num_context] = 0.05
+            noisy[:, :num_context] = clean[:, :num_context]
+            denoised = self.network.denoised(noisy, sigma, num_context, controls)
+            following = float(scheduler.sigmas[index + 1])
+            noisy = denoised + (noisy - denoised) * (following / level)
+        noisy[:, :num_context] = clean[:, :num_context]
+        return decoded_rows(self.parts, clean[0], noisy[0])
+
     def _controls(self, batch: Batch, num_context: int, generator: torch.Generator) -> ControlTensors:
         batch_size, num_frames = batch["latents"].shape[:2]
-        pattern = torch.multinomial(torch.tensor(LAYOUT_PATTERNS), batch_size, True, generator=generator)
+        pattern = torch.multinomial(self.layout_shares, batch_size, True, generator=generator)
         layout_given = (pattern == 0).float()[:, None].repeat(1, num_frames)
         layout_given[pattern == 1, :num_context] = 1.0
-        motion_given = (torch.rand(batch_size, generator=generator) >= MOTION_DROPOUT).float()
-        attributes_given = (torch.rand(batch_size, generator=generator) >= ATTRIBUTE_DROPOUT).float()
+        motion_given = (torch.rand(batch_size, generator=generator) >= self.motion_dropout).float()
+        attributes_given = (torch.rand(batch_size, generator=generator) >= self.attribute_dropout).float()
+        return self._assembled(batch, layout_given, motion_given, attributes_given)
+
+    def _assembled(self, batch: Batch, layout: Tensor, motion: Tensor, attributes: Tensor) -> ControlTensors:
+        """Controls of all frames, told where the flags (B, T), (B,), (B,) are 1 and the source knew them."""
+        num_frames = batch["latents"].shape[1]
         return ControlTensors.assemble(
-            _flat(batch["layout"]).numpy(),
-            _flat(batch["motion"]).numpy(),
-            _flat(batch["attributes"]).numpy(),
-            layout_given=_flat(layout_given),
-            motion_given=repeat(motion_given, "b -> (b t)", t=num_frames),
-            attributes_given=repeat(attributes_given, "b -> (b t)", t=num_frames),
-        ).to(self.device, self.network.image.dtype)
+            _flat(batch["layout"]).cpu().numpy(),
+            _flat(batch["motion"]).cpu().numpy(),
+            _flat(batch["attributes"]).cpu().numpy(),
+            layout_given=_flat(layout * batch["layout_given"].cpu()[:, None]),
+            motion_given=repeat(motion * batch["motion_given"].cpu(), "b -> (b t)", t=num_frames),
+            attributes_given=repeat(attributes * batch["attributes_given"].cpu(), "b -> (b t)", t=num_frames),
+        ).to(self.device, self.compute_dtype)
 
     def _recycled_errors(self, clean: Tensor, is_context: Tensor, generator: torch.Generator) -> Tensor:
-        """Errors of earlier predictions for the context frames of about half of the clips, zero elsewhere."""
+        """Errors of earlier predictions for the context frames of a share of the clips, zero elsewhere."""
         batch_size = len(clean)
         if len(self.errors) < 64:
             return torch.zeros_like(clean)
-        picked = self.errors[torch.randint(len(self.errors), (batch_size,), generator=generator)].float()
-        share = torch.rand(batch_size, generator=generator) * (torch.rand(batch_size, generator=generator) < 0.5)
+        picked = (
+            self.errors[torch.randint(len(self.errors), (batch_size,), generator=generator)].float().to(clean.device)
+        )
+        chosen = torch.rand(batch_size, generator=generator) < self.recycled_share
+        share = (torch.rand(batch_size, generator=generator) * chosen).to(clean.device)
         scaled = picked * share[:, None, None, None]
-        return scaled[:, None] * is_context[None, :, None, None, None]
+        return scaled[:, None] * is_context[None, :, None, None, None].to(clean.device)
 
     @torch.no_grad()
     def _bank_errors(self, clean: Tensor, noisy: Tensor, raw: Tensor, sigma: Tensor, target_sigma: Tensor) -> None:
         predicted = _clips(self.network.preconditioning.denoised(noisy, raw, sigma), len(clean))
         errors = (predicted - clean)[(target_sigma > 0.5) & (target_sigma < 8.0), -1]
-        self.errors = torch.cat([self.errors.reshape(-1, *errors.shape[1:]), errors.half()])[-512:]
+        self.errors = torch.cat([self.errors.reshape(-1, *errors.shape[1:]), errors.half().cpu()])[-BANK_SIZE:]
 
 
 def _flat(clips: Tensor) -> Tensor:

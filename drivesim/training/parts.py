@@ -1,0 +1,133 @@
+"""The parts of a model while it is trained: ``work``/model/<part>, else those of an initial model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from drivesim.errors import InputError
+from drivesim.models.load import DTYPES, model_folder
+from drivesim.models.video_ldm.codec import FrameCodec
+from drivesim.models.video_ldm.image_unet import ImageUNet
+from drivesim.models.video_ldm.temporal import TemporalLayers
+from drivesim.models.video_ldm.upsampler import Upsampler
+
+PART_CLASSES: dict[str, Any] = {
+    "codec": FrameCodec, "upsampler": Upsampler, "image": ImageUNet, "temporal": TemporalLayers,
+}  # fmt: skip
+
+Dtype = Literal["bfloat16", "float32"]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Where networks come from and go to.
+
+    ``work`` is the folder of the whole training, ``initial`` a model (packaged name or folder) whose weights a stage
+    starts from and whose parts stand in for those that are not trained.
+    """
+
+    work: Path
+    initial: str | None = None
+    dtype: Dtype = "bfloat16"
+
+    def fresh(self, part: str, settings: dict[str, Any]) -> nn.Module:
+        """The network that a stage begins with: the initial model's, else a new one of these ``settings``.
+
+        Raises InputError when ``settings`` contradict the initial model or name what the network does not take.
+        """
+        kind = PART_CLASSES[part]
+        if self.initial is not None:
+            network = self._read(model_folder(self.initial) / part, kind)
+            _compare(network, settings, f"{self.initial}/{part}")
+        else:
+            torch.manual_seed(0)
+            try:
+                network = kind(**settings)
+            except TypeError as error:
+                raise InputError(
+                    f"model.network of the stage '{part}': {error}; known settings: {_known(kind)}"
+                ) from error
+        return self.placed(network).train().requires_grad_(True)
+
+    def finished(self, part: str) -> nn.Module:
+        """A part that another stage has trained, frozen. Raises InputError when there is none."""
+        return self.placed(self._read(self._folder(part), PART_CLASSES[part])).eval().requires_grad_(False)
+
+    def has(self, part: str) -> bool:
+        """Whether :meth:`finished` would find the part."""
+        return (self.work / "model" / part / "config.json").exists() or self.initial is not None
+
+    def save(self, part: str, network: nn.Module) -> None:
+        """Write a part in bfloat16 into ``work``/model; whole or not at all."""
+        target = self.work / "model" / part
+        unfinished = target.with_name(part + ".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        cast(network, torch.bfloat16).save_pretrained(unfinished, safe_serialization=True, max_shard_size="14MB")
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(unfinished, target)
+
+    def _folder(self, part: str) -> Path:
+        trained = self.work / "model" / part
+        if (trained / "config.json").exists():
+            return trained
+        if self.initial is None:
+            raise InputError(
+                f"{trained}: this stage needs the part '{part}'; train that stage first with the same --work, "
+                "or start from a model that has it: --initial default"
+            )
+        return model_folder(self.initial) / part
+
+    def _read(self, folder: Path, kind: Any) -> nn.Module:
+        return kind.from_pretrained(
+            folder, torch_dtype=DTYPES[self.dtype], use_safetensors=True, low_cpu_mem_usage=False
+        )
+
+    def placed(self, network: nn.Module) -> nn.Module:
+        """A network in the training's dtype and memory format."""
+        return cast(network, DTYPES[self.dtype]).to(memory_format=torch.channels_last)
+
+
+def cast(network: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Parameters in another dtype, in place; diffusers' own ``to`` warns about a list that is empty here."""
+    for parameter in network.parameters():
+        parameter.data = parameter.data.to(dtype)
+    return network
+
+
+def _compare(network: Any, settings: dict[str, Any], where: str) -> None:
+    has = json.loads(network.to_json_string())
+    wrong = [
+        f"{name}: {has.get(name)} there, {value} in the recipe"
+        for name, value in settings.items()
+        if json.loads(json.dumps(value)) != has.get(name)
+    ]
+    if wrong:
+        raise InputError(
+            f"{where} does not have the sizes of the recipe ({'; '.join(wrong)}); take model.network out of the recipe, "
+            "or --initial"
+        )
+
+
+def _known(kind: Any) -> str:
+    names = kind.__init__.__wrapped__.__code__.co_varnames[1 : kind.__init__.__wrapped__.__code__.co_argcount]
+    return ", ".join(names)
+
+
+def encoder_hash(codec: FrameCodec) -> str:
+    """SHA-256 of what decides a codec's latents: encoder weights and standardisation."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(codec.encoder.state_dict().items()):
+        digest.update(
+            name.encode() + tensor.detach().cpu().to(torch.bfloat16).contiguous().view(torch.uint8).numpy().tobytes()
+        )
+    digest.update(json.dumps([codec.config.latent_mean, codec.config.latent_std]).encode())
+    return digest.hexdigest()

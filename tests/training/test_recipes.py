@@ -1,0 +1,101 @@
+"""Recipes: those in the package can be built, and a wrong one says what is wrong and where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from drivesim.errors import InputError
+from drivesim.training.recipe import find_recipe, packaged_recipes, read_recipe
+from drivesim.training.stage_cli import build_stage
+
+GOOD = """\
+recipe: mine
+stages:
+  codec:
+    model: {class_path: drivesim.training.CodecStage, init_args: {network: {widths: [8, 8, 8, 8]}}}
+    trainer: {max_steps: 2}
+"""
+
+
+def _build(text: str, folder: Path, *overrides: str):
+    path = folder / "mine.yaml"
+    path.write_text(text)
+    recipe = read_recipe(str(path))
+    return build_stage(recipe.stage_config("codec", folder / "work", None), list(overrides))
+
+
+@pytest.mark.parametrize("name", packaged_recipes())
+def test_first_stage_of_every_packaged_recipe_is_built(name: str, tmp_path: Path) -> None:
+    recipe = read_recipe(name)
+    stage = next(iter(recipe.stages))
+    here = ["--trainer.accelerator=cpu", "--trainer.devices=1", "--trainer.num_nodes=1", "--trainer.strategy=auto"]
+    cli = build_stage(recipe.stage_config(stage, tmp_path, None), here)
+    assert cli.trainer.max_steps > 0 or cli.config.trainer.max_time is not None
+    assert cli.model.part == "codec"
+
+
+def test_the_recipes_of_the_issue_are_there() -> None:
+    assert set(packaged_recipes()) >= {
+        "default", "small-gpu", "paper", "nuscenes-finetune", "video-folder-finetune", "smoke",
+    }  # fmt: skip
+
+
+def test_names_with_and_without_folder_and_suffix() -> None:
+    assert find_recipe("smoke") == find_recipe("recipes/smoke.yaml") == find_recipe("smoke.yaml")
+
+
+def test_any_field_can_be_overridden(tmp_path: Path) -> None:
+    cli = _build(
+        GOOD, tmp_path, "--trainer.max_time", "00:01:30:00", "--data.path", "x.zarr", "--data.batch_size=3",
+        "--model.learning_rate", "0.5", "--checkpoint.minutes", "2.5",
+    )  # fmt: skip
+    assert cli.datamodule.path == "x.zarr" and cli.datamodule.batch_size == 3
+    assert cli.model.learning_rate == 0.5
+    assert [c.minutes for c in cli.trainer.callbacks if hasattr(c, "minutes")] == [2.5]
+
+
+def test_print_config_names_every_field(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        _build(GOOD, tmp_path, "--print_config")
+    printed = capsys.readouterr().out
+    for field in ("max_time", "gradient_clip_val", "accumulate_grad_batches", "batch_size", "learning_rate", "crop"):
+        assert field in printed
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("stages:", "stagse:", "unknown key 'stagse'. Did you mean 'stages'?"),
+        ("    trainer:", "    triner:", r"stages.codec.triner — unknown key 'triner'. Did you mean 'trainer'?"),
+        ("class_path: drivesim.training.CodecStage", "class_path: drivesim.training.CodexStage", "CodexStage"),
+        ("widths", "widhts", "widhts"),
+        ("max_steps: 2", "max_stpes: 2", "max_stpes"),
+        ("max_steps: 2", "max_steps: many", "many"),
+        ("class_path: drivesim.training.CodecStage, ", "", "stages.codec.model needs class_path"),
+        ("  codec:", "  codec: [", "not readable as YAML"),
+    ],
+)
+def test_a_wrong_recipe_says_what_is_wrong(old: str, new: str, message: str, tmp_path: Path) -> None:
+    assert old in GOOD
+    with pytest.raises(InputError) as caught:
+        _build(GOOD.replace(old, new, 1), tmp_path)
+    assert message in str(caught.value)
+    assert "Traceback" not in str(caught.value)
+
+
+def test_an_unknown_recipe_is_answered_with_those_there_are() -> None:
+    with pytest.raises(InputError, match="Did you mean 'smoke'"):
+        find_recipe("smok")
+
+
+def test_a_recipe_that_contradicts_its_initial_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"default/codec does not have the sizes of the recipe \(widths"):
+        _build(GOOD.replace("recipe: mine", "recipe: mine\ninitial: default"), tmp_path)
+
+
+def test_a_part_that_is_not_trained_yet_is_named(tmp_path: Path) -> None:
+    recipe = read_recipe("smoke")
+    with pytest.raises(InputError, match="this stage needs the part 'image'; train that stage first"):
+        build_stage(recipe.stage_config("video", tmp_path, None), [])
