@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from drivesim.datasets.store.files import StoreFiles
 from drivesim.datasets.store.latents import ENCODED, encoded_object
-from drivesim.datasets.store.layout import FINISHED, StoreLayout, marker_object
+from drivesim.datasets.store.layout import FINISHED, StoreLayout, marker_object, unsealed
 from drivesim.datasets.store.reader import read_layout
 
 _MEND = "remove {marker} and repeat the pack command to write these samples again"
@@ -72,9 +71,9 @@ def _compare(files: StoreFiles, name: str, digest: str) -> str | None:
 
 
 def _read(files: StoreFiles, name: str) -> Any:
-    """The content of a JSON object, or what is wrong with it as text."""
+    """The content of a sealed object, or what is wrong with it as text."""
     try:
-        return json.loads(files.read(name))
+        return unsealed(files.read(name))
     except FileNotFoundError:
         return f"{name} is missing"
     except ValueError as error:

@@ -71,7 +71,8 @@ class StoreFiles:
             return bytes(filesystem.cat_file(f"{root}/{name}", start=start, end=stop))
         with (self.folder / name).open("rb") as stream:
             if start is not None:
-                stream.seek(start, os.SEEK_END if start < 0 else os.SEEK_SET)
+                size = stream.seek(0, os.SEEK_END)
+                stream.seek(max(0, size + start) if start < 0 else start)
             return stream.read(-1 if stop is None else stop - (start or 0))
 
     def write(self, name: str, content: bytes) -> None:

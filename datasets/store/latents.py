@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from drivesim.datasets.store.files import StoreFiles, storage_errors
-from drivesim.datasets.store.layout import ArrayForm, json_bytes, shard_object
+from drivesim.datasets.store.layout import ArrayForm, sealed, shard_object
 from drivesim.datasets.store.reader import ClipStore
 from drivesim.datasets.store.writer import create_array, write_block
 
@@ -54,7 +54,7 @@ def write_latents(
                 sha256 = write_block(files, "latents", samples, block)
                 files.flush(sha256)
                 marker = {"first": samples.start, "stop": samples.stop, "sha256": sha256}
-                files.write(encoded_object(shard), json_bytes(marker))
+                files.write(encoded_object(shard), sealed(marker))
             done += len(clips)
         _finish(files, layout.num_shards, encoder)
     return True
@@ -80,4 +80,4 @@ def _prepare(store: ClipStore, encoder: str, encode: Encode) -> ArrayForm:
 def _finish(files: StoreFiles, num_shards: int, encoder: str) -> None:
     names = ["latents/zarr.json", *map(encoded_object, range(num_shards))]
     sha256 = {name: hashlib.sha256(files.read(name)).hexdigest() for name in names}
-    files.write(ENCODED, json_bytes({"encoder": encoder, "sha256": sha256}))
+    files.write(ENCODED, sealed({"encoder": encoder, "sha256": sha256}))

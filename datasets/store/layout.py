@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -104,6 +105,19 @@ FINISHED = "finished.json"
 def json_bytes(content: Any) -> bytes:
     """JSON text that is the same whenever the content is."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+
+
+def sealed(content: Any) -> bytes:
+    """JSON text of ``content`` together with its SHA-256, so that a flipped byte shows."""
+    return json_bytes({"content": content, "content_sha256": hashlib.sha256(json_bytes(content)).hexdigest()})
+
+
+def unsealed(text: bytes) -> Any:
+    """The content that :func:`sealed` wrote. Raises ValueError when any byte of it is another."""
+    data = json.loads(text)
+    if not isinstance(data, dict) or sealed(data.get("content")) != text:
+        raise ValueError("its checksum does not fit its content")
+    return data["content"]
 
 
 def differences(stored: Any, wanted: Any, path: str = "") -> list[str]:

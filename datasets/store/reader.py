@@ -24,6 +24,7 @@ from drivesim.datasets.store.layout import (
     StoreLayout,
     marker_object,
     scenes_object,
+    unsealed,
 )
 from drivesim.datasets.store.scenes import scene_from_json
 from drivesim.datasets.store.shard_file import ShardReader
@@ -55,11 +56,11 @@ def inspect(url: Path | str) -> StoreInfo:
     """What a store holds, complete or not. Raises InputError when there is no store of this version."""
     files = StoreFiles(url)
     layout = read_layout(files)
-    finished = _read_json(files, FINISHED)
+    finished = _read_sealed(files, FINISHED)
     if finished is None:
         names = files.names()
         markers = [shard for shard in range(layout.num_shards) if marker_object(shard) in names]
-        parsed = [_read_json(files, marker_object(shard)) or {} for shard in markers]
+        parsed = [_read_sealed(files, marker_object(shard)) or {} for shard in markers]
         return StoreInfo(
             url=files.url,
             layout=layout,
@@ -120,9 +121,9 @@ def _not_a_store(files: StoreFiles) -> str:
     return f"{files.url}: not a store, zarr.json is missing. Give the folder that 'drivesim data pack' wrote."
 
 
-def _read_json(files: StoreFiles, name: str) -> Any:
+def _read_sealed(files: StoreFiles, name: str) -> Any:
     try:
-        return json.loads(files.read(name))
+        return unsealed(files.read(name))
     except FileNotFoundError:
         return None
     except ValueError as error:
@@ -131,7 +132,7 @@ def _read_json(files: StoreFiles, name: str) -> Any:
 
 def encoder_of(files: StoreFiles) -> str | None:
     """Hash of the encoder whose latents are complete in the store, or None."""
-    finished = _read_json(files, "encoded/finished.json")
+    finished = _read_sealed(files, "encoded/finished.json")
     return None if finished is None else str(finished["encoder"])
 
 

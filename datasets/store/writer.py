@@ -28,7 +28,9 @@ from drivesim.datasets.store.layout import (
     marker_object,
     refuse_other,
     scenes_object,
+    sealed,
     shard_object,
+    unsealed,
 )
 from drivesim.datasets.store.scenes import scene_to_json
 from drivesim.errors import InputError
@@ -223,7 +225,7 @@ def write_shard(
         "skipped": content.skipped,
         "sha256": sha256,
     }
-    files.write(marker_object(shard), json_bytes(marker))
+    files.write(marker_object(shard), sealed(marker))
     return [Skipped(**entry) for entry in content.skipped]
 
 
@@ -246,7 +248,7 @@ def complete_shards(files: StoreFiles, layout: StoreLayout) -> list[int]:
     for shard in range(layout.num_shards):
         if marker_object(shard) in there:
             try:
-                marker = json.loads(files.read(marker_object(shard)))
+                marker = unsealed(files.read(marker_object(shard)))
             except ValueError:
                 continue  # half a marker, on a file system that cannot rename: the shard is written again
             if set(marker["sha256"]) <= there:
@@ -258,7 +260,7 @@ def finish_store(files: StoreFiles, layout: StoreLayout, problems: Iterable[str]
     """Write what is known once all shards are complete: ``valid``, ``given`` and, last, the finishing object."""
     there = files.names()
     markers = [(name, files.read(name)) for name in map(marker_object, range(layout.num_shards))]
-    parsed = [json.loads(content) for _, content in markers]
+    parsed = [unsealed(content) for _, content in markers]
     valid = np.array([value for marker in parsed for value in marker["valid"]], np.uint8)
     given = np.array([value for marker in parsed for value in marker["given"]], np.uint8)
     sha256 = {name: hashlib.sha256(content).hexdigest() for name, content in markers}
@@ -281,7 +283,7 @@ def finish_store(files: StoreFiles, layout: StoreLayout, problems: Iterable[str]
         "problems": list(problems),
         "sha256": sha256,
     }
-    files.write(FINISHED, json_bytes(finished))
+    files.write(FINISHED, sealed(finished))
 
 
 def _metadata(there: set[str], layout: StoreLayout) -> list[str]:
