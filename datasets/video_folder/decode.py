@@ -34,12 +34,13 @@ class DecodedFrame:
 class VideoFile:
     """An open video file. Raises InputError when it cannot be opened or holds no video."""
 
-    def __init__(self, path: Path, threads: str = "AUTO") -> None:
+    def __init__(self, path: Path, *, threaded: bool = False) -> None:
         self.path = path
         self._container = open_video(path)
         self._stream = next(s for s in self._container.streams.video if not _is_cover_picture(s))
-        self._stream.thread_type = threads
-        if threads == "NONE":
+        if threaded:
+            self._stream.thread_type = "AUTO"
+        else:
             self._stream.codec_context.thread_count = 1
         # A damaged slice shall be an error, not a picture patched up from its neighbours.
         self._stream.codec_context.options = {"err_detect": "explode"}
@@ -55,6 +56,16 @@ class VideoFile:
     def seconds_per_tick(self) -> float:
         """The unit of time stamps in seconds."""
         return float(self._stream.time_base)
+
+    @property
+    def promised_s(self) -> float | None:
+        """How long the header says that the pictures last, in seconds; None when it does not say."""
+        if self.is_raw:
+            return None
+        if self._stream.duration is not None:
+            return float(self._stream.duration * self._stream.time_base)
+        alone = len(self._container.streams) == 1 and self._container.duration is not None
+        return self._container.duration / 1e6 if alone else None
 
     def frames(self) -> Iterator[DecodedFrame]:
         """The frames from where the file stands, with rising time stamps; ``damage`` tells afterwards what went wrong.
@@ -129,16 +140,18 @@ class FrameReader:
         self._file: VideoFile | None = None
         self._frames: Iterator[DecodedFrame] = iter(())
         self._next = 0
+        self._awaited: int | None = None
 
     def read(self, numbers: list[int]) -> list[np.ndarray]:
         """Frames by number (rising), each uint8 RGB (H, W, 3). Raises BrokenSample when one no longer decodes."""
         starts = [int(key) for key in self._keys[self._keys <= numbers[0]]]
-        near = starts[-1] if starts else 0
         try:
-            if self._file is not None and near <= self._next <= numbers[0]:
-                found = self._collect(numbers)
-                if found is not None:
-                    return found
+            if self._file is not None:
+                near = starts[-1] if starts and not self._file.is_raw else 0
+                if near <= self._next <= numbers[0]:
+                    found = self._collect(numbers)
+                    if found is not None:
+                        return found
             # A container's own index may lead too far; then begin earlier, and in the end at the very start.
             for start in [*reversed(starts[-3:]), None]:
                 if self._begin(start):
@@ -158,38 +171,46 @@ class FrameReader:
         self._file, self._frames = None, iter(())
 
     def _begin(self, start: int | None) -> bool:
-        """Stand before frame ``start``, or at the file's beginning; False when the file leads past it."""
+        """Stand before key frame ``start``, or at the file's beginning; False when the file cannot be sought in."""
         if self._file is None or start is None:
-            if self._file is not None:
-                self._file.close()
+            self.close()
             self._file = VideoFile(self.path)
-        self._next, self._frames = 0, self._file.frames()
+        self._next, self._awaited, self._frames = 0, start, self._file.frames()
         if start is None:
             return True
         if self._file.is_raw:
             return False
-        self._file.seek(int(self._pts[start]))
-        self._frames = self._file.frames()
-        self._next = start
+        try:
+            self._file.seek(int(self._pts[start]))
+        except (av.error.FFmpegError, OSError):
+            return False  # an index that leads nowhere; the caller begins earlier
+        self._next, self._frames = start, self._file.frames()
         return True
 
     def _collect(self, numbers: list[int]) -> list[np.ndarray] | None:
-        """The frames, read on from here; None when one does not come."""
+        """The frames, read on from here; None when one does not come, or when the awaited key frame does not."""
         assert self._file is not None
-        begun = self._next == 0 or self._next not in self._keys
         wanted, found = set(numbers), []
         for decoded in self._frames:
             number = self._number.get(decoded.pts)
-            if number is None or (not begun and number < self._next):
+            if number is None or (self._awaited is not None and number < self._awaited):
                 continue
-            if not begun and (number != self._next or not decoded.key):
+            if self._awaited is not None and (number != self._awaited or not decoded.key):
                 return None
-            begun, self._next = True, number + 1
+            self._awaited, self._next = None, number + 1
             if number in wanted:
                 found.append(self._file.picture(decoded.frame))
             if number >= numbers[-1]:
                 break
         return found if len(found) == len(numbers) else None
+
+
+def is_raw(path: Path) -> bool:
+    """Whether a file is a bare stream without times. Raises InputError when it is no video."""
+    container = open_video(path)
+    raw = container.format.name in RAW_FORMATS
+    container.close()
+    return raw
 
 
 def open_video(path: Path) -> Any:
@@ -211,8 +232,10 @@ def open_video(path: Path) -> Any:
         ) from error
     streams = [stream for stream in container.streams.video if not _is_cover_picture(stream)]
     if not streams or streams[0].codec_context is None:
-        kinds = sorted({stream.type for stream in container.streams}) or ["nothing"]
+        kinds = sorted({stream.type for stream in container.streams} - {"data"})
         container.close()
+        if not kinds:
+            raise InputError("not a complete video file: its index is damaged. Copy it again")
         raise InputError(f"holds no video that can be decoded, only {', '.join(kinds)}. Remove it or record it again")
     return container
 

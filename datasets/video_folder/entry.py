@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,7 +74,7 @@ def examine(recording: Recording, settings: Settings) -> Report:
         rate = camera_file.fps or settings.frame_folder_fps
         index = index_of(recording, fps=rate, index_folder=settings.index_folder)
     except (InputError, OSError) as error:
-        report.problems.append(f"{path}: {error}; left out")
+        report.problems.append(f"{path}: left out: {error}")
         return report
     if index.damage:
         whole = int(np.count_nonzero(~index.damaged))
@@ -83,7 +84,7 @@ def examine(recording: Recording, settings: Settings) -> Report:
     found = find_windows(index, settings.num_frames, settings.fps, settings.stride_s)
     report.notes.append(_note(recording, index, len(found.windows), found.gaps))
     if not len(found.windows):
-        report.problems.append(f"{path}: {_why_no_windows(index, settings)}; left out")
+        report.problems.append(f"{path}: left out: {_why_no_windows(index, settings)}")
     camera = None
     if camera_file.camera is not None:
         given = camera_file.camera
@@ -185,7 +186,10 @@ def _why_no_windows(index: RecordingIndex, settings: Settings) -> str:
 
 def _digest(recording: Recording, index: RecordingIndex) -> str:
     made: Any = hashlib.sha256(index.to_json().encode())
-    files = [recording.camera_file(), recording.side_file("boxes.csv", "boxes.json"), recording.side_file("poses.csv")]
+    files = recording.side_files("camera.json", "boxes.csv", "boxes.json", "poses.csv")
+    if not recording.side_files("camera.json") and recording.camera_file() is not None:
+        files.append(recording.camera_file())
     for path in files:
-        made.update(path.read_bytes() if path is not None and path.is_file() else b"-")
+        # A file that may not be read has its line among the problems, and decides nothing.
+        made.update(path.read_bytes() if os.access(path, os.R_OK) else b"-")
     return str(made.hexdigest()[:16])

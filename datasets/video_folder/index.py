@@ -12,12 +12,14 @@ import cv2
 import numpy as np
 
 from drivesim.datasets.video_folder.cuts import THUMBNAIL, ChangeMeter, Changes, find_cuts, find_frozen
-from drivesim.datasets.video_folder.decode import VideoFile
+from drivesim.datasets.video_folder.decode import VideoFile, is_raw
 from drivesim.datasets.video_folder.pictures import read_kitti_timestamps, read_picture, read_timestamps
 from drivesim.datasets.video_folder.recordings import Recording, pictures_of
 from drivesim.errors import InputError
 
 INDEX_VERSION = 1
+
+_HEADER_SLACK_S = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,42 +88,66 @@ def scan(recording: Recording, fps: float | None) -> RecordingIndex:
     return _scan_pictures(recording, fps) if recording.kind == "pictures" else _scan_video(recording, fps)
 
 
+@dataclass(frozen=True, eq=False)
+class _Pass:
+    """What decoding every frame of a video gave: (time stamp, is key, is damaged) of each, and what went wrong."""
+
+    rows: list[tuple[int, bool, bool]]
+    size: tuple[int, int]
+    changes: Changes
+    seconds_per_tick: float
+    damage: str
+
+
+def _decode_all(path: Path, *, threaded: bool) -> _Pass:
+    file = VideoFile(path, threaded=threaded)
+    meter, rows = ChangeMeter(), []
+    coded, turned = (0, 0), 0
+    for decoded in file.frames():
+        turned = round(decoded.frame.rotation / 90) % 2
+        meter.add(cv2.resize(file.picture(decoded.frame, THUMBNAIL), THUMBNAIL, interpolation=cv2.INTER_AREA))
+        size = (decoded.frame.width, decoded.frame.height)
+        coded = coded if rows else size
+        rows.append((decoded.pts, decoded.key, decoded.damaged or size != coded))
+    promised_s, tick = file.promised_s or 0.0, file.seconds_per_tick
+    damage = file.damage or ""
+    file.close()
+    end_s = (rows[-1][0] - rows[0][0]) * tick if rows else 0.0
+    # The last frame is shown for a while too, and headers round.
+    if not damage and promised_s - end_s > max(_HEADER_SLACK_S, 2.0 * end_s / max(len(rows), 1)):
+        damage = f"it ends {promised_s - end_s:.1f} s before the length in its header"
+    return _Pass(rows, coded[::-1] if turned else coded, meter.changes(), tick, damage)
+
+
 def _scan_video(recording: Recording, fps: float | None) -> RecordingIndex:
-    file = VideoFile(recording.path)
-    meter, rows, size = ChangeMeter(), [], (0, 0)
     times_file = recording.side_file("timestamps.csv")
-    if file.is_raw and times_file is None and fps is None:
-        file.close()
+    raw = is_raw(recording.path)
+    if raw and times_file is None and fps is None:
         raise InputError(
             f"a bare {recording.path.suffix} stream has no times. Write its rate as fps into camera.json, or the times "
             f"into {recording.base.name}.timestamps.csv"
         )
-    for decoded in file.frames():
-        turned = round(decoded.frame.rotation / 90) % 2
-        meter.add(cv2.resize(file.picture(decoded.frame, THUMBNAIL), THUMBNAIL, interpolation=cv2.INTER_AREA))
-        size = size if rows else (decoded.frame.width, decoded.frame.height)
-        other_size = (decoded.frame.width, decoded.frame.height) != size
-        rows.append((decoded.pts, decoded.key, decoded.damaged or other_size))
-    file.close()
-    if not rows:
-        raise InputError(f"no frame of it can be decoded ({file.damage or 'it is empty'}). Copy it again")
-    pts = np.array([row[0] for row in rows], dtype=np.int64)
-    times, start = (pts - pts[0]) * file.seconds_per_tick, 0.0
+    found = _decode_all(recording.path, threaded=True)
+    if found.damage:  # threads report an error some frames off
+        found = _decode_all(recording.path, threaded=False)
+    if not found.rows:
+        raise InputError(f"no frame of it can be decoded ({found.damage or 'it is empty'}). Copy it again")
+    pts = np.array([row[0] for row in found.rows], dtype=np.int64)
+    times, start = (pts - pts[0]) * found.seconds_per_tick, 0.0
     if times_file is not None:
-        clock = read_timestamps(times_file, None, len(rows))
+        clock = read_timestamps(times_file, None, len(pts))
         times, start = clock - clock[0], float(clock[0])
-    elif file.is_raw:
-        assert fps is not None
-        times = np.arange(len(rows)) / fps
+    elif raw and fps is not None:
+        times = np.arange(len(pts)) / fps
     return _assemble(
-        size=size[::-1] if turned else size,
+        size=found.size,
         start=start,
-        damage=file.damage or "",
+        damage=found.damage,
         times=times,
         pts=pts,
-        keys=np.flatnonzero([row[1] for row in rows]),
-        damaged=np.array([row[2] for row in rows], dtype=bool),
-        changes=meter.changes(),
+        keys=np.flatnonzero([row[1] for row in found.rows]),
+        damaged=np.array([row[2] for row in found.rows], dtype=bool),
+        changes=found.changes,
     )
 
 

@@ -36,13 +36,17 @@ class Recording:
 
         ``endings`` are such as ``boxes.csv``. Raises InputError when there are several, since one would be ignored.
         """
-        places = [self.base.with_name(f"{self.base.name}.{ending}") for ending in endings]
-        if self.kind == "pictures":
-            places += [self.base / ending for ending in endings]
-        found = [place for place in places if place.is_file()]
+        found = self.side_files(*endings)
         if len(found) > 1:
             raise InputError(f"{self.name} has {' and '.join(path.name for path in found)}; keep one of them")
         return found[0] if found else None
+
+    def side_files(self, *endings: str) -> list[Path]:
+        """All the side files that there are of these endings."""
+        places = [self.base.with_name(f"{self.base.name}.{ending}") for ending in endings]
+        if self.kind == "pictures":
+            places += [self.base / ending for ending in endings]
+        return [place for place in places if place.is_file()]
 
     def camera_file(self) -> Path | None:
         """The recording's own camera file, else the nearest ``camera.json`` in the folders above it, up to the root."""

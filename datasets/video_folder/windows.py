@@ -45,7 +45,9 @@ def find_windows(index: RecordingIndex, num_frames: int, fps: float, stride_s: f
     for first, stop in stretches(index, 1.5 * step):
         times = index.times_s[first:stop]
         offset = 0.0
-        while times[0] + offset + (num_frames - 1) * step <= times[-1] + 0.5 * step + _SLACK_S:
+        # At the end of a stretch nearest means: no farther than the frames are apart.
+        grace = min(0.5 * step, 0.5 * float(np.median(np.diff(times)))) if len(times) > 1 else 0.0
+        while times[0] + offset + (num_frames - 1) * step <= times[-1] + grace + _SLACK_S:
             grid = times[0] + offset + step * np.arange(num_frames)
             right = np.clip(np.searchsorted(times, grid), 1, max(len(times) - 1, 1))
             near = right - (grid - times[right - 1] <= times[np.minimum(right, len(times) - 1)] - grid)
