@@ -17,6 +17,7 @@ from drivesim.datasets.nuscenes.boxes import actors_of, camera_of, ego_track, wo
 from drivesim.datasets.nuscenes.categories import CATEGORY_OF
 from drivesim.datasets.nuscenes.database import open_database, scenes_of_split
 from drivesim.datasets.nuscenes.index import Window, annotated_frames, windows_of_scene
+from drivesim.datasets.nuscenes.map_lines import map_file, road_of
 from drivesim.datasets.nuscenes.tables import TABLES
 from drivesim.datasets.nuscenes.weather import environment_of
 from drivesim.datasets.sample import BrokenSample, Sample
@@ -32,7 +33,8 @@ class NuScenesDataset:
     Each picture is the nearest to its time on the window's grid (nuScenes' cameras run at 12 Hz with steps of 50 or
     100 ms); boxes and poses are those of the picture's own time. Pictures are cut to ``width`` / ``height`` around their
     middle and scaled, the camera with them. Windows start every ``stride`` frames (``num_frames`` when None). ``large``
-    is given when the file has pixels enough for twice the size.
+    is given when the file has pixels enough for twice the size. With ``use_map`` the scene has a road wherever the map
+    expansion of its place is there; without, roads are unknown.
 
     Raises InputError when the data set, version, split or channel is not there, or no window of that length and rate
     fits. ``dataset[i]`` raises BrokenSample for a window whose picture or rows are damaged.
@@ -49,10 +51,11 @@ class NuScenesDataset:
         width: int = 512,
         channel: str = "CAM_FRONT",
         stride: int | None = None,
+        use_map: bool = True,
     ) -> None:
         self.root, self.version, self.split, self.channel = Path(root), version, split, channel
         self.num_frames, self.fps, self.height, self.width = num_frames, fps, height, width
-        self.stride = num_frames if stride is None else stride
+        self.stride, self.use_map = num_frames if stride is None else stride, use_map
         if min(num_frames, self.stride, height, width) < 1 or not fps > 0.0:
             raise InputError(
                 f"num_frames {num_frames}, fps {fps}, height {height}, width {width}, stride {self.stride}: "
@@ -70,6 +73,8 @@ class NuScenesDataset:
                 "download the version that holds them, or choose another split"
             )
         self._windows, self._passed_over = self._index(database, scenes)
+        places = sorted({database.get("log", scene["log_token"])["location"] for scene in scenes})
+        self._maps = [place for place in places if use_map and map_file(self.root, place) is not None]
         self._boxes_left_out = _count_left_out(database, {scene["token"] for scene in scenes})
         self._check_windows(database)
 
@@ -94,12 +99,15 @@ class NuScenesDataset:
         sample = database.get("sample", rows[0]["sample_token"])
         scene_row = database.get("scene", sample["scene_token"])
         log = database.get("log", scene_row["log_token"])
+        ego = ego_track(database, rows, world_from_global)
+        mapped = log["location"] in self._maps
         scene = Scene(
             name=scene_row["name"],
             fps=self.fps,
-            ego=ego_track(database, rows, world_from_global),
+            ego=ego,
             actors=actors_of(database, rows, world_from_global),
             camera=camera,
+            road=road_of(self.root, log["location"], ego.positions[:, :2], world_from_global) if mapped else None,
             environment=environment_of(scene_row["description"], log["logfile"], rows[0]["timestamp"]),
         )
         return Sample(
@@ -135,6 +143,7 @@ class NuScenesDataset:
             "stride": self.stride,
             "height": self.height,
             "width": self.width,
+            "maps": self._maps,
             "length": len(self),
             "licence": self._licence,
             "content": digest.hexdigest(),
