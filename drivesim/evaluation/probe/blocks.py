@@ -1,0 +1,83 @@
+"""Building blocks of the probe: residual blocks with LayerNorm over channels, and correlation of two feature maps."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+
+class ChannelNorm(nn.Module):
+    """LayerNorm over the channels of every pixel: no batch statistics, quick in bfloat16 on CPUs."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the same shape; channels_last input is read without a copy."""
+        last = rearrange(x, "n c h w -> n h w c")
+        normed = F.layer_norm(last, (x.shape[1],), self.weight.to(x.dtype), self.bias.to(x.dtype))
+        return rearrange(normed, "n h w c -> n c h w")
+
+
+class Block(nn.Module):
+    """Norm, then two 3x3 convolutions, added to the input; starts as the identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = ChannelNorm(channels)
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+        nn.init.zeros_(self.second.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the same shape."""
+        return x + self.second(F.silu(self.first(self.norm(x))))
+
+
+class Level(nn.Module):
+    """Halve the size with a strided convolution, then residual blocks."""
+
+    def __init__(self, channels_in: int, channels: int, num_blocks: int) -> None:
+        super().__init__()
+        self.down = nn.Conv2d(channels_in, channels, 3, stride=2, padding=1)
+        self.blocks = nn.Sequential(*[Block(channels) for _ in range(num_blocks)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels_in, H, W) to (N, channels, H/2, W/2)."""
+        return self.blocks(self.down(x))
+
+
+class Head(nn.Module):
+    """Features to one kind of map: a 3x3 convolution and a 1x1 convolution, whose bias starts at ``bias``."""
+
+    def __init__(self, channels: int, outputs: int, bias: float = 0.0) -> None:
+        super().__init__()
+        self.mix = nn.Conv2d(channels, channels, 3, padding=1)
+        self.out = nn.Conv2d(channels, outputs, 1)
+        nn.init.constant_(self.out.bias, bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, outputs, H, W), float32."""
+        return self.out(F.silu(self.mix(x))).float()
+
+
+def correlation(first: Tensor, second: Tensor, radius: int) -> Tensor:
+    """Cosine of every feature of ``second`` with those of ``first`` around it, (N, (2 radius + 1)^2, H, W).
+
+    Both (N, C, H, W). The cost volume of optical flow networks (FlowNet, Dosovitskiy et al. 2015): channel k is the
+    likeness to the feature that lies k's shift away, row by row from (-radius, -radius).
+    """
+    height, width = first.shape[-2:]
+    padded = rearrange(F.pad(F.normalize(first, dim=1), [radius] * 4), "n c h w -> n h c w")
+    unit = rearrange(F.normalize(second, dim=1), "n c h w -> n h w c")
+    side = torch.arange(2 * radius + 1, device=first.device)
+    columns = torch.arange(width, device=first.device)[:, None] + side
+    columns = columns.expand(len(first), height, -1, -1)
+    # Whole rows as matrix products, of which a band is kept: far quicker on CPUs than one product per shift.
+    bands = [(unit @ padded[:, y : y + height]).gather(-1, columns) for y in range(2 * radius + 1)]
+    return rearrange(torch.cat(bands, dim=-1), "n h w k -> n k h w")

@@ -1,0 +1,161 @@
+"""The probe: a small network that says what a frame shows, so that generated frames can be measured.
+
+Objects as centre points (CenterNet, Zhou et al. 2019), semantic classes, scene attributes, and with the frame before also
+the ego's motion. It is trained on rendered frames with exact labels and judged on held-out ones before it judges others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from torch import Tensor, nn
+
+from drivesim.controls import ATTRIBUTE_CHANNELS
+from drivesim.evaluation.probe.blocks import Block, Head, Level, correlation
+from drivesim.scene import CATEGORIES
+
+#: Height and width of the frames that the probe sees; larger ones are averaged down to it.
+INPUT_SIZE = (256, 512)
+
+#: Pixels of the input along one side of a cell of all output maps.
+STRIDE = 4
+GRID = (INPUT_SIZE[0] // STRIDE, INPUT_SIZE[1] // STRIDE)
+
+#: Classes of the semantic map, in the numbering of the renderer.
+SEMANTIC_CLASSES: tuple[str, ...] = (
+    "sky",
+    "road",
+    "lane_paint",
+    "pavement",
+    "kerb",
+    "terrain",
+    "building",
+    "vegetation",
+    "pole_sign",
+    "traffic_light",
+    "guard_rail",
+    "car",
+    "large_vehicle",
+    "pedestrian",
+    "two_wheeler",
+    "static_object",
+)
+
+#: The attributes that can be seen; of the hour only the darkness shows.
+PROBE_ATTRIBUTES: tuple[str, ...] = tuple(name for name in ATTRIBUTE_CHANNELS if not name.startswith("hour_"))
+
+#: What the motion outputs count in: metres forward and radians of yaw between two frames.
+MOTION_UNITS = (1.0, 0.01)
+
+
+@dataclass(frozen=True, eq=False)
+class ProbeOutputs:
+    """Raw outputs for N frames on the grid of cells (64, 128), float32; :mod:`.decode` turns them into objects.
+
+    ``heatmap`` (N, 10, h, w) logits of object centres by category; ``size`` (N, 2, h, w) logarithm of width and height in
+    cells; ``offset`` (N, 2, h, w) of the centre from its cell's left top, in cells; ``log_distance`` (N, 1, h, w) natural
+    logarithm of metres; ``semantic`` (N, 16, h, w) logits; ``attributes`` (N, 11) logits of PROBE_ATTRIBUTES; ``motion``
+    (N, 2) since the frame before in MOTION_UNITS, None where that was not given.
+    """
+
+    heatmap: Tensor
+    size: Tensor
+    offset: Tensor
+    log_distance: Tensor
+    semantic: Tensor
+    attributes: Tensor
+    motion: Tensor | None
+
+
+class MotionHead(nn.Module):
+    """Early features of two frames to the ego's motion between them, by correlation within ``radius`` cells."""
+
+    def __init__(self, channels: int, width: int, radius: int) -> None:
+        super().__init__()
+        self.radius = radius
+        self.enter = nn.Conv2d((2 * radius + 1) ** 2 + channels, width, 1)
+        self.levels = nn.Sequential(*[Level(width, width, 1) for _ in range(3)])
+        cells = (GRID[0] // 8) * (GRID[1] // 8)
+        self.narrow = nn.Conv2d(width, 16, 1)
+        # Where something moves matters as much as how far, so the cells are kept apart.
+        self.read = nn.Sequential(nn.Linear(16 * cells, 64), nn.SiLU(), nn.Linear(64, 2))
+
+    def forward(self, before: Tensor, now: Tensor) -> Tensor:
+        """Both (N, C, 64, 128) to (N, 2), float32."""
+        cost = correlation(before, now, self.radius)
+        hidden = self.levels(self.enter(torch.cat([cost, now], dim=1)))
+        return self.read(F.silu(self.narrow(hidden)).flatten(1)).float()
+
+
+class ProbeNetwork(ModelMixin, ConfigMixin):
+    """A convolutional pyramid with one head per question; all outputs stand on the grid of STRIDE pixels."""
+
+    @register_to_config
+    def __init__(
+        self,
+        widths: tuple[int, ...] = (48, 80, 128, 192),
+        num_blocks: tuple[int, ...] = (1, 2, 2, 2),
+        features: int = 64,
+        motion_width: int = 48,
+        motion_radius: int = 4,
+    ) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.PixelUnshuffle(2), nn.Conv2d(12, widths[0], 4, stride=2, padding=1), nn.SiLU(), Block(widths[0])
+        )
+        self.first = nn.Sequential(*[Block(widths[0]) for _ in range(num_blocks[0])])
+        self.levels = nn.ModuleList(
+            Level(before, after, count)
+            for before, after, count in zip(widths, widths[1:], num_blocks[1:], strict=False)
+        )
+        self.laterals = nn.ModuleList(nn.Conv2d(width, features, 1) for width in widths)
+        self.smooth = nn.ModuleList(Block(features) for _ in widths[1:])
+        self.heatmap = Head(features, len(CATEGORIES), bias=-3.0)
+        self.box = Head(features, 5)
+        self.semantic = Head(features, len(SEMANTIC_CLASSES))
+        self.attributes = nn.Linear(widths[-1], len(PROBE_ATTRIBUTES))
+        self.motion = MotionHead(widths[0], motion_width, motion_radius)
+
+    def forward(self, frames: Tensor, previous: Tensor | None = None) -> ProbeOutputs:
+        """What ``frames`` (N, 3, H, W) in [-1, 1] show; with the frames before them, ``previous``, also the motion.
+
+        H and W are 256 and 512 or the same whole multiple of both; raises ValueError otherwise.
+        """
+        early = self.stem(self._prepared(frames))
+        features, top = self._pyramid(early)
+        box = self.box(features)
+        return ProbeOutputs(
+            heatmap=self.heatmap(features),
+            size=box[:, :2],
+            offset=torch.sigmoid(box[:, 2:4]),
+            log_distance=box[:, 4:],
+            semantic=self.semantic(features),
+            attributes=self.attributes(top.mean((2, 3))).float(),
+            motion=None if previous is None else self.motion(self.stem(self._prepared(previous)), early),
+        )
+
+    def _pyramid(self, early: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (N, features, 64, 128) with the context of all levels, and the coarsest level's own."""
+        maps = [self.first(early)]
+        for level in self.levels:
+            maps.append(level(maps[-1]))
+        merged = self.laterals[-1](maps[-1])
+        for index in reversed(range(len(maps) - 1)):
+            enlarged = F.interpolate(merged, scale_factor=2.0, mode="nearest")
+            merged = self.smooth[index](self.laterals[index](maps[index]) + enlarged)
+        return merged, maps[-1]
+
+    def _prepared(self, frames: Tensor) -> Tensor:
+        """Frames at INPUT_SIZE in the network's dtype."""
+        factor, rest = divmod(frames.shape[-2], INPUT_SIZE[0])
+        if factor < 1 or rest != 0 or frames.shape[-1] != factor * INPUT_SIZE[1]:
+            raise ValueError(
+                f"frames of {frames.shape[-2]}x{frames.shape[-1]}; the probe sees {INPUT_SIZE[0]}x{INPUT_SIZE[1]} or a whole "
+                "multiple of it, so crop and resize them first"
+            )
+        small = F.avg_pool2d(frames, factor) if factor > 1 else frames
+        return small.to(self.dtype).contiguous(memory_format=torch.channels_last)
