@@ -37,12 +37,13 @@ ALLOWED: dict[str, set[str]] = {
     "rollout": {"vocabulary", "world_model"},
     "evaluation": {"vocabulary", "rollout"},
     "exports": {"vocabulary", "rollout"},
+    "packing": {"vocabulary", "datasets", "conditioning"},
     "training": {"vocabulary", "diffusion", "models", "datasets", "conditioning", "evaluation"},
     "staging": {"vocabulary", "world_model", "scenarios", "conditioning", "rollout"},
     "simulate": {"vocabulary", "world_model", "scenarios", "conditioning", "rollout", "models", "staging"},
     "cli": {
         "face", "vocabulary", "world_model", "conditioning", "scenarios", "datasets", "models", "rollout", "evaluation",
-        "exports", "training", "simulate", "staging",
+        "exports", "training", "simulate", "staging", "packing",
     },
     "face": {"vocabulary", "world_model", "scenarios", "models", "simulate", "cli"},
 }  # fmt: skip

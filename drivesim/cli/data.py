@@ -73,7 +73,7 @@ def pack(
     """
     from drivesim.cli.data_progress import counting
     from drivesim.cli.data_source import SourceOptions, open_source
-    from drivesim.training.pack import pack as pack_dataset
+    from drivesim.packing import pack as pack_dataset
 
     options = SourceOptions(
         samples=samples, first_seed=first_seed, frames=frames, fps=fps, height=height, width=width,
@@ -175,7 +175,7 @@ def view(
 
     from drivesim.datasets.store import ClipStore
     from drivesim.errors import InputError
-    from drivesim.training.store_sheet import spread, store_sheet
+    from drivesim.packing import spread, store_sheet
 
     if out.suffix != ".png":
         raise InputError(f"--out {out}: name a .png picture.")

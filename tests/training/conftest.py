@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from drivesim.datasets.procedural.dataset import ProceduralDataset
-from drivesim.training.pack import pack
+from drivesim.packing import pack
 
 
 @pytest.fixture(scope="session")

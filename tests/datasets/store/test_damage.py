@@ -11,7 +11,7 @@ from striped_dataset import StripedDataset
 
 from drivesim.datasets.store import ClipStore, StoreFiles, check_store, write_latents
 from drivesim.errors import InputError
-from drivesim.training.pack import pack
+from drivesim.packing import pack
 
 ENCODER = "ab" * 32
 

@@ -16,7 +16,7 @@ from drivesim.controls import Control
 from drivesim.datasets.sample import Sample
 from drivesim.datasets.store import ClipStore, count_given, inspect
 from drivesim.errors import InputError
-from drivesim.training.pack import pack
+from drivesim.packing import pack
 
 ARRAYS = ("rgb", "semantic", "layout", "motion", "attributes", "times_us", "large")
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from striped_dataset import StripedDataset
 
 from drivesim.conditioning import build_controls
 from drivesim.datasets.first_samples import FirstSamples
@@ -23,10 +24,9 @@ from drivesim.datasets.procedural.scene_sampler import sample_scene
 from drivesim.datasets.procedural.world import ProceduralWorld
 from drivesim.datasets.store import ClipStore, StoreFiles, check_store
 from drivesim.errors import InputError
-from drivesim.training.pack import pack
+from drivesim.packing import pack
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "datasets" / "store"))
-from striped_dataset import StripedDataset
 
 TINY = ProceduralDataset(num_samples=5, num_frames=2, height=32, width=64)
 
