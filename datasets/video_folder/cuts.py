@@ -17,10 +17,13 @@ THUMBNAIL = (128, 72)
 BLACK_LEVEL = 24.0
 
 #: A picture is unchanged when its mean and its largest difference to the one before stay within these.
-STILL_MEAN, STILL_MAX = 0.02, 3.0
+STILL_MEAN, STILL_MAX = 0.05, 8.0
 
-#: The same where a key frame coded the same picture anew.
-STILL_KEY_MEAN, STILL_KEY_MAX = 1.0, 24.0
+#: The same for a key frame, which codes the same picture anew, and for the two after it, in which that settles.
+STILL_KEY_MEAN, STILL_KEY_MAX, _SETTLING = 1.0, 24.0, 3
+
+#: Where key frames lie closer than this, most frames would get the larger bounds: none does.
+_CLOSEST_KEYS = 8
 
 #: Unchanged pictures for at least this long, in seconds, are a frozen stretch.
 FROZEN_S = 0.5
@@ -99,11 +102,10 @@ def find_frozen(changes: Changes, times_s: np.ndarray, keys: np.ndarray) -> np.n
     """Which frames (N,) lie in a stretch of at least FROZEN_S without change, its first frame included."""
     limit_mean = np.full(len(times_s), STILL_MEAN)
     limit_max = np.full(len(times_s), STILL_MAX)
-    limit_mean[keys], limit_max[keys] = STILL_KEY_MEAN, STILL_KEY_MAX
+    if len(keys) * _CLOSEST_KEYS <= len(times_s) + _CLOSEST_KEYS:
+        anew = np.minimum(keys[:, None] + np.arange(_SETTLING), len(times_s) - 1)
+        limit_mean[anew], limit_max[anew] = STILL_KEY_MEAN, STILL_KEY_MAX
     still = (changes.mean <= limit_mean) & (changes.largest <= limit_max)
-    # Where every frame is a key frame, none is coded anew against its neighbours.
-    if len(keys) == len(times_s):
-        still = (changes.mean <= STILL_MEAN) & (changes.largest <= STILL_MAX)
     still[:1] = False
     frozen = np.zeros(len(times_s), dtype=bool)
     for start, stop in runs(still):

@@ -75,7 +75,7 @@ def test_variable_frame_rate_takes_the_nearest_frame_and_leaves_gaps_out(tmp_pat
         ("stream.ts", {"bf": 2, "g": 12}),
         ("film.mkv", {"bf": 3, "g": 25}),
         ("h265.mov", {"codec": "libx265", "x265-params": "log-level=none:keyint=15:bframes=3:pools=1"}),
-        ("old.avi", {"codec": "mpeg4", "bf": 0, "g": 12, "qscale": 3}),
+        ("old.avi", {"codec": "mpeg4", "bf": 0, "g": 12, "b": 8000000}),
     ],
 )
 def test_seeking_gives_the_frames_of_a_straight_pass(tmp_path: Path, name: str, options: dict) -> None:
@@ -108,17 +108,25 @@ def test_no_window_crosses_a_cut(tmp_path: Path) -> None:
     assert numbers(open_folder(path)) == [[k, k + 1, k + 2, k + 3] for k in (0, 4, 8, 12, 17, 21, 25, 29, 33)]
 
 
-def test_frozen_stretches_are_left_out_and_short_stops_are_not(tmp_path: Path) -> None:
-    moving = numbered_frames(40)
-    frozen = np.concatenate(
-        [moving[:12], np.repeat(moving[12:13], 9, axis=0), moving[13:25], moving[24:28], moving[24:25]]
-    )
-    path = write_video(tmp_path / "frozen.mp4", frozen, g=7)
+@pytest.mark.parametrize("options", [{"g": 250, "bf": 3}, {"g": 10}, {"codec": "mpeg4", "g": 10, "b": 8000000}])
+def test_frozen_stretches_are_left_out_and_short_stops_are_not(tmp_path: Path, options: dict) -> None:
+    moving = numbered_frames(50)
+    frozen = np.concatenate([moving[:14], np.repeat(moving[14:15], 12, axis=0), moving[15:40]])
+    path = write_video(tmp_path / "frozen.mkv", frozen, **options)
     index = index_of_file(path)
-    assert np.flatnonzero(index.frozen).tolist() == list(range(12, 21))
-    assert all(not set(range(12, 21)) & set(window) for window in open_folder(path)._entries[0].windows.tolist())
-    brief = np.concatenate([moving[:12], np.repeat(moving[12:13], 4, axis=0), moving[13:30]])
-    assert not index_of_file(write_video(tmp_path / "brief.mp4", brief, g=7)).frozen.any()
+    found = np.flatnonzero(index.frozen)
+    # A coder may let the first repeats settle, and mix the last with what follows.
+    assert 14 <= found[0] <= 16 and 24 <= found[-1] <= 25 and len(found) == found[-1] - found[0] + 1
+    assert all(window[-1] < found[0] or window[0] > found[-1] for window in open_folder(path)._entries[0].windows)
+    brief = np.concatenate([moving[:14], np.repeat(moving[14:15], 4, axis=0), moving[15:35]])
+    assert not index_of_file(write_video(tmp_path / "brief.mkv", brief, **options)).frozen.any()
+
+
+def test_a_standing_view_in_which_something_moves_is_not_frozen(tmp_path: Path) -> None:
+    frames = numbered_frames(1).repeat(30, axis=0)
+    for number, frame in enumerate(frames):
+        frame[60:72, 20 + number : 24 + number] = 255  # someone walks by
+    assert not index_of_file(write_video(tmp_path / "standing.mp4", frames, bf=3)).frozen.any()
 
 
 def test_black_stretches_are_left_out_and_dark_pictures_with_lamps_are_not(tmp_path: Path) -> None:
