@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from drivesim.datasets.nuscenes.categories import CATEGORY_OF
-from drivesim.datasets.nuscenes.rows import checked
+from drivesim.datasets.nuscenes.rows import camera_matrix_problem, checked
 from drivesim.datasets.nuscenes.tables import Row
 from drivesim.datasets.sample import BrokenSample
 from drivesim.geometry import (
@@ -60,12 +60,10 @@ def camera_of(database: Any, frames: list[Row], channel: str) -> Camera:
     A track holds a yaw only, so the ego's mean pitch and roll over the frames go into the mount.
     """
     calibration = checked(database.get("calibrated_sensor", frames[0]["calibrated_sensor_token"]), "calibrated_sensor")
+    problem = camera_matrix_problem(calibration)
+    if problem is not None:
+        raise BrokenSample(f"calibrated_sensor.json: row {calibration['token']}: {problem}. Mend the row.")
     matrix = np.array(calibration["camera_intrinsic"], dtype=np.float64)
-    if matrix.shape != (3, 3) or not np.all(np.isfinite(matrix)) or matrix[0, 0] <= 0.0 or matrix[1, 1] <= 0.0:
-        raise BrokenSample(
-            f"calibrated_sensor.json: row {calibration['token']}: camera_intrinsic {matrix.tolist()} is no camera "
-            f"matrix (3 x 3) with focal lengths above 0. Give the row of a camera its matrix."
-        )
     tilts = [euler_zyx(rotation_of_quaternion(_ego_row(database, frame)["rotation"]))[1:] for frame in frames]
     pitch, roll = np.mean(tilts, axis=0)
     ego_from_optical = rigid(rotation_of_quaternion(calibration["rotation"]), np.array(calibration["translation"]))

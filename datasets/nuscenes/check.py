@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
+from drivesim.datasets.nuscenes.map_lines import TRAFFIC_SIDE, map_file
 from drivesim.datasets.nuscenes.mixups import find_mixups
-from drivesim.datasets.nuscenes.rows import row_problem
+from drivesim.datasets.nuscenes.rows import camera_matrix_problem, row_problem
 from drivesim.datasets.nuscenes.tables import (
     TABLES,
     Finding,
@@ -39,6 +40,16 @@ REFERENCES: tuple[tuple[str, str, str], ...] = (
     ("scene", "log_token", "log"),
 )
 
+#: Columns that the reader needs beside tokens and numbers.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "category": ("name",),
+    "log": ("location", "logfile"),
+    "sample": ("timestamp",),
+    "sample_data": ("filename", "height", "is_key_frame", "timestamp", "width"),
+    "scene": ("description", "name"),
+    "sensor": ("channel", "modality"),
+}
+
 UNPACK_AGAIN = "Unpack the metadata archive again; tables of one version belong together"
 Tables = dict[str, list[Row]]
 
@@ -46,8 +57,8 @@ Tables = dict[str, list[Row]]
 def check_nuscenes(root: str | Path, version: str | None = None, channel: str = "CAM_FRONT") -> list[Finding]:
     """What is wrong with the data set in ``root``: one finding for each kind of fault in each file, none when it is sound.
 
-    Looks for missing, truncated and disagreeing tables, map masks and pictures of ``channel`` that are named but absent,
-    numbers that are NaN, boxes without size, quaternions that are no rotations, times that do not rise, and boxes in
+    Looks for missing, truncated and disagreeing tables, map masks and pictures of ``channel`` that are named but absent
+    (pictures are not decoded), unreadable map expansions, numbers that are NaN, boxes without size, quaternions that are no rotations, times that do not rise, and boxes in
     another frame than the global one. ``version`` None checks every version that is there.
     """
     root = Path(root)
@@ -56,7 +67,7 @@ def check_nuscenes(root: str | Path, version: str | None = None, channel: str = 
         problem = find_version_problem(root, "v1.0-trainval")
         assert problem is not None
         return [problem]
-    findings: list[Finding] = []
+    findings = _check_expansion(root)
     for name in versions:
         problem = find_version_problem(root, name)
         if problem is not None:
@@ -83,6 +94,12 @@ def _read(root: Path, version: str) -> tuple[list[Finding], Tables]:
 
 def _check_links(root: Path, version: str, tables: Tables) -> list[Finding]:
     findings = []
+    for table, columns in COLUMNS.items():
+        for column in columns:
+            lacking = [row for row in tables.get(table, []) if row.get(column) is None]
+            if lacking:
+                problem = f"{_rows(lacking)} without {column}"
+                findings.append(Finding(f"{version}/{table}.json", problem, UNPACK_AGAIN))
     tokens = {table: {row["token"] for row in rows} for table, rows in tables.items()}
     for table, column, target in REFERENCES:
         if table not in tables or target not in tables:
@@ -138,7 +155,12 @@ def _check_splits(path: Path, version: str, scenes: set[str | None]) -> list[Fin
 def _check_numbers(version: str, tables: Tables) -> list[Finding]:
     findings = []
     for table in ("calibrated_sensor", "ego_pose", "sample_annotation"):
-        problems = [(row, problem) for row in tables.get(table, []) if (problem := row_problem(row, table)) is not None]
+        rows = tables.get(table, [])
+        problems = [(row, problem) for row in rows if (problem := row_problem(row, table)) is not None]
+        if table == "calibrated_sensor":
+            cameras = {row["token"] for row in tables.get("sensor", []) if row.get("modality") == "camera"}
+            mounts = [row for row in rows if row.get("sensor_token") in cameras]
+            problems += [(row, problem) for row in mounts if (problem := camera_matrix_problem(row)) is not None]
         if problems:
             row, problem = problems[0]
             text = f"{len(problems)} unsound row{'s' * (len(problems) > 1)}, first {row['token']}: {problem}"
@@ -181,15 +203,41 @@ def _check_pictures(root: Path, version: str, tables: Tables, channel: str) -> l
         named[str(row.get("filename", "")).split("/")[0]].append(str(row.get("filename", "")))
     findings = []
     for folder, files in sorted(named.items()):
-        absent = [file for file in files if not (root / file).is_file()]
+        absent = [file for file in files if not _has_content(root / file)]
         if not absent:
             continue
-        problem = f"{len(absent)} of {len(files)} pictures named in {version}/sample_data.json are absent"
+        problem = f"{len(absent)} of {len(files)} pictures named in {version}/sample_data.json are absent or empty"
         fix = "Unpack the file blobs that hold them (docs/nuscenes.md); windows that need them are left out"
         if len(absent) == len(files) and folder == "sweeps":
             fix = "Unpack the full file blobs, not only the key frames, or read key frames alone with fps 2"
         shown = ", ".join(Path(file).name for file in absent[:3])
         findings.append(Finding(f"{folder}/{channel}", f"{problem}, first {shown}", fix))
+    return findings
+
+
+def _has_content(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+def _check_expansion(root: Path) -> list[Finding]:
+    findings = []
+    fix = "Download map expansion v1.3 again, or remove the file to read the data without a map"
+    for place in TRAFFIC_SIDE:
+        path = map_file(root, place)
+        if path is None:
+            continue
+        file = path.relative_to(root).as_posix()
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            findings.append(Finding(file, f"cannot be read as JSON ({error})", fix))
+            continue
+        version = content.get("version", "1.0") if isinstance(content, dict) else "unknown"
+        if version < "1.3":
+            findings.append(Finding(file, f"is a map of version {version}; 1.3 is needed", fix))
     return findings
 
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from drivesim.datasets.nuscenes.check import check_tables
 from drivesim.datasets.nuscenes.tables import (
     TABLES,
     Finding,
@@ -74,8 +75,6 @@ def _opened(root: Path, version: str, stamps: tuple[int, ...]) -> Any:
         return NuScenes(version=version, dataroot=str(root), verbose=False)
     except (ValueError, KeyError, IndexError, AssertionError, TypeError) as error:
         # The devkit names no file; our own check does.
-        from drivesim.datasets.nuscenes.check import check_tables
-
         raise_findings(root, check_tables(root, version))
         raise InputError(
             f"nuscenes-devkit cannot open {root}/{version}: {type(error).__name__}: {error}. "

@@ -15,10 +15,11 @@ from drivesim.clip import Clip
 from drivesim.controls import Control
 from drivesim.datasets.nuscenes.boxes import actors_of, camera_of, ego_track, world_of
 from drivesim.datasets.nuscenes.categories import CATEGORY_OF
+from drivesim.datasets.nuscenes.check import check_tables
 from drivesim.datasets.nuscenes.database import open_database, scenes_of_split
 from drivesim.datasets.nuscenes.index import Window, annotated_frames, windows_of_scene
-from drivesim.datasets.nuscenes.map_lines import map_file, road_of
-from drivesim.datasets.nuscenes.tables import TABLES
+from drivesim.datasets.nuscenes.map_lines import map_file, open_map, road_of
+from drivesim.datasets.nuscenes.tables import TABLES, raise_findings
 from drivesim.datasets.nuscenes.weather import environment_of
 from drivesim.datasets.sample import BrokenSample, Sample
 from drivesim.errors import InputError
@@ -72,9 +73,15 @@ class NuScenesDataset:
                 f"{self.root.name}/{version}: none of the {len(names)} scenes of split {split!r} is in scene.json; "
                 "download the version that holds them, or choose another split"
             )
-        self._windows, self._passed_over = self._index(database, scenes)
+        try:
+            self._windows, self._passed_over = self._index(database, scenes)
+        except (KeyError, TypeError) as error:
+            raise_findings(self.root, check_tables(self.root, version))
+            raise InputError(f"{self.root.name}/{version}: a row lacks {error}; unpack the metadata again") from error
         places = sorted({database.get("log", scene["log_token"])["location"] for scene in scenes})
         self._maps = [place for place in places if use_map and map_file(self.root, place) is not None]
+        for place in self._maps:
+            open_map(self.root, place)
         self._boxes_left_out = _count_left_out(database, {scene["token"] for scene in scenes})
         self._check_windows(database)
 
@@ -89,6 +96,15 @@ class NuScenesDataset:
         window = self._windows[index]
         if window.error is not None:
             raise BrokenSample(window.error)
+        try:
+            return self._sample(window)
+        except KeyError as error:
+            raise BrokenSample(
+                f"{self.version}: window {window.scene}/{window.first:05d} needs {error}, which is in no row of its "
+                "table. Unpack the metadata archive again; drivesim data check names the table."
+            ) from error
+
+    def _sample(self, window: Window) -> Sample:
         database = self._opened()
         rows = [database.get("sample_data", token) for token in window.tokens]
         world_from_global = world_of(database, rows)

@@ -66,6 +66,14 @@ def map_file(root: Path, location: str) -> Path | None:
     return path if location in TRAFFIC_SIDE and path.is_file() else None
 
 
+def open_map(root: Path, location: str) -> MapLayers:
+    """The map expansion of a place, read once per process. Raises InputError for a file that cannot be read."""
+    file = map_file(root, location)
+    if file is None:
+        raise InputError(f"{root.name}/maps/expansion/{location}.json is not there; download map expansion v1.3")
+    return _opened(root.resolve(), location, file.stat().st_mtime_ns)
+
+
 def road_of(root: Path, location: str, path_xy: FloatArray, world_from_global: FloatArray) -> Road | None:
     """The road around an ego path (T, 2) of the world frame; None when the place has no map expansion file.
 
@@ -73,10 +81,9 @@ def road_of(root: Path, location: str, path_xy: FloatArray, world_from_global: F
     lines. Not carried: lanes, crossings, stop lines, traffic lights, and dividers that run across the first heading. The
     dashes' places are not in the map, so theirs are arbitrary. Raises InputError for a file that cannot be read.
     """
-    file = map_file(root, location)
-    if file is None:
+    if map_file(root, location) is None:
         return None
-    layers = _layers(root.resolve(), location, file.stat().st_mtime_ns)
+    layers = open_map(root, location)
     s_start = float(np.floor(path_xy[:, 0].min() - _BEHIND_M))
     s_end = float(np.ceil(path_xy[:, 0].max() + _AHEAD_M))
     d_right, d_left = float(path_xy[:, 1].min() - _ASIDE_M), float(path_xy[:, 1].max() + _ASIDE_M)
@@ -216,7 +223,7 @@ def _in_world(points: FloatArray, matrix: FloatArray) -> FloatArray:
 
 
 @lru_cache(maxsize=4)
-def _layers(root: Path, location: str, stamp: int) -> MapLayers:
+def _opened(root: Path, location: str, stamp: int) -> MapLayers:
     from nuscenes.map_expansion.map_api import NuScenesMap
 
     file = f"maps/expansion/{location}.json"

@@ -32,6 +32,18 @@ def row_problem(row: Row, table: str) -> str | None:
     return None
 
 
+def camera_matrix_problem(row: Row) -> str | None:
+    """What is wrong with the camera_intrinsic of a camera's calibrated_sensor row; None when it is sound."""
+    given = row.get("camera_intrinsic")
+    square = isinstance(given, list) and len(given) == 3 and all(isinstance(r, list) and len(r) == 3 for r in given)
+    if square:
+        values = [value for matrix_row in given for value in matrix_row]
+        finite = all(isinstance(value, int | float) and abs(value) < float("inf") for value in values)
+        if finite and given[0][0] > 0.0 and given[1][1] > 0.0:
+            return None
+    return f"camera_intrinsic {given} is no camera matrix: 3 x 3 finite numbers with focal lengths above 0"
+
+
 def checked(row: Row, table: str) -> Row:
     """The row itself. Raises BrokenSample naming the table, the row and what is wrong with it."""
     problem = row_problem(row, table)

@@ -81,9 +81,16 @@ def mix_tables_of_two_versions(folder) -> None:
     folder.write("instance", folder.rows("instance")[3:])
 
 
+def drop_a_column(folder) -> None:
+    rows = folder.rows("sample_data")
+    del rows[4]["timestamp"]
+    folder.write("sample_data", rows)
+
+
 @pytest.mark.parametrize(
     ("damage", "parts"),
     [
+        (drop_a_column, ["v1.0-drivesim/sample_data.json", "without timestamp", "Unpack"]),
         (remove_table, ["v1.0-drivesim/ego_pose.json", "missing", "Unpack the metadata archive again"]),
         (truncate_table, ["v1.0-drivesim/sample_annotation.json", "JSON at line", "Unpack"]),
         (binary_table, ["v1.0-drivesim/log.json", "no text", "Unpack"]),
@@ -201,7 +208,7 @@ NAN = float("nan")
 CASES = {
     "absent sweep": Case(remove_pictures(2), {0}, ["sweeps/CAM_FRONT", "1 of 20 pictures", "blobs"], "Unpack the file blobs"),
     "absent key frame": Case(remove_pictures(6), {1}, ["samples/CAM_FRONT", "1 of 6 pictures"], "samples/CAM_FRONT"),
-    "empty picture": Case(write_picture(1, lambda _: b""), {0}, [], "0 bytes that are no picture"),
+    "empty picture": Case(write_picture(1, lambda _: b""), {0}, ["sweeps/CAM_FRONT", "absent or empty"], "0 bytes that are no picture"),
     "no picture": Case(write_picture(1, lambda _: b"<html>"), {0}, [], "6 bytes that are no picture"),
     "size": Case(size_in_table, {1}, [], "160 x 90 pixels, but sample_data.json says 320 x 90"),
     "NaN box": Case(
@@ -237,6 +244,12 @@ CASES = {
     "NaN pose": Case(
         change("ego_pose", pose_of_frame_9, "translation", [1.0, 2.0, NAN]), {2}, [POSE, "finite"], "ego_pose.json: row"
     ),
+    "pose in no table": Case(
+        change("sample_data", lambda f: {f.frames_of("alpha")[9]["token"]}, "ego_pose_token", "lost"),
+        {2},
+        [f"{VERSION}/sample_data.json", "ego_pose_token 'lost' is in no row of ego_pose.json"],
+        "needs 'lost', which is in no row",
+    ),
     "mount": Case(
         change("calibrated_sensor", mount_of_alpha, "rotation", [1.0, 0.0, 0.0]),
         {0, 1, 2},
@@ -244,7 +257,7 @@ CASES = {
         "calibrated_sensor.json: row",
     ),
     "camera matrix": Case(
-        change("calibrated_sensor", mount_of_alpha, "camera_intrinsic", []), {0, 1, 2}, [], "is no camera matrix"
+        change("calibrated_sensor", mount_of_alpha, "camera_intrinsic", []), {0, 1, 2}, ["calibrated_sensor.json", "no camera matrix"], "is no camera matrix"
     ),
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ import shapely
 
 from drivesim.conditioning.layout import draw_layout
 from drivesim.controls import LAYOUT_CHANNELS
-from drivesim.datasets.nuscenes import NuScenesDataset
+from drivesim.datasets.nuscenes import NuScenesDataset, check_nuscenes
 from drivesim.datasets.nuscenes.map_lines import strips_of
 from drivesim.errors import InputError
 from drivesim.exports.nuscenes import GLOBAL_FROM_WORLD
@@ -112,7 +112,14 @@ def test_maps_are_optional_and_described(copy_of) -> None:
     assert read(folder, use_map=False)[0].scene.road is None
     path.write_text(path.read_text()[:1000])
     with pytest.raises(InputError, match=r"maps/expansion/boston-seaport\.json: JSONDecodeError.*v1\.3 again"):
-        read(folder)[0]
+        read(folder)
+    assert "cannot be read as JSON" in str(check_nuscenes(folder.root)[0])
+    path.write_text(json.dumps({**expansion(folder.scenes["alpha"].road), "version": "1.2"}))
+    assert [str(finding) for finding in check_nuscenes(folder.root)] == [
+        "maps/expansion/boston-seaport.json: is a map of version 1.2; 1.3 is needed. Download map expansion v1.3 again, "
+        "or remove the file to read the data without a map."
+    ]
+    assert read(folder, use_map=False)[0].scene.road is None
 
 
 def test_strips_cover_an_area_with_a_hole_and_a_bend() -> None:
