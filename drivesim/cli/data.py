@@ -200,7 +200,10 @@ def encode(
     Example: drivesim data encode data/mine.zarr --model default
     """
     from drivesim.cli.data_progress import counting
+    from drivesim.datasets.store import ClipStore
     from drivesim.errors import ModelError
+
+    ClipStore(store)  # a wrong name should be said before a model is loaded
     from drivesim.models.load import load_model
     from drivesim.training.encode import encode_store
 
