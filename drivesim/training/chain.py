@@ -26,6 +26,7 @@ from drivesim.training.card import write_card
 from drivesim.training.curves import draw_curves
 from drivesim.training.parts import PART_CLASSES
 from drivesim.training.recipe import Recipe, parse_yaml
+from drivesim.training.stage import NothingToLearn
 from drivesim.training.stage_cli import StageCLI, build_stage, fit, load_averages
 
 Say = Callable[[str], None]
@@ -53,7 +54,13 @@ def run_chain(
             tell(f"{stage}: finished before, skipped (delete {done} to train on)")
             continue
         tell(f"{stage}: training into {work / stage}")
-        fit(cli)
+        try:
+            fit(cli)
+        except NothingToLearn as error:
+            if len(stages) == 1:
+                raise
+            tell(f"{stage}: left out. {error}")
+            continue
         _save_part(cli, config, overrides, done, settings)
     missing = [part for part in PART_CLASSES if not (work / "model" / part / "config.json").exists()]
     start = initial if initial is not None else recipe.initial

@@ -29,10 +29,7 @@ class PatchDiscriminator(nn.Module):
         super().__init__()
         widths = (3, width, 2 * width, 4 * width)
         self.layers = nn.ModuleList(
-            [
-                nn.Conv2d(before, after, 4, stride=2, padding=1)
-                for before, after in zip(widths, widths[1:], strict=False)
-            ]
+            [nn.Conv2d(before, after, 4, stride=2, padding=1) for before, after in pairwise(widths)]
         )
         self.out = nn.Conv2d(widths[-1], 1, 3, padding=1)
 
@@ -103,6 +100,7 @@ class CodecGanStage(DecoderStage):
         judge_loss = self._judge_loss(decoded.detach(), batch["frames"])
         self.refuse_nan(judge_loss, batch)
         self._step(judge, judge_loss)
+        self.count(batch)
         self.log_dict({"loss": loss.detach(), "discriminator_loss": judge_loss.detach(), **shares}, prog_bar=True)
 
     def _decoder_loss(self, decoded: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:

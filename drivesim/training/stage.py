@@ -26,6 +26,10 @@ from drivesim.training.stream import Draw
 Batch = dict[str, Tensor]
 
 
+class NothingToLearn(InputError):
+    """The store lacks what this stage learns from; a chain goes on with the next stage and says so."""
+
+
 class Batches(Protocol):
     """Makes a batch of draws; a pure function of them."""
 
@@ -104,6 +108,7 @@ class Stage(pl.LightningModule):
         """The loss, checked for being a number."""
         loss = self.loss(batch, self._generator(batch))
         self.refuse_nan(loss, batch)
+        self.count(batch)
         self.log("loss", loss.detach(), prog_bar=True)
         return loss
 
@@ -118,8 +123,8 @@ class Stage(pl.LightningModule):
             "(drivesim data check), lower the learning rate, or continue from the last checkpoint with other settings"
         )
 
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_index: int) -> None:
-        """Count the draws of all processes."""
+    def count(self, batch: Batch) -> None:
+        """Count the draws of all processes; within the step, as callbacks that save run before the module's own hooks."""
         self.draws_seen += len(batch["position"]) * self.trainer.world_size
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:

@@ -14,10 +14,9 @@ from torch import Tensor
 
 from drivesim.clip import frames_to_tensor, tensor_to_frames
 from drivesim.datasets.store import ClipStore
-from drivesim.errors import InputError
 from drivesim.training.parts import Dtype, Parts
 from drivesim.training.reconstruction import psnr_db, reconstruction_loss
-from drivesim.training.stage import Batch, Stage
+from drivesim.training.stage import Batch, NothingToLearn, Stage
 from drivesim.training.stream import Draw, draw_generator
 
 
@@ -84,14 +83,17 @@ class UpsamplerStage(Stage):
         )
         self.crop = crop
 
+    def prepare(self, store: ClipStore, folder: Path) -> None:
+        """Nothing to make; raises NothingToLearn when no sample holds a large picture."""
+        if not store.has("large"):
+            raise NothingToLearn(
+                f"{store.info.url}: no sample holds a picture of twice the size, which the upsampler learns from; the "
+                "source was smaller than that"
+            )
+
     def batches(self, store: ClipStore, folder: Path) -> UpsamplerBatches:
         """Decode the first frame of every sample that has a large picture."""
-        samples = np.array([sample for sample in range(len(store)) if store.gives("large", sample)])
-        if len(samples) == 0:
-            raise InputError(
-                f"{store.info.url}: no sample holds a large picture, which the upsampler learns from; the source was smaller "
-                "than 512x1024. Leave the stage 'upsampler' out"
-            )
+        samples = np.flatnonzero([store.gives("large", sample) for sample in range(len(store))])
         codec = self.parts.finished("codec").to(self.device)
         decoded = []
         for sample in track(samples, description="decoding"):

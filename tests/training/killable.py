@@ -1,0 +1,21 @@
+"""Trains the smoke recipe's codec in a process of its own, slowly enough to be killed: WORK STORE STEPS."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from drivesim.training.chain import run_chain
+from drivesim.training.recipe import read_recipe
+
+
+def main(work: str, store: str, steps: str) -> None:
+    settings = [
+        f"--data.path={store}", f"--trainer.max_steps={steps}", "--trainer.val_check_interval=4",
+        "--checkpoint.steps=3", "--trainer.enable_progress_bar=false", "--trainer.accelerator=cpu",
+    ]  # fmt: skip
+    run_chain(read_recipe("smoke"), Path(work), stages=["codec"], initial=None, overrides=settings)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
