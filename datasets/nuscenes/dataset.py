@@ -167,6 +167,16 @@ class NuScenesDataset:
             "first_frames_passed_over_for_gaps": self._passed_over,
         }
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out of the data set, a line each."""
+        notes = [f"{count} boxes of {name} were left out" for name, count in sorted(self._boxes_left_out.items())]
+        if self._passed_over:
+            notes.append(f"{self._passed_over} frames begin no window, because frames are missing after them")
+        if not self._maps:
+            notes.append("no map: the layout holds boxes but no road (docs/nuscenes.md names the map expansion)")
+        return tuple(notes)
+
     def _opened(self) -> Any:
         if self._database is None:
             self._database = open_database(self.root, self.version)
