@@ -76,7 +76,8 @@ def network_differences(folder: Path, network: type[ModelMixin], older: dict[str
         return lines
     try:
         with torch.device("meta"):
-            built = network.from_config({key: data[key] for key in parameters})
+            made: Any = network  # diffusers has no annotations
+            built = made.from_config({key: data[key] for key in parameters})
     except (ValueError, IndexError, KeyError, RuntimeError, ZeroDivisionError, OverflowError) as error:
         return [f"{path}: no network can be built from these values ({type(error).__name__}: {error})"]
     return tensor_differences(folder, {key: tuple(value.shape) for key, value in built.state_dict().items()})

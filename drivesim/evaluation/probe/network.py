@@ -15,7 +15,7 @@ from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
 from drivesim.controls import ATTRIBUTE_CHANNELS
-from drivesim.evaluation.probe.blocks import Block, Head, Level, correlation
+from drivesim.evaluation.probe.blocks import Block, ChannelNorm, Head, Level, correlation
 from drivesim.scene import CATEGORIES
 
 #: Height and width of the frames that the probe sees; larger ones are averaged down to it.
@@ -51,6 +51,9 @@ PROBE_ATTRIBUTES: tuple[str, ...] = tuple(name for name in ATTRIBUTE_CHANNELS if
 #: What the motion outputs count in: metres forward and radians of yaw between two frames.
 MOTION_UNITS = (1.0, 0.01)
 
+#: Where the network starts from: the logarithms of a usual size in cells and of a usual distance in metres.
+USUAL_LOG_SIZE, USUAL_LOG_DISTANCE = 1.5, 3.0
+
 
 @dataclass(frozen=True, eq=False)
 class ProbeOutputs:
@@ -77,17 +80,18 @@ class MotionHead(nn.Module):
     def __init__(self, channels: int, width: int, radius: int) -> None:
         super().__init__()
         self.radius = radius
+        self.norm = ChannelNorm(channels)
         self.enter = nn.Conv2d((2 * radius + 1) ** 2 + channels, width, 1)
         self.levels = nn.Sequential(*[Level(width, width, 1) for _ in range(3)])
         cells = (GRID[0] // 8) * (GRID[1] // 8)
-        self.narrow = nn.Conv2d(width, 16, 1)
+        self.narrow = nn.Sequential(ChannelNorm(width), nn.Conv2d(width, 16, 1))
         # Where something moves matters as much as how far, so the cells are kept apart.
         self.read = nn.Sequential(nn.Linear(16 * cells, 64), nn.SiLU(), nn.Linear(64, 2))
 
     def forward(self, before: Tensor, now: Tensor) -> Tensor:
         """Both (N, C, 64, 128) to (N, 2), float32."""
         cost = correlation(before, now, self.radius)
-        hidden = self.levels(self.enter(torch.cat([cost, now], dim=1)))
+        hidden = self.levels(self.enter(torch.cat([cost, self.norm(now)], dim=1)))
         return self.read(F.silu(self.narrow(hidden)).flatten(1)).float()
 
 
@@ -112,11 +116,16 @@ class ProbeNetwork(ModelMixin, ConfigMixin):
             Level(before, after, count)
             for before, after, count in zip(widths, widths[1:], num_blocks[1:], strict=False)
         )
-        self.laterals = nn.ModuleList(nn.Conv2d(width, features, 1) for width in widths)
+        self.laterals = nn.ModuleList(
+            nn.Sequential(ChannelNorm(width), nn.Conv2d(width, features, 1)) for width in widths
+        )
         self.smooth = nn.ModuleList(Block(features) for _ in widths[1:])
+        # Heads behind a residual stream of no fixed size diverge at learning rates that are good otherwise.
+        self.norm = ChannelNorm(features)
         self.heatmap = Head(features, len(CATEGORIES), bias=-3.0)
         self.box = Head(features, 5)
         self.semantic = Head(features, len(SEMANTIC_CLASSES))
+        self.norm_top = ChannelNorm(widths[-1])
         self.attributes = nn.Linear(widths[-1], len(PROBE_ATTRIBUTES))
         self.motion = MotionHead(widths[0], motion_width, motion_radius)
 
@@ -130,9 +139,9 @@ class ProbeNetwork(ModelMixin, ConfigMixin):
         box = self.box(features)
         return ProbeOutputs(
             heatmap=self.heatmap(features),
-            size=box[:, :2],
+            size=box[:, :2] + USUAL_LOG_SIZE,
             offset=torch.sigmoid(box[:, 2:4]),
-            log_distance=box[:, 4:],
+            log_distance=box[:, 4:] + USUAL_LOG_DISTANCE,
             semantic=self.semantic(features),
             attributes=self.attributes(top.mean((2, 3))).float(),
             motion=None if previous is None else self.motion(self.stem(self._prepared(previous)), early),
@@ -147,7 +156,7 @@ class ProbeNetwork(ModelMixin, ConfigMixin):
         for index in reversed(range(len(maps) - 1)):
             enlarged = F.interpolate(merged, scale_factor=2.0, mode="nearest")
             merged = self.smooth[index](self.laterals[index](maps[index]) + enlarged)
-        return merged, maps[-1]
+        return self.norm(merged), self.norm_top(maps[-1])
 
     def _prepared(self, frames: Tensor) -> Tensor:
         """Frames at INPUT_SIZE in the network's dtype."""

@@ -65,7 +65,7 @@ def semantic_shares(semantic: np.ndarray) -> np.ndarray:
 
 def _frame_arrays(labels: FrameLabels) -> dict[str, np.ndarray]:
     """The arrays of one frame by the names of :class:`ProbeTargets`."""
-    known = {name: np.float32(getattr(labels, name) is not None) for name in ("semantic", "attributes", "motion")}
+    known = {name: np.asarray(getattr(labels, name) is not None) for name in ("semantic", "attributes", "motion")}
     semantic = np.zeros((len(SEMANTIC_CLASSES), *GRID)) if labels.semantic is None else semantic_shares(labels.semantic)
     attributes = np.zeros(len(PROBE_ATTRIBUTES)) if labels.attributes is None else labels.attributes
     motion = np.zeros(2) if labels.motion is None else labels.motion / np.array(MOTION_UNITS)

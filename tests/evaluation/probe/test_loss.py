@@ -68,14 +68,14 @@ def test_a_small_network_learns_two_frames(rendered: tuple[torch.Tensor, ProbeTa
     )
     optimizer = torch.optim.Adam(network.parameters(), lr=4e-3)
     curves: list[dict[str, float]] = []
-    for _ in range(40):
+    for _ in range(20):
         losses = probe_loss(network(frames, frames.roll(1, 0)), targets)
         optimizer.zero_grad()
         losses["total"].backward()
         optimizer.step()
         curves.append({name: value.item() for name, value in losses.items()})
     first, last = curves[0], curves[-1]
-    assert last["total"] < 0.35 * first["total"]
+    assert last["total"] < 0.4 * first["total"]
     for name, value in first.items():
         assert last[name] < 0.8 * value or name == "offset", name
 
