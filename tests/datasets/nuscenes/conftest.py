@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 import shutil
 from collections.abc import Callable
@@ -19,6 +20,9 @@ from drivesim.exports.nuscenes import Recording, write_nuscenes
 from drivesim.scene import Camera, Pose, Scene
 
 cv2.setNumThreads(1)
+
+#: nuscenes-devkit has no wheels for Python 3.13; there is nothing to test without it.
+collect_ignore_glob = [] if importlib.util.find_spec("nuscenes") else ["test_*.py"]
 
 VERSION = "v1.0-drivesim"
 FRAMES, FPS = 13, 12.0
