@@ -44,7 +44,7 @@ def upload_model(
 ) -> str:
     """Make the repository where it is missing, and its content exactly this model folder; returns the commit's address.
 
-    Model files of earlier uploads that the folder does not hold are deleted; other files of the repository stay.
+    Safetensors and JSON files there that the folder does not hold are deleted; other files of the repository stay.
     Raises ModelError without a valid token or without a network.
     """
     from huggingface_hub import HfApi
