@@ -25,6 +25,7 @@ def futures(
     future: Annotated[int, typer.Option(min=0, help="With --from: which future of that run to branch off.")] = 0,
     actors: given.ActorChoice = None,
     ego: given.EgoChoice = None,
+    start: given.StartPicture = None,
     only: given.Only = None,
     settings: given.Settings = None,
     variation: given.Variations = "0",
@@ -60,6 +61,7 @@ def futures(
     indices = range(samples) if only_future is None else [only_future]
     making.require_one_source(scenario, run, at)
     scenarios = [] if scenario is None else making.chosen_scenarios(scenario, only, settings or [], voice)
+    scenarios = making.starting_from(start, scenarios)
     loaded = load_model(model, device=device, dtype=dtype, steps=steps)
     common: dict[str, Any] = {"length_s": length_s, "seed": seed, "options": options, "out": out, "indices": indices}
     if run is not None:

@@ -59,6 +59,18 @@ def chosen_scenarios(name: str, only: str | None, settings: Sequence[str], voice
     return [_fixed(scenario, values) for scenario in scenarios]
 
 
+def starting_from(picture: Path | None, scenarios: Sequence[Scenario]) -> list[Scenario]:
+    """The scenarios, beginning from a picture if one is given. Raises InputError when it is not there."""
+    from drivesim.scenarios.schema import Start
+
+    if picture is None:
+        return list(scenarios)
+    if not picture.is_file():
+        raise InputError(f"--start {picture}: there is no such picture.")
+    start = Start(image=str(picture.resolve()))
+    return [scenario.model_copy(update={"start": start}) for scenario in scenarios]
+
+
 def chosen_variations(text: str, scenario: Scenario) -> list[int]:
     """The variations that ``--variation`` names: ``3``, ``0-7`` or ``all``."""
     if text == "all":

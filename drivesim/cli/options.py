@@ -47,6 +47,10 @@ ActorChoice = Annotated[
 EgoChoice = Annotated[
     Ego | None, typer.Option(help="planned (default): the model is told the ego's motion. free: it is not.")
 ]
+StartPicture = Annotated[
+    Path | None,
+    typer.Option("--start", help="A picture (jpg, png) to begin from instead of a synthesised one; cropped to 2:1."),
+]
 Only = Annotated[str | None, typer.Option(help="Of a suite, only the scenario with this id.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="Fix a parameter of 'vary', such as gap='25 m'. Repeatable.")

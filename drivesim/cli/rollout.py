@@ -13,6 +13,7 @@ def rollout(
     futures: given.Futures = 1,
     actors: given.ActorChoice = None,
     ego: given.EgoChoice = None,
+    start: given.StartPicture = None,
     only: given.Only = None,
     settings: given.Settings = None,
     variation: given.Variations = "0",
@@ -37,20 +38,21 @@ def rollout(
     \b
     Examples:
       drivesim rollout highway-cut-in --seconds 10
+      drivesim rollout empty-road --start photo.jpg --seconds 10
       drivesim rollout my.yaml --minutes 5 --seed 7 --out runs/mine
       drivesim rollout my.yaml --minutes 5 --seed 7 --out runs/mine --resume
     """
-    from drivesim.cli.making import chosen_scenarios, length_of, make_all, report, run_options, scenario_jobs
+    from drivesim.cli import making
     from drivesim.cli.progress import Voice
     from drivesim.models import load_model
 
     voice = Voice(quiet=quiet, as_json=as_json)
-    length_s = length_of(minutes, seconds)
-    options = run_options(actors, ego, lossless, frames, threads)
-    scenarios = chosen_scenarios(scenario, only, settings or [], voice)
+    length_s = making.length_of(minutes, seconds)
+    options = making.run_options(actors, ego, lossless, frames, threads)
+    scenarios = making.starting_from(start, making.chosen_scenarios(scenario, only, settings or [], voice))
     loaded = load_model(model, device=device, dtype=dtype, steps=steps)
-    jobs = scenario_jobs(
+    jobs = making.scenario_jobs(
         loaded, scenarios, variation, length_s=length_s, seed=seed, options=options, out=out, indices=range(futures)
     )
-    for job, made in make_all(jobs, resume=resume, dry_run=dry_run, voice=voice):
-        report(job, made, voice, sheet=len(made) > 1)
+    for job, made in making.make_all(jobs, resume=resume, dry_run=dry_run, voice=voice):
+        making.report(job, made, voice, sheet=len(made) > 1)

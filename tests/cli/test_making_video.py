@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from tiny_video_ldm import tiny_networks
@@ -17,13 +18,13 @@ from typer.testing import CliRunner, Result
 
 from drivesim.cli.main import app
 from drivesim.diffusion.sampler import SamplerConfig
+from drivesim.models.hashes import write_hashes
 from drivesim.models.latent import RolloutConfig
 from drivesim.models.video_ldm.load import VideoLDMConfig, save_networks
 from drivesim.models.video_ldm.parts import StartFrameConfig
 from drivesim.rollout.future import open_run
 from drivesim.rollout.run_folder import read_png
 from drivesim.rollout.video import probe
-from drivesim.training.chain import write_hashes
 
 SCENARIO = """\
 id: empty-{number}
@@ -128,6 +129,18 @@ def test_start_writes_the_frame_that_a_rollout_begins_with(tmp_path: Path, toy: 
     assert start.shape == (512, 1024, 3)
     assert np.array_equal(start, read_png(tmp_path / "run/start.png"))
     assert not np.array_equal(start, read_png(tmp_path / "start-boxes.png"))
+
+
+def test_a_rollout_begins_with_the_users_picture(tmp_path: Path, toy: Path, scenario: Path) -> None:
+    picture = tmp_path / "photo.png"
+    rows = np.linspace(0, 255, 300, dtype=np.uint8)[:, None, None]
+    cv2.imwrite(str(picture), np.broadcast_to(rows, (300, 640, 3)))
+    command = ("rollout", scenario, "--seconds", "0.6", "--model", toy, "--out", tmp_path / "run", "--start", picture)
+    assert "start frame: picture" in succeed(*command).stderr
+    first = open_run(tmp_path / "run")[0].frames(0.0, 0.1)[0].astype(int)
+    assert first[:64].mean() < 60 < 190 < first[-64:].mean()
+    missing = drivesim(*command[:-1], tmp_path / "none.jpg")
+    assert missing.exit_code == 2 and "there is no such picture" in missing.stderr
 
 
 def test_a_suite_makes_a_folder_for_each_scenario_and_variation(tmp_path: Path, toy: Path) -> None:
