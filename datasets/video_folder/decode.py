@@ -46,6 +46,7 @@ class VideoFile:
         self._stream.codec_context.options = {"err_detect": "explode"}
         self._converter = VideoReformatter()
         self.damage: str | None = None
+        self.packet_pts: list[int] = []
 
     @property
     def is_raw(self) -> bool:
@@ -85,6 +86,18 @@ class VideoFile:
             last = pts
             yield DecodedFrame(frame, pts, bool(frame.key_frame), broken or bool(frame.is_corrupt))
 
+    def lost_pts(self, decoded: np.ndarray) -> np.ndarray:
+        """Time stamps of pictures that are in the file and not among the ``decoded`` (N,) ones, after a whole pass.
+
+        A decoder drops what it cannot make sense of without a word. Pictures before the first that decodes may need
+        ones that were cut off, and where a third is missing, two packets make a picture: neither counts.
+        """
+        if self.is_raw or self._stream.codec_context.name not in ("h264", "hevc") or not len(decoded):
+            return np.zeros(0, dtype=np.int64)
+        lost = np.setdiff1d(np.array(self.packet_pts, dtype=np.int64), decoded)
+        lost = lost[lost > decoded[0]]
+        return lost if 3 * len(lost) < len(self.packet_pts) else lost[:0]
+
     def seek(self, pts: int) -> None:
         """Stand at, or before, the key frame with this time stamp."""
         self._container.seek(pts, stream=self._stream, backward=True, any_frame=False)
@@ -115,6 +128,8 @@ class VideoFile:
                 self._note(error)
                 yield None
                 return
+            if packet.size and packet.pts is not None and not packet.is_discard:
+                self.packet_pts.append(packet.pts)
             try:
                 frames = packet.decode()
             except (av.error.FFmpegError, OSError) as error:
@@ -222,7 +237,7 @@ def open_video(path: Path) -> Any:
     if size == 0:
         raise InputError("empty, 0 bytes. Copy it again")
     try:
-        container = av.open(str(path))
+        container = av.open(str(path), metadata_errors="replace")
     except PermissionError as error:
         raise InputError("may not be read (permission denied). Mend its rights (chmod u+r)") from error
     except (av.error.FFmpegError, OSError) as error:

@@ -21,6 +21,9 @@ INDEX_VERSION = 1
 
 _HEADER_SLACK_S = 0.5
 
+#: Frames that may be coded after the one that follows them.
+_REORDERED = 8
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RecordingIndex:
@@ -111,12 +114,31 @@ def _decode_all(path: Path, *, threaded: bool) -> _Pass:
         rows.append((decoded.pts, decoded.key, decoded.damaged or size != coded))
     promised_s, tick = file.promised_s or 0.0, file.seconds_per_tick
     damage = file.damage or ""
+    lost = file.lost_pts(np.array([row[0] for row in rows], dtype=np.int64))
+    if len(lost):
+        damage = damage or f"{len(lost)} pictures in it do not decode"
+        rows = _mark_lost(rows, lost)
     file.close()
     end_s = (rows[-1][0] - rows[0][0]) * tick if rows else 0.0
     # The last frame is shown for a while too, and headers round.
     if not damage and promised_s - end_s > max(_HEADER_SLACK_S, 2.0 * end_s / max(len(rows), 1)):
         damage = f"it ends {promised_s - end_s:.1f} s before the length in its header"
     return _Pass(rows, coded[::-1] if turned else coded, meter.changes(), tick, damage)
+
+
+def _mark_lost(rows: list[tuple[int, bool, bool]], lost: np.ndarray) -> list[tuple[int, bool, bool]]:
+    """The rows with all marked damaged that may have been predicted from pictures with the ``lost`` time stamps.
+
+    That is what follows to the next key frame, and a few before, which are coded after what they lie between.
+    """
+    pts = np.array([row[0] for row in rows])
+    keys = np.flatnonzero([row[1] for row in rows])
+    marked = np.array([row[2] for row in rows])
+    for value in lost:
+        at = int(np.searchsorted(pts, value))
+        following = keys[keys >= at]
+        marked[max(0, at - _REORDERED) : following[0] if len(following) else len(rows)] = True
+    return [(row[0], row[1], bool(mark)) for row, mark in zip(rows, marked, strict=True)]
 
 
 def _scan_video(recording: Recording, fps: float | None) -> RecordingIndex:
