@@ -72,10 +72,11 @@ class MasterAdamW(torch.optim.Optimizer):
             eps=group["eps"],
             maximize=False,
         )
-        torch._foreach_copy_(parameters, masters)
         count = float(states[0]["step"])
         decay = min(group["average_decay"], (1.0 + count) / (10.0 + count))
-        torch._foreach_lerp_([state["average"] for state in states], masters, 1.0 - decay)
+        for parameter, state in zip(parameters, states, strict=True):  # sharded tensors have no fused forms of these
+            parameter.copy_(state["master"])
+            state["average"].lerp_(state["master"], 1.0 - decay)
 
     def _state_of(self, parameter: nn.Parameter) -> dict[str, Tensor]:
         state = self.state[parameter]

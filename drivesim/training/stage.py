@@ -133,8 +133,7 @@ class Stage(pl.LightningModule):
         for group in optimizer.param_groups:
             group["lr"] = rate
         gradients = [parameter.grad for group in optimizer.param_groups for parameter in group["params"]]
-        norms = torch._foreach_norm([gradient for gradient in gradients if gradient is not None])
-        norm = torch.stack([value.float() for value in norms]).norm()
+        norm = nn.utils.get_total_norm([gradient for gradient in gradients if gradient is not None])
         self.log_dict({"gradient_norm": norm, "learning_rate": rate})
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:

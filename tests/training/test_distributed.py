@@ -10,21 +10,40 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 SCRIPT = Path(__file__).with_name("distributed.py")
+SHARDED = Path(__file__).with_name("sharded.py")
+
+
+def _torchrun(world: int, script: Path, *arguments: object) -> None:
+    command = [
+        sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={world}", "--rdzv-backend=c10d",
+        "--rdzv-endpoint=localhost:0", str(script), *map(str, arguments),
+    ]  # fmt: skip
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 def _run(world: int, work: Path, store: Path, steps: int, records: Path) -> list[dict[str, Any]]:
     """What each rank ended with."""
     records.mkdir()
-    command = [
-        sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={world}", "--master-port=0",
-        "--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", str(SCRIPT), str(work), str(store), str(steps), str(records),
-    ]  # fmt: skip
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=400, env=environment)
-    assert done.returncode == 0, done.stderr[-3000:]
+    _torchrun(world, SCRIPT, work, store, steps, records)
     return [json.loads((records / f"rank-{rank}.json").read_text()) for rank in range(world)]
+
+
+def test_parameters_and_averages_of_a_sharded_network_equal_those_of_a_whole_one(tmp_path: Path) -> None:
+    kinds = {}
+    for kind in ("sharded", "whole"):
+        record = tmp_path / f"{kind}.safetensors"
+        _torchrun(2, SHARDED, kind, record)
+        kinds[kind] = load_file(record)
+    assert kinds["sharded"].keys() == kinds["whole"].keys()
+    assert any(name.startswith("average.") for name in kinds["whole"])
+    for name, tensor in kinds["whole"].items():
+        assert torch.allclose(kinds["sharded"][name], tensor, atol=1e-6), name
 
 
 @pytest.fixture(scope="module")
