@@ -17,6 +17,7 @@ from drivesim.errors import InputError
 from drivesim.models.load import DTYPES, model_folder
 from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.image_unet import ImageUNet
+from drivesim.models.video_ldm.load import SHARD_SIZE, forget_origin
 from drivesim.models.video_ldm.temporal import TemporalLayers
 from drivesim.models.video_ldm.upsampler import Upsampler
 
@@ -71,7 +72,8 @@ class Parts:
         target = self.work / "model" / part
         unfinished = target.with_name(part + ".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        cast(network, torch.bfloat16).save_pretrained(unfinished, safe_serialization=True, max_shard_size="14MB")
+        cast(network, torch.bfloat16).save_pretrained(unfinished, safe_serialization=True, max_shard_size=SHARD_SIZE)
+        forget_origin(unfinished / "config.json")
         shutil.rmtree(target, ignore_errors=True)
         os.replace(unfinished, target)
 

@@ -50,13 +50,13 @@ def save_networks(networks: VideoLDM, config: VideoLDMConfig, folder: Path) -> N
         # diffusers' own "to" warns about parts to be kept in float32, of which there are none.
         network = nn.Module.to(copy.deepcopy(getattr(networks, part.name)), "cpu", torch.bfloat16)
         network.save_pretrained(folder / part.name, safe_serialization=True, max_shard_size=SHARD_SIZE)
-        _forget_origin(folder / part.name / "config.json")
+        forget_origin(folder / part.name / "config.json")
     version = {"version": FORMAT_VERSION} if FORMAT_VERSION > 1 else {}
     data = {"family": "video_ldm", **version, **dataclasses.asdict(config)}
     (folder / "model.json").write_text(json.dumps(data, indent=2))
 
 
-def _forget_origin(path: Path) -> None:
+def forget_origin(path: Path) -> None:
     """Take out of a config.json the folder that the network was loaded from, which is nobody else's business."""
     data = json.loads(path.read_text(encoding="utf-8"))
     if data.pop("_name_or_path", None) is not None:
