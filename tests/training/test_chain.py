@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from drivesim.simulate import start_frame
 from drivesim.training.callbacks import read_curve
 from drivesim.training.chain import run_chain
 from drivesim.training.codec_stage import CodecStage
+from drivesim.training.encode import encode_store
+from drivesim.training.parts import Parts
 from drivesim.training.recipe import read_recipe
 
 SHORT = ["--trainer.max_steps=4", "--trainer.val_check_interval=2", "--trainer.enable_progress_bar=false"]
@@ -71,6 +74,21 @@ def test_a_finished_stage_is_skipped_and_says_so(trained: Path, store: Path) -> 
     run_chain(recipe, trained, stages=["codec"], initial=None, overrides=settings, say=said.append)
     assert said[0].startswith("codec: finished before, skipped")
     assert (trained / "codec" / "last.ckpt").stat().st_mtime_ns == before
+
+
+def test_latents_in_the_store_are_read_instead_of_encoding_again(trained: Path, store: Path, tmp_path: Path) -> None:
+    encoded = tmp_path / "encoded.zarr"
+    shutil.copytree(store, encoded)
+    assert encode_store(Parts(trained).finished("codec"), encoded)
+    overrides = [*SHORT, f"--data.path={encoded}", "--trainer.max_steps=2"]
+    settings = {"stages": ["image"], "initial": str(trained / "model"), "overrides": overrides, "say": str}
+    run_chain(read_recipe("smoke"), tmp_path / "work", **settings)
+    assert not (tmp_path / "work" / "latents").exists()
+    plain = [*overrides, f"--data.path={store}"]
+    run_chain(read_recipe("smoke"), tmp_path / "plain", **{**settings, "overrides": plain})
+    assert (tmp_path / "plain" / "latents").exists()
+    curves = [read_curve(tmp_path / name / "image" / "metrics.csv") for name in ("work", "plain")]
+    assert curves[0] == curves[1]
 
 
 def test_starting_from_a_trained_model_needs_no_other_stage(trained: Path, store: Path, tmp_path: Path) -> None:
