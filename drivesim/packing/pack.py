@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import active_children, connection, get_context, parent_process
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,11 @@ def pack(
             files.remove_partial()
             left = [shard for shard in range(layout.num_shards) if shard not in complete]
             run = _pack_here if workers <= 1 else _pack_in_workers
-            run(dataset, files, layout, left, workers, lambda done: on_progress(found + done, layout.samples))
+            try:
+                run(dataset, files, layout, left, workers, lambda done: on_progress(found + done, layout.samples))
+            except BaseException:
+                files.remove_partial()
+                raise
             finish_store(files, layout, getattr(dataset, "problems", ()))
     return PackReport(info=inspect(url), found_samples=found)
 
@@ -157,13 +162,14 @@ def _pack_in_workers(
 ) -> None:
     # "spawn": a forked child would inherit torch's thread pool in an unusable state.
     context = get_context("spawn")
-    counter, stop = context.Value("q", 0), context.Event()
-    setting = (dataset, files, layout, counter, stop)
+    counter = context.Value("q", 0)
+    others = set(active_children())
+    setting = (dataset, files, layout, counter)
     executor = ProcessPoolExecutor(min(workers, max(1, len(shards))), context, _begin_worker, setting)
     try:
         with executor:
             pending: set[Future[None]] = {executor.submit(_pack_one, shard) for shard in shards}
-            with _stopping(executor, stop):
+            with _stopping(executor, others):
                 while pending:
                     done, pending = wait(pending, timeout=0.5, return_when="FIRST_EXCEPTION")
                     on_done(counter.value)
@@ -177,28 +183,25 @@ def _pack_in_workers(
 
 
 @contextlib.contextmanager
-def _stopping(executor: ProcessPoolExecutor, stop: Any) -> Iterator[None]:
-    """On any error or Ctrl-C, let the workers end after the sample they are at."""
+def _stopping(executor: ProcessPoolExecutor, others: set[BaseProcess]) -> Iterator[None]:
+    """On any error or Ctrl-C, end the workers at once: what they were writing is not there until it is complete."""
     try:
         yield
     except BaseException:
-        stop.set()
         executor.shutdown(wait=False, cancel_futures=True)
+        for worker in set(active_children()) - others:
+            worker.terminate()
         raise
 
 
-class _Stopped(Exception):
-    """The pack was stopped from outside; the shard at hand is dropped."""
-
-
 _setting: tuple[Any, ...] = ()
-"""Set once in every worker: dataset, files, layout, counter, stop."""
+"""Set once in every worker: dataset, files, layout, counter."""
 
 
 def _begin_worker(*setting: Any) -> None:
     global _setting
     _setting = setting
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, which tells the workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, which ends the workers
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     zarr.config.set({"threading.max_workers": 1})
@@ -214,13 +217,11 @@ def _end_with_parent() -> None:
 
 
 def _pack_one(shard: int) -> None:
-    dataset, files, layout, counter, stop = _setting
+    dataset, files, layout, counter = _setting
 
     def after() -> None:
         with counter.get_lock():
             counter.value += 1
-        if stop.is_set():
-            raise _Stopped
 
     rows = rows_of(layout.range_of(shard), lambda index: stored_sample(dataset[index]), after)
     write_shard(files, layout, shard, rows)

@@ -90,6 +90,25 @@ def test_killed_and_continued_is_bit_equal_and_leaves_no_worker_behind(undisturb
     assert content(url) == content(undisturbed)
 
 
+@pytest.mark.slow
+def test_ctrl_c_ends_all_workers_in_one_line(tmp_path: Path) -> None:
+    url = tmp_path / "s.zarr"
+    options = "--samples 90 --frames 4 --shard-size 1 --workers 2".split()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "drivesim", "data", "pack", "procedural", str(url), *options],
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(lambda: any(url.glob("shards/*.json")), 120.0)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60.0)
+    assert (process.returncode, said) == (130, "stopped\n")
+    wait_for(lambda: not group_lives(process.pid), 30.0)
+    assert not list(url.rglob("*.partial"))
+
+
 def wait_for(condition, seconds: float) -> None:  # type: ignore[no-untyped-def]
     end = time.monotonic() + seconds
     while not condition():
