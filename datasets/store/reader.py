@@ -30,6 +30,7 @@ from drivesim.datasets.store.scenes import scene_from_json
 from drivesim.datasets.store.shard_file import ShardReader
 from drivesim.datasets.store.writer import Skipped, read_attributes
 from drivesim.errors import InputError
+from drivesim.scene import Scene
 
 _CHECK = "'drivesim data check' lists all damage."
 _PACK_AGAIN = "Pack the data again: drivesim data pack SOURCE OUT.zarr"
@@ -227,12 +228,7 @@ class ClipStore:
 
     def sample(self, index: int) -> Sample:
         """One clip as the sample it was packed from; its scene has no road and no actors that are never present."""
-        row = int(self.rows[index])
-        shard, place = divmod(row, self.layout.shard_size)
-        stored = self._scenes(shard)
-        if stored[place] is None:
-            raise InputError(f"{self.files.url}/{scenes_object(shard)}: damaged, sample {row} is missing. {_CHECK}")
-        data = stored[place]
+        data = self._stored(index)
         return Sample(
             id=data["id"],
             clip=Clip(self.read("rgb", index), self.fps),
@@ -244,6 +240,18 @@ class ClipStore:
             semantic=self.read("semantic", index) if self.gives("semantic", index) else None,
             large=self.read("large", index) if self.gives("large", index) else None,
         )
+
+    def scene(self, index: int) -> Scene:
+        """The scene of one clip, as :meth:`sample` gives it, without reading pictures."""
+        return scene_from_json(self._stored(index)["scene"])
+
+    def _stored(self, index: int) -> dict[str, Any]:
+        row = int(self.rows[index])
+        shard, place = divmod(row, self.layout.shard_size)
+        stored = self._scenes(shard)
+        if stored[place] is None:
+            raise InputError(f"{self.files.url}/{scenes_object(shard)}: damaged, sample {row} is missing. {_CHECK}")
+        return stored[place]
 
     def _scenes(self, shard: int) -> list[Any]:
         name = scenes_object(shard)
