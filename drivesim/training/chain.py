@@ -1,7 +1,8 @@
 """The chain of a recipe: stage after stage in one folder, and at its end a model folder with card and curves.
 
-``work``/<stage> holds a stage's checkpoint, curve and pictures, ``work``/model the parts that are finished. Every
-step is repeated safely: a finished stage is skipped, a stopped one continues.
+``work``/<stage> holds a stage's checkpoint, curve and pictures, ``work``/model the parts that are finished, and
+``work``/networks what is no part of a model. Every step is repeated safely: a finished stage is skipped, a stopped one
+continues.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from drivesim.models.video_ldm.load import VideoLDMConfig
 from drivesim.training.callbacks import last_checkpoint
 from drivesim.training.card import write_card
 from drivesim.training.curves import draw_curves
-from drivesim.training.parts import PART_CLASSES
+from drivesim.training.parts import MODEL_PARTS, Parts
 from drivesim.training.recipe import Recipe, parse_yaml
 from drivesim.training.stage import NothingToLearn
 from drivesim.training.stage_cli import StageCLI, build_stage, fit, load_averages
@@ -38,17 +39,19 @@ WORLD_VARIABLES = ("WORLD_SIZE", "SLURM_NTASKS")
 def run_chain(
     recipe: Recipe, work: Path, *, stages: list[str], initial: str | None, overrides: list[str], say: Say = print
 ) -> None:
-    """Train ``stages`` of a recipe in order; after the whole chain, complete the model folder ``work``/model.
+    """Train ``stages`` of a recipe in order; where one of them trains a part of a model, complete ``work``/model.
 
     Raises InputError for settings that cannot be used, FloatingPointError when a loss is no number.
     """
     first = int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) == 0
     tell = say if first else _silent
+    reached: list[str] = []
     for stage in stages:
         config = recipe.stage_config(stage, work, initial)
         cli = build_stage(config, overrides)
         _refuse_own_launch(cli, stages)
         settings = parse_yaml(cli.parser.dump(cli.config, skip_link_targets=False))
+        reached.append(cli.model.part)
         done = work / stage / "done.json"
         if _is_done(done, settings):
             tell(f"{stage}: finished before, skipped (delete {done} to train on)")
@@ -62,8 +65,18 @@ def run_chain(
             tell(f"{stage}: left out. {error}")
             continue
         _save_part(cli, config, overrides, done, settings)
-    missing = [part for part in PART_CLASSES if not (work / "model" / part / "config.json").exists()]
-    start = initial if initial is not None else recipe.initial
+    _finish(recipe, work, reached, initial if initial is not None else recipe.initial, first=first, tell=tell)
+
+
+def _finish(recipe: Recipe, work: Path, reached: list[str], start: str | None, *, first: bool, tell: Say) -> None:
+    """Complete the model if ``reached`` names parts of one, and say where everything is."""
+    parts = Parts(work, start)
+    for name in dict.fromkeys(reached):
+        if name not in MODEL_PARTS and parts.is_trained(name):
+            tell(f"network written to {parts.folder(name)}")
+    if not set(reached) & set(MODEL_PARTS):
+        return
+    missing = [part for part in MODEL_PARTS if not parts.is_trained(part)]
     if missing and start is None:
         tell(f"{work / 'model'}: not complete yet, {', '.join(missing)} missing; train the other stages")
     elif first:
@@ -78,7 +91,7 @@ def _silent(text: str) -> None:
 def complete_model(recipe: Recipe, work: Path, initial: str | None) -> Path:
     """Make ``work``/model loadable: parts that were not trained from ``initial``, configuration, card, curves, hashes."""
     folder = work / "model"
-    for part in PART_CLASSES:
+    for part in MODEL_PARTS:
         if not (folder / part / "config.json").exists():
             assert initial is not None
             shutil.copytree(model_folder(initial) / part, folder / part)

@@ -20,6 +20,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from drivesim.controls import ATTRIBUTE_CHANNELS, LAYOUT_CHANNELS, LAYOUT_SIZE, MOTION_CHANNELS
+from drivesim.evaluation.probe import FrameLabels, build_targets
+from drivesim.training.probe_batches import pack_targets
 from drivesim.training.recipe import Recipe
 from drivesim.training.stage import Batch, Stage
 from drivesim.training.stage_cli import build_stage
@@ -105,6 +107,8 @@ def example_batch(module: Stage, count: int) -> Batch:
     channels = getattr(image.config, "latent_channels", 16)
     return {
         "frames": torch.zeros(count, 3, height, width),
+        "previous": torch.zeros(count, 3, height, width),
+        **pack_targets(build_targets([FrameLabels()] * count)),
         "weights": torch.ones(count, 1, height, width),
         "small": torch.zeros(count, 3, height, width),
         "large": torch.zeros(count, 3, 2 * height, 2 * width),

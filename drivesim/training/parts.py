@@ -1,4 +1,6 @@
-"""The parts of a model while it is trained: ``work``/model/<part>, else those of an initial model."""
+"""Networks while they are trained: the parts of a model in ``work``/model/<part>, else those of an initial model; networks
+that belong to no model in ``work``/networks/<part>.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,7 @@ import torch
 from torch import nn
 
 from drivesim.errors import InputError
+from drivesim.evaluation.probe import ProbeNetwork
 from drivesim.models.load import DTYPES, model_folder
 from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.image_unet import ImageUNet
@@ -21,9 +24,15 @@ from drivesim.models.video_ldm.load import SHARD_SIZE, forget_origin
 from drivesim.models.video_ldm.temporal import TemporalLayers
 from drivesim.models.video_ldm.upsampler import Upsampler
 
-PART_CLASSES: dict[str, Any] = {
+#: The parts that a model folder consists of.
+MODEL_PARTS: dict[str, Any] = {
     "codec": FrameCodec, "upsampler": Upsampler, "image": ImageUNet, "temporal": TemporalLayers,
 }  # fmt: skip
+
+#: Networks that are no part of a model: what measures models must not be of their making.
+FURTHER_NETWORKS: dict[str, Any] = {"probe": ProbeNetwork, "probe_features": ProbeNetwork}
+
+NETWORK_CLASSES: dict[str, Any] = MODEL_PARTS | FURTHER_NETWORKS
 
 Dtype = Literal["bfloat16", "float32"]
 
@@ -33,24 +42,24 @@ class Parts:
     """Where networks come from and go to.
 
     ``work`` is the folder of the whole training, ``initial`` a model (packaged name or folder) whose weights a stage
-    starts from and whose parts stand in for those that are not trained.
+    starts from and whose parts stand in for those that are not trained. It has none of FURTHER_NETWORKS.
     """
 
     work: Path
     initial: str | None = None
     dtype: Dtype = "bfloat16"
 
-    def fresh(self, part: str, settings: dict[str, Any]) -> nn.Module:
-        """The network that a stage begins with: the initial model's, else a new one of these ``settings``.
+    def fresh(self, part: str, settings: dict[str, Any], seed: int = 0) -> nn.Module:
+        """The network that a stage begins with: the initial model's, else a new one of these ``settings`` and ``seed``.
 
         Raises InputError when ``settings`` contradict the initial model or name what the network does not take.
         """
-        kind = PART_CLASSES[part]
-        if self.initial is not None:
+        kind = NETWORK_CLASSES[part]
+        if self.initial is not None and part in MODEL_PARTS:
             network = self._read(model_folder(self.initial) / part, kind)
             _compare(network, settings, f"{self.initial}/{part}")
         else:
-            torch.manual_seed(0)
+            torch.manual_seed(seed)
             try:
                 network = kind(**settings)
             except TypeError as error:
@@ -61,15 +70,23 @@ class Parts:
 
     def finished(self, part: str) -> nn.Module:
         """A part that another stage has trained, frozen. Raises InputError when there is none."""
-        return self.placed(self._read(self._folder(part), PART_CLASSES[part])).eval().requires_grad_(False)
+        return self.placed(self._read(self._finished_folder(part), NETWORK_CLASSES[part])).eval().requires_grad_(False)
 
     def has(self, part: str) -> bool:
         """Whether :meth:`finished` would find the part."""
-        return (self.work / "model" / part / "config.json").exists() or self.initial is not None
+        return self.is_trained(part) or (self.initial is not None and part in MODEL_PARTS)
+
+    def is_trained(self, part: str) -> bool:
+        """Whether a stage has saved the part into ``work``."""
+        return (self.folder(part) / "config.json").exists()
+
+    def folder(self, part: str) -> Path:
+        """Where a trained part is saved: ``work``/model/<part> or ``work``/networks/<part>."""
+        return self.work / ("model" if part in MODEL_PARTS else "networks") / part
 
     def save(self, part: str, network: nn.Module) -> None:
-        """Write a part in bfloat16 into ``work``/model; whole or not at all."""
-        target = self.work / "model" / part
+        """Write a part in bfloat16 into its folder; whole or not at all."""
+        target = self.folder(part)
         unfinished = target.with_name(part + ".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         cast(network, torch.bfloat16).save_pretrained(unfinished, safe_serialization=True, max_shard_size=SHARD_SIZE)
@@ -77,13 +94,16 @@ class Parts:
         shutil.rmtree(target, ignore_errors=True)
         os.replace(unfinished, target)
 
-    def _folder(self, part: str) -> Path:
-        trained = self.work / "model" / part
-        if (trained / "config.json").exists():
-            return trained
+    def _finished_folder(self, part: str) -> Path:
+        if self.is_trained(part):
+            return self.folder(part)
+        if part not in MODEL_PARTS:
+            raise InputError(
+                f"{self.folder(part)}: there is nothing; train the stage '{part}' first with the same --work"
+            )
         if self.initial is None:
             raise InputError(
-                f"{trained}: this stage needs the part '{part}'; train that stage first with the same --work, "
+                f"{self.folder(part)}: this stage needs the part '{part}'; train that stage first with the same --work, "
                 "or start from a model that has it: --initial default"
             )
         return model_folder(self.initial) / part
