@@ -77,14 +77,15 @@ class BoxFace:
 
 
 class BoxGeometry:
-    """All boxes of a scene as arrays, so that one frame's boxes are projected in one go."""
+    """The boxes of a scene, gathered frame by frame and projected in one go.
+
+    It keeps references to the tracks, not copies: those of all actors over minutes would take as much memory again.
+    """
 
     def __init__(self, scene: Scene) -> None:
         actors = scene.actors
         self.scene = scene
-        self.positions = _stack([a.track.positions for a in actors], (0, len(scene), 3))
-        self.yaw_rad = _stack([a.track.yaw_rad for a in actors], (0, len(scene)))
-        self.present = _stack([a.track.present for a in actors], (0, len(scene))).astype(bool)
+        self.tracks = [actor.track for actor in actors]
         self.sizes = _stack([np.array([a.length, a.width, a.height]) for a in actors], (0, 3))
         mount = scene.camera.ego_from_optical()
         self._axis_yaw = float(np.arctan2(mount[1, 2], mount[0, 2]))
@@ -94,10 +95,13 @@ class BoxGeometry:
         scene = self.scene
         matrix = scene.optical_from_world(frame)
         camera = np.linalg.inv(matrix)[:3, 3]
-        offsets = self.positions[:, frame] - camera
+        here = np.array([index for index, track in enumerate(self.tracks) if track.present[frame]], dtype=int)
+        positions = _stack([self.tracks[index].positions[frame] for index in here], (0, 3))
+        offsets = positions - camera
         near_enough = np.hypot(offsets[:, 0], offsets[:, 1]) < reach_m
-        indices = np.flatnonzero(self.present[:, frame] & near_enough)
-        yaw, sizes, offsets = self.yaw_rad[indices, frame], self.sizes[indices], offsets[indices]
+        indices, positions, offsets = here[near_enough], positions[near_enough], offsets[near_enough]
+        yaw = np.array([self.tracks[index].yaw_rad[frame] for index in indices], dtype=float)
+        sizes = self.sizes[indices]
         cosine, sine = np.cos(yaw), np.sin(yaw)
         local = _UNIT_CORNERS[None] * sizes[:, None, :]
         world = (
@@ -109,7 +113,7 @@ class BoxGeometry:
                 ],
                 axis=-1,
             )
-            + self.positions[indices, frame][:, None, :]
+            + positions[:, None, :]
         )
         corners = transform_points(matrix, world)
         # The camera in each box's own axes decides which faces are seen.
