@@ -36,32 +36,38 @@ def scores(codec, picture: np.ndarray) -> tuple[float, float]:
     return psnr_db(decoded, small), psnr_db(tensor_to_frames(codec.decode(latents))[0], picture)
 
 
+def picture_of(codecs, stills: list[np.ndarray]) -> np.ndarray:
+    """Each row a still: as it is, then as every model's codec gives it back at 512 x 1024, cut to the middle."""
+    rows = []
+    for picture in stills:
+        again = [tensor_to_frames(codec.decode(codec.encode(frames_to_tensor(picture[None]))))[0] for codec in codecs]
+        rows.append(np.concatenate([shown[150:406, 200:824] for shown in (picture, *again)], axis=1))
+    return np.concatenate(rows)
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="default")
+    parser.add_argument("--model", nargs="+", default=["default"], help="one or more, compared in the picture")
     parser.add_argument("--frames", type=int, default=64)
     parser.add_argument("--stills", type=Path)
-    parser.add_argument("--picture", type=Path, help="write originals and reconstructions here")
+    parser.add_argument("--picture", type=Path, help="write stills (or frames) and what each model makes of them here")
     arguments = parser.parse_args()
-    codec = load_model(arguments.model).world_model.codec
-    rendered = []
-    for seed in range(HELD_OUT_SEED, HELD_OUT_SEED + arguments.frames):
-        rendered.append(ProceduralWorld(sample_scene(seed, 20), seed).render(10).rgb)
-    table = {"held-out rendered": rendered}
+    codecs = [load_model(model).world_model.codec for model in arguments.model]
+    seeds = range(HELD_OUT_SEED, HELD_OUT_SEED + arguments.frames)
+    table = {"held-out rendered": [ProceduralWorld(sample_scene(seed, 20), seed).render(10).rgb for seed in seeds]}
     if arguments.stills:
         table["real stills"] = [still(path) for path in sorted(arguments.stills.glob("*.jpg"))]
-    print(f"{'':20} {'frames':>7} {'256x512 dB':>11} {'512x1024 dB':>12}")
+    print(f"{'':20} {'model':32} {'frames':>7} {'256x512 dB':>11} {'512x1024 dB':>12}")
     for name, pictures in table.items():
-        small, large = zip(*(scores(codec, picture) for picture in pictures), strict=True)
-        print(f"{name:20} {len(pictures):7d} {np.mean(small):11.2f} {np.mean(large):12.2f}")
+        for model, codec in zip(arguments.model, codecs, strict=True):
+            if pictures:
+                small, large = zip(*(scores(codec, picture) for picture in pictures), strict=True)
+                figures = f"{len(pictures):7d} {np.mean(small):11.2f} {np.mean(large):12.2f}"
+                print(f"{name:20} {model[-32:]:32} {figures}")
     if arguments.picture:
-        shown = [pictures[i] for pictures in table.values() for i in range(4)]
-        rows = []
-        for picture in shown:
-            again = tensor_to_frames(codec.decode(codec.encode(frames_to_tensor(picture[None]))))[0]
-            rows.append(np.concatenate([picture, again], axis=1))
-        cv2.imwrite(str(arguments.picture), cv2.cvtColor(np.concatenate(rows), cv2.COLOR_RGB2BGR))
+        shown = [pictures[index] for pictures in table.values() for index in (1, 2, 4) if index < len(pictures)]
+        cv2.imwrite(str(arguments.picture), cv2.cvtColor(picture_of(codecs, shown), cv2.COLOR_RGB2BGR))
 
 
 if __name__ == "__main__":

@@ -123,9 +123,11 @@ class CodecStage(Stage):
         crop: tuple[int, int] = (128, 256),
         leaves_share: float = 0.25,
         recoloured_share: float = 0.5,
+        squared_weight: float = 1.0,
+        equivariance_weight: float = 0.25,
         keep_statistics: bool = False,
     ) -> None:
-        """See the recipes. ``keep_statistics`` leaves the latents' scale as the initial model has it.
+        """See the recipes. ``squared_weight`` counts the squared error beside the absolute one. ``keep_statistics`` leaves the latents' scale as the initial model has it.
 
         Then the diffusion parts of the initial model stay usable while the codec adapts to other pictures.
         """
@@ -141,6 +143,8 @@ class CodecStage(Stage):
         self.crop = crop
         self.leaves_share = leaves_share
         self.recoloured_share = recoloured_share
+        self.squared_weight = squared_weight
+        self.equivariance_weight = equivariance_weight
         self.keep_statistics = keep_statistics
 
     def starting_network(self, parts: Parts, settings: dict[str, Any]) -> Any:
@@ -158,10 +162,10 @@ class CodecStage(Stage):
         codec, frames = self.network, batch["frames"]
         latents = codec.read(frames)
         noise = torch.randn(latents.shape, generator=generator).to(frames.device)
-        loss = reconstruction_loss(codec.draw(latents + 0.03 * noise), frames, batch["weights"])
-        if int(batch["position"][0]) // len(frames) % 2 == 0:
+        loss = reconstruction_loss(codec.draw(latents + 0.03 * noise), frames, batch["weights"], self.squared_weight)
+        if self.equivariance_weight > 0.0 and int(batch["position"][0]) // len(frames) % 2 == 0:
             small = codec.draw(F.avg_pool2d(latents, 2))
-            loss = loss + 0.25 * F.l1_loss(small, F.avg_pool2d(frames, 2))
+            loss = loss + self.equivariance_weight * F.l1_loss(small, F.avg_pool2d(frames, 2))
         return loss
 
     @torch.no_grad()

@@ -9,14 +9,14 @@ from torch import Tensor
 from drivesim.models.video_ldm.codec import YCC_FROM_RGB
 
 
-def reconstruction_loss(decoded: Tensor, frames: Tensor, weights: Tensor) -> Tensor:
+def reconstruction_loss(decoded: Tensor, frames: Tensor, weights: Tensor, squared_weight: float = 1.0) -> Tensor:
     """Weighted L1 and L2, L1 on two levels of a Laplacian pyramid, and L1 of coarse chroma.
 
     All (N, 3, H, W) with weights (N, 1, H, W). Colour is what such a codec learns last: grey road and sky dominate the
     other terms, and cars came out orange instead of red until coarse chroma had a term of its own.
     """
     error = decoded - frames
-    loss = (weights * error.abs()).mean() + (weights * error.square()).mean()
+    loss = (weights * error.abs()).mean() + squared_weight * (weights * error.square()).mean()
     chroma = torch.einsum("kc,nchw->nkhw", YCC_FROM_RGB[1:].to(error.device), F.avg_pool2d(error, 4))
     loss = loss + 3.0 * chroma.abs().mean()
     for _ in range(2):
