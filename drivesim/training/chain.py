@@ -73,6 +73,8 @@ def _finish(recipe: Recipe, work: Path, reached: list[str], start: str | None, *
     parts = Parts(work, start)
     for name in dict.fromkeys(reached):
         if name not in MODEL_PARTS and parts.is_trained(name):
+            if first:
+                write_hashes(parts.folder(name))
             tell(f"network written to {parts.folder(name)}")
     if not set(reached) & set(MODEL_PARTS):
         return

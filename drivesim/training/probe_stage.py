@@ -211,7 +211,8 @@ def draw_detections(picture: np.ndarray, found: Detections) -> None:
 def _draw_box(picture: np.ndarray, box: np.ndarray, colour: tuple[int, int, int], text: str) -> None:
     left, top, right, bottom = (round(value) for value in box)
     cv2.rectangle(picture, (left, top), (right, bottom), colour, 1)
-    cv2.putText(picture, text, (left, max(8, top - 2)), cv2.FONT_HERSHEY_SIMPLEX, 0.28, colour, 1, cv2.LINE_AA)
+    if bottom - top >= 12:  # the words of smaller ones would cover each other
+        cv2.putText(picture, text, (left, max(8, top - 2)), cv2.FONT_HERSHEY_SIMPLEX, 0.28, colour, 1, cv2.LINE_AA)
 
 
 def _write_motion(picture: np.ndarray, motion: np.ndarray) -> None:

@@ -20,6 +20,7 @@ from drivesim.errors import InputError
 from drivesim.evaluation.probe import ProbeNetwork
 from drivesim.evaluation.probe.labels import DEFAULT_RULE, drawn_shares
 from drivesim.evaluation.probe.network import MOTION_UNITS
+from drivesim.models.hashes import verify_folder
 from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.packing import pack
 from drivesim.training.callbacks import read_curve
@@ -81,6 +82,7 @@ def test_a_chain_of_probes_ends_with_networks_and_says_nothing_of_a_model(store:
         "validation_speed_error_mps",
     }
     assert list((tmp_path / "probe" / "samples").glob("*.png"))
+    verify_folder(tmp_path / "networks" / "probe")
     networks = [Parts(tmp_path).finished(name) for name in ("probe", "probe_features")]
     assert [list(network.config.widths) for network in networks] == [[8, 8, 8, 8], [4, 8]]
 
