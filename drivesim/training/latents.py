@@ -28,21 +28,33 @@ CONTROL_ARRAYS = ("layout", "motion", "attributes")
 class LatentClips:
     """Standardised latents (N, T, C, h, w) with the controls of the same frames.
 
-    ``latents`` may be an array, or None when the store holds them. ``given`` (N, 3) tells which of layout, motion and
-    attributes the source knew.
+    ``latents`` is a .npy file, read through a memory map, or None when the store holds them. ``given`` (N, 3) tells which
+    of layout, motion and attributes the source knew. A data loader's worker gets paths, not gigabytes: what is preloaded
+    stays in this process, and the worker reads the store.
     """
 
-    def __init__(self, store: ClipStore, latents: np.ndarray | None) -> None:
+    def __init__(self, store: ClipStore, latents: Path | None) -> None:
         self.store = store
+        self.latents = latents
         known = [[store.gives(name, clip) for name in CONTROL_ARRAYS] for clip in range(len(store))]
         self.given = np.asarray(known, np.float32)
-        self._arrays: dict[str, np.ndarray] = {} if latents is None else {"latents": latents}
+        self._arrays = self._mapped()
         size = sum(int(np.prod(store.read(name, 0).shape)) for name in CONTROL_ARRAYS) * len(store)
         if size <= PRELOAD_BYTES:
             self._arrays |= {name: store.read_all(name) for name in CONTROL_ARRAYS}
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {"store": self.store, "latents": self.latents, "given": self.given}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._arrays = self._mapped()
+
     def __len__(self) -> int:
         return len(self.store)
+
+    def _mapped(self) -> dict[str, np.ndarray]:
+        return {} if self.latents is None else {"latents": np.load(self.latents, mmap_mode="r")}
 
     @property
     def frames_per_clip(self) -> int:
@@ -107,7 +119,7 @@ def load_latents(codec: FrameCodec, store: ClipStore, folder: Path) -> LatentCli
     """The latents that :func:`prepare_latents` has seen to, memory-mapped where they are a file."""
     if _in_store(codec, store):
         return LatentClips(store, None)
-    return LatentClips(store, np.load(_file(codec, store, folder), mmap_mode="r"))
+    return LatentClips(store, _file(codec, store, folder))
 
 
 def _in_store(codec: FrameCodec, store: ClipStore) -> bool:

@@ -91,6 +91,17 @@ def test_latents_in_the_store_are_read_instead_of_encoding_again(trained: Path, 
     assert curves[0] == curves[1]
 
 
+def test_reading_in_a_worker_changes_nothing(trained: Path, store: Path, tmp_path: Path) -> None:
+    overrides = [*SHORT, f"--data.path={store}", "--trainer.max_steps=2"]
+    for workers in ("0", "1"):
+        run_chain(
+            read_recipe("smoke"), tmp_path / workers, stages=["video"], initial=str(trained / "model"),
+            overrides=[*overrides, f"--data.num_workers={workers}"], say=str,
+        )  # fmt: skip
+    curves = [read_curve(tmp_path / workers / "video" / "metrics.csv") for workers in ("0", "1")]
+    assert curves[0] and curves[0] == curves[1]
+
+
 def test_starting_from_a_trained_model_needs_no_other_stage(trained: Path, store: Path, tmp_path: Path) -> None:
     recipe = read_recipe("smoke")
     overrides = [*SHORT, f"--data.path={store}", "--trainer.max_steps=1"]
