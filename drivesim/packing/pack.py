@@ -95,8 +95,14 @@ def pack(
             except BaseException:
                 files.remove_partial()
                 raise
-            finish_store(files, layout, getattr(dataset, "problems", ()))
+            finish_store(files, layout, problems_of(dataset))
     return PackReport(info=inspect(url), found_samples=found)
+
+
+def problems_of(dataset: SampleDataset) -> tuple[str, ...]:
+    """What a dataset says is wrong with its source, without the source's place on this machine: a store is handed on."""
+    lines, root = getattr(dataset, "problems", ()), getattr(dataset, "root", None)
+    return tuple(line if root is None else line.replace(f"{root}{os.sep}", "") for line in lines)
 
 
 def _layout(dataset: SampleDataset, files: StoreFiles, shard_size: int) -> StoreLayout:

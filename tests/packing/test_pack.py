@@ -25,6 +25,7 @@ from drivesim.datasets.procedural.world import ProceduralWorld
 from drivesim.datasets.store import ClipStore, StoreFiles, check_store
 from drivesim.errors import InputError
 from drivesim.packing import pack
+from drivesim.packing.pack import problems_of
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "datasets" / "store"))
 
@@ -254,3 +255,11 @@ def test_the_first_samples_of_a_dataset(tmp_path: Path) -> None:
         FirstSamples(StripedDataset(), 8)
     with pytest.raises(IndexError):
         dataset[2]
+
+
+def test_a_store_does_not_keep_where_its_source_lay(tmp_path: Path) -> None:
+    class Placed:
+        root = tmp_path / "videos"
+        problems = (f"{tmp_path / 'videos' / 'monday' / 'a.mp4'}: left out: empty",)
+
+    assert problems_of(Placed()) == ("monday/a.mp4: left out: empty",)
