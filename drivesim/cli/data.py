@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from drivesim.datasets.store import StoreInfo
 
 data = typer.Typer(
+    name="data",
     add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
