@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import signal
 import threading
@@ -111,11 +112,10 @@ def _layout(dataset: SampleDataset, files: StoreFiles, shard_size: int) -> Store
         raise InputError(f"shards of {shard_size} samples, expected at least 1")
     if len(dataset) == 0:
         raise InputError("the dataset holds no samples")
-    wanted = {"samples": len(dataset), "shard_size": shard_size, "dataset": dataset.describe()}
+    wanted: dict[str, Any] = {"samples": len(dataset), "shard_size": shard_size, "dataset": dataset.describe()}
     if read_attributes(files) is not None:
         stored = read_layout(files)
-        wanted = StoreLayout(**{**vars(stored), **wanted}).attributes()
-        refuse_other(files.url, stored.attributes(), wanted)
+        refuse_other(files.url, stored.attributes(), dataclasses.replace(stored, **wanted).attributes())
         return stored
     first = _first_readable(dataset)
     return StoreLayout(
