@@ -64,7 +64,13 @@ MODULE_OF = {
     "pytorch-lightning": "pytorch_lightning",
     "nuscenes-devkit": "nuscenes",
 }
-ONLY_IN = {"pytorch_lightning": {"training"}, "jsonargparse": {"training"}, "nuscenes": {"datasets"}, "typer": {"cli"}, "rich": {"cli", "training"}}
+ONLY_IN = {
+    "pytorch_lightning": {"training"},
+    "jsonargparse": {"training"},
+    "nuscenes": {"datasets"},
+    "typer": {"cli"},
+    "rich": {"cli", "training"},
+}
 """Packages that only these parts may import."""
 
 MAX_FILE_LINES = 400
