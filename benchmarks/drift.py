@@ -86,7 +86,8 @@ def main() -> None:
 def _draw(path: Path, videos: dict[str, Appearance], ranges: dict[str, tuple[float, float]], fps: float) -> None:
     figure, axes = plt.subplots(2, 2, figsize=(11, 6), sharex=True)
     for axis, name in zip(axes.flat, CURVES, strict=True):
-        axis.axhspan(*ranges[name], color="0.9", label="rendered 1-99 %")
+        if name != "motion":  # judged by its own first ten seconds, not by the rendered range
+            axis.axhspan(*ranges[name], color="0.9", label="rendered 1-99 %")
         for video, curves in videos.items():
             values = getattr(curves, name)
             smooth = np.convolve(values, np.ones(30) / 30, mode="valid")
