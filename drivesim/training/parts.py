@@ -72,10 +72,6 @@ class Parts:
         """A part that another stage has trained, frozen. Raises InputError when there is none."""
         return self.placed(self._read(self._finished_folder(part), NETWORK_CLASSES[part])).eval().requires_grad_(False)
 
-    def has(self, part: str) -> bool:
-        """Whether :meth:`finished` would find the part."""
-        return self.is_trained(part) or (self.initial is not None and part in MODEL_PARTS)
-
     def is_trained(self, part: str) -> bool:
         """Whether a stage has saved the part into ``work``."""
         return (self.folder(part) / "config.json").exists()
