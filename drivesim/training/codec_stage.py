@@ -127,9 +127,11 @@ class CodecStage(Stage):
         equivariance_weight: float = 0.25,
         keep_statistics: bool = False,
     ) -> None:
-        """See the recipes. ``squared_weight`` counts the squared error beside the absolute one. ``keep_statistics`` leaves the latents' scale as the initial model has it.
+        """See the recipes.
 
-        Then the diffusion parts of the initial model stay usable while the codec adapts to other pictures.
+        ``squared_weight`` counts the squared error beside the absolute one, ``equivariance_weight`` scale equivariance.
+        ``keep_statistics`` leaves the latents' scale as the initial model has it: then the diffusion parts of that model
+        stay usable while the codec adapts to other pictures.
         """
         parts = Parts(Path(work), initial, dtype)
         super().__init__(

@@ -6,12 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from drivesim.clip import frames_to_tensor
 from drivesim.datasets.store import write_latents
-from drivesim.errors import InputError
-from drivesim.models.video_ldm.codec import CELL, FrameCodec
+from drivesim.models.video_ldm.codec import FrameCodec
+from drivesim.training.latents import clip_latents
 from drivesim.training.parts import encoder_hash
 
 
@@ -23,15 +21,8 @@ def encode_store(
     Raises InputError when the store is not finished, its frames have no size that the codec takes, or it cannot be
     written.
     """
-    device = next(codec.parameters()).device
 
     def encode(frames: np.ndarray) -> np.ndarray:
-        if frames.shape[1] % CELL or frames.shape[2] % CELL:
-            raise InputError(
-                f"{url}: frames of {frames.shape[1]}x{frames.shape[2]}, the codec takes multiples of {CELL}; pack again "
-                "with another --height and --width"
-            )
-        with torch.inference_mode():
-            return codec.encode(frames_to_tensor(frames).to(device)).half().cpu().numpy()
+        return clip_latents(codec, frames, str(url))
 
     return write_latents(url, encoder_hash(codec), encode, on_progress)

@@ -13,7 +13,8 @@ from rich.progress import track
 
 from drivesim.clip import frames_to_tensor
 from drivesim.datasets.store import ClipStore
-from drivesim.models.video_ldm.codec import FrameCodec
+from drivesim.errors import InputError
+from drivesim.models.video_ldm.codec import CELL, FrameCodec
 from drivesim.training.parts import encoder_hash
 
 #: Least deviation that the two chroma channels are divided by.
@@ -95,6 +96,20 @@ def measure_statistics(codec: FrameCodec, store: ClipStore, num_frames: int = 51
     codec.set_statistics(stacked.mean((0, 2, 3)), std)
 
 
+def clip_latents(codec: FrameCodec, frames: np.ndarray, url: str) -> np.ndarray:
+    """Standardised latents float16 (T, C, h, w) of frames uint8 (T, H, W, 3) of the store ``url``, on the codec's device.
+
+    Raises InputError for frames of a size that the codec does not take.
+    """
+    if frames.shape[1] % CELL or frames.shape[2] % CELL:
+        raise InputError(
+            f"{url}: frames of {frames.shape[1]}x{frames.shape[2]}, the codec takes multiples of {CELL}; pack again "
+            "with another --height and --width"
+        )
+    with torch.inference_mode():
+        return codec.encode(frames_to_tensor(frames).to(next(codec.parameters()).device)).half().cpu().numpy()
+
+
 def prepare_latents(codec: FrameCodec, store: ClipStore, folder: Path) -> None:
     """Encode all clips into ``folder`` unless the store, or an earlier run, has the latents of this very codec."""
     if _in_store(codec, store):
@@ -104,11 +119,8 @@ def prepare_latents(codec: FrameCodec, store: ClipStore, folder: Path) -> None:
         return
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     codec = codec.to(device)
-    latents = []
-    for clip in track(range(len(store)), description="encoding"):
-        with torch.inference_mode():
-            frames = frames_to_tensor(store.read("rgb", clip)).to(device)
-            latents.append(codec.encode(frames).half().cpu().numpy())
+    clips = track(range(len(store)), description="encoding")
+    latents = [clip_latents(codec, store.read("rgb", clip), store.info.url) for clip in clips]
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_suffix(".unfinished.npy")
     np.save(unfinished, np.stack(latents))

@@ -94,7 +94,8 @@ class VideoStage(Stage):
         """
         parts = Parts(Path(work), initial, dtype)
         image = parts.finished("image")
-        fitting = {name: temporal_layers_for(image).config[name] for name in FITTED}
+        fresh = temporal_layers_for(image).config
+        fitting = {name: fresh[name] for name in FITTED}
         temporal = parts.fresh("temporal", {**fitting, **(network or {})})
         super().__init__(
             VideoUNet(image, temporal),
