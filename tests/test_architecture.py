@@ -39,11 +39,15 @@ ALLOWED: dict[str, set[str]] = {
     "exports": {"vocabulary", "rollout"},
     "packing": {"vocabulary", "datasets", "conditioning"},
     "training": {"vocabulary", "diffusion", "models", "datasets", "conditioning", "evaluation"},
+    "evidence": {
+        "vocabulary", "world_model", "conditioning", "scenarios", "datasets", "models", "rollout", "evaluation", "simulate",
+        "staging",
+    },
     "staging": {"vocabulary", "world_model", "scenarios", "conditioning", "rollout"},
     "simulate": {"vocabulary", "world_model", "scenarios", "conditioning", "rollout", "models", "staging"},
     "cli": {
         "face", "vocabulary", "world_model", "conditioning", "scenarios", "datasets", "models", "rollout", "evaluation",
-        "exports", "training", "simulate", "staging", "packing",
+        "exports", "training", "simulate", "staging", "packing", "evidence",
     },
     "face": {"vocabulary", "world_model", "scenarios", "models", "simulate", "cli"},
 }  # fmt: skip

@@ -75,14 +75,20 @@ class ProbeOutputs:
 
 
 class MotionHead(nn.Module):
-    """Early features of two frames to the ego's motion between them, by correlation within ``radius`` cells."""
+    """Early features of two frames to the ego's motion between them, by correlation within ``radius`` cells.
+
+    Only every second cell of the later frame is looked up, in all cells of the earlier one: a quarter of the
+    cost, and still a thousand places for each of the two numbers.
+    """
+
+    STRIDE = 2
 
     def __init__(self, channels: int, width: int, radius: int) -> None:
         super().__init__()
         self.radius = radius
         self.norm = ChannelNorm(channels)
         self.enter = nn.Conv2d((2 * radius + 1) ** 2 + channels, width, 1)
-        self.levels = nn.Sequential(*[Level(width, width, 1) for _ in range(3)])
+        self.levels = nn.Sequential(*[Level(width, width, 1) for _ in range(2)])
         cells = (GRID[0] // 8) * (GRID[1] // 8)
         self.narrow = nn.Sequential(ChannelNorm(width), nn.Conv2d(width, 16, 1))
         # Where something moves matters as much as how far, so the cells are kept apart.
@@ -90,8 +96,9 @@ class MotionHead(nn.Module):
 
     def forward(self, before: Tensor, now: Tensor) -> Tensor:
         """Both (N, C, 64, 128) to (N, 2), float32."""
-        cost = correlation(before, now, self.radius)
-        hidden = self.levels(self.enter(torch.cat([cost, self.norm(now)], dim=1)))
+        cost = correlation(before, now, self.radius, self.STRIDE)
+        seen = self.norm(now[..., :: self.STRIDE, :: self.STRIDE])
+        hidden = self.levels(self.enter(torch.cat([cost, seen], dim=1)))
         return self.read(F.silu(self.narrow(hidden)).flatten(1)).float()
 
 
@@ -103,7 +110,7 @@ class ProbeNetwork(ModelMixin, ConfigMixin):
         self,
         widths: tuple[int, ...] = (48, 80, 128, 192),
         num_blocks: tuple[int, ...] = (1, 2, 2, 2),
-        features: int = 64,
+        features: int = 48,
         motion_width: int = 48,
         motion_radius: int = 4,
     ) -> None:

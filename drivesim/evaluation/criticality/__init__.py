@@ -1,0 +1,1 @@
+"""How close it gets: measures of danger between road users, from tracks; one per file."""

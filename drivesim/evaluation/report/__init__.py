@@ -1,0 +1,14 @@
+"""Reports: what was measured, as one document that is written as JSON, HTML and JUnit."""
+
+from drivesim.evaluation.report.document import (
+    Band,
+    Figure,
+    Picture,
+    Plot,
+    Report,
+    Section,
+    Series,
+    Table,
+)
+
+__all__ = ["Band", "Figure", "Picture", "Plot", "Report", "Section", "Series", "Table"]
