@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from drivesim.errors import InputError
+from drivesim.evaluation.features import FeatureNetwork
 from drivesim.evaluation.probe import ProbeNetwork
 from drivesim.models.load import DTYPES, model_folder
 from drivesim.models.video_ldm.codec import FrameCodec
@@ -30,7 +31,7 @@ MODEL_PARTS: dict[str, Any] = {
 }  # fmt: skip
 
 #: Networks that are no part of a model: what measures models must not be of their making.
-FURTHER_NETWORKS: dict[str, Any] = {"probe": ProbeNetwork, "probe_features": ProbeNetwork}
+FURTHER_NETWORKS: dict[str, Any] = {"probe": ProbeNetwork, "features": FeatureNetwork}
 
 NETWORK_CLASSES: dict[str, Any] = MODEL_PARTS | FURTHER_NETWORKS
 

@@ -19,6 +19,7 @@ from drivesim.evaluation.probe.augment import AugmentationConfig, augment
 from drivesim.evaluation.probe.labels import DEFAULT_RULE, drawn_shares
 from drivesim.evaluation.probe.network import INPUT_SIZE, PROBE_ATTRIBUTES
 from drivesim.models.video_ldm.codec import FrameCodec
+from drivesim.training.parts import Parts
 from drivesim.training.stage import Batch
 from drivesim.training.stream import Draw, draw_generator
 
@@ -115,6 +116,15 @@ class ProbeBatches:
             level = LATENT_NOISE * torch.rand((), generator=generator)
             noisy = latents + level * torch.randn(latents.shape, generator=generator)
             return tensor_to_frames(self.codec.decode(noisy))
+
+
+def round_trip_codec(parts: Parts, augmentation: AugmentationConfig) -> FrameCodec | None:
+    """The codec of the round trips, which stay on the CPU with the batches; None where none are asked for."""
+    if augmentation.round_trip_share <= 0.0:
+        return None
+    codec = parts.finished("codec")
+    assert isinstance(codec, FrameCodec)
+    return codec
 
 
 def teaching_samples(store: ClipStore) -> np.ndarray:

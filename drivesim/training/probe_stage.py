@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,10 +27,15 @@ from drivesim.evaluation.probe import (
 from drivesim.evaluation.probe.augment import AugmentationConfig
 from drivesim.evaluation.probe.matching import detection_table, object_table
 from drivesim.evaluation.probe.network import INPUT_SIZE, MOTION_UNITS
-from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.scene import CATEGORIES
 from drivesim.training.parts import Dtype, Parts
-from drivesim.training.probe_batches import ProbeBatches, teaching_samples, unpack_boxes, unpack_targets
+from drivesim.training.probe_batches import (
+    ProbeBatches,
+    round_trip_codec,
+    teaching_samples,
+    unpack_boxes,
+    unpack_targets,
+)
 from drivesim.training.stage import Batch, NothingToLearn, Stage
 
 #: Boxes and detections at least this tall, in pixels of a picture 512 high, make up recall and precision.
@@ -41,7 +46,7 @@ Figure = tuple[float, int]
 
 
 class ProbeStage(Stage):
-    """Trains a probe; its weights go to ``work``/networks/<part>, as it is no part of a model.
+    """Trains a probe; its weights go to ``work``/networks/probe, as it is no part of a model.
 
     An initial model gives nothing but the codec of the round trips: the probe begins with random weights.
     """
@@ -51,7 +56,6 @@ class ProbeStage(Stage):
         work: Path,
         initial: str | None = None,
         dtype: Dtype = "bfloat16",
-        part: Literal["probe", "probe_features"] = "probe",
         network: dict[str, Any] | None = None,
         seed: int = 0,
         learning_rate: float = 1e-3,
@@ -67,26 +71,22 @@ class ProbeStage(Stage):
         """
         parts = Parts(Path(work), initial, dtype)
         super().__init__(
-            parts.fresh(part, network or {}, seed),
+            parts.fresh("probe", network or {}, seed),
             parts,
             learning_rate=learning_rate,
             warmup_steps=warmup_steps,
             average_decay=average_decay,
             weight_decay=weight_decay,
         )
-        self.part = part
+        self.part = "probe"
         self.seed = seed
         self.mirrored_share = mirrored_share
-        self.augmentation = _augmentation(augmentation or {}, codec_share)
+        self.augmentation = augmentation_of(augmentation or {}, codec_share)
 
     def prepare(self, store: ClipStore, folder: Path) -> None:
         """Nothing to make; raises NothingToLearn when no clip knows what it shows, InputError without a codec to use."""
-        if not len(teaching_samples(store)):
-            raise NothingToLearn(
-                f"{store.info.url}: no clip knows its boxes, motion, attributes or semantic classes, which the probe learns "
-                "from; bare video has none of them"
-            )
-        self._codec()
+        require_labels(store)
+        round_trip_codec(self.parts, self.augmentation)
 
     def batches(self, store: ClipStore, folder: Path) -> ProbeBatches:
         """Pairs of frames of the store."""
@@ -95,7 +95,7 @@ class ProbeStage(Stage):
             seed=self.seed,
             augmentation=self.augmentation,
             mirrored_share=self.mirrored_share,
-            round_trips=self._codec(),
+            round_trips=round_trip_codec(self.parts, self.augmentation),
         )
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
@@ -151,14 +151,6 @@ class ProbeStage(Stage):
             _write_motion(seen, motion[index] / seconds[index])
             rows.append(np.concatenate([labelled, seen], axis=1))
         return np.concatenate(rows)
-
-    def _codec(self) -> FrameCodec | None:
-        """The codec of the round trips, which stay on the CPU with the batches."""
-        if self.augmentation.round_trip_share <= 0.0:
-            return None
-        codec = self.parts.finished("codec")
-        assert isinstance(codec, FrameCodec)
-        return codec
 
 
 def object_figures(outputs: ProbeOutputs, batch: Batch) -> tuple[Figure, Figure]:
@@ -225,7 +217,17 @@ def _mean(values: np.ndarray) -> Figure:
     return (float(np.mean(values)), len(values)) if len(values) else (float("nan"), 0)
 
 
-def _augmentation(changes: dict[str, float], codec_share: float) -> AugmentationConfig:
+def require_labels(store: ClipStore) -> None:
+    """Raise NothingToLearn when no clip of the store knows what it shows."""
+    if not len(teaching_samples(store)):
+        raise NothingToLearn(
+            f"{store.info.url}: no clip knows its boxes, motion, attributes or semantic classes, which the probe learns "
+            "from; bare video has none of them"
+        )
+
+
+def augmentation_of(changes: dict[str, float], codec_share: float) -> AugmentationConfig:
+    """The settings of a recipe. Raises InputError for names that are none."""
     known = {field.name for field in dataclasses.fields(AugmentationConfig)} - {"round_trip_share"}
     strange = sorted(changes.keys() - known)
     if strange:

@@ -45,8 +45,8 @@ stages:
     curve: {every: 1}
   features:
     model:
-      class_path: drivesim.training.ProbeStage
-      init_args: {part: probe_features, seed: 1, network: {widths: [4, 8], num_blocks: [1, 1], features: 4, motion_width: 4, motion_radius: 1}}
+      class_path: drivesim.training.FeatureStage
+      init_args: {seed: 1, network: {widths: [4, 8, 8, 8]}}
     trainer: {max_steps: 1, val_check_interval: 1}
 """
 
@@ -71,7 +71,7 @@ def test_a_chain_of_probes_ends_with_networks_and_says_nothing_of_a_model(store:
     overrides = [f"--data.path={store}"]
     for _ in range(2):  # the second time, all is finished
         run_chain(recipe, tmp_path, stages=list(recipe.stages), initial=None, overrides=overrides, say=said.append)
-        assert said[-2:] == [f"network written to {tmp_path / 'networks' / n}" for n in ("probe", "probe_features")]
+        assert said[-2:] == [f"network written to {tmp_path / 'networks' / n}" for n in ("probe", "features")]
     assert not [line for line in said if "complete" in line or "model" in line]
     assert not (tmp_path / "model").exists()
     curve = read_curve(tmp_path / "probe" / "metrics.csv")
@@ -83,8 +83,8 @@ def test_a_chain_of_probes_ends_with_networks_and_says_nothing_of_a_model(store:
     }
     assert list((tmp_path / "probe" / "samples").glob("*.png"))
     verify_folder(tmp_path / "networks" / "probe")
-    networks = [Parts(tmp_path).finished(name) for name in ("probe", "probe_features")]
-    assert [list(network.config.widths) for network in networks] == [[8, 8, 8, 8], [4, 8]]
+    networks = [Parts(tmp_path).finished(name) for name in ("probe", "features")]
+    assert [list(network.config.widths) for network in networks] == [[8, 8, 8, 8], [4, 8, 8, 8]]
 
 
 def test_the_loss_falls_on_one_batch(stage: ProbeStage, clips: ClipStore) -> None:

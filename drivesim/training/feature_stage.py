@@ -1,0 +1,109 @@
+"""Training the network whose features distances between sets of videos are made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from drivesim.clip import frames_to_tensor
+from drivesim.datasets.store import ClipStore
+from drivesim.evaluation.features import LAYOUT_GRID, FeatureOutputs
+from drivesim.evaluation.probe.loss import attribute_loss, motion_loss
+from drivesim.evaluation.probe.network import MOTION_UNITS
+from drivesim.evaluation.probe.targets import ProbeTargets
+from drivesim.scene import CATEGORIES
+from drivesim.training.parts import Dtype, Parts
+from drivesim.training.probe_batches import ProbeBatches, round_trip_codec, unpack_targets
+from drivesim.training.probe_stage import augmentation_of, require_labels
+from drivesim.training.stage import Batch, Stage
+
+
+class FeatureStage(Stage):
+    """Trains a feature network; its weights go to ``work``/networks/features. Settings as in ``ProbeStage``."""
+
+    def __init__(
+        self,
+        work: Path,
+        initial: str | None = None,
+        dtype: Dtype = "bfloat16",
+        network: dict[str, Any] | None = None,
+        seed: int = 1,
+        learning_rate: float = 1e-3,
+        warmup_steps: int = 100,
+        average_decay: float = 0.998,
+        weight_decay: float = 1e-2,
+        codec_share: float = 0.0,
+        mirrored_share: float = 0.5,
+        augmentation: dict[str, float] | None = None,
+    ) -> None:
+        parts = Parts(Path(work), initial, dtype)
+        super().__init__(
+            parts.fresh("features", network or {}, seed),
+            parts,
+            learning_rate=learning_rate,
+            warmup_steps=warmup_steps,
+            average_decay=average_decay,
+            weight_decay=weight_decay,
+        )
+        self.part = "features"
+        self.seed = seed
+        self.mirrored_share = mirrored_share
+        self.augmentation = augmentation_of(augmentation or {}, codec_share)
+
+    def prepare(self, store: ClipStore, folder: Path) -> None:
+        """Nothing to make; raises NothingToLearn when no clip knows what it shows, InputError without a codec to use."""
+        require_labels(store)
+        round_trip_codec(self.parts, self.augmentation)
+
+    def batches(self, store: ClipStore, folder: Path) -> ProbeBatches:
+        """Pairs of frames of the store."""
+        return ProbeBatches(
+            store,
+            seed=self.seed,
+            augmentation=self.augmentation,
+            mirrored_share=self.mirrored_share,
+            round_trips=round_trip_codec(self.parts, self.augmentation),
+        )
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """The sum of all readouts' losses."""
+        return feature_loss(self.network(batch["frames"], batch["previous"]), unpack_targets(batch), batch["boxes"])
+
+    @torch.no_grad()
+    def measures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Loss and mean absolute errors of speed (m/s) and yaw rate (deg/s), on frames as they were."""
+        clean = frames_to_tensor(batch["clean"].cpu().numpy()).to(self.device)
+        targets = unpack_targets(batch)
+        outputs = self.network(clean[:, 1], clean[:, 0])
+        missed = (outputs.motion - targets.motion).abs() / batch["seconds"][:, None]
+        metres, radians = (missed[targets.motion_known > 0].mean(0).cpu().numpy() * np.array(MOTION_UNITS)).tolist()
+        return {
+            "validation_loss": feature_loss(outputs, targets, batch["boxes"]),
+            "validation_speed_error_mps": torch.tensor(metres),
+            "validation_yaw_rate_error_dps": torch.tensor(float(np.rad2deg(radians))),
+        }
+
+
+def feature_loss(outputs: FeatureOutputs, targets: ProbeTargets, boxes: Tensor) -> Tensor:
+    """Cross-entropy of the coarse layout and attributes, Huber losses of counts and motion, where they are known.
+
+    ``boxes`` (N, A, 9) as :func:`drivesim.training.probe_batches.pack_boxes` gives them.
+    """
+    factor = targets.semantic.shape[-1] // LAYOUT_GRID[1]
+    shares = F.avg_pool2d(targets.semantic, factor)
+    layout = -(shares * F.log_softmax(outputs.layout, dim=1)).sum(1).mean((1, 2))
+    counted = F.one_hot(boxes[..., 8].long().clamp(min=0), len(CATEGORIES)) * (boxes[..., 7:8] > 0.5)
+    counts = F.smooth_l1_loss(outputs.counts, torch.log1p(counted.sum(1).float()), beta=0.1, reduction="none").mean(1)
+    has_boxes = (targets.heat_weight.flatten(1).amax(1) > 0.0).float()
+    losses = [
+        (layout * targets.semantic_known).sum() / targets.semantic_known.sum().clamp(min=1.0),
+        (counts * has_boxes).sum() / has_boxes.sum().clamp(min=1.0),
+        attribute_loss(outputs.attributes, targets.attributes, targets.attributes_known),
+        motion_loss(outputs.motion, targets.motion, targets.motion_known),
+    ]
+    return torch.stack(losses).sum()
