@@ -7,6 +7,7 @@ import dataclasses
 import json
 import shlex
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -207,7 +208,7 @@ def make_all(
             run = RunFolder(job.folder)
             with run.locked():
                 require_room(run, resume=resume)
-    plans = [_planned(job, voice) for job in jobs]
+    plans = [_planned(job, voice, measure=dry_run) for job in jobs]
     _announce(plans, dry_run, voice)
     if dry_run:
         return
@@ -247,16 +248,21 @@ def report(job: Job, made: Sequence[Future], voice: Voice, *, sheet: bool = Fals
     )
 
 
-def _planned(job: Job, voice: Voice) -> Plan:
-    from drivesim.rollout.plan import make_plan, measure_speed, remember_speed, remembered_speed
+def _planned(job: Job, voice: Voice, *, measure: bool) -> Plan:
+    """The plan of a job; the cost of a chunk is measured now, or, unless ``measure``, remembered from an earlier run."""
+    from drivesim.rollout.cost import measure_cost, remember_cost, remembered_cost, resident_bytes
+    from drivesim.rollout.plan import make_plan
 
-    manifest = job.staged.manifest
-    speed = remembered_speed(manifest)
-    if speed is None:
+    staged = job.staged
+    loading_s, loaded_bytes = time.monotonic() - voice.started_at, resident_bytes()
+    cost = None if measure else remembered_cost(staged.manifest)
+    if cost is None:
         voice.say("measuring the speed of this machine …")
-        speed = measure_speed(manifest, job.staged.ingredients(job.staged.beginning))
-        remember_speed(manifest, speed)
-    return make_plan(manifest, len(job.indices), job.folder, speed)
+        cost = measure_cost(staged.manifest, lambda: staged.ingredients(staged.beginning))
+        remember_cost(staged.manifest, cost)
+    return make_plan(
+        staged.manifest, len(job.indices), job.folder, cost, loading_s=loading_s, loaded_bytes=loaded_bytes
+    )
 
 
 def _announce(plans: Sequence[Plan], dry_run: bool, voice: Voice) -> None:
@@ -288,7 +294,7 @@ def _notes(manifest: Manifest) -> Iterator[str]:
 
 
 def _make(job: Job, plan: Plan, resume: bool, voice: Voice) -> tuple[Future, ...]:
-    from drivesim.rollout.plan import remember_speed
+    from drivesim.rollout.cost import remember_cost
     from drivesim.simulate import make
 
     progress = Progress(plan.num_frames, voice)
@@ -300,8 +306,8 @@ def _make(job: Job, plan: Plan, resume: bool, voice: Voice) -> tuple[Future, ...
         voice.say(f"stopped at {progress.done} of {plan.num_frames} frames; {job.folder} keeps what is complete.")
         voice.say(f"Continue with: {again}")
         raise
-    if progress.made >= 4 * plan.manifest.timeline.chunk_frames:
-        remember_speed(plan.manifest, dataclasses.replace(plan.speed, frames_per_s=progress.frames_per_s))
+    if progress.made >= 4 * plan.manifest.timeline.chunk_frames and progress.steady_frames_per_s > 0.0:
+        remember_cost(plan.manifest, plan.cost.scaled(plan.cost.frames_per_s / progress.steady_frames_per_s))
     return made
 
 

@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import typer
@@ -17,10 +17,14 @@ _SECONDS_BETWEEN_LINES = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Voice:
-    """How much to say, and to whom: ``as_json`` speaks to programs on standard output, people read standard error."""
+    """How much to say, and to whom: ``as_json`` speaks to programs on standard output, people read standard error.
+
+    ``started_at`` is the monotonic time at which the command began.
+    """
 
     quiet: bool
     as_json: bool
+    started_at: float = field(default_factory=time.monotonic)
 
     def say(self, text: str) -> None:
         """A line for people."""
@@ -39,6 +43,8 @@ class Progress:
         self.total, self.done, self.made = num_frames, 0, 0
         self.voice = voice
         self._started = self._said = time.monotonic()
+        self._first: tuple[float, int] | None = None
+        self._last_at = self._started
         self._bar: Any = None
         self._task: Any = None
 
@@ -47,10 +53,20 @@ class Progress:
         """Frames made a second since the start, found ones not counted."""
         return self.made / max(time.monotonic() - self._started, 1e-6)
 
+    @property
+    def steady_frames_per_s(self) -> float:
+        """Frames made a second once the first ones were there; 0 before there are more."""
+        if self._first is None or self._last_at <= self._first[0]:
+            return 0.0
+        return (self.made - self._first[1]) / (self._last_at - self._first[0])
+
     def hear(self, future: int, count: int, found: bool) -> None:
         """Called from the loop: ``count`` more frames of ``future``, made or found on disk."""
         self.done += count
-        self.made += 0 if found else count
+        if not found:
+            self.made += count
+            self._last_at = time.monotonic()
+            self._first = self._first or (self._last_at, self.made)
         if self._bar is not None:
             self._bar.update(self._task, completed=self.done, status=self._status())
         elif time.monotonic() - self._said > _SECONDS_BETWEEN_LINES:
