@@ -34,6 +34,9 @@ SECTIONS: dict[str, dict[str, str]] = {
         "rollout": "Continue the first picture into seconds or minutes of video.",
         "futures": "Sample several futures of one first picture and set them side by side.",
     },
+    "Measure": {
+        "compare": "Set two reports side by side, figure by figure.",
+    },
     "Models and this machine": {
         "models": "List the world models at hand, their size and what they obey.",
         "data": "Pack driving data into one store, look at it, check it.",

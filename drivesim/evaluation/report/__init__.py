@@ -1,6 +1,8 @@
 """Reports: what was measured, as one document that is written as JSON, HTML and JUnit."""
 
 from drivesim.evaluation.report.document import (
+    COMPARED,
+    REFERENCES,
     Band,
     Figure,
     Picture,
@@ -11,4 +13,15 @@ from drivesim.evaluation.report.document import (
     Table,
 )
 
-__all__ = ["Band", "Figure", "Picture", "Plot", "Report", "Section", "Series", "Table"]
+__all__ = [
+    "COMPARED",
+    "REFERENCES",
+    "Band",
+    "Figure",
+    "Picture",
+    "Plot",
+    "Report",
+    "Section",
+    "Series",
+    "Table",
+]

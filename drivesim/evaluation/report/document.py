@@ -6,6 +6,7 @@ import base64
 import dataclasses
 import json
 import math
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -19,6 +20,9 @@ REPORT_VERSION = 1
 #: repeated; ``shifted``: the first frame moved by the commanded ego motion.
 REFERENCES = ("rendered", "codec", "frozen", "shifted")
 
+#: The reference that a comparison adds: the same figure of the other report.
+COMPARED = "compared"
+
 #: Which way is good; ``near`` means near the ``rendered`` reference.
 Better = Literal["higher", "lower", "near", "none"]
 
@@ -28,8 +32,8 @@ class Figure:
     """One measured number. ``key`` is stable and dotted (``obedience.recall``): thresholds and comparisons name it.
 
     ``value`` is None when it was not computed, and then ``note`` says why. ``references`` holds the same number for
-    (some of) REFERENCES. ``judge`` says how far the judge itself (the probe) errs on this number. ``unit`` is "" for
-    shares, which are shown as they are, between 0 and 1.
+    (some of) REFERENCES, and COMPARED. ``judge`` says how far the judge itself (the probe) errs on this number. ``unit``
+    is "" for shares, which are shown as they are, between 0 and 1.
     """
 
     key: str
@@ -42,9 +46,11 @@ class Figure:
     note: str = ""
 
     def __post_init__(self) -> None:
+        if not re.fullmatch(r"[^\s<>=]+", self.key):
+            raise ValueError(f"a figure's key must be without spaces, <, > and =, got {self.key!r}")
         if self.value is None and not self.note:
             raise ValueError(f"figure {self.key} has neither a value nor a reason why not")
-        if strange := set(self.references) - set(REFERENCES):
+        if strange := set(self.references) - {*REFERENCES, COMPARED}:
             raise ValueError(f"figure {self.key}: unknown references {sorted(strange)}; known are {REFERENCES}")
 
 
@@ -57,6 +63,13 @@ class Table:
     rows: tuple[tuple[str | float | Estimate | None, ...], ...]
     note: str = ""
 
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(
+                    f"table {self.title!r} has {len(self.columns)} columns, but a row of {len(row)}: {row}"
+                )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
@@ -67,6 +80,12 @@ class Series:
     y: tuple[float, ...]
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        bounds = {len(self.low), len(self.high)}
+        if len(self.y) != len(self.x) or bounds not in ({0}, {len(self.x)}):
+            lengths = [len(numbers) for numbers in (self.x, self.y, self.low, self.high)]
+            raise ValueError(f"series {self.name!r}: x, y, low and high have lengths {lengths}; bounds may be empty")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +99,7 @@ class Band:
 
 @dataclass(frozen=True, kw_only=True)
 class Plot:
-    """Lines over a common axis."""
+    """Lines over a common axis; ``y_range`` fixes the axis, so that two plots can be read side by side."""
 
     title: str
     x_label: str
@@ -88,6 +107,7 @@ class Plot:
     series: tuple[Series, ...]
     bands: tuple[Band, ...] = ()
     note: str = ""
+    y_range: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +134,8 @@ class Section:
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """A whole report. ``subject`` names what was measured, ``settings`` everything that decides the figures (seeds, hashes,
-    numbers of clips), ``commands`` what a reader types to repeat it, by purpose.
+    numbers of clips), ``commands`` what a reader types to repeat it, by purpose. ``highlights`` are the keys of the figures
+    that a page shows first, ``warnings`` what a reader must know before any figure.
     """
 
     title: str
@@ -122,6 +143,8 @@ class Report:
     sections: tuple[Section, ...]
     settings: dict[str, str] = field(default_factory=dict)
     commands: dict[str, str] = field(default_factory=dict)
+    highlights: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     drivesim_report: int = REPORT_VERSION
 
     def figures(self) -> dict[str, Figure]:
@@ -146,9 +169,22 @@ class Report:
             if version != REPORT_VERSION:
                 raise InputError(f"{where} has report version {version!r}; this drivesim reads {REPORT_VERSION}")
             sections = tuple(_section(section) for section in values.pop("sections"))
-            return cls(**values, sections=sections)
+            values |= {name: tuple(values.get(name, ())) for name in ("highlights", "warnings")}
+            report = cls(**values, sections=sections)
+            report.figures()
+            _require_text(report)
+            return report
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise InputError(f"{where} is damaged or no drivesim report ({error})") from error
+
+
+def _require_text(report: Report) -> None:
+    """Raise TypeError when a JSON file holds numbers or lists where the page expects words."""
+    texts = [report.title, report.subject, *report.highlights, *report.warnings]
+    texts += [text for entries in (report.settings, report.commands) for item in entries.items() for text in item]
+    texts += [text for section in report.sections for text in (section.title, section.about)]
+    if strange := [text for text in texts if not isinstance(text, str)]:
+        raise TypeError(f"expected text, got {strange[0]!r}")
 
 
 def _plain(value: Any) -> Any:
@@ -167,6 +203,14 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _estimate_or_none(value: Any) -> Estimate | None:
+    """A figure's value: nothing but an estimate will do."""
+    found = _estimate(value)
+    if found is not None and not isinstance(found, Estimate):
+        raise TypeError(f"{value!r} is no Estimate")
+    return found
+
+
 def _estimate(value: Any) -> Any:
     return Estimate.from_dict(value["estimate"]) if isinstance(value, dict) and "estimate" in value else value
 
@@ -182,13 +226,15 @@ def _section(values: dict[str, Any]) -> Section:
         figures=tuple(_figure(figure) for figure in values["figures"]),
         tables=tuple(_table(table) for table in values["tables"]),
         plots=tuple(_plot(plot) for plot in values["plots"]),
-        pictures=tuple(Picture(**{**p, "data": base64.b64decode(p["data"])}) for p in values["pictures"]),
+        pictures=tuple(
+            Picture(**{**p, "data": base64.b64decode(p["data"], validate=True)}) for p in values["pictures"]
+        ),
     )
 
 
 def _figure(values: dict[str, Any]) -> Figure:
-    references = {name: _estimate(value) for name, value in values["references"].items()}
-    return Figure(**{**values, "value": _estimate(values["value"]), "references": references})
+    references = {name: _estimate_or_none(value) for name, value in values["references"].items()}
+    return Figure(**{**values, "value": _estimate_or_none(values["value"]), "references": references})
 
 
 def _table(values: dict[str, Any]) -> Table:
@@ -201,4 +247,6 @@ def _plot(values: dict[str, Any]) -> Plot:
         Series(name=s["name"], **{axis: _numbers(s[axis]) for axis in ("x", "y", "low", "high")})
         for s in values["series"]
     )
-    return Plot(**{**values, "series": series, "bands": tuple(Band(**band) for band in values["bands"])})
+    bands = tuple(Band(**band) for band in values["bands"])
+    y_range = values.get("y_range")
+    return Plot(**{**values, "series": series, "bands": bands, "y_range": tuple(y_range) if y_range else None})

@@ -1,0 +1,45 @@
+"""``drivesim compare``: two reports, figure by figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def compare(
+    before: Annotated[Path, typer.Argument(metavar="A", help="A report's JSON file, or the folder that holds it.")],
+    after: Annotated[Path, typer.Argument(metavar="B", help="The report to compare with it.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Where the page goes: a name that ends in .html.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON, for programs.")] = False,
+) -> None:
+    """Compare two reports: settings that differ, then for each figure whether the 95 % intervals are apart.
+
+    Reports that were measured on different data, seeds or numbers of clips are compared too, with a warning.
+
+    \b
+    Examples:
+      drivesim compare reports/default reports/mine
+      drivesim compare reports/default reports/mine --out compare.html
+    """
+    from drivesim.errors import InputError
+    from drivesim.evaluation.report.compare import compare as compare_reports
+    from drivesim.evaluation.report.compare import comparison_lines
+    from drivesim.evaluation.report.files import read_report
+    from drivesim.evaluation.report.page import render_html
+    from drivesim.rollout.storage import write_atomic
+
+    if out is not None and (out.suffix != ".html" or out.is_dir()):
+        raise InputError(f"--out {out} is no name of a page. Choose a file that ends in .html, such as compare.html.")
+    comparison = compare_reports(read_report(before), read_report(after))
+    if out is not None:
+        write_atomic(out, render_html(comparison))
+    if as_json:
+        typer.echo(comparison.to_json(), nl=False)
+        return
+    typer.echo("\n".join(comparison_lines(comparison)))
+    if out is not None:
+        typer.echo(f"\nwrote {out}")
