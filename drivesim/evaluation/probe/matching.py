@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from drivesim.evaluation.box_overlap import areas, intersections, overlaps
 from drivesim.evaluation.probe.decode import Detections
@@ -32,7 +33,7 @@ class Matching:
 
 
 def match(labels: BoxLabels, detections: Detections, *, min_overlap: float = 0.5, same_class: bool = True) -> Matching:
-    """Pair labels and detections of one frame, both in pixels of the same picture, one to one, largest IoU first.
+    """Pair labels and detections of one frame, both in pixels of the same picture, one to one, with the largest sum of IoU.
 
     Labels that count choose first. A detection left over is no phantom if it fits a label that does not count (IoU of
     ``min_overlap``, or that share of its area inside), of whatever class. With ``same_class`` a pair is of one category.
@@ -43,10 +44,9 @@ def match(labels: BoxLabels, detections: Detections, *, min_overlap: float = 0.5
     found = np.full(len(labels), -1)
     taken = np.full(len(detections), -1)
     for rows in (labels.counts, ~labels.counts):
-        candidates = np.argwhere(allowed & rows[:, None])
-        order = np.argsort(-shared[candidates[:, 0], candidates[:, 1]], kind="stable")
-        for label, detection in candidates[order]:
-            if found[label] < 0 and taken[detection] < 0:
+        free = allowed & rows[:, None] & (taken < 0)[None, :]
+        for label, detection in zip(*linear_sum_assignment(np.where(free, shared, 0.0), maximize=True), strict=True):
+            if free[label, detection]:
                 found[label], taken[detection] = detection, label
     inside = intersections(labels.xyxy, detections.xyxy) / np.maximum(areas(detections.xyxy), 1e-9)
     excused = ((fits | (inside >= min_overlap)) & ~labels.counts[:, None]).any(axis=0)

@@ -63,6 +63,14 @@ def test_the_larger_overlap_goes_first() -> None:
     assert result.found.tolist() == [1, 0]
 
 
+def test_the_pairing_with_the_largest_sum_leaves_nobody_out() -> None:
+    """Taking the largest overlap first would give the first label the only detection that the second one can have."""
+    frame = labels((CAR, 0, 0, 100, 100), (CAR, 25, 0, 125, 100))
+    found = detections((CAR, 5, 0, 105, 100), (CAR, -25, 0, 75, 100))
+    assert overlaps(frame.xyxy, found.xyxy)[1, 1] < 0.5
+    assert match(frame, found).found.tolist() == [1, 0]
+
+
 def test_class_must_agree_unless_told_otherwise() -> None:
     frame, found = labels((CAR, 0, 0, 100, 100)), detections((TRUCK, 0, 0, 100, 100))
     assert match(frame, found).found.tolist() == [-1] and match(frame, found).phantom.tolist() == [True]

@@ -1,0 +1,220 @@
+"""Events of a scenario as tracks show them: whether an actor did what is written, after its trigger and in time.
+
+An action counts once it is half done, as measured tracks blur its beginning and a video may end before its end: a lane
+change when the centre is over the line, a change of speed when half of it is done. A walk counts after 1.5 m or half the
+way, whichever is less. What follows an event waits until nine tenths of it are done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from drivesim.evaluation.criticality.footprints import DEFAULT_EGO, EgoSize, actor_footprints, ego_footprints
+from drivesim.evaluation.criticality.path import Extents, along
+from drivesim.evidence.verdict import Verdict
+from drivesim.geometry import FloatArray
+from drivesim.road import Lane, Road
+from drivesim.scenarios.events import (
+    AfterTrigger,
+    BrakeAction,
+    DistanceTrigger,
+    Event,
+    LaneChangeAction,
+    SpeedAction,
+    TimeToCollisionTrigger,
+    WalkAction,
+)
+from drivesim.scenarios.placement import lane_offset, lane_spot
+from drivesim.scenarios.schema import Scenario
+from drivesim.scenarios.values import number
+from drivesim.scene import Actor, Track
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventRule:
+    """When an action counts as seen: it lasts ``hold_s``; speeds change by ``least_change_mps`` at least; brakings reach
+    ``braking_share`` of the deceleration asked for, over ``braking_s``; a walk leads ``walked_m`` towards its target.
+    """
+
+    hold_s: float = 0.3
+    least_change_mps: float = 1.0
+    braking_share: float = 0.7
+    braking_s: float = 0.5
+    walked_m: float = 1.5
+
+
+DEFAULT_RULE = EventRule()
+EGO_ID = "ego"
+HALF_DONE, DONE = 0.5, 0.9
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Staging:
+    """One future for its events: the scenario (concrete), the road, the ego and the actors by id, frames a second."""
+
+    scenario: Scenario
+    road: Road
+    fps: float
+    ego: Track
+    actors: Mapping[str, Actor]
+    size: EgoSize = DEFAULT_EGO
+
+    def track(self, actor_id: str) -> Track | None:
+        """The track of an actor or of the ego, None where there is none."""
+        if actor_id == EGO_ID:
+            return self.ego
+        return self.actors[actor_id].track if actor_id in self.actors else None
+
+    def extents(self, actor_id: str) -> Extents:
+        """Where the actor (or the ego) is along the road."""
+        user = ego_footprints(self.ego, self.size) if actor_id == EGO_ID else actor_footprints(self.actors[actor_id])
+        return along(user, self.road)
+
+
+def judge_events(staging: Staging, min_seen_s: float, rule: EventRule = DEFAULT_RULE) -> dict[str, Verdict]:
+    """The verdict on every event of the scenario, by id; events that follow another are judged after it."""
+    verdicts: dict[str, Verdict] = {}
+    waiting = list(staging.scenario.events)
+    while waiting:
+        ready = [e for e in waiting if not isinstance(e.start, AfterTrigger) or e.start.after in verdicts]
+        if not ready:
+            names = ", ".join(event.id for event in waiting)
+            raise ValueError(f"events {names} wait for each other or for one that does not exist")
+        for event in ready:
+            verdicts[event.id] = _judge(staging, event, verdicts, min_seen_s, rule)
+            waiting.remove(event)
+    return {event.id: verdicts[event.id] for event in staging.scenario.events}
+
+
+def _judge(
+    staging: Staging, event: Event, verdicts: Mapping[str, Verdict], min_seen_s: float, rule: EventRule
+) -> Verdict:
+    track = staging.track(event.actor)
+    if track is None:
+        return Verdict(value=None, reason=f"actor '{event.actor}' was not found in the video")
+    present = np.asarray(track.present, dtype=bool)
+    share = float(present.mean())
+    if np.count_nonzero(present) < max(1.0, min_seen_s * staging.fps):
+        return Verdict(
+            value=None, reason=f"actor '{event.actor}' was seen for less than {min_seen_s:g} s", seen_share=share
+        )
+    if isinstance(event.start, AfterTrigger) and verdicts[event.start.after].value is None:
+        reason = f"it starts after '{event.start.after}', of which nothing can be said"
+        return Verdict(value=None, reason=reason, seen_share=share)
+    start = _trigger_frame(staging, event, track, verdicts)
+    if start is None:
+        return Verdict(value=False, reason="its trigger never held", seen_share=share)
+    hold = max(1, round(rule.hold_s * staging.fps))
+    shown, reason = _shown(staging, event, track, start, rule, HALF_DONE)
+    frame = _first_held(shown & present, start, hold)
+    if frame is None:
+        return Verdict(value=False, reason=reason, seen_share=share)
+    time_s = frame / staging.fps
+    complete = _first_held(_shown(staging, event, track, start, rule, DONE)[0] & present, frame, hold)
+    if event.within is not None and time_s > number(event.within) + 1e-6:
+        late = f"it came at {time_s:.1f} s, later than {number(event.within):g} s"
+        return Verdict(value=False, reason=late, time_s=time_s, seen_share=share)
+    done_s = None if complete is None else complete / staging.fps
+    return Verdict(value=True, time_s=time_s, done_s=done_s, seen_share=share)
+
+
+def _trigger_frame(staging: Staging, event: Event, track: Track, verdicts: Mapping[str, Verdict]) -> int | None:
+    """The first frame in which the trigger holds and the actor is seen, None when there is none."""
+    frames = np.arange(len(staging.ego))
+    present = np.asarray(track.present, dtype=bool)
+    match event.start:
+        case AfterTrigger(after=other):
+            done_s = verdicts[other].done_s
+            holds = np.zeros(len(frames), dtype=bool) if done_s is None else frames >= done_s * staging.fps - 1e-6
+        case DistanceTrigger(distance_to_ego=reach):
+            apart = track.positions[:, :2] - staging.ego.positions[:, :2]
+            holds = np.hypot(apart[:, 0], apart[:, 1]) < number(reach.below)
+        case TimeToCollisionTrigger(ttc_to_ego=bound):
+            holds = _time_to_ego(staging, event.actor) < number(bound.below)
+        case trigger:
+            holds = frames >= number(trigger.time) * staging.fps - 1e-6
+    found = np.flatnonzero(holds & present)
+    return int(found[0]) if len(found) else None
+
+
+def _time_to_ego(staging: Staging, actor_id: str) -> FloatArray:
+    """Seconds (T,) until the ego's bumper reaches the actor along the road at present speeds; inf if never."""
+    own, other = staging.extents(EGO_ID), staging.extents(actor_id)
+    ahead = other.middle > own.middle
+    closing = np.where(ahead, own.speed_mps - other.speed_mps, other.speed_mps - own.speed_mps)
+    gap = np.maximum(np.where(ahead, other.rear - own.front, own.rear - other.front), 0.0)
+    return np.where(closing > 0.01, gap / np.where(closing > 0.01, closing, 1.0), np.inf)
+
+
+def _shown(
+    staging: Staging, event: Event, track: Track, start: int, rule: EventRule, done: float
+) -> tuple[np.ndarray, str]:
+    """Frames (T,) bool that show the share ``done`` of the action, and what to say when none does."""
+    match event.action:
+        case LaneChangeAction(lane_change=change):
+            return _lane_changed(staging, event.actor, change.to, start, done)
+        case SpeedAction(speed=change):
+            return _speed_changed(track, start, number(change.to), rule, done), "the speed did not change half the way"
+        case BrakeAction(brake=braking):
+            slower = _speed_changed(track, start, number(braking.to), rule, done, only_down=True)
+            hard = _deceleration(track, staging.fps, rule) >= rule.braking_share * number(braking.deceleration)
+            braked = np.maximum.accumulate(np.where(np.arange(len(track)) >= start, hard, False))
+            return slower & braked, "it did not brake that hard, or not half the way"
+        case WalkAction(walk_to=walk):
+            target = tuple(None if v is None else number(v) for v in (walk.x, walk.y))
+            return _walked(track, start, target, rule, done), "it did not walk towards the target"
+
+
+def _lane_changed(staging: Staging, actor_id: str, to: int | str, start: int, done: float) -> tuple[np.ndarray, str]:
+    spot = lane_spot(staging.scenario, to)
+    if isinstance(spot, str):
+        raise ValueError(spot)
+    offset = lane_offset(staging.road, spot)
+    lane: Lane = next(lane for lane in staging.road.lanes if lane.offset == offset)
+    aside = np.abs(staging.extents(actor_id).offset - offset)
+    if aside[start] < 0.5 * lane.width:
+        return np.zeros(len(aside), dtype=bool), "it was in that lane already when its trigger held"
+    return aside < (1.0 - done) * lane.width, "it did not come into that lane"
+
+
+def _speed_changed(
+    track: Track, start: int, goal: float, rule: EventRule, done: float, *, only_down: bool = False
+) -> np.ndarray:
+    before = float(track.speed_mps[start])
+    needed = max(done * abs(goal - before), rule.least_change_mps)
+    if goal < before:
+        return np.asarray(track.speed_mps <= before - needed)
+    return np.zeros(len(track), dtype=bool) if only_down else np.asarray(track.speed_mps >= before + needed)
+
+
+def _deceleration(track: Track, fps: float, rule: EventRule) -> FloatArray:
+    """Mean deceleration (T,) in m/s² over the time before each frame; 0 where the actor was not seen all along."""
+    steps = max(1, round(rule.braking_s * fps))
+    result = np.zeros(len(track))
+    both = track.present[steps:] & track.present[:-steps]
+    lost = (track.speed_mps[:-steps] - track.speed_mps[steps:]) * fps / steps
+    result[steps:] = np.where(both, lost, 0.0)
+    return result
+
+
+def _walked(track: Track, start: int, target: tuple[float | None, ...], rule: EventRule, done: float) -> np.ndarray:
+    origin = track.positions[start, :2]
+    goal = np.array([own if wanted is None else wanted for own, wanted in zip(origin, target, strict=True)])
+    way = float(np.hypot(*(goal - origin)))
+    if way < 1e-6:
+        return np.ones(len(track), dtype=bool)
+    progress = (track.positions[:, :2] - origin) @ (goal - origin) / way
+    return np.asarray(progress >= (min(rule.walked_m, done * way) if done <= HALF_DONE else done * way))
+
+
+def _first_held(shown: np.ndarray, start: int, hold: int) -> int | None:
+    """The first frame from ``start`` on of ``hold`` in a row that show it (or of as many as are left at the end)."""
+    run = 0
+    for frame in range(start, len(shown)):
+        run = run + 1 if shown[frame] else 0
+        if run >= hold or (run and frame == len(shown) - 1):
+            return frame - run + 1
+    return None

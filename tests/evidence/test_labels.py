@@ -1,0 +1,207 @@
+"""Labels, events and expectations judged on tracks whose truth is known."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import drivesim as ds
+from drivesim.evaluation.wilson import wilson_interval
+from drivesim.evidence.labels import LabelOutcome, judge_labels
+from drivesim.road import Road
+from drivesim.scenarios import Scenario, lane_change, load
+from drivesim.scenarios.expand import Development, develop
+from drivesim.scenarios.road_builder import build_road
+from drivesim.scene import Actor, Track
+
+FPS = 10.0
+LIBRARY = Path(__file__).parents[2] / "scenarios/library"
+
+
+def moving(
+    x: float, y: float, speed: float | np.ndarray, *, frames: int = 81, sideways: np.ndarray | None = None
+) -> Track:
+    """Along x at a speed (one or per frame), at ``y`` plus what ``sideways`` adds."""
+    speeds = np.broadcast_to(np.asarray(speed, dtype=float), frames)
+    way = np.concatenate([[0.0], np.cumsum(speeds[1:])]) / FPS
+    left = np.full(frames, y) if sideways is None else y + sideways
+    return Track(
+        positions=np.stack([x + way, left, np.zeros(frames)], axis=1),
+        yaw_rad=np.zeros(frames),
+        speed_mps=speeds.copy(),
+        present=np.ones(frames, dtype=bool),
+    )
+
+
+def car(track: Track, name: str = "other", category: str = "car") -> Actor:
+    return Actor(id=name, category=category, length=4.0, width=2.0, height=1.5, track=track)
+
+
+@pytest.fixture(scope="module")
+def road() -> Road:
+    return build_road(
+        "motorway", lanes=2, ego_lane=1, length_m=600.0, rng=np.random.default_rng(0), curvature=0.0, ramp=None
+    )
+
+
+def base() -> Scenario:
+    return (
+        Scenario("judged")
+        .road("motorway", lanes=2, ego_lane=1)
+        .ego(speed=20)
+        .actor("other", "car", lane="left", gap=30, speed=15)
+    )
+
+
+def future(*actors: Actor, speed: float = 20.0) -> tuple[Track, tuple[Actor, ...]]:
+    return moving(0.0, 0.0, speed), actors
+
+
+def judge(scenario: Scenario, futures: list[tuple[Track, tuple[Actor, ...]]], road: Road) -> LabelOutcome:
+    return judge_labels(scenario, futures, road, FPS)
+
+
+def test_every_kind_of_label(road: Road) -> None:
+    scenario = (
+        base()
+        .label("close", ds.ttc("other").min() < 1.5)
+        .label("near", ds.thw("other").min() < 1.0)
+        .label("braking", ds.drac("other").max() > 3.0)
+        .label("tight", ds.gap("other").min() < 2.0)
+        .label("behind", ds.pet("other") < 1.0)
+        .label("crash", ds.collision("other"))
+    )
+    hit, calm = future(car(moving(45.6, 0.0, 12.0))), future(car(moving(80.6, 0.0, 20.0)))
+    passing = future(car(moving(-10.0, 3.5, 24.0)))
+    found = judge(scenario, [hit, calm, passing], road).labels
+    assert {name: [one.value for one in verdicts] for name, verdicts in found.items()} == {
+        "close": [True, False, False],
+        "near": [True, False, False],
+        "braking": [True, False, False],
+        "tight": [True, False, True],
+        "behind": [True, False, False],
+        "crash": [True, False, False],
+    }
+    assert found["crash"][0].time_s == pytest.approx(5.1) and found["crash"][0].measured == pytest.approx(8.0)
+    assert found["close"][0].time_s == pytest.approx(3.6), "40 m at 8 m/s less 1.5 s"
+    assert found["tight"][2].measured == pytest.approx(3.5 - 1.0 - 0.925)
+    assert found["behind"][1].measured == pytest.approx(75.0 / 20.0, abs=0.05)
+    assert found["near"][1].seen_share == 1.0 and found["near"][1].time_s is None
+
+
+def test_an_actor_that_is_not_seen_is_neither_yes_nor_no(road: Road) -> None:
+    scenario = base().label("crash", ds.collision("other")).event("slows", "other", ds.speed(to=5))
+    track = moving(45.6, 0.0, 12.0)
+    glimpse = dataclasses.replace(track, present=np.arange(81) < 3)
+    outcome = judge(scenario, [future(), future(car(glimpse)), future(car(track))], road)
+    assert [one.value for one in outcome.labels["crash"]] == [None, None, True]
+    assert [one.value for one in outcome.events["slows"]] == [None, None, False]
+    reasons = [one.reason for one in outcome.labels["crash"]]
+    assert "not found" in reasons[0] and "less than 0.5 s" in reasons[1] and reasons[2] == ""
+    assert outcome.labels["crash"][1].seen_share == pytest.approx(3 / 81)
+    assert outcome.shares["crash"].value == 1.0 and outcome.shares["crash"].count == 1
+
+
+def test_expectations_count_only_what_was_shown(road: Road) -> None:
+    crash, clear = future(car(moving(45.6, 0.0, 12.0))), future(car(moving(80.0, 3.5, 20.0)))
+    scenario = (
+        base()
+        .label("crash", ds.collision("other"))
+        .expect("crash", at_least=2)
+        .expect("crash", at_most=2)
+        .expect("crash", at_least=3)
+        .expect("crash", at_most=1)
+    )
+    outcome = judge(scenario, [crash, crash, clear, clear, clear], road)
+    assert [one.met for one in outcome.expectations] == [True, True, False, False]
+    assert len(outcome.unmet) == 2 and outcome.unmet[0].at_least == 3
+    share = outcome.expectations[0].share
+    assert (share.value, (share.low, share.high)) == (0.4, wilson_interval(2, 5))
+    assert "at least 3: 2 of 5 futures show it (12-77 %)" in outcome.unmet[0].message()
+    unseen = judge(scenario, [crash, crash, future()], road)
+    assert [one.met for one in unseen.expectations] == [True, False, False, False]
+    assert "of 1 it cannot be said" in unseen.unmet[0].message()
+    assert json.loads(json.dumps(outcome.to_dict(), allow_nan=False))["expectations"][2]["met"] is False
+
+
+def ramp(start: int, over: int, frames: int = 81) -> np.ndarray:
+    return np.clip((np.arange(frames) - start) / over, 0.0, 1.0)
+
+
+def test_lane_changes(road: Road) -> None:
+    scenario = base().event("cut_in", "other", lane_change(to="ego", over=3), start=ds.after(2), within=6)
+
+    def changing(start: int, share: float = 1.0) -> tuple[Track, tuple[Actor, ...]]:
+        return future(car(moving(40.0, 3.5, 20.0, sideways=-3.5 * share * ramp(start, 30))))
+
+    futures = [changing(20), changing(20, 0.3), changing(8), changing(60), future(car(moving(40.0, 0.0, 20.0)))]
+    found = judge(scenario, futures, road).events["cut_in"]
+    assert [one.value for one in found] == [True, False, True, False, False]
+    assert found[0].time_s == pytest.approx(3.6) and found[0].done_s == pytest.approx(4.8)
+    assert found[1].reason == "it did not come into that lane"
+    assert "later than 6 s" in found[3].reason and found[3].time_s == pytest.approx(7.6)
+    assert "already" in found[4].reason
+
+
+def test_speed_changes_brakings_and_what_follows_them(road: Road) -> None:
+    scenario = (
+        base()
+        .event("slows", "other", ds.speed(to=10, over=3), start=ds.after(1))
+        .event("brakes", "other", ds.brake(deceleration=6), start=ds.after(1))
+        .event("recovers", "other", ds.speed(to=18), start=ds.after("slows"))
+    )
+    gentle = moving(40.0, 3.5, 20.0 - 10.0 * ramp(10, 60))
+    hard = moving(40.0, 3.5, 20.0 - 20.0 * ramp(10, 33))
+    bounces = moving(40.0, 3.5, 20.0 - 10.0 * ramp(10, 20) + 9.0 * ramp(40, 20))  # 5 m/s² of the 6 asked for
+    even = moving(40.0, 3.5, 20.0)
+    outcome = judge(scenario, [future(car(track)) for track in (gentle, hard, bounces, even)], road)
+    events = {name: [one.value for one in verdicts] for name, verdicts in outcome.events.items()}
+    assert events["slows"] == [True, True, True, False]
+    assert events["brakes"] == [False, True, True, False]
+    assert events["recovers"] == [False, False, True, False]
+    assert outcome.events["slows"][0].time_s == pytest.approx(4.0)
+    assert outcome.events["recovers"][3].reason == "its trigger never held"
+
+
+def test_walks_start_by_distance_and_by_time_to_the_ego(road: Road) -> None:
+    walker = base().actor("walker", "pedestrian", at=(60, -5), speed=1.5)
+    across = np.concatenate([np.zeros(20), 0.15 * np.arange(61)])
+    steps = car(moving(60.0, -5.0, 0.0, sideways=across), "walker", "pedestrian")
+    stands = car(moving(60.0, -5.0, 0.0), "walker", "pedestrian")
+    for trigger in (ds.distance_to_ego() < 30, ds.ttc_to_ego() < 2):
+        scenario = walker.event("crosses", "walker", ds.walk_to(y=6), start=trigger)
+        found = judge(scenario, [future(steps), future(stands)], road).events["crosses"]
+        assert [one.value for one in found] == [True, False]
+        assert found[0].time_s == pytest.approx(2.6, abs=0.45)
+        (slow,) = judge(scenario, [future(steps, speed=1.0)], road).events["crosses"]
+        assert slow.value is False and slow.reason == "its trigger never held"
+
+
+def developed(name: str, seed: int) -> tuple[Scenario, Development]:
+    (scenario,) = load(LIBRARY / f"{name}.yaml")
+    development = develop(scenario, seed=seed, duration_s=14.0)
+    return scenario.with_parameters(development.parameters), development
+
+
+@pytest.mark.parametrize("name", ["highway-cut-in", "night-pedestrian", "hard-brake"])
+def test_planned_tracks_show_the_events_that_the_simulation_started(name: str) -> None:
+    for seed in (0, 1):
+        scenario, development = developed(name, seed)
+        scene = development.scene
+        assert scene.road is not None
+        outcome = judge_labels(scenario, [(scene.ego, scene.actors)], scene.road, scene.fps)
+        for event in scenario.events:
+            started, (verdict,) = development.event_times[event.id], outcome.events[event.id]
+            assert started is not None and verdict.value is True, (event.id, verdict.reason)
+            assert verdict.time_s is not None and -0.1 <= verdict.time_s - started < 4.0
+        assert all(one.value is not None for verdicts in outcome.labels.values() for one in verdicts)
+
+
+def test_a_scenario_that_still_varies_is_refused(road: Road) -> None:
+    scenario = base().label("close", ds.ttc("other").min() < ds.uniform(1, 2))
+    with pytest.raises(ValueError, match="has no value yet"):
+        judge(scenario, [future(car(moving(45.6, 0.0, 12.0)))], road)
