@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -20,12 +21,14 @@ from drivesim.rollout.cost import peak_resident_bytes
 BENCHMARKS = Path(__file__).parent
 
 
-def separately(program: str, *arguments: object, threads: int) -> dict[str, Any]:
+def separately(program: str, *arguments: object, threads: int | None = None) -> dict[str, Any]:
     """What ``benchmarks/<program>`` reports (see :func:`report`) when run alone; ``wall_s`` is that of its process.
 
+    ``threads`` is the number of OpenMP threads, otherwise what the surroundings say.
     Raises RuntimeError with the end of its errors when it fails.
     """
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "GOMP_SPINCOUNT": "0"}
+    count = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
+    environment = os.environ | count | {"GOMP_SPINCOUNT": "0"}
     started = time.monotonic()
     command = [sys.executable, str(BENCHMARKS / program), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
@@ -79,8 +82,8 @@ def significant(value: float, digits: int = 3) -> str:
     """A number with so many significant digits, without an exponent."""
     if value == 0.0:
         return "0"
-    decimals = max(0, digits - 1 - int(torch.tensor(abs(value)).log10().floor()))
-    return f"{round(value, decimals):,.{decimals}f}".replace(",", " ")
+    decimals = digits - 1 - math.floor(math.log10(abs(value)))
+    return f"{round(value, decimals):,.{max(0, decimals)}f}".replace(",", " ")
 
 
 def machine() -> str:

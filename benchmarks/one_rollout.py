@@ -12,6 +12,7 @@ STARTED = time.monotonic()
 import argparse  # noqa: E402 - the clock above counts the imports below
 import contextlib  # noqa: E402
 import io  # noqa: E402
+import os  # noqa: E402
 import threading  # noqa: E402
 from pathlib import Path  # noqa: E402
 
@@ -37,7 +38,10 @@ def main() -> None:
     parser.add_argument("--actors", choices=["free", "scripted"], default="free")
     parser.add_argument("--threads", help="as of drivesim rollout, such as 1+1")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, help="where the cost that a plan measured is remembered")
     arguments = parser.parse_args()
+    if arguments.cache:
+        os.environ["XDG_CACHE_HOME"] = str(arguments.cache)
     found: dict[str, float] = {}
     ended = threading.Event()
     threading.Thread(target=watched, args=(arguments.out, found, ended), daemon=True).start()

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cost import predicted
 from measuring import machine, put_between_marks, separately, significant, table
 
 #: Frames a second of the default's video; what a model makes is compared per second of video at this rate.
@@ -75,12 +76,19 @@ def combined(
 
 def rollout_row(seconds: float, actors: str, threads: int, scratch: Path) -> dict[str, Any]:
     """A real rollout through the command line, in a process of its own that reports when its first frames were there."""
+    halves = f"{max(1, threads // 2)}+{max(1, threads // 2)}" if threads > 1 else "1"
+    # A first run with new settings measures the machine for its plan; the benchmark is of what follows.
+    predicted("default", "highway-cut-in", seconds, actors, halves, scratch)
     return separately(
         "one_rollout.py",
         "--seconds",
         seconds,
         "--actors",
         actors,
+        "--threads",
+        halves,
+        "--cache",
+        scratch,
         "--out",
         scratch / f"{actors}-{seconds:g}",
         threads=threads,

@@ -1,0 +1,112 @@
+"""The arithmetic and the tables of the benchmark programs; what they time is not tested."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+
+from ablations import Case, GuidedDenoiser, drift
+from cost import compared
+from measuring import flop_of, put_between_marks, significant, table
+from run_all import Figures, combined, comparison
+
+from drivesim.controls import Control, Controls
+from drivesim.datasets.procedural.scene_sampler import sample_scene
+
+
+def timed(seconds: float, frames: int, gflop: float, published: float, peak: float) -> dict[str, float]:
+    return {
+        "seconds": seconds, "frames": frames, "gflop": gflop, "published_gflop": published, "peak_gb": peak,
+        "parameters": 1_524_623_082,
+    }  # fmt: skip
+
+
+def test_a_sampling_is_its_passes_and_one_decoding() -> None:
+    figures, said = combined("peer", 14, 50, timed(20.0, 2, 100.0, 700.0, 5.0), timed(3.0, 1, 10.0, 140.0, 6.0))
+    total = 50 * 20.0 * 7 + 3.0 * 14
+    assert figures.first_frame_s == pytest.approx(total)
+    assert figures.seconds_per_frame == pytest.approx(total / 14)
+    assert figures.gflop_per_frame == pytest.approx((50 * 700 + 140) / 14)
+    assert figures.peak_gb == 6.0
+    assert "1 525 M parameters" in said and "one pass over 2 frames took 20.0 s" in said
+
+
+def test_models_are_compared_as_ratios_to_the_default() -> None:
+    default = Figures(name="ours", seconds_per_frame=0.1, gflop_per_frame=50.0, first_frame_s=4.0, peak_gb=0.8)
+    peer = Figures(name="theirs", seconds_per_frame=54.0, gflop_per_frame=145_000.0, first_frame_s=750.0, peak_gb=8.0)
+    lines = comparison(default, [peer]).splitlines()
+    assert [cell.strip() for cell in lines[3].strip("|").split("|")] == [
+        "theirs", "54.0", "540 ×", "1 450 000", "2 900 ×", "750", "8.00", "10.0 ×",
+    ]  # fmt: skip
+    assert lines[2].count("1.00 ×") == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0, "0"), (0.01234, "0.0123"), (1.0, "1.00"), (99.96, "100.0"), (12345.6, "12 300")]
+)
+def test_three_digits_count(value: float, text: str) -> None:
+    assert significant(value) == text
+
+
+def test_a_table_goes_between_its_marks_and_nowhere_else(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("head\n<!-- a -->\nold\n<!-- /a -->\nmiddle\n<!-- b -->\nkept\n<!-- /b -->\n")
+    put_between_marks(page, "a", table(("x", "y"), [(1, 2)]))
+    assert page.read_text() == (
+        "head\n<!-- a -->\n| x | y |\n| --- | --- |\n| 1 | 2 |\n<!-- /a -->\nmiddle\n<!-- b -->\nkept\n<!-- /b -->\n"
+    )
+    with pytest.raises(ValueError, match="has no marks"):
+        put_between_marks(page, "c", "text")
+
+
+def test_arithmetic_counts_attention_too() -> None:
+    query = torch.zeros(1, 2, 10, 4)
+    attention = flop_of(lambda: torch.nn.functional.scaled_dot_product_attention(query, query, query))
+    assert attention == 2 * 2 * 2 * 10 * 10 * 4, "two products of 10 x 10 x 4 for each of two heads"
+    weights = torch.zeros(3, 5)
+    assert flop_of(lambda: weights @ torch.zeros(5, 7)) == 2 * 3 * 5 * 7
+
+
+def test_predictions_are_divided_by_what_happened() -> None:
+    assert compared({"seconds": 9.0, "memory_gb": 1.1}, {"made_s": 10.0, "peak_gb": 1.0}) == pytest.approx((0.9, 1.1))
+
+
+class Countdown:
+    """A denoiser whose estimate tells whether it was told the layout."""
+
+    def prepare(self, context: Controls, new: Controls) -> float:
+        return 3.0 if Control.LAYOUT in new.given() else 1.0
+
+    def denoise(self, noisy: torch.Tensor, sigma: torch.Tensor, num_context: int, prepared: float) -> torch.Tensor:
+        return noisy + prepared
+
+
+def test_guidance_goes_beyond_what_the_layout_changes() -> None:
+    layout = np.zeros((1, 19, 64, 128), np.uint8)
+    told = Controls(num_frames=1, layout=layout)
+    noisy = torch.ones(1, 2)
+    for scale, expected in ((0.0, 2.0), (1.0, 4.0), (2.5, 7.0)):
+        guided = GuidedDenoiser(Countdown(), scale)  # type: ignore[arg-type]
+        estimate = guided.denoise(noisy, torch.ones(1), 0, guided.prepare(told, told))
+        assert torch.allclose(estimate, torch.full((1, 2), expected))
+
+
+def test_drift_is_none_for_the_rendered_frames_and_shows_what_was_done_to_them() -> None:
+    rng = np.random.default_rng(0)
+    frames = np.clip(rng.normal(120.0, 30.0, (10, 64, 128, 3)), 0, 255).astype(np.uint8)
+    case = Case(sample_scene(1, 12), {index: frames[index] for index in (6, 8, 9)})
+    same = drift(frames, case, window=2)
+    assert same["PSNR dB, last"] == float("inf")
+    assert same["sharpness / rendered"] == pytest.approx(1.0)
+    assert same["luma − rendered"] == pytest.approx(0.0)
+    brighter = drift((frames // 2 + 100).astype(np.uint8), case, window=2)
+    assert brighter["luma − rendered"] > 20.0 and brighter["sharpness / rendered"] < 0.7
+    frozen = frames.copy()
+    frozen[8:] = frames[7]
+    assert drift(frozen, case, window=2)["motion / rendered"] == 0.0
