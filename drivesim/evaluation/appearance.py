@@ -1,8 +1,8 @@
-"""What drifts in long rollouts: luma, saturation, sharpness and motion of frames, in 8-bit units."""
+"""What drifts in long rollouts: luma, contrast, saturation, sharpness and motion of frames, in 8-bit units."""
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -11,29 +11,40 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class Appearance:
-    """Per-frame curves (T,): mean luma (BT.601), mean HSV saturation, sharpness, and motion.
+    """Per-frame curves (T,): mean luma (BT.601), contrast, mean HSV saturation, sharpness, and motion.
 
-    ``sharpness`` is the mean absolute top level of a Laplacian pyramid of luma; ``motion`` the mean absolute luma
-    difference to the frame before (the first frame repeats the second's).
+    ``contrast`` is the standard deviation of luma; ``sharpness`` the mean absolute top level of a Laplacian pyramid of
+    luma; ``motion`` the mean absolute luma difference to the frame before (the first frame repeats the second's).
     """
 
     luma: np.ndarray
+    contrast: np.ndarray
     saturation: np.ndarray
     sharpness: np.ndarray
     motion: np.ndarray
 
 
-def appearance(frames: np.ndarray) -> Appearance:
-    """The curves of uint8 frames (T, H, W, 3), T >= 2."""
-    if len(frames) < 2:
-        raise ValueError(f"motion needs two frames, got {len(frames)}")
-    grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
-    motion = np.array([np.mean(cv2.absdiff(after, before)) for before, after in itertools.pairwise(grey)])
+def appearance(frames: Iterable[np.ndarray]) -> Appearance:
+    """The curves of T >= 2 frames uint8 (H, W, 3), an array or a stream, of which two are held at a time."""
+    rows: list[tuple[float, float, float, float]] = []
+    motion: list[float] = []
+    before: np.ndarray | None = None
+    for frame in frames:
+        grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+        saturation = float(cv2.cvtColor(frame, cv2.COLOR_RGB2HSV)[..., 1].mean())
+        rows.append((float(grey.mean()), float(grey.std()), saturation, _sharpness(grey)))
+        if before is not None:
+            motion.append(float(np.mean(cv2.absdiff(grey, before))))
+        before = grey
+    if len(rows) < 2:
+        raise ValueError(f"motion needs two frames, got {len(rows)}")
+    luma, contrast, saturations, sharpness = np.array(rows).T
     return Appearance(
-        luma=np.array([plane.mean() for plane in grey]),
-        saturation=np.array([cv2.cvtColor(frame, cv2.COLOR_RGB2HSV)[..., 1].mean() for frame in frames]),
-        sharpness=np.array([_sharpness(plane) for plane in grey]),
-        motion=np.concatenate([motion[:1], motion]),
+        luma=luma,
+        contrast=contrast,
+        saturation=saturations,
+        sharpness=sharpness,
+        motion=np.array([motion[0], *motion]),
     )
 
 

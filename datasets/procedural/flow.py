@@ -1,0 +1,94 @@
+"""Exact optical flow between two rendered frames of a scene, from depth, camera, ego poses and the actors' boxes.
+
+Every pixel is a point of the ground, of scenery (both stand still), of an actor (moves as its box does, rigidly) or of the
+sky (infinitely far). Limbs that swing, scenery that grows in the distance and shadows that move on the ground do not
+follow it; weather in the air does not either.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from drivesim.datasets.procedural.semantics import RenderedFrame
+from drivesim.geometry import rigid, rotation_zyx
+from drivesim.scene import Box, Scene
+
+#: A point counts as seen again when the other frame's depth there agrees to this share and these metres; anything beyond
+#: ten kilometres is as far as the sky.
+_DEPTH_SHARE, _DEPTH_M, _FAR = 0.03, 0.15, 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class Flow:
+    """``displacement`` float32 (H, W, 2): added to the pixel position (u, v) of a frame it gives the position of the same
+    point in the other frame. ``valid`` bool (H, W): the point is seen in both frames; the displacement is 0 elsewhere.
+    """
+
+    displacement: np.ndarray
+    valid: np.ndarray
+
+
+def exact_flow(scene: Scene, frame: int, other: int, picture: RenderedFrame, other_picture: RenderedFrame) -> Flow:
+    """Where each pixel of ``picture``, the rendered ``frame``, lies in ``other_picture``, the rendered frame ``other``.
+
+    To warp a frame to the one after it, ask for the flow from the later to the earlier one and sample the earlier there.
+    Both pictures are of one size, any. Raises ValueError when their sizes differ.
+    """
+    if picture.depth.shape != other_picture.depth.shape:
+        raise ValueError(f"frames of {picture.depth.shape} and {other_picture.depth.shape}; they must agree")
+    height, width = picture.depth.shape
+    camera = scene.camera.resized(width, height)
+    here, there = (camera.optical_from_world(scene.ego.pose(index)) for index in (frame, other))
+    u, v = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+    rays = np.stack([(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones_like(u)], axis=-1)
+    is_far = ~np.isfinite(picture.depth)
+    points = rays * np.where(is_far, 1.0, picture.depth)[..., None]
+    moved = np.empty_like(points)
+    known = np.ones(picture.depth.shape, dtype=bool)
+    for instance in np.unique(picture.instance):
+        chosen = (picture.instance == instance) & ~is_far
+        step = np.eye(4)
+        if instance:
+            actor = scene.actors[int(instance) - 1]
+            known[chosen] = bool(actor.track.present[other])
+            step = _pose(actor.box(other)) @ np.linalg.inv(_pose(actor.box(frame)))
+        motion = there @ step @ np.linalg.inv(here)
+        moved[chosen] = points[chosen] @ motion[:3, :3].T + motion[:3, 3]
+    moved[is_far] = points[is_far] @ (there[:3, :3] @ here[:3, :3].T).T
+    in_front = moved[..., 2] > 0.1
+    depth = np.where(in_front, moved[..., 2], 1.0)
+    x = moved[..., 0] / depth * camera.fx + camera.cx
+    y = moved[..., 1] / depth * camera.fy + camera.cy
+    valid = known & in_front & (x >= 0.5) & (x <= width - 0.5) & (y >= 0.5) & (y <= height - 0.5)
+    valid &= _seen_again(x, y, np.where(is_far, np.inf, depth), picture.instance, other_picture, valid)
+    displacement = np.where(valid[..., None], np.stack([x - u, y - v], axis=-1), 0.0)
+    return Flow(displacement.astype(np.float32), valid)
+
+
+def _pose(box: Box) -> np.ndarray:
+    """Transform (4, 4) from the box to the world."""
+    return rigid(rotation_zyx(box.yaw_rad), np.array([box.x, box.y, box.z]))
+
+
+def _seen_again(
+    x: np.ndarray, y: np.ndarray, depth: np.ndarray, instance: np.ndarray, other: RenderedFrame, asked: np.ndarray
+) -> np.ndarray:
+    """Whether the four pixels around (x, y) show the same instance, and the surface there lies at ``depth``.
+
+    Inverse depth is what is compared: it is linear in the picture on every plane, so far ground compares well too, and a
+    pixel that mixes two surfaces agrees with neither.
+    """
+    column, row = (np.where(asked, values - 0.5, 0.0).astype(np.float32) for values in (x, y))
+    there = cv2.remap((1.0 / other.depth).astype(np.float32), column, row, cv2.INTER_LINEAR)
+    inverse = 1.0 / depth
+    same = asked & (np.abs(there - inverse) <= _DEPTH_SHARE * inverse + _DEPTH_M * inverse**2 + _FAR)
+    left, top = column.astype(np.int64), row.astype(np.int64)
+    for down, across in itertools.product((0, 1), (0, 1)):
+        rows = np.minimum(top + down, other.depth.shape[0] - 1)
+        columns = np.minimum(left + across, other.depth.shape[1] - 1)
+        same &= other.instance[rows, columns] == instance
+    return same
