@@ -6,11 +6,10 @@ import dataclasses
 import math
 import re
 from dataclasses import dataclass
-from typing import Literal
 
 from drivesim.evaluation.estimate import Estimate
-from drivesim.evaluation.report.document import COMPARED, Figure, Picture, Plot, Report, Section, Series, Table
-from drivesim.evaluation.report.formatting import full_text, has_interval, number_text
+from drivesim.evaluation.report.document import COMPARED, Change, Figure, Picture, Plot, Report, Section, Series, Table
+from drivesim.evaluation.report.formatting import decimals_for, full_text, has_interval, number_text
 from drivesim.evaluation.report.standing import apart, measured
 from drivesim.evaluation.report.thresholds import missing_reason
 
@@ -20,9 +19,18 @@ _DECISIVE = {
     "count", "probe", "judge", "metric", "stride", "window", "resize", "fps", "version", "drivesim",
 }  # fmt: skip
 
-Change = Literal["better", "worse", "different", "no clear difference", "not told", "not comparable"]
+_MOST_HIGHLIGHTS = 8
 
 CHANGE_ORDER: tuple[Change, ...] = ("worse", "better", "different", "no clear difference", "not told", "not comparable")
+
+REASONS: dict[Change, str] = {
+    "better": "the 95 % intervals do not overlap",
+    "worse": "the 95 % intervals do not overlap",
+    "different": "the 95 % intervals do not overlap",
+    "no clear difference": "the 95 % intervals overlap",
+    "not told": "without intervals nothing tells whether that is much",
+    "not comparable": "the units differ",
+}
 
 RULE = (
     "“Better” and “worse” are said only where the two 95 % intervals do not overlap. That rule is conservative: intervals "
@@ -107,7 +115,7 @@ def compare(a: Report, b: Report) -> Report:
         sections=tuple(sections),
         settings=_labelled(a.settings, b.settings),
         commands=_labelled(a.commands, b.commands),
-        highlights=tuple(key for key in _order(list(pairs.values())) if key in afters)[:6],
+        highlights=_changed(list(pairs.values()))[:_MOST_HIGHLIGHTS],
         warnings=_warnings(a, b, list(pairs.values())),
     )
 
@@ -150,7 +158,7 @@ def _figures_section(pairs: list[Pair]) -> Section:
     )
     counts = {change: sum(pair.change == change for pair in pairs) for change in CHANGE_ORDER}
     summary = ", ".join(f"{count} {change}" for change, count in counts.items() if count)
-    columns = ("figure", "A", "B", "B - A", "B against A")
+    columns = ("figure", "A", "B", "B − A", "B against A")
     return Section(
         title="Figure by figure",
         about=f"{len(pairs)} figures: {summary}.\n\n{RULE}",
@@ -179,13 +187,14 @@ def _topic(section: Section, a: Report, pairs: dict[str, Pair]) -> Section | Non
 
 def _beside(pair: Pair) -> Figure:
     figure = pair.figure
-    if pair.values is None:
-        return figure
-    words = f"B - A = {number_text(pair.difference)} {figure.unit}".rstrip() + f": {pair.change}"
-    reason = {"no clear difference": ", the 95 % intervals overlap", "not told": ", as there is no interval"}
-    words += reason.get(pair.change, ", the 95 % intervals do not overlap" if pair.change != "not comparable" else "")
-    note = f"{words}. {figure.note}".rstrip()
-    return dataclasses.replace(figure, references={**figure.references, COMPARED: pair.values[0]}, note=note)
+    if pair.values is None or pair.difference is None:
+        return dataclasses.replace(figure, change=pair.change)
+    widest = max(value.high - value.low for value in pair.values)
+    difference = number_text(pair.difference, decimals_for(widest) if widest > 0 else None)
+    words = f"B − A = {'+' if pair.difference > 0 else ''}{difference} {figure.unit}".rstrip()
+    note = f"{words}; {REASONS[pair.change]}. {figure.note}".rstrip()
+    references = {**figure.references, COMPARED: pair.values[0]}
+    return dataclasses.replace(figure, references=references, note=note, change=pair.change)
 
 
 def _side_by_side(one: Plot, other: Plot) -> tuple[Plot, Plot]:
@@ -239,9 +248,10 @@ def _decides(name: str) -> str:
     return "what was measured on" if words & {word.removesuffix("s") for word in _DECISIVE} else ""
 
 
-def _order(pairs: list[Pair]) -> list[str]:
-    """Keys of figures that changed, then of the rest, in the order of the reports."""
-    return [pair.key for pair in sorted(pairs, key=lambda pair: CHANGE_ORDER.index(pair.change))]
+def _changed(pairs: list[Pair]) -> tuple[str, ...]:
+    """Keys of figures that became worse, better or other, in that order."""
+    changes: tuple[Change, ...] = ("worse", "better", "different")
+    return tuple(pair.key for change in changes for pair in pairs if pair.change == change)
 
 
 def _labelled(a: dict[str, str], b: dict[str, str]) -> dict[str, str]:

@@ -95,7 +95,7 @@ def _embedded(document: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     used = set(re.findall(r"#([\w-]+)[\")]", svg))
     svg = re.sub(r"<style[^>]*>.*?</style>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r' id="([\w-]+)"', lambda found: found.group() if found[1] in used else "", svg)
+    svg = re.sub(r' id="([\w.-]+)"', lambda found: found.group() if found[1] in used else "", svg)
     size = re.search(r'viewBox="[^"]*"', svg)
     svg = re.sub(r"^<svg[^>]*>", f"<svg {size.group() if size else ''} aria-hidden='true' focusable='false'>", svg)
     svg = svg.replace("xlink:href", "href")

@@ -26,6 +26,9 @@ COMPARED = "compared"
 #: Which way is good; ``near`` means near the ``rendered`` reference.
 Better = Literal["higher", "lower", "near", "none"]
 
+#: What a comparison says of a figure; "" outside of comparisons.
+Change = Literal["", "better", "worse", "different", "no clear difference", "not told", "not comparable"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
@@ -33,7 +36,7 @@ class Figure:
 
     ``value`` is None when it was not computed, and then ``note`` says why. ``references`` holds the same number for
     (some of) REFERENCES, and COMPARED. ``judge`` says how far the judge itself (the probe) errs on this number. ``unit``
-    is "" for shares, which are shown as they are, between 0 and 1.
+    is "" for shares, which are shown as they are, between 0 and 1. ``change`` is set by a comparison.
     """
 
     key: str
@@ -44,6 +47,7 @@ class Figure:
     references: dict[str, Estimate] = field(default_factory=dict)
     judge: str = ""
     note: str = ""
+    change: Change = ""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[^\s<>=]+", self.key):

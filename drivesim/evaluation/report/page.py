@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from drivesim.evaluation.estimate import Estimate
 from drivesim.evaluation.report.curves import DASHES, plot_svg
-from drivesim.evaluation.report.document import COMPARED, Figure, Picture, Plot, Report, Table
+from drivesim.evaluation.report.document import COMPARED, Change, Figure, Picture, Plot, Report, Table
 from drivesim.evaluation.report.formatting import (
     estimate_text,
     full_text,
@@ -35,7 +35,7 @@ REFERENCE_WORDS = {
     "codec": "rendered video through the model's codec: the best that a latent model can reach",
     "frozen": "the first frame repeated",
     "shifted": "the first frame moved by the commanded ego motion",
-    COMPARED: "the same figure of the report that this one is compared with",
+    COMPARED: "the same figure of the first report",
 }
 LEVEL_WORDS: dict[Level, str] = {
     "good": "as good as reachable",
@@ -45,6 +45,15 @@ LEVEL_WORDS: dict[Level, str] = {
     "missing": "not computed",
 }
 LEVEL_SIGNS: dict[Level, str] = {"good": "✓", "short": "◐", "bad": "✕", "open": "?", "missing": "–"}
+CHANGE_SIGNS: dict[Change, str] = {
+    "worse": "▼",
+    "better": "▲",
+    "different": "≠",
+    "no clear difference": "≈",
+    "not told": "?",
+    "not comparable": "–",
+}
+REFERENCE_NAMES = {COMPARED: "A"}
 STATUS_SIGNS = {"passed": "✓", "failed": "✕", "not measured": "–"}
 
 
@@ -73,6 +82,7 @@ def render_html(report: Report, verdicts: Sequence[Verdict] = ()) -> str:
     if strange := [key for key in report.highlights if key not in cards]:
         raise ValueError(f"highlights name figures that the report does not have: {strange}")
     counts = {level: [c for c in cards.values() if c.standing and c.standing.level == level] for level in LEVEL_WORDS}
+    changes = {change: [c for c in cards.values() if c.figure.change == change] for change in CHANGE_SIGNS}
     shown = {name for card in cards.values() for name, _ in card.references}
     page = (
         _environment()
@@ -83,6 +93,9 @@ def render_html(report: Report, verdicts: Sequence[Verdict] = ()) -> str:
             cards=cards,
             highlights=[cards[key] for key in report.highlights or _chosen(report)],
             counts=counts,
+            changes=changes if any(changes.values()) else {},
+            change_signs=CHANGE_SIGNS,
+            reference_names=REFERENCE_NAMES,
             reference_words={name: words for name, words in REFERENCE_WORDS.items() if name in shown},
             level_words=LEVEL_WORDS,
             level_signs=LEVEL_SIGNS,
@@ -103,7 +116,7 @@ def _card(figure: Figure, verdicts: Sequence[Verdict]) -> Card:
     known = value is not None and measured(value)
     return Card(
         figure=figure,
-        anchor=_anchor("figure", figure.key),
+        anchor=f"figure-{figure.key}",
         value=estimate_text(value) if value is not None and known else "",
         interval=interval_text(value) if value is not None and known else "",
         basis=_basis(value) if value is not None and known else "",
@@ -146,8 +159,16 @@ def _signs(text: str) -> str:
     return re.sub(r"(?<![\w.])-(?=[\d∞])", "\N{MINUS SIGN}", text)
 
 
-def _anchor(kind: str, name: str) -> str:
-    return f"{kind}-" + re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+def _unbroken(value: Any) -> Any:
+    """Keep a number and its per cent sign on one line; markup and commands pass as they are."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", value)
+    return value
+
+
+def _verbatim(command: str) -> Markup:
+    """Text to be copied: escaped and nothing else."""
+    return Markup("{}").format(command)
 
 
 def _plot(plot: Plot, salt: str) -> Markup:
@@ -173,6 +194,7 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(_FOLDER),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_unbroken,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -184,6 +206,7 @@ def _environment() -> jinja2.Environment:
         "source": _source,
         "size": _size,
         "full": full_text,
+        "verbatim": _verbatim,
     }
     environment.filters.update(additions)
     environment.globals.update(style=Markup(style), dashes=DASHES, numeric_columns=_numeric_columns)

@@ -142,6 +142,6 @@ def sample_report() -> Report:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def report() -> Report:
     return sample_report()
