@@ -49,7 +49,7 @@ class FeatureNetwork(ModelMixin, ConfigMixin):
     """Plain convolutions over pairs of frames down to one vector, and linear readouts of it for teaching."""
 
     @register_to_config
-    def __init__(self, widths: tuple[int, ...] = (48, 96, 144, 192), dimension: int = DIMENSION) -> None:
+    def __init__(self, widths: tuple[int, ...] = (32, 64, 112, 160), dimension: int = DIMENSION) -> None:
         super().__init__()
         # Kernels over both frames from the first layer on: motion is seen before anything is averaged. A convolution of
         # depth 2 over two frames is one over their six channels.

@@ -33,7 +33,7 @@ from drivesim.training.recipe import read_recipe
 from drivesim.training.stage import Batch, NothingToLearn
 from drivesim.training.stream import Draw
 
-SMALL = {"widths": [8, 16, 16], "num_blocks": [1, 1, 1], "features": 16, "motion_width": 8, "motion_radius": 1}
+SMALL = {"widths": [8, 16, 16], "num_blocks": [1, 1, 1], "features": 16, "motion_widths": [4, 4]}
 
 RECIPE = """\
 recipe: tiny-probes
@@ -41,7 +41,7 @@ data: {validation_batches: 1, validation_share: 0.2, batch_size: 2}
 trainer: {max_steps: 2, val_check_interval: 2, log_every_n_steps: 1, enable_progress_bar: false}
 stages:
   probe:
-    model: {class_path: drivesim.training.ProbeStage, init_args: {network: {widths: [8, 8, 8, 8], features: 8, motion_width: 8, motion_radius: 1}}}
+    model: {class_path: drivesim.training.ProbeStage, init_args: {network: {widths: [8, 8, 8, 8], features: 8, motion_widths: [4, 4]}}}
     curve: {every: 1}
   features:
     model:

@@ -1,4 +1,4 @@
-"""Building blocks of the probe: residual blocks with LayerNorm over channels, and correlation of two feature maps."""
+"""Building blocks of the probe: residual blocks with LayerNorm over channels, and heads."""
 
 from __future__ import annotations
 
@@ -64,21 +64,3 @@ class Head(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, outputs, H, W), float32."""
         return self.out(F.silu(self.mix(x))).float()
-
-
-def correlation(first: Tensor, second: Tensor, radius: int, stride: int = 1) -> Tensor:
-    """Cosine of features of ``second`` with those of ``first`` around them, (N, (2 radius + 1)^2, H/stride, W/stride).
-
-    Both (N, C, H, W), sides multiples of ``stride``. The cost volume of optical flow networks (FlowNet, Dosovitskiy et al.
-    2015): channel k is the likeness of every ``stride``-th feature to the feature that lies k's shift away, row by row from
-    (-radius, -radius).
-    """
-    height, width = first.shape[-2:]
-    padded = rearrange(F.pad(F.normalize(first, dim=1), [radius] * 4), "n c h w -> n h c w")
-    unit = rearrange(F.normalize(second[..., ::stride, ::stride], dim=1), "n c h w -> n h w c")
-    side = torch.arange(2 * radius + 1, device=first.device)
-    columns = torch.arange(0, width, stride, device=first.device)[:, None] + side
-    columns = columns.expand(len(first), height // stride, -1, -1)
-    # Whole rows as matrix products, of which a band is kept: far quicker on CPUs than one product per shift.
-    bands = [(unit @ padded[:, y : y + height : stride]).gather(-1, columns) for y in range(2 * radius + 1)]
-    return rearrange(torch.cat(bands, dim=-1), "n h w k -> n k h w")

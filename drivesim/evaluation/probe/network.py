@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
+from drivesim.clip import tensor_to_frames
 from drivesim.controls import ATTRIBUTE_CHANNELS
-from drivesim.evaluation.probe.blocks import Block, ChannelNorm, Head, Level, correlation
+from drivesim.evaluation.probe.blocks import Block, ChannelNorm, Head, Level
+from drivesim.evaluation.probe.ego_motion import MotionReadout, flow_map
 from drivesim.scene import CATEGORIES
 
 #: Height and width of the frames that the probe sees; larger ones are averaged down to it.
@@ -74,34 +77,6 @@ class ProbeOutputs:
     motion: Tensor | None
 
 
-class MotionHead(nn.Module):
-    """Early features of two frames to the ego's motion between them, by correlation within ``radius`` cells.
-
-    Only every second cell of the later frame is looked up, in all cells of the earlier one: a quarter of the
-    cost, and still a thousand places for each of the two numbers.
-    """
-
-    STRIDE = 2
-
-    def __init__(self, channels: int, width: int, radius: int) -> None:
-        super().__init__()
-        self.radius = radius
-        self.norm = ChannelNorm(channels)
-        self.enter = nn.Conv2d((2 * radius + 1) ** 2 + channels, width, 1)
-        self.levels = nn.Sequential(*[Level(width, width, 1) for _ in range(2)])
-        cells = (GRID[0] // 8) * (GRID[1] // 8)
-        self.narrow = nn.Sequential(ChannelNorm(width), nn.Conv2d(width, 16, 1))
-        # Where something moves matters as much as how far, so the cells are kept apart.
-        self.read = nn.Sequential(nn.Linear(16 * cells, 64), nn.SiLU(), nn.Linear(64, 2))
-
-    def forward(self, before: Tensor, now: Tensor) -> Tensor:
-        """Both (N, C, 64, 128) to (N, 2), float32."""
-        cost = correlation(before, now, self.radius, self.STRIDE)
-        seen = self.norm(now[..., :: self.STRIDE, :: self.STRIDE])
-        hidden = self.levels(self.enter(torch.cat([cost, seen], dim=1)))
-        return self.read(F.silu(self.narrow(hidden)).flatten(1)).float()
-
-
 class ProbeNetwork(ModelMixin, ConfigMixin):
     """A convolutional pyramid with one head per question; all outputs stand on the grid of STRIDE pixels."""
 
@@ -111,8 +86,7 @@ class ProbeNetwork(ModelMixin, ConfigMixin):
         widths: tuple[int, ...] = (48, 80, 128, 192),
         num_blocks: tuple[int, ...] = (1, 2, 2, 2),
         features: int = 48,
-        motion_width: int = 48,
-        motion_radius: int = 4,
+        motion_widths: tuple[int, ...] = (24, 32, 48),
     ) -> None:
         super().__init__()
         self.stem = nn.Sequential(
@@ -134,15 +108,15 @@ class ProbeNetwork(ModelMixin, ConfigMixin):
         self.semantic = Head(features, len(SEMANTIC_CLASSES))
         self.norm_top = ChannelNorm(widths[-1])
         self.attributes = nn.Linear(widths[-1], len(PROBE_ATTRIBUTES))
-        self.motion = MotionHead(widths[0], motion_width, motion_radius)
+        self.motion = MotionReadout(motion_widths)
 
     def forward(self, frames: Tensor, previous: Tensor | None = None) -> ProbeOutputs:
         """What ``frames`` (N, 3, H, W) in [-1, 1] show; with the frames before them, ``previous``, also the motion.
 
         H and W are 256 and 512 or the same whole multiple of both; raises ValueError otherwise.
         """
-        early = self.stem(self._prepared(frames))
-        features, top = self._pyramid(early)
+        small = self._averaged(frames)
+        features, top = self._pyramid(self.stem(self._placed(small)))
         box = self.box(features)
         return ProbeOutputs(
             heatmap=self.heatmap(features),
@@ -151,7 +125,7 @@ class ProbeNetwork(ModelMixin, ConfigMixin):
             log_distance=box[:, 4:] + USUAL_LOG_DISTANCE,
             semantic=self.semantic(features),
             attributes=self.attributes(top.mean((2, 3))).float(),
-            motion=None if previous is None else self.motion(self.stem(self._prepared(previous)), early),
+            motion=None if previous is None else self.motion(flow_maps(self._averaged(previous), small)),
         )
 
     def _pyramid(self, early: Tensor) -> tuple[Tensor, Tensor]:
@@ -165,13 +139,22 @@ class ProbeNetwork(ModelMixin, ConfigMixin):
             merged = self.smooth[index](self.laterals[index](maps[index]) + enlarged)
         return self.norm(merged), self.norm_top(maps[-1])
 
-    def _prepared(self, frames: Tensor) -> Tensor:
-        """Frames at INPUT_SIZE in the network's dtype."""
+    def _averaged(self, frames: Tensor) -> Tensor:
+        """Frames at INPUT_SIZE."""
         factor, rest = divmod(frames.shape[-2], INPUT_SIZE[0])
         if factor < 1 or rest != 0 or frames.shape[-1] != factor * INPUT_SIZE[1]:
             raise ValueError(
                 f"frames of {frames.shape[-2]}x{frames.shape[-1]}; the probe sees {INPUT_SIZE[0]}x{INPUT_SIZE[1]} or a whole "
                 "multiple of it, so crop and resize them first"
             )
-        small = F.avg_pool2d(frames, factor) if factor > 1 else frames
-        return small.to(self.dtype).contiguous(memory_format=torch.channels_last)
+        return F.avg_pool2d(frames, factor) if factor > 1 else frames
+
+    def _placed(self, frames: Tensor) -> Tensor:
+        return frames.to(self.dtype).contiguous(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def flow_maps(previous: Tensor, frames: Tensor) -> Tensor:
+    """Flow maps (N, 4, 32, 64) of pairs of frames (N, 3, H, W) in [-1, 1]; flow is found on the CPU, without gradients."""
+    pairs = zip(tensor_to_frames(previous), tensor_to_frames(frames), strict=True)
+    return torch.from_numpy(np.stack([flow_map(before, after) for before, after in pairs])).to(frames.device)

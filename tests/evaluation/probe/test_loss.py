@@ -63,9 +63,7 @@ def test_perfect_outputs_cost_nothing_but_the_mixed_cells(rendered: tuple[torch.
 def test_a_small_network_learns_two_frames(rendered: tuple[torch.Tensor, ProbeTargets]) -> None:
     frames, targets = rendered
     torch.manual_seed(0)
-    network = ProbeNetwork(
-        widths=(16, 16, 24, 24), num_blocks=(1, 1, 1, 1), features=16, motion_width=16, motion_radius=2
-    )
+    network = ProbeNetwork(widths=(16, 16, 24, 24), num_blocks=(1, 1, 1, 1), features=16, motion_widths=(8, 8))
     optimizer = torch.optim.Adam(network.parameters(), lr=4e-3)
     curves: list[dict[str, float]] = []
     for _ in range(20):

@@ -1,17 +1,19 @@
-"""The probe's network: shapes, sizes, dtypes, storing, and the correlation of two frames."""
+"""The probe's network: shapes, sizes, dtypes, storing, and the flow between two frames."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from drivesim.evaluation.probe import ProbeNetwork
-from drivesim.evaluation.probe.blocks import correlation
+from drivesim.evaluation.probe.ego_motion import FLOW_GRID, FLOW_PLANES, flow_map
 
-TINY = {"widths": (8, 8, 16, 16), "num_blocks": (1, 1, 1, 1), "features": 8, "motion_width": 8, "motion_radius": 2}
+TINY = {"widths": (8, 8, 16, 16), "num_blocks": (1, 1, 1, 1), "features": 8, "motion_widths": (4, 4)}
 
 
 @pytest.fixture
@@ -68,10 +70,13 @@ def test_stored_and_loaded(tiny: ProbeNetwork, tmp_path: Path) -> None:
     assert torch.equal(loaded(frames).size, tiny(frames).size)
 
 
-def test_correlation_is_the_cosine_with_each_neighbour() -> None:
-    first, second = torch.randn(2, 8, 6, 9), torch.randn(2, 8, 6, 9)
-    found = correlation(first, second, 1)
-    padded = F.pad(F.normalize(first, dim=1), [1] * 4)
-    slow = [(F.normalize(second, dim=1) * padded[..., y : y + 6, x : x + 9]).sum(1) for y in range(3) for x in range(3)]
-    assert torch.allclose(found, torch.stack(slow, dim=1), atol=1e-6)
-    assert (correlation(first, first.roll(1, dims=-1), 1).argmax(1)[:, 1:-1, 1:-1] == 3).all(), "one to the left"
+def test_flow_maps_say_where_pixels_were() -> None:
+    rng = np.random.default_rng(0)
+    before = cv2.GaussianBlur(rng.integers(0, 256, (256, 512, 3)).astype(np.uint8), (0, 0), 2.0)
+    moved = np.roll(before, 3, axis=1)
+    found = flow_map(before, moved)
+    assert found.shape == (FLOW_PLANES, *FLOW_GRID)
+    assert np.abs(np.median(found[0]) + 3.0) < 0.1 and np.abs(np.median(found[1])) < 0.1
+    still = flow_map(before, before)
+    assert np.abs(still[:2]).max() < 0.05 and still[3].max() < 0.5
+    assert flow_map(before, rng.permutation(moved)).mean(axis=(1, 2))[3] > 4.0 * found.mean(axis=(1, 2))[3]

@@ -1,0 +1,76 @@
+"""The ego's motion from two frames: optical flow by a classical method, read by a few learned layers.
+
+Flow to a fraction of a pixel is what tells one degree a second, and dense inverse search (DIS, Kroeger et al. 2016, in OpenCV)
+has it without training; what remains to be learned is small: what flow of the road and of what is far away means.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+#: Rows and columns of a flow map, and its planes: flow along x and y, texture, and what the flow does not explain.
+FLOW_GRID = (32, 64)
+FLOW_PLANES = 4
+
+#: What each plane is divided by, to be about 1.
+_SCALES = (4.0, 4.0, 1.0, 8.0)
+
+
+def flow_map(previous: np.ndarray, frame: np.ndarray) -> np.ndarray:
+    """Flow from ``frame`` back to ``previous``, both uint8 RGB (H, W, 3), as float32 (4, 32, 64).
+
+    The flow of a cell is the mean of its pixels', weighted by texture, as flow on smooth areas is a guess. H and W are multiples
+    of 32 and 64.
+    """
+    before, after = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (previous, frame))
+    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(after, before, None)
+    rows, columns = np.mgrid[0 : after.shape[0], 0 : after.shape[1]].astype(np.float32)
+    explained = cv2.remap(before.astype(np.float32), columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR)
+    grey = after.astype(np.float32)
+    texture = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 2.0)) + 0.5
+    weight = _cells(texture)
+    return np.stack(
+        [
+            _cells(flow[..., 0] * texture) / weight,
+            _cells(flow[..., 1] * texture) / weight,
+            np.log(weight),
+            _cells(np.abs(grey - explained)),
+        ]
+    )
+
+
+class MotionReadout(nn.Module):
+    """Flow maps to metres forward and yaw, in MOTION_UNITS.
+
+    Computes in float32 whatever its weights are kept in: a hundredth of a pixel counts.
+    """
+
+    def __init__(self, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        channels = (FLOW_PLANES + 2, *widths)
+        self.levels = nn.ModuleList(
+            nn.Conv2d(before, after, 3, stride=2, padding=1) for before, after in zip(channels, widths, strict=False)
+        )
+        cells = (FLOW_GRID[0] >> len(widths)) * (FLOW_GRID[1] >> len(widths))
+        self.mix = nn.Linear(widths[-1] * cells, 64)
+        self.out = nn.Linear(64, 2)
+
+    def forward(self, flow: Tensor) -> Tensor:
+        """(N, 4, 32, 64) to (N, 2), float32."""
+        scales = torch.tensor(_SCALES, device=flow.device)[:, None, None]
+        # Where something moves matters as much as how far.
+        rows, columns = (torch.linspace(-1.0, 1.0, size, device=flow.device) for size in FLOW_GRID)
+        place = torch.stack(torch.meshgrid(rows, columns, indexing="ij")).expand(len(flow), -1, -1, -1)
+        hidden = torch.cat([flow.float() / scales, place], dim=1)
+        for level in self.levels:
+            hidden = F.silu(F.conv2d(hidden, level.weight.float(), level.bias.float(), stride=2, padding=1))
+        hidden = F.silu(F.linear(hidden.flatten(1), self.mix.weight.float(), self.mix.bias.float()))
+        return F.linear(hidden, self.out.weight.float(), self.out.bias.float())
+
+
+def _cells(plane: np.ndarray) -> np.ndarray:
+    return cv2.resize(plane, FLOW_GRID[::-1], interpolation=cv2.INTER_AREA)
