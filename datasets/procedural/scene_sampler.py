@@ -18,8 +18,11 @@ _ROAD_SHARES: dict[RoadType, float] = {"motorway": 0.35, "rural": 0.25, "urban":
 _QUEUE_SHARE: dict[RoadType, float] = {"motorway": 0.14, "rural": 0.05, "urban": 0.2}
 
 
-def sample_scene(seed: int, num_frames: int, fps: float = 10.0) -> Scene:
+def sample_scene(seed: int, num_frames: int, fps: float = 10.0, development: int = 0) -> Scene:
     """A random scene of ``num_frames`` frames at ``fps``: road, weather, ego, traffic and an event, from ``seed`` alone.
+
+    ``development`` k of the same seed and length starts from the same frame 0 and goes on otherwise: drivers follow, hesitate
+    and change lanes as another draw of theirs has it.
 
     Motorway 35 %, rural 25 %, urban 40 %; 60 % day, 15 % dusk or dawn, 25 % night; right-hand traffic in 90 %.
     """
@@ -47,13 +50,13 @@ def sample_scene(seed: int, num_frames: int, fps: float = 10.0) -> Scene:
         stage.plans,
         duration_s=duration_s,
         fps=fps,
-        rng=np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,))),
+        rng=np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1, development) if development else (1,))),
         ambient=dataclasses.replace(
             _sample_ambient(road_type, jammed, ego_speed, limit, seed, rng), closed=tuple(stage.closed)
         ),
     )
     return Scene(
-        name=f"{road_type}-{situation.__name__}-{seed}",
+        name=f"{road_type}-{situation.__name__}-{seed}" + (f"-{development}" if development else ""),
         fps=fps,
         ego=result.ego,
         actors=result.actors,

@@ -35,6 +35,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "futures": "Sample several futures of one first picture and set them side by side.",
     },
     "Measure": {
+        "score": "Measure a finished run: obedience, drift, danger, labels, spread.",
+        "evaluate": "Measure a model on held-out scenes, between floors and ceilings.",
         "compare": "Set two reports side by side, figure by figure.",
     },
     "Models and this machine": {

@@ -1,0 +1,80 @@
+"""``drivesim evaluate``: everything this package can say about a model, in one report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from drivesim.cli import measuring as given
+from drivesim.cli.options import AsJson, Device, Dtype, Quiet, Steps
+
+
+def evaluate(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A packaged model ('drivesim models'), a model folder, or a hub id.")
+    ] = "default",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the report and its rollouts; reports/MODEL by default.")
+    ] = None,
+    clips: Annotated[int, typer.Option(help="Held-out scenes.")] = 24,
+    seconds: Annotated[float, typer.Option(help="Length of each in seconds.")] = 2.5,
+    starts: Annotated[int, typer.Option(help="First frames that futures are sampled from.")] = 4,
+    futures: Annotated[int, typer.Option(help="Futures of each, and developments of the world beside them.")] = 6,
+    future_seconds: Annotated[float, typer.Option(help="Length of each future in seconds.")] = 3.0,
+    minutes: Annotated[float, typer.Option(help="Length of the two long rollouts; 0 leaves them out.")] = 1.0,
+    scenario: Annotated[str, typer.Option(help="Scenario of the long rollouts.")] = "highway-cut-in",
+    i3d: Annotated[
+        Path | None, typer.Option("--i3d", help="A TorchScript I3D for real FVD (docs/fvd.md); without it, no FVD.")
+    ] = None,
+    min_recall: given.MinRecall = None,
+    require: given.Require = None,
+    junit: given.JUnit = None,
+    judges: given.Judges = None,
+    seed: Annotated[int, typer.Option(min=0, help="Which held-out scenes, and all noise.")] = 0,
+    device: Device = None,
+    dtype: Dtype = None,
+    steps: Steps = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure a model on held-out scenes: obedience, likeness, steadiness, futures, drift over minutes, and the judge.
+
+    Every figure stands between what is reachable: rendered video, the codec's round trip, a frozen frame, a shifted one.
+    Stopped, it goes on with its long rollouts where it was.
+
+    \b
+    Examples:
+      drivesim evaluate
+      drivesim evaluate my-model --minutes 5 --min-recall 0.8 --junit verdicts.xml
+      drivesim compare reports/default reports/my-model
+    """
+    from drivesim.cli.progress import Voice
+    from drivesim.evaluation.fvd import load_i3d
+    from drivesim.evaluation.report.thresholds import judge
+    from drivesim.evidence.evaluate import Protocol, evaluate_model
+    from drivesim.evidence.judges import SHIPPED, load_judges
+    from drivesim.models import load_model
+    from drivesim.scenarios import load
+    from drivesim.scenarios.library import find
+
+    voice = Voice(quiet=quiet, as_json=as_json)
+    thresholds = given.thresholds_of(min_recall, require)
+    protocol = Protocol(
+        clips=clips,
+        seconds=seconds,
+        starts=starts,
+        futures=futures,
+        future_seconds=future_seconds,
+        minutes=minutes,
+        seed=seed,
+    )
+    network = None if i3d is None else load_i3d(i3d)
+    loaded_judges = load_judges(judges or SHIPPED)
+    story = load(find(scenario))[0]
+    loaded = load_model(model, device=device, dtype=dtype, steps=steps)
+    folder = out or Path("reports") / Path(model).name
+    with given.told(voice) as progress:
+        report = evaluate_model(loaded, loaded_judges, story, folder, protocol, progress, i3d=network)
+    given.finish(report, judge(report, thresholds), folder, junit, voice)

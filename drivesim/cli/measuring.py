@@ -1,0 +1,131 @@
+"""What ``evaluate`` and ``score`` share: progress, thresholds, verdicts, files and the exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from drivesim.cli.progress import Voice
+
+if TYPE_CHECKING:
+    from drivesim.evaluation.report import Report
+    from drivesim.evaluation.report.thresholds import Threshold, Verdict
+
+#: A threshold or an ``expect`` of the scenario was not met.
+NOT_MET = 1
+
+SECONDS_BETWEEN_LINES = 20.0
+
+MinRecall = Annotated[
+    float | None,
+    typer.Option(min=0.0, max=1.0, help="Fail unless this share of commanded boxes is found: obedience.recall >= it."),
+]
+Require = Annotated[
+    list[str] | None,
+    typer.Option(help="Fail unless a figure keeps a bound, such as 'obedience.speed_error_mps<=2'. Repeatable."),
+]
+JUnit = Annotated[Path | None, typer.Option("--junit", help="Write the verdicts as JUnit XML for a build server.")]
+Judges = Annotated[
+    Path | None, typer.Option(help="Folder of other judges (probe/, features/, hashes.json) than the shipped ones.")
+]
+
+
+@contextlib.contextmanager
+def told(voice: Voice) -> Iterator[Callable[[str, float], None]]:
+    """A listener for what is being done and how far it is: a bar on a terminal, a line now and then in a log."""
+    if voice.quiet or not sys.stderr.isatty():
+        yield _Lines(voice).hear
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def hear(what: str, share: float) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=1.0)
+            bar.update(tasks[what], completed=share)
+
+        yield hear
+
+
+class _Lines:
+    def __init__(self, voice: Voice) -> None:
+        self.voice = voice
+        self.said, self.what = -SECONDS_BETWEEN_LINES, ""
+
+    def hear(self, what: str, share: float) -> None:
+        now = time.monotonic()
+        if what != self.what or now - self.said > SECONDS_BETWEEN_LINES:
+            self.said, self.what = now, what
+            self.voice.say(f"{what} {share:.0%}")
+
+
+def thresholds_of(min_recall: float | None, require: Sequence[str] | None) -> list[Threshold]:
+    """The bounds of the options. Raises InputError for one that is none."""
+    from drivesim.evaluation.report.thresholds import Threshold
+
+    texts = [] if min_recall is None else [f"obedience.recall>={min_recall}"]
+    return [Threshold.parse(text) for text in (*texts, *(require or []))]
+
+
+def finish(
+    report: Report,
+    verdicts: Sequence[Verdict],
+    folder: Path,
+    junit: Path | None,
+    voice: Voice,
+    unmet: Sequence[str] = (),
+) -> None:
+    """Write the report, say the outcome, and leave with 1 when a bound was not kept or ``unmet`` says what else failed."""
+    from drivesim.evaluation.report.files import HTML_NAME, JSON_NAME, write_report
+    from drivesim.evaluation.report.junit import junit_xml
+    from drivesim.rollout.storage import write_atomic
+
+    write_report(report, folder, verdicts)
+    if junit is not None:
+        write_atomic(junit, junit_xml(report, verdicts))
+    for line in unmet:
+        voice.say(f"not met: {line}")
+    for verdict in verdicts:
+        voice.say(str(verdict))
+    failed = bool(unmet) or any(verdict.status != "passed" for verdict in verdicts)
+    figures = {
+        key: None if figure.value is None else figure.value.to_dict() for key, figure in report.figures().items()
+    }
+    data = {
+        "report": str(folder / JSON_NAME),
+        "page": str(folder / HTML_NAME),
+        "failed": failed,
+        "unmet": list(unmet),
+        "verdicts": [{"threshold": str(v.threshold), "status": v.status} for v in verdicts],
+        "figures": figures,
+    }
+    text = "\n".join([*_lines(report), f"wrote {folder / HTML_NAME}"])
+    typer.echo(json.dumps(data) if voice.as_json else text)
+    if failed:
+        raise typer.Exit(NOT_MET)
+
+
+def _lines(report: Report) -> Iterator[str]:
+    """Every figure in one line."""
+    from drivesim.evidence.figures import shown
+
+    for key, figure in report.figures().items():
+        unit = f" {figure.unit}" if figure.unit else ""
+        value = f"not computed: {figure.note}" if figure.value is None else shown(figure.value) + unit
+        yield f"{key:34} {value}"

@@ -1,0 +1,48 @@
+"""``drivesim score``: does a finished run show what it was told, does it last, how critical are its futures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from drivesim.cli import measuring as given
+from drivesim.cli.options import AsJson, Quiet
+
+
+def score(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, as rollout and futures write it.")],
+    out: Annotated[Path | None, typer.Option(help="Folder of the report; RUN/report by default.")] = None,
+    min_recall: given.MinRecall = None,
+    require: given.Require = None,
+    junit: given.JUnit = None,
+    judges: given.Judges = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the resamples behind the intervals.")] = 0,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure a run: obedience to its boxes, road and ego motion, drift, danger, labels, spread of its futures.
+
+    Writes report.html and report.json. Every figure has its 95 % interval and the error of the probe that measured it.
+    Ends with 1 when an 'expect' of the scenario or a bound of --min-recall or --require is not met.
+
+    \b
+    Examples:
+      drivesim score runs/highway-cut-in-7
+      drivesim score runs/highway-cut-in-7 --min-recall 0.8 --junit verdicts.xml
+    """
+    import numpy as np
+
+    from drivesim.cli.progress import Voice
+    from drivesim.evaluation.report.thresholds import judge
+    from drivesim.evidence.judges import SHIPPED, load_judges
+    from drivesim.evidence.score import score_run
+
+    voice = Voice(quiet=quiet, as_json=as_json)
+    thresholds = given.thresholds_of(min_recall, require)
+    loaded = load_judges(judges or SHIPPED)
+    with given.told(voice) as progress:
+        found = score_run(run, loaded, progress, np.random.default_rng(seed))
+    unmet = [] if found.labels is None else [outcome.message() for outcome in found.labels.unmet]
+    given.finish(found.report, judge(found.report, thresholds), out or run / "report", junit, voice, unmet)

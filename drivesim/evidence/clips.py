@@ -1,0 +1,106 @@
+"""The same held-out scenes as rendered, as the model makes them, and as floors and ceilings make them, all measured alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from drivesim.evaluation.baselines import frozen, shifted
+from drivesim.evaluation.flicker import warped_flicker
+from drivesim.evaluation.probe import FrameLabels
+from drivesim.evidence.dream import FREE, SCRIPTED, dream, frames_needed, round_trip, start_frame
+from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, Take, take
+from drivesim.evidence.judges import Judges
+from drivesim.evidence.measure import Measured, judged, measure
+from drivesim.noise import NoiseStream
+from drivesim.staging import LoadedModel
+
+#: Every kind of video of a scene, and what it is. The first four are what REFERENCES of a report names.
+KINDS: dict[str, str] = {
+    "rendered": "the renderer's own video of the scene: what was commanded",
+    "codec": "the rendered video through the model's codec and back: the best that a latent model can do",
+    "frozen": "the first rendered frame, repeated",
+    "shifted": "the first rendered frame, moved as a flat world would by the ego's motion",
+    "scripted": "the model: its own first frame, told where everything goes",
+    "free": "the model: the same first frame, told the ego's motion and the weather, not where others go",
+}
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Clips:
+    """N scenes in every kind of KINDS. ``videos`` by kind, in the order of ``seeds``; ``other`` are rendered videos of N other
+    held-out scenes, which say how far two sets of the same source are apart. ``flicker`` is the mean warped difference of each
+    video under the renderer's exact flow of its scene; ``raw`` the frames (T, 256, 512, 3) of kinds that were asked for.
+    """
+
+    seeds: tuple[int, ...]
+    num_frames: int
+    fps: float
+    labels: list[list[FrameLabels]]
+    videos: dict[str, list[Measured]]
+    other: list[Measured]
+    flicker: dict[str, list[float]]
+    raw: dict[str, list[np.ndarray]] = field(default_factory=dict)
+
+
+def film(
+    model: LoadedModel,
+    judges: Judges,
+    seeds: Sequence[int],
+    seconds: float,
+    progress: Progress,
+    *,
+    keep_frames: Sequence[str] = (),
+) -> Clips:
+    """Film every scene in every kind. ``keep_frames`` names kinds whose frames (T, 256, 512, 3) are kept in ``raw``."""
+    spec = model.world_model.spec
+    num_frames = frames_needed(model, max(2, round(seconds * spec.fps)))
+    labels: list[list[FrameLabels]] = []
+    videos: dict[str, list[Measured]] = {kind: [] for kind in KINDS}
+    flicker: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    raw: dict[str, list[np.ndarray]] = {kind: [] for kind in keep_frames}
+    for index, seed in enumerate(seeds):
+        scene = take(seed, num_frames)
+        pictures = scene.pictures()
+        labels.append(scene.labels(pictures))
+        flows = scene.flows(pictures)
+        for kind, frames in _kinds(model, scene):
+            small = np.stack([judged(frame) for frame in frames])
+            videos[kind].append(measure(small, spec.fps, judges, labels[-1]))
+            flicker[kind].append(float(np.nanmean(warped_flicker(small, flows))))
+            if kind in raw:
+                raw[kind].append(small)
+        progress("filming held-out scenes", (index + 1) / len(seeds))
+    other = []
+    for index, seed in enumerate(seeds):
+        frames = take(seed + len(seeds) + 1000, num_frames).frames(JUDGED_WIDTH, JUDGED_HEIGHT)
+        other.append(measure(frames, spec.fps, judges))
+        progress("filming other rendered scenes", (index + 1) / len(seeds))
+    return Clips(
+        seeds=tuple(seeds),
+        num_frames=num_frames,
+        fps=spec.fps,
+        labels=labels,
+        videos=videos,
+        other=other,
+        flicker=flicker,
+        raw=raw,
+    )
+
+
+def _kinds(model: LoadedModel, scene: Take) -> Iterator[tuple[str, Iterator[np.ndarray] | np.ndarray]]:
+    spec, window = model.world_model.spec, scene.window
+    rendered = np.stack(list(scene.frames(spec.width, spec.height)))
+    camera = window.camera.resized(spec.width, spec.height)
+    noise = NoiseStream(scene.seed).named("evaluate")
+    yield "rendered", rendered
+    yield "codec", round_trip(model, rendered)
+    yield "frozen", frozen(rendered[0], scene.num_frames)
+    yield "shifted", shifted(rendered[0], camera, window.ego)
+    first = start_frame(model, window, noise.child(0))
+    yield "scripted", dream(model, window, first, SCRIPTED, scene.num_frames, noise.child(1))
+    yield "free", dream(model, window, first, FREE, scene.num_frames, noise.child(2))

@@ -1,0 +1,180 @@
+"""Generated futures beside the ways in which the procedural world itself would have gone on from the same frame."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from drivesim.evaluation.features import frame_features
+from drivesim.evaluation.forecasts import Forecast
+from drivesim.evaluation.measured_tracks import assign_tracks
+from drivesim.evaluation.probe.reading import read_frames
+from drivesim.evidence.clips import Progress
+from drivesim.evidence.danger import Danger, danger_of, measured_traffic
+from drivesim.evidence.dream import UNTOLD, dream, frames_needed, round_trip
+from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, Take, development
+from drivesim.evidence.judges import Judges
+from drivesim.evidence.measure import judged
+from drivesim.noise import NoiseStream
+from drivesim.scene import Actor, Track
+from drivesim.staging import LoadedModel
+
+#: The first frames tell which measured object is which actor of the scene; after that the video may go its own way.
+FRAMES_TO_RECOGNISE = 6
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Futures:
+    """Of each of S starts, K generated futures and K developments of the world, of T frames.
+
+    ``generated`` and ``true`` are features (K, T - 1, 128) of each start; ``noise_scale`` is the distance of a rendered video
+    from itself through the codec, in the same units. ``forecasts`` are of the ego (first) and of recognised actors.
+    ``danger`` and ``true_danger`` (S lists of K) come from measured tracks and from the simulation's own.
+    ``shown`` uint8 (S, K, h, w, 3) are the last frames, generated, and ``true_shown`` rendered.
+    """
+
+    seeds: tuple[int, ...]
+    num_frames: int
+    fps: float
+    generated: list[np.ndarray]
+    true: list[np.ndarray]
+    noise_scale: float
+    ego_forecasts: list[Forecast]
+    actor_forecasts: list[Forecast]
+    danger: list[list[Danger]]
+    true_danger: list[list[Danger]]
+    shown: list[list[np.ndarray]]
+    true_shown: list[list[np.ndarray]]
+
+
+def sample_futures(
+    model: LoadedModel, judges: Judges, seeds: Sequence[int], num_futures: int, seconds: float, progress: Progress
+) -> Futures:
+    """Generate futures from rendered first frames, told the weather alone, and simulate as many developments."""
+    spec = model.world_model.spec
+    num_frames = frames_needed(model, max(2, round(seconds * spec.fps)))
+    gathered: dict[str, list] = {name: [] for name in _GATHERED}
+    for index, seed in enumerate(seeds):
+        worlds = [development(seed, num_frames, number) for number in range(num_futures)]
+        first = worlds[0].world.render_rgb(0, spec.width, spec.height)
+        noise = NoiseStream(seed).named("futures")
+        camera = worlds[0].scene.camera
+        made, tracks, shown = [], [], []
+        for number in range(num_futures):
+            video = dream(model, worlds[0].scene, first, UNTOLD, num_frames, noise.child(number))
+            small = np.stack([judged(frame) for frame in video])
+            made.append(frame_features(judges.features, small))
+            tracks.append(measured_traffic(read_frames(judges.probe, small, spec.fps), camera))
+            shown.append(small[-1])
+            progress("sampling futures", (index + (number + 1) / num_futures) / len(seeds))
+        rendered = [np.stack(list(world.frames(JUDGED_WIDTH, JUDGED_HEIGHT))) for world in worlds]
+        gathered["generated"].append(np.stack(made))
+        gathered["true"].append(np.stack([frame_features(judges.features, video) for video in rendered]))
+        gathered["noise"].append(_noise_scale(model, judges, worlds[0], gathered["true"][-1][0]))
+        gathered["ego_forecasts"].append(_ego_forecast([ego for ego, _ in tracks], worlds))
+        gathered["actor_forecasts"] += _actor_forecasts(tracks, worlds)
+        gathered["danger"].append([danger_of(ego, actors, spec.fps, None) for ego, actors in tracks])
+        gathered["true_danger"].append([danger_of(w.scene.ego, w.scene.actors, spec.fps, None) for w in worlds])
+        gathered["shown"].append(shown)
+        gathered["true_shown"].append([video[-1] for video in rendered])
+    noise_scale = float(np.mean(gathered.pop("noise")))
+    return Futures(seeds=tuple(seeds), num_frames=num_frames, fps=spec.fps, noise_scale=noise_scale, **gathered)
+
+
+_GATHERED = (
+    "generated",
+    "true",
+    "noise",
+    "ego_forecasts",
+    "actor_forecasts",
+    "danger",
+    "true_danger",
+    "shown",
+    "true_shown",
+)
+
+
+def _noise_scale(model: LoadedModel, judges: Judges, world: Take, rendered: np.ndarray) -> float:
+    """Root mean squared distance per dimension between the features of a video and of its codec round trip."""
+    spec, count = model.world_model.spec, min(9, world.num_frames)
+    frames = np.stack([world.world.render_rgb(frame, spec.width, spec.height) for frame in range(count)])
+    through = frame_features(judges.features, (judged(frame) for frame in round_trip(model, frames)))
+    return float(np.sqrt(np.mean((through - rendered[: count - 1]) ** 2)))
+
+
+def _ego_forecast(egos: Sequence[Track], worlds: Sequence[Take]) -> Forecast:
+    """The ego's measured tracks against the simulated ones, from the frame after the start on, in the ego frame of frame 0."""
+    origin = worlds[0].scene.ego
+    futures = np.stack([ego.positions[1:, :2] for ego in egos])
+    truths = np.stack([_seen_from(origin, world.scene.ego.positions[1:, :2]) for world in worlds])
+    return Forecast(
+        futures=futures,
+        truths=truths,
+        futures_seen=np.ones(futures.shape[:2], dtype=bool),
+        truths_seen=np.ones(truths.shape[:2], dtype=bool),
+    )
+
+
+def _actor_forecasts(tracks: Sequence[tuple[Track, tuple[Actor, ...]]], worlds: Sequence[Take]) -> list[Forecast]:
+    """Actors that at least one future shows at its beginning where the scene has them."""
+    origin = worlds[0].scene.ego
+    planned = [_moved(actor, origin) for actor in worlds[0].scene.actors if actor.track.present[0]]
+    by_actor: dict[str, list[Actor | None]] = {actor.id: [] for actor in planned}
+    for _, actors in tracks:
+        found = assign_tracks(planned, actors, num_frames=FRAMES_TO_RECOGNISE)
+        measured = {actor.id: actor for actor in actors}
+        for name, row in by_actor.items():
+            row.append(measured[found[name]] if name in found else None)
+    forecasts = []
+    for name, row in by_actor.items():
+        truths = [
+            next((a for a in world.scene.actors if a.id == name and a.track.present[0]), None) for world in worlds
+        ]
+        known = [_moved(actor, origin) for actor in truths if actor is not None]
+        if any(row) and len(known) == len(worlds):
+            forecasts.append(
+                _forecast([None if seen is None else seen.track for seen in row], [a.track for a in known])
+            )
+    return forecasts
+
+
+def _forecast(futures: Sequence[Track | None], truths: Sequence[Track]) -> Forecast:
+    length = len(truths[0]) - 1
+    nowhere = np.zeros((length, 2))
+    return Forecast(
+        futures=np.stack([nowhere if track is None else track.positions[1:, :2] for track in futures]),
+        truths=np.stack([track.positions[1:, :2] for track in truths]),
+        futures_seen=np.stack([np.zeros(length, dtype=bool) if t is None else t.present[1:] for t in futures]),
+        truths_seen=np.stack([track.present[1:] for track in truths]),
+    )
+
+
+def _seen_from(ego: Track, points: np.ndarray) -> np.ndarray:
+    """Points (T, 2) of the world in the ego frame of frame 0, which is the world of measured tracks."""
+    offset = points - ego.positions[0, :2]
+    cosine, sine = np.cos(ego.yaw_rad[0]), np.sin(ego.yaw_rad[0])
+    return np.stack([cosine * offset[:, 0] + sine * offset[:, 1], cosine * offset[:, 1] - sine * offset[:, 0]], axis=1)
+
+
+def seen_from_start(actor: Actor, ego: Track) -> Actor:
+    """A measured actor, whose world is the ego frame of frame 0, in the world that ``ego`` is given in."""
+    track = actor.track
+    cosine, sine = np.cos(ego.yaw_rad[0]), np.sin(ego.yaw_rad[0])
+    x, y = track.positions[:, 0], track.positions[:, 1]
+    places = np.stack([cosine * x - sine * y, sine * x + cosine * y], axis=1) + ego.positions[0, :2]
+    moved = dataclasses.replace(
+        track,
+        positions=np.concatenate([places, track.positions[:, 2:]], axis=1),
+        yaw_rad=track.yaw_rad + ego.yaw_rad[0],
+    )
+    return dataclasses.replace(actor, track=moved)
+
+
+def _moved(actor: Actor, ego: Track) -> Actor:
+    track = actor.track
+    places = np.concatenate([_seen_from(ego, track.positions[:, :2]), track.positions[:, 2:]], axis=1)
+    moved = dataclasses.replace(track, positions=places, yaw_rad=track.yaw_rad - ego.yaw_rad[0])
+    return dataclasses.replace(actor, track=moved)
