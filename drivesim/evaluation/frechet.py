@@ -30,7 +30,8 @@ def frechet_estimate(first: np.ndarray, second: np.ndarray, rng: np.random.Gener
 
     The interval shows what other clips of the same sources would give *at this number of clips*; see
     :func:`drivesim.evaluation.centred_bootstrap.centred_bootstrap` for why its centre is moved. The bias of few clips stays
-    in the value, as in published figures.
+    in the value, as in published figures. The interval errs on the wide side: on Gaussians about 1.7 times the spread
+    of new draws at three clips per dimension, 1.4 at six, 1.1 at 25.
     """
     value = frechet_distance(first, second)
     a, b = checked_features(first, "first"), checked_features(second, "second")
@@ -45,22 +46,30 @@ def split_floor(features: np.ndarray, rng: np.random.Generator, size: int | None
     """The noise floor: distance of two disjoint random groups of ``size`` clips of one set (N, D), by default halves.
 
     The value is the mean over ``splits`` random splits, the bounds their 2.5 and 97.5 % quantiles; ``count`` is ``size``.
-    The floor falls with ``size``, so a fair comparison has groups as large as the sets that are compared.
+    The floor grows as ``size`` falls and may pass the distance of larger sets: compare it with :func:`frechet_at_size`.
     Raises ValueError when two groups of ``size`` (at least 2) are not there.
     """
     features = checked_features(features, "features")
     size = len(features) // 2 if size is None else size
     if size < 2 or 2 * size > len(features):
         raise ValueError(f"two groups of {size} clips cannot be drawn from {len(features)}; a group has at least 2")
-    drawn = np.empty(splits)
-    for split in range(splits):
-        order = rng.permutation(len(features))
-        drawn[split] = _distance(features[order[:size]], features[order[size : 2 * size]])
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    value = float(drawn.mean())
-    return Estimate(
-        value=value, low=min(value, float(low)), high=max(value, float(high)), count=size, method="bootstrap"
-    )
+    orders = (rng.permutation(len(features)) for _ in range(splits))
+    return _spread([_distance(features[at[:size]], features[at[size : 2 * size]]) for at in orders], size)
+
+
+def frechet_at_size(
+    first: np.ndarray, second: np.ndarray, size: int, rng: np.random.Generator, splits: int = 50
+) -> Estimate:
+    """The distance of random groups of ``size`` clips of each set, which compares with :func:`split_floor` of that size.
+
+    Mean and 2.5 and 97.5 % quantiles over ``splits`` draws without repeats; ``count`` is ``size``. Raises ValueError when a set
+    has fewer clips, or ``size`` is below 2.
+    """
+    first, second = checked_features(first, "first"), checked_features(second, "second")
+    if not 2 <= size <= min(len(first), len(second)):
+        raise ValueError(f"groups of {size} clips cannot be drawn from {len(first)} and {len(second)}")
+    pairs = ((rng.permutation(first)[:size], rng.permutation(second)[:size]) for _ in range(splits))
+    return _spread([_distance(a, b) for a, b in pairs], size)
 
 
 def frechet_at_infinity(
@@ -111,6 +120,14 @@ def _distance(first: np.ndarray, second: np.ndarray) -> float:
     a, b = _root(first), _root(second)
     shared = np.linalg.svd(a @ b.T, compute_uv=False).sum()
     return max(0.0, float(gap @ gap + np.sum(a * a) + np.sum(b * b) - 2.0 * shared))
+
+
+def _spread(drawn: list[float], count: int) -> Estimate:
+    value = float(np.mean(drawn))
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Estimate(
+        value=value, low=min(value, float(low)), high=max(value, float(high)), count=count, method="bootstrap"
+    )
 
 
 def _root(features: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from einops import rearrange
 
 from drivesim.errors import InputError
 from drivesim.evaluation.estimate import Estimate
-from drivesim.evaluation.frechet import frechet_estimate, split_floor
+from drivesim.evaluation.frechet import frechet_at_size, frechet_estimate, split_floor
 from drivesim.rollout.storage import sha256_of
 
 NOT_COMPUTED = "FVD not computed: no --i3d file"
@@ -76,13 +76,15 @@ class I3D:
 
 @dataclass(frozen=True, kw_only=True)
 class FvdResult:
-    """``value`` with its interval, ``floor``: the distance of random halves of the real clips (None below four of them).
+    """``value`` with its interval, over all clips.
 
-    ``protocol`` is everything that decides the number, to be printed beside it.
+    ``floor`` is the distance of random halves of the real clips, ``at_floor_size`` that of real and generated groups as large
+    as those halves: these two compare with each other, and hold None when there are too few clips. ``protocol`` is everything that decides the number, to be printed beside it.
     """
 
     value: Estimate
     floor: Estimate | None
+    at_floor_size: Estimate | None
     protocol: str
 
 
@@ -133,9 +135,11 @@ def fvd(
         if len(rows) < 2:
             raise InputError(f"FVD needs at least two {name} clips, got {len(rows)}; generate or name more")
     real, generated = features["real"], features["generated"]
+    half = min(len(real) // 2, len(generated))
     return FvdResult(
         value=frechet_estimate(real, generated, rng, resamples),
-        floor=split_floor(real, rng, splits=20) if len(real) >= 4 else None,
+        floor=split_floor(real, rng, half, splits=20) if half >= 2 else None,
+        at_floor_size=frechet_at_size(real, generated, half, rng, splits=20) if half >= 2 else None,
         protocol=_protocol(i3d, sizes, stride, seeds),
     )
 

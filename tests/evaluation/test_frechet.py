@@ -8,6 +8,7 @@ from scipy.linalg import sqrtm
 
 from drivesim.evaluation.frechet import (
     frechet_at_infinity,
+    frechet_at_size,
     frechet_distance,
     frechet_estimate,
     sample_note,
@@ -62,6 +63,18 @@ def test_the_floor_of_few_clips_is_higher_and_extrapolation_takes_it_out() -> No
     raw, extrapolated = frechet_distance(first, second), frechet_at_infinity(first, second, rng)
     assert abs(extrapolated - 4.0) < abs(raw - 4.0) + 0.3
     assert abs(frechet_at_infinity(pool[:400], pool[400:], rng)) < frechet_distance(pool[:400], pool[400:])
+
+
+def test_floor_and_distance_compare_at_equal_size_only() -> None:
+    rng = np.random.default_rng(6)
+    pool, equal, other = rng.normal(size=(100, 32)), rng.normal(size=(100, 32)), rng.normal(size=(100, 32)) + 0.25
+    floor = split_floor(pool, rng)
+    assert frechet_distance(pool, other) < floor.value, "the floor of halves says nothing about whole sets"
+    assert frechet_at_size(pool, equal, 50, rng).value == pytest.approx(floor.value, rel=0.15)
+    assert frechet_at_size(pool, other, 50, rng).value > floor.high
+    assert frechet_at_size(pool, other, 100, rng).value == pytest.approx(frechet_distance(pool, other))
+    with pytest.raises(ValueError, match="groups of 101 clips"):
+        frechet_at_size(pool, other, 101, rng)
 
 
 def test_the_interval_holds_the_value_and_matches_the_spread_of_new_draws() -> None:

@@ -91,6 +91,8 @@ def test_features_and_distance_are_those_of_the_network(honest: Path) -> None:
     assert result.value.value == pytest.approx(frechet_distance(found, i3d.features(generated)))
     assert result.value.low <= result.value.value <= result.value.high
     assert result.floor is not None and result.floor.count == 6
+    assert result.at_floor_size is not None and result.at_floor_size.count == 6
+    assert result.at_floor_size.value > result.value.value, "fewer clips, more bias"
 
 
 def test_the_protocol_names_what_decides_the_number(honest: Path) -> None:
