@@ -83,7 +83,7 @@ class GuidedDenoiser:
 TABLES: dict[str, tuple[str, tuple[Setting, ...]]] = {
     "steps": (
         "Sampling steps",
-        tuple(Setting(label=f"{steps} steps", steps=steps) for steps in (1, 2, 4, 8)),
+        tuple(Setting(label=f"{steps} step{'s' * (steps > 1)}", steps=steps) for steps in (1, 2, 4, 8)),
     ),
     "context-noise": (
         "Noise on the context frames while sampling (trained with 0.02 to 0.72)",
@@ -215,7 +215,7 @@ def main(score: Score | None = None) -> None:
         for setting in settings:
             rows.append(row(dataclasses.replace(setting, model=arguments.model), held_out, num_frames, score))
             print(f"{name}: {setting.label} done", file=sys.stderr)
-        size = f"{arguments.scenes} held-out scenes of {arguments.seconds:g} s"
+        size = f"{arguments.scenes} held-out scene{'s' * (arguments.scenes > 1)} of {arguments.seconds:g} s"
         text = f"{title}; {size}.\n\n{as_table(settings, rows)}"
         print(f"\n{text}")
         if arguments.write:
