@@ -12,6 +12,7 @@ from drivesim.evaluation.report.standing import BASELINES, CEILINGS, measured
 
 _EDGE = 3.0  # per cent kept free at both ends, so that no symbol is cut
 _LOG_RATIO = 50.0
+_SMALL = 0.2  # below it, numbers of which less is good would lie on each other on an axis up to 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,7 @@ def strip_of(figure: Figure) -> Strip | None:
     known = {n: estimate for n, estimate in known.items() if math.isfinite(estimate.value)}
     ends = [x for e in (figure.value, *known.values()) for x in (e.low, e.value, e.high) if math.isfinite(x)]
     low, high = min(ends), max(ends)
-    share = figure.unit == "" and low >= 0 and high <= 1
+    share = figure.unit == "" and low >= 0 and (_SMALL < high <= 1 or (high <= 1 and figure.better == "higher"))
     if not share and (not known or low == high):
         return None
     logarithmic = not share and low > 0 and high / low >= _LOG_RATIO

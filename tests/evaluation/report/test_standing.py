@@ -104,6 +104,9 @@ def test_a_strip_is_logarithmic_over_wide_ranges_and_absent_without_company() ->
     wide = strip_of(figure(about(10.0, 1), "lower", "m", rendered=about(1.0, 0), frozen=about(100.0, 0)))
     assert wide is not None and wide.logarithmic
     assert wide.value.at == pytest.approx(50)
+    small = figure(about(0.02, 0.002), "lower", codec=about(0.01, 0.001), frozen=about(0.04, 0.004))
+    strip = strip_of(small)
+    assert strip is not None and strip.value.at - strip.references[0].at > 15
     assert strip_of(figure(about(10.0), "lower", "m")) is None
     assert strip_of(figure(exact(10.0), "lower", "m", frozen=exact(10.0))) is None
     assert strip_of(figure(NOTHING, "lower", codec=CEILING)) is None
