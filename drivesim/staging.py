@@ -31,7 +31,7 @@ from drivesim.scenarios.expand import develop
 from drivesim.scene import Scene
 from drivesim.world_model import StartFrameModel, WorldModel, WorldModelSpec
 
-NOT_MEASURED = "not measured in this version"
+NOT_MEASURED = "not measured yet: 'drivesim score' measures it on the finished video"
 
 
 class LoadedModel(Protocol):

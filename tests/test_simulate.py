@@ -16,7 +16,7 @@ from drivesim.rollout.run_folder import RunFolder
 from drivesim.rollout.tracks import read_tracks
 from drivesim.scenarios import Scenario, loads
 from drivesim.simulate import branch, futures, open_run, rollout, start_frame
-from drivesim.staging import Options, resize_and_crop, stage
+from drivesim.staging import NOT_MEASURED, Options, resize_and_crop, stage
 
 ONE = Options(threads=Threads(denoise=1, decode=1))
 
@@ -45,7 +45,8 @@ def test_the_manifest_says_what_was_told_and_what_not_measured(run: Path) -> Non
     manifest = RunFolder(run).manifest()
     assert manifest.synthetic
     assert (manifest.actors, manifest.ego, manifest.start_source) == ("free", "planned", "synthesised")
-    assert {"event": "cut_in", "mode": "select", "status": "not measured in this version"} in manifest.events
+    assert {"event": "cut_in", "mode": "select", "status": NOT_MEASURED} in manifest.events
+    assert "drivesim score" in NOT_MEASURED
     assert 20.0 <= manifest.parameters["gap"] <= 30.0
     assert manifest.versions["torch"]
     assert loads((run / "scenario.yaml").read_text())[0].id == "tiny-cut-in"
