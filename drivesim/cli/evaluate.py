@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from drivesim.cli import measuring as given
 from drivesim.cli.options import AsJson, Device, Dtype, Quiet, Steps
 
+if TYPE_CHECKING:
+    from drivesim.cli.progress import Voice
+    from drivesim.evaluation.report import Report
+    from drivesim.evidence.evaluate import Protocol
+
 
 def evaluate(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="A packaged model ('drivesim models'), a model folder, or a hub id.")
     ] = "default",
-    out: Annotated[
-        Path | None, typer.Option(help="Folder of the report and its rollouts; reports/MODEL by default.")
-    ] = None,
-    clips: Annotated[int, typer.Option(help="Held-out scenes.")] = 24,
+    out: Annotated[Path | None, typer.Option(help="Folder of report and rollouts; reports/MODEL by default.")] = None,
+    clips: Annotated[int, typer.Option(help="Held-out scenes, 4 or more.")] = 24,
     seconds: Annotated[float, typer.Option(help="Length of each in seconds.")] = 2.5,
     starts: Annotated[int, typer.Option(help="First frames that futures are sampled from.")] = 4,
-    futures: Annotated[int, typer.Option(help="Futures of each, and developments of the world beside them.")] = 6,
+    futures: Annotated[int, typer.Option(help="Futures of each, 3 or more; as many of the world beside them.")] = 6,
     future_seconds: Annotated[float, typer.Option(help="Length of each future in seconds.")] = 3.0,
     minutes: Annotated[float, typer.Option(help="Length of the two long rollouts; 0 leaves them out.")] = 1.0,
     scenario: Annotated[str, typer.Option(help="Scenario of the long rollouts.")] = "highway-cut-in",
-    i3d: Annotated[
-        Path | None, typer.Option("--i3d", help="A TorchScript I3D for real FVD (docs/fvd.md); without it, no FVD.")
-    ] = None,
+    i3d: given.I3DFile = None,
     min_recall: given.MinRecall = None,
     require: given.Require = None,
     junit: given.JUnit = None,
@@ -51,30 +52,38 @@ def evaluate(
       drivesim compare reports/default reports/my-model
     """
     from drivesim.cli.progress import Voice
-    from drivesim.evaluation.fvd import load_i3d
-    from drivesim.evaluation.report.thresholds import judge
-    from drivesim.evidence.evaluate import Protocol, evaluate_model
-    from drivesim.evidence.judges import SHIPPED, load_judges
-    from drivesim.models import load_model
-    from drivesim.scenarios import load
-    from drivesim.scenarios.library import find
+    from drivesim.evidence.evaluate import Protocol
 
     voice = Voice(quiet=quiet, as_json=as_json)
     thresholds = given.thresholds_of(min_recall, require)
     protocol = Protocol(
-        clips=clips,
-        seconds=seconds,
-        starts=starts,
-        futures=futures,
-        future_seconds=future_seconds,
-        minutes=minutes,
-        seed=seed,
-    )
+        clips=clips, seconds=seconds, starts=starts, futures=futures, future_seconds=future_seconds,
+        minutes=minutes, scenario=scenario, seed=seed,
+    )  # fmt: skip
+    folder = out or Path("reports") / Path(model).name
+    report = _measured(model, {"device": device, "dtype": dtype, "steps": steps}, protocol, folder, i3d, judges, voice)
+    given.finish(report, thresholds, folder, junit, voice)
+
+
+def _measured(
+    model: str,
+    how: dict[str, Any],
+    protocol: Protocol,
+    folder: Path,
+    i3d: Path | None,
+    judges: Path | None,
+    voice: Voice,
+) -> Report:
+    """Load everything, the small first, and measure."""
+    from drivesim.evaluation.fvd import load_i3d
+    from drivesim.evidence.evaluate import evaluate_model
+    from drivesim.evidence.judges import SHIPPED, load_judges
+    from drivesim.models import load_model
+    from drivesim.scenarios.library import find
+
+    find(protocol.scenario)
     network = None if i3d is None else load_i3d(i3d)
     loaded_judges = load_judges(judges or SHIPPED)
-    story = load(find(scenario))[0]
-    loaded = load_model(model, device=device, dtype=dtype, steps=steps)
-    folder = out or Path("reports") / Path(model).name
+    loaded = load_model(model, **how)
     with given.told(voice) as progress:
-        report = evaluate_model(loaded, loaded_judges, story, folder, protocol, progress, i3d=network)
-    given.finish(report, judge(report, thresholds), folder, junit, voice)
+        return evaluate_model(loaded, loaded_judges, folder, protocol, progress, i3d=network, called=model)

@@ -16,7 +16,7 @@ from drivesim.cli.progress import Voice
 
 if TYPE_CHECKING:
     from drivesim.evaluation.report import Report
-    from drivesim.evaluation.report.thresholds import Threshold, Verdict
+    from drivesim.evaluation.report.thresholds import Threshold
 
 #: A threshold or an ``expect`` of the scenario was not met.
 NOT_MET = 1
@@ -32,6 +32,9 @@ Require = Annotated[
     typer.Option(help="Fail unless a figure keeps a bound, such as 'obedience.speed_error_mps<=2'. Repeatable."),
 ]
 JUnit = Annotated[Path | None, typer.Option("--junit", help="Write the verdicts as JUnit XML for a build server.")]
+I3DFile = Annotated[
+    Path | None, typer.Option("--i3d", help="A TorchScript I3D for real FVD (docs/fvd.md); without it, no FVD.")
+]
 Judges = Annotated[
     Path | None, typer.Option(help="Folder of other judges (probe/, features/, hashes.json) than the shipped ones.")
 ]
@@ -85,22 +88,29 @@ def thresholds_of(min_recall: float | None, require: Sequence[str] | None) -> li
 
 def finish(
     report: Report,
-    verdicts: Sequence[Verdict],
+    thresholds: Sequence[Threshold],
     folder: Path,
     junit: Path | None,
     voice: Voice,
     unmet: Sequence[str] = (),
 ) -> None:
-    """Write the report, say the outcome, and leave with 1 when a bound was not kept or ``unmet`` says what else failed."""
+    """Write the report, say the outcome, and leave with 1 when a bound was not kept or ``unmet`` says what else failed.
+
+    Raises InputError for a bound of an unknown figure, once the report is written: a slip must not cost what was measured.
+    """
     from drivesim.evaluation.report.files import HTML_NAME, JSON_NAME, write_report
     from drivesim.evaluation.report.junit import junit_xml
+    from drivesim.evaluation.report.thresholds import judge
     from drivesim.rollout.storage import write_atomic
 
-    write_report(report, folder, verdicts)
+    write_report(report, folder)
+    verdicts = judge(report, thresholds)
+    if verdicts:
+        write_report(report, folder, verdicts)
     if junit is not None:
         write_atomic(junit, junit_xml(report, verdicts))
-    for line in unmet:
-        voice.say(f"not met: {line}")
+    for line in (*(f"warning: {warning}" for warning in report.warnings), *(f"not met: {line}" for line in unmet)):
+        voice.say(line)
     for verdict in verdicts:
         voice.say(str(verdict))
     failed = bool(unmet) or any(verdict.status != "passed" for verdict in verdicts)
@@ -112,6 +122,7 @@ def finish(
         "page": str(folder / HTML_NAME),
         "failed": failed,
         "unmet": list(unmet),
+        "warnings": list(report.warnings),
         "verdicts": [{"threshold": str(v.threshold), "status": v.status} for v in verdicts],
         "figures": figures,
     }

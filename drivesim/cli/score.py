@@ -35,7 +35,6 @@ def score(
     import numpy as np
 
     from drivesim.cli.progress import Voice
-    from drivesim.evaluation.report.thresholds import judge
     from drivesim.evidence.judges import SHIPPED, load_judges
     from drivesim.evidence.score import score_run
 
@@ -44,5 +43,5 @@ def score(
     loaded = load_judges(judges or SHIPPED)
     with given.told(voice) as progress:
         found = score_run(run, loaded, progress, np.random.default_rng(seed))
-    unmet = [] if found.labels is None else [outcome.message() for outcome in found.labels.unmet]
-    given.finish(found.report, judge(found.report, thresholds), out or run / "report", junit, voice, unmet)
+    unmet = [outcome.message() for outcome in found.labels.unmet]
+    given.finish(found.report, thresholds, out or run / "report", junit, voice, unmet)

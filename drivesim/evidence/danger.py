@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from drivesim.evaluation.criticality.collision import first_collision
-from drivesim.evaluation.criticality.drac import braking_need
-from drivesim.evaluation.criticality.exposure import time_exposed, time_integrated
-from drivesim.evaluation.criticality.extremes import largest, smallest
-from drivesim.evaluation.criticality.off_road import is_off_road, off_road_distance
-from drivesim.evaluation.criticality.pet import post_encroachment
-from drivesim.evaluation.criticality.thw import time_headway
-from drivesim.evaluation.criticality.ttc import time_to_collision
+from drivesim.evaluation.criticality import (
+    Criticality,
+    Extreme,
+    criticality,
+    is_off_road,
+    largest,
+    off_road_distance,
+    smallest,
+)
 from drivesim.evaluation.measured_tracks import integrate_ego, measured_actors
 from drivesim.evaluation.probe.reading import Readings
 from drivesim.evaluation.tracking import track_objects
@@ -30,10 +32,11 @@ TTC_HORIZON_S = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class Danger:
-    """The worst of one future, with the actor it belongs to; inf where nothing closed in, NaN where nothing was seen.
+    """The worst of one future; inf where nothing closed in, NaN where nothing was seen.
 
-    ``ttc_s``, ``thw_s``, ``pet_s`` least; ``drac`` greatest (m/s²); ``tet_s`` and ``tit_s2`` below TTC_THRESHOLD_S, of the
-    worst actor; ``collision`` says with whom and when, "" without one; ``off_road_s`` seconds that the ego leaves the road.
+    ``ttc_s``, ``thw_s``, ``pet_s`` least; ``ttc_actor`` closes in fastest, at ``ttc_at_s`` ("" and NaN where nobody does);
+    ``drac`` greatest (m/s²); ``tet_s`` and ``tit_s2`` below TTC_THRESHOLD_S, of the worst actor; ``collision`` says with
+    whom and when, "" without one; ``off_road_s`` seconds that the ego leaves the road, NaN where that was not asked.
     """
 
     ttc_s: float
@@ -48,37 +51,73 @@ class Danger:
     off_road_s: float
 
 
-def measured_traffic(readings: Readings, camera: Camera) -> tuple[Track, tuple[Actor, ...]]:
-    """The ego's track and the others', as the probe sees them; the world is the ego frame of frame 0."""
-    ego = integrate_ego(readings.speed_mps, readings.yaw_rate_rps, readings.fps)
+def measured_traffic(readings: Readings, camera: Camera, ego: Track | None = None) -> tuple[Track, tuple[Actor, ...]]:
+    """The ego's track and the others', as the probe sees them.
+
+    Without ``ego`` its motion is measured too, and the world is the ego frame of frame 0. With it (T frames), the others
+    are placed around it, in its world. A single frame shows no motion, so nobody has a track in it.
+    """
+    if len(readings) < 2:
+        return (_standing() if ego is None else ego), ()
+    if ego is None:
+        ego = integrate_ego(readings.speed_mps, readings.yaw_rate_rps, readings.fps)
     view = camera.resized(readings.width, readings.height)
     return ego, measured_actors(track_objects(readings.detections), view, ego, readings.fps)
 
 
-def danger_of(ego: Track, actors: Sequence[Actor], fps: float, road: Road | None) -> Danger:
-    """Every measure over tracks of one world frame; ``road`` None leaves ``off_road_s`` NaN."""
-    curves = {actor.id: time_to_collision(ego, actor, horizon_s=TTC_HORIZON_S) for actor in actors}
-    least = {name: smallest(curve) for name, curve in curves.items()}
-    worst = min(least, key=lambda name: np.nan_to_num(least[name].value, nan=np.inf), default="")
-    crashes = [crash for actor in actors if (crash := first_collision(ego, actor)) is not None]
-    first = min(crashes, key=lambda crash: crash.frame, default=None)
-    at = least[worst].time_s(fps) if worst else None
-    return Danger(
-        ttc_s=least[worst].value if worst else float("nan"),
-        ttc_actor=worst,
-        ttc_at_s=float("nan") if at is None else at,
-        thw_s=_least([smallest(time_headway(ego, actor, road=road)).value for actor in actors]),
-        pet_s=_least([post_encroachment(ego, actor, fps) for actor in actors]),
-        drac=-_least([-largest(braking_need(ego, actor, road=road)).value for actor in actors]),
-        tet_s=max((time_exposed(curve, fps, TTC_THRESHOLD_S) for curve in curves.values()), default=0.0),
-        tit_s2=max((time_integrated(curve, fps, TTC_THRESHOLD_S) for curve in curves.values()), default=0.0),
-        collision="" if first is None else f"{first.actor_id} at {first.frame / fps:.1f} s ({first.kind})",
-        off_road_s=float("nan")
-        if road is None
-        else float(np.count_nonzero(is_off_road(off_road_distance(ego, road))) / fps),
+def into_world(track: Track, start: Track) -> Track:
+    """A track whose world is the ego frame of frame 0, in the world that ``start`` (the ego's, commanded) is given in."""
+    cosine, sine = np.cos(start.yaw_rad[0]), np.sin(start.yaw_rad[0])
+    x, y = track.positions[:, 0], track.positions[:, 1]
+    places = np.stack([cosine * x - sine * y, sine * x + cosine * y], axis=1) + start.positions[0, :2]
+    return dataclasses.replace(
+        track,
+        positions=np.concatenate([places, track.positions[:, 2:]], axis=1),
+        yaw_rad=track.yaw_rad + start.yaw_rad[0],
     )
+
+
+def danger_of(
+    ego: Track, actors: Sequence[Actor], fps: float, road: Road | None = None, *, leaves_road: bool = False
+) -> Danger:
+    """Every measure over tracks of one world frame.
+
+    With ``road`` headway and braking need follow its course; ``leaves_road`` asks whether the ego stays on it too.
+    """
+    found = criticality(ego, actors, fps, road=road, threshold_s=TTC_THRESHOLD_S, horizon_s=TTC_HORIZON_S)
+    actor, worst = _worst(found)
+    at = worst.time_s(fps) if np.isfinite(worst.value) else None
+    crashes = [each.collision for each in found if each.collision is not None]
+    first = min(crashes, key=lambda crash: crash.frame, default=None)
+    return Danger(
+        ttc_s=worst.value,
+        ttc_actor="" if at is None else actor,
+        ttc_at_s=float("nan") if at is None else at,
+        thw_s=_least([smallest(each.thw_s).value for each in found]),
+        pet_s=_least([each.pet_s for each in found]),
+        drac=-_least([-largest(each.drac_mps2).value for each in found]),
+        tet_s=max((each.tet_s for each in found), default=0.0),
+        tit_s2=max((each.tit_s2 for each in found), default=0.0),
+        collision="" if first is None else f"{first.actor_id} at {first.time_s(fps):.1f} s ({first.kind})",
+        off_road_s=_off_road(ego, road, fps) if road is not None and leaves_road else float("nan"),
+    )
+
+
+def _worst(found: Sequence[Criticality]) -> tuple[str, Extreme]:
+    """Who has the least TTC, and that."""
+    least = [(each.actor_id, smallest(each.ttc_s)) for each in found]
+    nobody = ("", Extreme(value=float("nan"), frame=None))
+    return min(least, key=lambda each: float(np.nan_to_num(each[1].value, nan=np.inf)), default=nobody)
+
+
+def _off_road(ego: Track, road: Road, fps: float) -> float:
+    return float(np.count_nonzero(is_off_road(off_road_distance(ego, road))) / fps)
 
 
 def _least(values: Sequence[float]) -> float:
     known = [value for value in values if not np.isnan(value)]
     return min(known) if known else float("nan")
+
+
+def _standing() -> Track:
+    return Track(positions=np.zeros((1, 3)), yaw_rad=np.zeros(1), speed_mps=np.zeros(1), present=np.ones(1, dtype=bool))

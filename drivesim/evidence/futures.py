@@ -76,8 +76,8 @@ def sample_futures(
         gathered["noise"].append(_noise_scale(model, judges, worlds[0], gathered["true"][-1][0]))
         gathered["ego_forecasts"].append(_ego_forecast([ego for ego, _ in tracks], worlds))
         gathered["actor_forecasts"] += _actor_forecasts(tracks, worlds)
-        gathered["danger"].append([danger_of(ego, actors, spec.fps, None) for ego, actors in tracks])
-        gathered["true_danger"].append([danger_of(w.scene.ego, w.scene.actors, spec.fps, None) for w in worlds])
+        gathered["danger"].append([danger_of(ego, actors, spec.fps) for ego, actors in tracks])
+        gathered["true_danger"].append([danger_of(w.scene.ego, w.scene.actors, spec.fps) for w in worlds])
         gathered["shown"].append(shown)
         gathered["true_shown"].append([video[-1] for video in rendered])
     noise_scale = float(np.mean(gathered.pop("noise")))
@@ -157,20 +157,6 @@ def _seen_from(ego: Track, points: np.ndarray) -> np.ndarray:
     offset = points - ego.positions[0, :2]
     cosine, sine = np.cos(ego.yaw_rad[0]), np.sin(ego.yaw_rad[0])
     return np.stack([cosine * offset[:, 0] + sine * offset[:, 1], cosine * offset[:, 1] - sine * offset[:, 0]], axis=1)
-
-
-def seen_from_start(actor: Actor, ego: Track) -> Actor:
-    """A measured actor, whose world is the ego frame of frame 0, in the world that ``ego`` is given in."""
-    track = actor.track
-    cosine, sine = np.cos(ego.yaw_rad[0]), np.sin(ego.yaw_rad[0])
-    x, y = track.positions[:, 0], track.positions[:, 1]
-    places = np.stack([cosine * x - sine * y, sine * x + cosine * y], axis=1) + ego.positions[0, :2]
-    moved = dataclasses.replace(
-        track,
-        positions=np.concatenate([places, track.positions[:, 2:]], axis=1),
-        yaw_rad=track.yaw_rad + ego.yaw_rad[0],
-    )
-    return dataclasses.replace(actor, track=moved)
 
 
 def _moved(actor: Actor, ego: Track) -> Actor:

@@ -35,8 +35,11 @@ def futures_section(futures: Futures, rng: np.random.Generator) -> Section:
     ]
     figures = [
         Figure(
-            key="futures.calibration", label="spread of generated futures over the world's own", value=calibration.ratio,
-            better="none", note="1 is calibrated, below 1 too certain, above 1 too uncertain",
+            key="futures.calibration", label="spread of generated futures over the world's own",
+            value=calibration.ratio if calibration.ratio.count else None, better="none",
+            note="1 is calibrated, below 1 too certain, above 1 too uncertain"
+            if calibration.ratio.count
+            else "the world's own futures of these starts do not differ",
         ),
         Figure(key="futures.diversity", label="mean distance between futures", value=made, better="near", references={"rendered": world}),
         Figure(key="futures.modes", label=f"effective number of modes of {num}", value=mean_of(modes, rng), better="none"),

@@ -52,7 +52,15 @@ def load_judges(folder: Path = SHIPPED, dtype: torch.dtype | None = None) -> Jud
 
 
 def _read(kind: type, folder: Path, dtype: torch.dtype) -> nn.Module:
-    network = kind.from_pretrained(  # type: ignore[attr-defined]
-        folder, torch_dtype=dtype, use_safetensors=True, low_cpu_mem_usage=False, local_files_only=True
+    network, found = kind.from_pretrained(  # type: ignore[attr-defined]
+        folder,
+        torch_dtype=dtype,
+        use_safetensors=True,
+        low_cpu_mem_usage=False,
+        local_files_only=True,
+        output_loading_info=True,
     )
+    # The library only warns of weights that it did not find, and leaves them at random.
+    if strange := [*found["missing_keys"], *found["unexpected_keys"]]:
+        raise ValueError(f"{folder.name} lacks or has besides {', '.join(sorted(strange)[:4])}")
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)

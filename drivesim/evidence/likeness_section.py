@@ -8,15 +8,13 @@ import numpy as np
 
 from drivesim.evaluation.estimate import Estimate, mean_of
 from drivesim.evaluation.frechet import frechet_estimate, sample_note
-from drivesim.evaluation.fvd import I3D, fvd
+from drivesim.evaluation.fvd import I3D, NOT_COMPUTED, fvd
 from drivesim.evaluation.mmd import mmd_estimate
 from drivesim.evaluation.precision_coverage import precision_coverage
 from drivesim.evaluation.report import Figure, Section, Table
 from drivesim.evidence.clips import KINDS, Clips
 from drivesim.evidence.figures import compared
 from drivesim.evidence.measure import Measured, clip_rows
-
-NO_FVD = "FVD not computed: no --i3d file was named"
 
 #: Pairs of frames of a time window.
 WINDOW_PAIRS = 8
@@ -81,7 +79,7 @@ def _rows(videos: Sequence[Measured], at: int) -> np.ndarray:
 
 def _fvd_figure(clips: Clips, i3d: I3D | None, rng: np.random.Generator) -> Figure:
     if i3d is None:
-        return Figure(key="likeness.fvd", label="FVD", value=None, better="lower", note=NO_FVD)
+        return Figure(key="likeness.fvd", label="FVD", value=None, better="lower", note=NOT_COMPUTED)
     seeds = f"scenes {clips.seeds[0]}-{clips.seeds[-1]}"
     found = fvd(clips.raw["rendered"], clips.raw["scripted"], i3d, rng, seeds=seeds)
     return Figure(

@@ -11,6 +11,7 @@ from drivesim.evaluation.obedience import FIGURES, Obedience, ObedienceSummary, 
 from drivesim.evaluation.report import Picture, Section, Table
 from drivesim.evidence.clips import KINDS, Clips
 from drivesim.evidence.figures import compared, shown, strip
+from drivesim.evidence.probe_bar import probe_warnings
 from drivesim.scene import CATEGORIES
 
 #: Figures of the obedience of a model's video; the rest stands in the tables.
@@ -33,8 +34,8 @@ LEADING = (
 )
 
 
-def probe_section(clips: Clips, rng: np.random.Generator) -> Section:
-    """What the judge itself misses on video that shows exactly what was commanded."""
+def probe_section(clips: Clips, rng: np.random.Generator) -> tuple[Section, tuple[str, ...]]:
+    """What the judge itself misses on video that shows exactly what was commanded, and what to read with care therefore."""
     summaries = {kind: pool(_obediences(clips, kind), rng) for kind in ("rendered", "codec")}
     figures = [
         compared(
@@ -51,7 +52,7 @@ def probe_section(clips: Clips, rng: np.random.Generator) -> Section:
          rendered.groups.get(name.replace("recall/", "precision/")))
         for name in groups
     ]  # fmt: skip
-    return Section(
+    section = Section(
         title="The judge",
         about=(
             "The probe reads objects, road, ego motion and weather from frames. Here it reads the renderer's own video of "
@@ -69,6 +70,7 @@ def probe_section(clips: Clips, rng: np.random.Generator) -> Section:
             _confusion(rendered, "What the probe takes commanded objects for, on rendered video"),
         ),
     )
+    return section, probe_warnings(rendered.figures, codec.figures)
 
 
 def obedience_section(clips: Clips, rng: np.random.Generator) -> Section:

@@ -8,18 +8,20 @@ from functools import cached_property
 
 import numpy as np
 
+from drivesim.conditioning.attributes import scene_attributes
 from drivesim.datasets.procedural.world import ProceduralWorld
 from drivesim.errors import InputError
 from drivesim.evaluation.drift import Drift, drift_of
 from drivesim.evaluation.features import frame_features
 from drivesim.evaluation.obedience import Obedience, obedience_of
 from drivesim.evaluation.probe import FrameLabels
-from drivesim.evaluation.probe.labels import ego_steps
+from drivesim.evaluation.probe.labels import ego_steps, visible_attributes
 from drivesim.evaluation.probe.reading import Readings, read_frames
 from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, exact_labels
 from drivesim.evidence.judges import Judges
 from drivesim.evidence.measure import judged
 from drivesim.rollout.future import Future
+from drivesim.rollout.manifest import Manifest
 from drivesim.rollout.run_folder import RunFolder
 from drivesim.scenarios import Scenario, loads
 from drivesim.scenarios.expand import develop
@@ -30,39 +32,98 @@ Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Recorded:
-    """One future of a run with the scenario and the scene behind it; measured when asked for, each thing once."""
+class Commanded:
+    """What the model was told in a run, the same in each of its futures; worked out when asked for, each thing once."""
 
-    future: Future
-    judges: Judges
+    run: RunFolder
+    manifest: Manifest
     progress: Progress
 
     @cached_property
     def scenario(self) -> Scenario:
         """The scenario as the run keeps it, its parameters filled in."""
-        path = RunFolder(self.future.folder).scenario_path
-        scenario = loads(path.read_bytes(), str(path))[0]
-        return scenario.with_parameters(self.future.manifest.parameters)
+        return self._written.with_parameters(self.manifest.parameters)
 
     @cached_property
     def whole_scene(self) -> Scene:
         """The scene of the run from its own frame 0, which lies before the video's where it is a branch."""
-        manifest = self.future.manifest
-        path = RunFolder(self.future.folder).scenario_path
-        scenario = loads(path.read_bytes(), str(path))[0]
         return develop(
-            scenario,
-            seed=manifest.seed,
-            fps=manifest.fps,
-            duration_s=manifest.scene_frames / manifest.fps,
-            variation=manifest.variation,
+            self._written,
+            seed=self.manifest.seed,
+            fps=self.manifest.fps,
+            duration_s=self.manifest.scene_frames / self.manifest.fps,
+            variation=self.manifest.variation,
         ).scene
 
-    @property
+    @cached_property
     def scene(self) -> Scene:
-        """The scene of exactly the video's frames."""
-        first = self.future.manifest.scene_frame
-        return self.whole_scene.window(first, first + self.future.num_frames)
+        """The scene of exactly the videos' frames."""
+        first = self.manifest.scene_frame
+        return self.whole_scene.window(first, first + self.manifest.timeline.num_frames)
+
+    @property
+    def made_start(self) -> bool:
+        """Whether frame 0 is the model's own picture of the scene, not one from elsewhere or from another run."""
+        return self.manifest.branch is None and self.manifest.start_source == "synthesised"
+
+    @cached_property
+    def moving(self) -> np.ndarray | None:
+        """When (T,) the ego was told to move; None where the model decides that."""
+        return self.scene.ego.speed_mps > 1.0 if self.manifest.ego == "planned" else None
+
+    @cached_property
+    def labels(self) -> list[FrameLabels]:
+        """What the model was told of each frame.
+
+        Boxes and road where it was told them: in every frame of scripted actors, else in frame 0 alone. The ego's motion
+        where it is planned, weather and light always. Nothing of a frame 0 that the model did not make.
+        """
+        manifest, scene = self.manifest, self.scene
+        scripted = manifest.actors == "scripted"
+        placed = scene if scripted else scene.window(0, int(self.made_start))
+        labels = exact_labels(placed, list(self._semantic(len(placed)))) if len(placed) else []
+        labels += [FrameLabels()] * (len(scene) - len(labels))
+        steps = ego_steps(scene) if manifest.ego == "planned" and len(scene) > 1 else None
+        seen = visible_attributes(scene_attributes(scene))
+        told = [
+            replace(label, attributes=seen, motion=None if steps is None or frame == 0 else steps[frame])
+            for frame, label in enumerate(labels)
+        ]
+        return told if self.made_start else [FrameLabels(), *told[1:]]
+
+    def rendered_readings(self, probe_of: Judges) -> Readings:
+        """What the probe reads from the renderer's video of the same scene: the judge's own error on it."""
+        world = ProceduralWorld(self.whole_scene, self.manifest.seed)
+        first, total = self.manifest.scene_frame, len(self.scene)
+
+        def frames() -> Iterator[np.ndarray]:
+            for frame in range(total):
+                self.progress("rendering the scene", (frame + 1) / total)
+                yield world.render_rgb(first + frame, JUDGED_WIDTH, JUDGED_HEIGHT)
+
+        return read_frames(probe_of.probe, frames(), self.manifest.fps)
+
+    @cached_property
+    def _written(self) -> Scenario:
+        path = self.run.scenario_path
+        return loads(path.read_bytes(), str(path))[0]
+
+    def _semantic(self, count: int) -> Iterator[np.ndarray]:
+        world = ProceduralWorld(self.whole_scene, self.manifest.seed)
+        first = self.manifest.scene_frame
+        for frame in range(count):
+            self.progress("what was commanded", (frame + 1) / count)
+            yield world.render(first + frame, JUDGED_WIDTH, JUDGED_HEIGHT).semantic
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """One future of a run beside what was commanded; measured when asked for, each thing once."""
+
+    future: Future
+    commanded: Commanded
+    judges: Judges
+    progress: Progress
 
     @cached_property
     def readings(self) -> Readings:
@@ -76,49 +137,13 @@ class Recorded:
 
     @cached_property
     def drift(self) -> Drift:
-        """Appearance over time, at half the video's size."""
+        """Appearance over time, at 256 x 512."""
         return drift_of(self._frames("appearance"), self.future.fps)
-
-    @cached_property
-    def labels(self) -> list[FrameLabels]:
-        """What the model was told of each frame: boxes and road where it was told them, the ego's motion where planned.
-
-        A video of free actors was told boxes in its first frame alone.
-        """
-        manifest, scene = self.future.manifest, self.scene
-        told_start = manifest.branch is None and manifest.start_source == "synthesised"
-        told = scene if manifest.actors == "scripted" else scene.window(0, 1)
-        if manifest.actors != "scripted" and not told_start:
-            known: list[FrameLabels] = [FrameLabels()]
-        else:
-            known = exact_labels(told, list(self._semantic(told)))
-        motion = [label.motion for label in exact_motion(scene)] if manifest.ego == "planned" else [None] * len(scene)
-        known = known + [FrameLabels()] * (len(scene) - len(known))
-        return [replace(label, motion=step) for label, step in zip(known, motion, strict=True)]
 
     @cached_property
     def obedience(self) -> Obedience:
         """What was told against what was read."""
-        return obedience_of(self.labels, self.readings)
-
-    def rendered_readings(self) -> Readings:
-        """What the probe reads from the renderer's video of the same scene: the judge's own error on it."""
-        world = ProceduralWorld(self.whole_scene, self.future.manifest.seed)
-        first = self.future.manifest.scene_frame
-
-        def frames() -> Iterator[np.ndarray]:
-            for frame in range(len(self.scene)):
-                self.progress("rendering the scene", (frame + 1) / len(self.scene))
-                yield world.render_rgb(first + frame, JUDGED_WIDTH, JUDGED_HEIGHT)
-
-        return read_frames(self.judges.probe, frames(), self.future.fps)
-
-    def _semantic(self, told: Scene) -> Iterator[np.ndarray]:
-        world = ProceduralWorld(self.whole_scene, self.future.manifest.seed)
-        first = self.future.manifest.scene_frame
-        for frame in range(len(told)):
-            self.progress("what was commanded", (frame + 1) / len(told))
-            yield world.render(first + frame, JUDGED_WIDTH, JUDGED_HEIGHT).semantic
+        return obedience_of(self.commanded.labels, self.readings)
 
     def _frames(self, what: str) -> Iterator[np.ndarray]:
         total = self.future.num_frames
@@ -127,10 +152,14 @@ class Recorded:
             yield judged(frame)
 
 
-def exact_motion(scene: Scene) -> list[FrameLabels]:
-    """Labels that hold the ego's motion into each frame alone; None in frame 0."""
-    steps = ego_steps(scene)
-    return [FrameLabels(motion=None if frame == 0 else steps[frame]) for frame in range(len(scene))]
+def record(futures: tuple[Future, ...], judges: Judges, progress: Progress) -> list[Recorded]:
+    """Finished futures of one run, at least one, beside what they were told.
+
+    Raises InputError for videos of a size that the judges cannot look at.
+    """
+    require_judgeable(futures[0])
+    commanded = Commanded(RunFolder(futures[0].folder), futures[0].manifest, progress)
+    return [Recorded(future, commanded, judges, progress) for future in futures]
 
 
 def require_judgeable(future: Future) -> None:

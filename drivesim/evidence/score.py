@@ -2,39 +2,49 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from drivesim.errors import InputError
-from drivesim.evaluation.diversity import diversity_curve, mean_diversity
 from drivesim.evaluation.drift import Range
-from drivesim.evaluation.estimate import Estimate, exact
+from drivesim.evaluation.estimate import Estimate
 from drivesim.evaluation.measured_tracks import assign_tracks, measured_as_planned
 from drivesim.evaluation.obedience import FIGURES, ObedienceSummary, obedience_of, pool
-from drivesim.evaluation.report import Figure, Plot, Report, Section, Series, Table
-from drivesim.evidence.danger import TTC_THRESHOLD_S, danger_of, measured_traffic
+from drivesim.evaluation.report import Figure, Picture, Report, Section
+from drivesim.evidence.danger import into_world, measured_traffic
 from drivesim.evidence.drift_section import drift_section, obedience_plot, ranges_of_rendered
-from drivesim.evidence.figures import compared, shown
-from drivesim.evidence.futures import FRAMES_TO_RECOGNISE, seen_from_start
+from drivesim.evidence.figures import compared, shown, strip
+from drivesim.evidence.futures import FRAMES_TO_RECOGNISE
 from drivesim.evidence.judges import Judges
 from drivesim.evidence.labels import LabelOutcome, judge_labels
+from drivesim.evidence.measure import NUM_SHOWN, SHOWN_HEIGHT
 from drivesim.evidence.obedience_section import LEADING, by_group, key_of
-from drivesim.evidence.recorded import Progress, Recorded, require_judgeable
+from drivesim.evidence.probe_bar import highlights_of, probe_warnings
+from drivesim.evidence.recorded import Progress, Recorded, record
+from drivesim.evidence.score_sections import danger_section, label_section, spread_section
 from drivesim.rollout.future import open_run
 from drivesim.scene import Actor, Track
 
 PER_SECOND = ("recall", "precision", "road_iou", "lane_paint_near")
 
+#: Shorter videos say nothing about drift: nothing can stay outside its range for two seconds.
+SHORTEST_DRIFT_S = 2.0
+
+MOST_DRIFT_CURVES, MOST_PICTURED = 8, 5
+
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """The report of a run, and what became of the scenario's labels (None where it has no road to judge them on)."""
+    """The report of a run, and what became of the scenario's labels, events and expectations."""
 
     report: Report
-    labels: LabelOutcome | None
+    labels: LabelOutcome
 
 
 def score_run(
@@ -52,29 +62,33 @@ def score_run(
     futures = open_run(run)
     if not futures:
         raise InputError(f"{run} has no finished future yet. Continue it with --resume, then score it.")
-    require_judgeable(futures[0])
-    recorded = [Recorded(future, judges, progress) for future in futures]
-    traffic = [measured_traffic(each.readings, each.scene.camera) for each in recorded]
+    recorded = record(futures, judges, progress)
+    traffic = [_traffic(each) for each in recorded]
     labels = _labels(recorded, traffic)
-    rendered = None
-    if any(label.boxes is not None or label.motion is not None for label in recorded[0].labels):
-        rendered = pool([obedience_of(recorded[0].labels, recorded[0].rendered_readings())], rng)
-    sections = [_obedience_section(recorded, rendered, rng)]
-    if len(recorded[0].drift) >= round(2.0 * futures[0].fps):
-        sections.append(_drift(recorded, ranges if ranges is not None else ranges_of_rendered(progress)))
-    sections.append(_danger_section(recorded, traffic))
-    if labels is not None and (labels.labels or labels.events):
-        sections.append(_label_section(recorded, labels))
-    if len(recorded) > 1:
-        sections.append(_spread_section(recorded, rng))
-    return Score(report=_report(run, recorded, judges, tuple(sections)), labels=labels)
+    rendered = _rendered(recorded[0], rng)
+    danger, order = danger_section(recorded, traffic)
+    sections = [_obedience_section(recorded, rendered, rng), _drift(recorded, ranges, progress)]
+    sections.append(dataclasses.replace(danger, pictures=(_picture([recorded[index] for index in order]),)))
+    if labels.labels or labels.events:
+        sections.append(label_section(recorded, labels))
+    sections.append(spread_section(recorded, rng))
+    warnings = () if rendered is None else probe_warnings(rendered.figures)
+    return Score(report=_report(run, recorded, judges, tuple(sections), warnings), labels=labels)
 
 
-def _report(run: Path, recorded: Sequence[Recorded], judges: Judges, sections: tuple[Section, ...]) -> Report:
+def _report(
+    run: Path, recorded: Sequence[Recorded], judges: Judges, sections: tuple[Section, ...], warnings: tuple[str, ...]
+) -> Report:
     manifest = recorded[0].future.manifest
+    commands = {"repeat": shlex.join(["drivesim", "score", str(run)])}
+    if manifest.command:
+        commands["make the run again"] = shlex.join(manifest.command)
     return Report(
         title=f"Score of {manifest.scenario_id}",
-        subject=f"{len(recorded)} futures of {run} by model {manifest.model} ({manifest.weights_sha256[:12]})",
+        subject=(
+            f"{len(recorded)} {'future' if len(recorded) == 1 else 'futures'} of {run} by model {manifest.model} "
+            f"({manifest.weights_sha256[:12]})"
+        ),
         sections=sections,
         settings={
             "scenario": f"{manifest.scenario_id}, variation {manifest.variation} ({manifest.scenario_sha256[:12]})",
@@ -83,11 +97,23 @@ def _report(run: Path, recorded: Sequence[Recorded], judges: Judges, sections: t
             "judges": judges.sha256,
             "futures": str(len(recorded)),
             "frames": f"{manifest.timeline.num_frames} at {manifest.fps:g} a second",
+            "begins with": manifest.start_source,
             "actors": manifest.actors,
             "ego": manifest.ego,
         },
-        commands={"repeat": f"drivesim score {run}", "make the run again": " ".join(manifest.command)},
+        commands=commands,
+        highlights=highlights_of(sections),
+        warnings=warnings,
     )
+
+
+def _rendered(recorded: Recorded, rng: np.random.Generator) -> ObedienceSummary | None:
+    """What the probe makes of the renderer's video of the same scene; None where the model was told nothing."""
+    labels = recorded.commanded.labels
+    told = [value for label in labels for value in (label.boxes, label.motion, label.attributes) if value is not None]
+    if not told:
+        return None
+    return obedience_of(labels, recorded.commanded.rendered_readings(recorded.judges)).summary(rng)
 
 
 def _obedience_section(
@@ -95,8 +121,7 @@ def _obedience_section(
 ) -> Section:
     found = [each.obedience for each in recorded]
     summary = found[0].summary(rng) if len(found) == 1 else pool(found, rng)
-    nothing = summary.figures["recall"].count == 0
-    told = recorded[0].future.manifest.actors
+    boxes = summary.figures["recall"].count > 0
     figures = []
     for name in LEADING:
         estimates: dict[str, Estimate] = {"run": summary.figures[name]}
@@ -112,133 +137,99 @@ def _obedience_section(
             )
         )  # fmt: skip
     seconds = found[0].per_second()
+    scripted = recorded[0].future.manifest.actors == "scripted"
     return Section(
         title="Obedience",
-        about=(
-            f"What the model was told against what the probe reads from the video; actors are {told}. "
-            + ("Of free actors the model is told the first frame alone. " if told == "free" else "")
-            + f"Intervals are over {summary.unit}."
-        ),
+        about=f"What the model was told against what the probe reads from the video. {_told(recorded[0])} "
+        f"Intervals are over {summary.unit}.",
         figures=tuple(figures),
-        tables=() if nothing or rendered is None else (by_group(summary, rendered),),
-        plots=()
-        if nothing or told == "free"
-        else (obedience_plot("Obedience by second", {name: seconds[name] for name in PER_SECOND}),),
+        tables=(by_group(summary, rendered),) if boxes and rendered is not None else (),
+        plots=(obedience_plot("Obedience by second", {name: seconds[name] for name in PER_SECOND}),)
+        if boxes and scripted
+        else (),
     )
 
 
-def _drift(recorded: Sequence[Recorded], ranges: Mapping[str, Range]) -> Section:
-    videos = {f"f{each.future.index:02d}": each.drift for each in recorded[:8]}
-    moving = {f"f{each.future.index:02d}": each.scene.ego.speed_mps > 1.0 for each in recorded[:8]}
-    more = f"The first 8 of {len(recorded)} futures. " if len(recorded) > 8 else ""
-    return drift_section(videos, ranges, moving, about=more)
+def _told(recorded: Recorded) -> str:
+    """In words, what the model was told and what therefore is judged."""
+    manifest = recorded.future.manifest
+    start = recorded.commanded.made_start
+    said = ["Weather and light were told in every frame."]
+    if manifest.actors == "scripted":
+        said.append("Actors are scripted: boxes and road were told in every frame.")
+    elif start:
+        said.append("Actors are free: boxes and road were told in the first frame alone, and are judged there alone.")
+    else:
+        said.append(
+            "Actors are free and the first frame is not of the model's making: no box was told, none is judged."
+        )
+    said.append(
+        "The ego's motion was told." if manifest.ego == "planned" else "The ego's motion was left to the model."
+    )
+    if not start:
+        said.append("The first frame is given and not judged.")
+    return " ".join(said)
 
 
-def _danger_section(recorded: Sequence[Recorded], traffic: Sequence[tuple[Track, tuple[Actor, ...]]]) -> Section:
-    dangers = [
-        danger_of(ego, actors, each.future.fps, None) for each, (ego, actors) in zip(recorded, traffic, strict=True)
-    ]
-    order = np.argsort([np.nan_to_num(danger.ttc_s, nan=np.inf) for danger in dangers], kind="stable")
-    rows: list[tuple[str | float | Estimate | None, ...]] = []
-    for index in order:
-        danger = dangers[index]
-        rows.append(
-            (
-                recorded[index].future.id, _number(danger.ttc_s), danger.ttc_actor, _number(danger.ttc_at_s),
-                _number(danger.thw_s), _number(danger.pet_s), _number(danger.drac), danger.tet_s, danger.tit_s2,
-                danger.collision or "none",
-            )
-        )  # fmt: skip
-    low = sum(danger.ttc_s < TTC_THRESHOLD_S for danger in dangers)
-    return Section(
-        title="Danger",
-        about=(
-            "Measured tracks: what the probe sees, joined over time and put on the ground by camera and distance. They carry the "
-            "probe's errors: read them beside its error of distance. Worst futures first. TET and TIT below a TTC of "
-            f"{TTC_THRESHOLD_S:g} s."
-        ),
-        figures=(
-            Figure(key="danger.low_ttc", label=f"futures with TTC below {TTC_THRESHOLD_S:g} s", value=exact(low, len(dangers))),
-            Figure(
-                key="danger.collisions", label="futures with overlapping boxes",
-                value=exact(sum(bool(danger.collision) for danger in dangers), len(dangers)),
+def _drift(recorded: Sequence[Recorded], ranges: Mapping[str, Range] | None, progress: Progress) -> Section:
+    chosen = recorded[:MOST_DRIFT_CURVES]
+    names = [f"f{each.future.index:02d}" for each in chosen]
+    future = recorded[0].future
+    if future.num_frames < round(SHORTEST_DRIFT_S * future.fps):
+        why = f"the video has {future.duration_s:g} s; drift takes {SHORTEST_DRIFT_S:g} s or more"
+        return Section(
+            title="Drift",
+            about="What time does to the video.",
+            figures=tuple(
+                Figure(key=f"drift.{name}.usable_s", label=f"{name}: usable until", value=None, unit="s", note=why)
+                for name in names
             ),
-        ),
-        tables=(
-            Table(
-                title="Futures",
-                columns=("future", "TTC (s)", "of", "at (s)", "THW (s)", "PET (s)", "DRAC (m/s²)", "TET (s)", "TIT (s²)", "collision"),
-                rows=tuple(rows),
-            ),
-        ),
-    )  # fmt: skip
+        )
+    more = f"The first {len(chosen)} of {len(recorded)} futures. " if len(recorded) > len(chosen) else ""
+    moving = recorded[0].commanded.moving
+    return drift_section(
+        {name: each.drift for name, each in zip(names, chosen, strict=True)},
+        ranges_of_rendered(progress) if ranges is None else ranges,
+        dict.fromkeys(names, moving),
+        about=more,
+    )
 
 
-def _labels(recorded: Sequence[Recorded], traffic: Sequence[tuple[Track, tuple[Actor, ...]]]) -> LabelOutcome | None:
-    """Labels and events on measured tracks, put into the world of the scene, measured actors under their planned names."""
-    first = recorded[0]
-    road = first.scene.road
-    if road is None:
-        return None
+def _traffic(recorded: Recorded) -> tuple[Track, tuple[Actor, ...]]:
+    """The ego and the others in the world of the scene.
+
+    An ego that was told where to go is where it was told: its measured motion would carry the others off the road within
+    seconds, and what its own motion lacks stands under obedience. A free ego is measured.
+    """
+    scene = recorded.commanded.scene
+    if recorded.future.manifest.ego == "planned":
+        return measured_traffic(recorded.readings, scene.camera, scene.ego)
+    ego, actors = measured_traffic(recorded.readings, scene.camera)
+    placed = tuple(dataclasses.replace(actor, track=into_world(actor.track, scene.ego)) for actor in actors)
+    return into_world(ego, scene.ego), placed
+
+
+def _labels(recorded: Sequence[Recorded], traffic: Sequence[tuple[Track, tuple[Actor, ...]]]) -> LabelOutcome:
+    """Labels and events on measured tracks, measured actors under their planned names."""
+    commanded = recorded[0].commanded
+    road, planned = commanded.scene.road, commanded.scene.actors
+    assert road is not None, "a developed scenario has a road"
+    # Where actors are free to depart from the plan, only the beginning tells who is who.
+    recognise = None if commanded.manifest.actors == "scripted" else FRAMES_TO_RECOGNISE
     tracks = []
-    for each, (_, actors) in zip(recorded, traffic, strict=True):
-        placed = [seen_from_start(actor, each.scene.ego) for actor in actors]
-        planned = each.scene.actors
-        recognise = None if each.future.manifest.actors == "scripted" else FRAMES_TO_RECOGNISE
-        found = assign_tracks(planned, placed, num_frames=recognise)
-        tracks.append((each.scene.ego, measured_as_planned(planned, placed, found)))
-    return judge_labels(first.scenario, tracks, road, first.future.fps)
+    for ego, actors in traffic:
+        found = assign_tracks(planned, actors, num_frames=recognise)
+        tracks.append((ego, measured_as_planned(planned, actors, found)))
+    return judge_labels(commanded.scenario, tracks, road, commanded.manifest.fps)
 
 
-def _label_section(recorded: Sequence[Recorded], outcome: LabelOutcome) -> Section:
-    figures = [
-        Figure(
-            key=f"labels.{name}", label=f"futures that show '{name}'", value=share if share.count else None,
-            note="" if share.count else "of no future can it be said",
-        )
-        for name, share in outcome.shares.items()
-    ]  # fmt: skip
-    rows: list[tuple[str | float | Estimate | None, ...]] = []
-    for name, verdicts in {**outcome.events, **outcome.labels}.items():
-        for each, verdict in zip(recorded, verdicts, strict=True):
-            said = {True: "yes", False: "no", None: "cannot be said"}[verdict.value]
-            value = _number(verdict.measured) if verdict.measured is not None else None
-            rows.append((name, each.future.id, said, verdict.time_s, value, verdict.reason or verdict.unit))
-    expectations = tuple((o.message(), "met" if o.met else "not met") for o in outcome.expectations)
-    tables = [
-        Table(
-            title="Labels and events", columns=("name", "future", "shown", "at (s)", "measured", ""), rows=tuple(rows)
-        )
-    ]
-    if expectations:
-        tables.insert(0, Table(title="Expectations", columns=("expectation", "outcome"), rows=expectations))
-    return Section(
-        title="Labels",
-        about="The scenario's labels and events, judged on measured tracks. An actor that is not found leaves its label open.",
-        figures=tuple(figures),
-        tables=tuple(tables),
-    )
-
-
-def _spread_section(recorded: Sequence[Recorded], rng: np.random.Generator) -> Section:
-    features = np.stack([each.features for each in recorded])
-    curve = diversity_curve(features, rng)
-    times = tuple((np.arange(len(curve.mean)) + 1) / recorded[0].future.fps)
-    return Section(
-        title="Spread",
-        about="How far the futures of this run are apart, in features per dimension: 0 for equal futures.",
-        figures=(Figure(key="futures.diversity", label="mean distance between futures", value=mean_diversity(features, rng)),),
-        plots=(
-            Plot(
-                title="How far the futures are apart", x_label="seconds", y_label="mean distance",
-                series=(Series(name="futures", x=times, y=tuple(curve.mean), low=tuple(curve.low), high=tuple(curve.high)),),
-            ),
-        ),
-    )  # fmt: skip
-
-
-def _number(value: float | None) -> str | float | None:
-    """Numbers as they are; what is infinite never came near."""
-    if value is None or np.isnan(value):
-        return None
-    return float(value) if np.isfinite(value) else "none"
+def _picture(recorded: Sequence[Recorded]) -> Picture:
+    """Moments of the futures, the most dangerous first."""
+    rows = []
+    for each in recorded[:MOST_PICTURED]:
+        times = np.linspace(0.0, each.future.duration_s, NUM_SHOWN)
+        frames = [each.future.frame_at(float(time)) for time in times]
+        size = (2 * SHOWN_HEIGHT, SHOWN_HEIGHT)
+        rows.append((each.future.id, [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames]))
+    which = "Every future" if len(recorded) <= MOST_PICTURED else f"The {MOST_PICTURED} futures of least TTC"
+    return strip(rows, f"{which}, from the first frame to the last")
