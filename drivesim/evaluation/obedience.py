@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -37,13 +38,13 @@ class FigureNote:
 
     label: str
     unit: str
-    better: str
+    better: Literal["higher", "lower", "none"]
 
 
 #: Every figure by its key. Pixels are those of a picture 512 high.
 FIGURES: dict[str, FigureNote] = {
     "recall": FigureNote(label="commanded boxes found, class right", unit="", better="higher"),
-    "recall_24px": FigureNote(label="the same, boxes 24 px and taller", unit="", better="higher"),
+    "recall_24px": FigureNote(label="commanded boxes 24 px and taller found, class right", unit="", better="higher"),
     "recall_any_class": FigureNote(label="commanded boxes found, of whatever class", unit="", better="higher"),
     "precision": FigureNote(label="found objects that were commanded, class right", unit="", better="higher"),
     "phantoms_per_frame": FigureNote(label="objects where none was commanded", unit="per frame", better="lower"),

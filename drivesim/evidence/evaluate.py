@@ -57,7 +57,7 @@ class Protocol:
         for name, bound in least.items():
             if getattr(self, name) < bound:
                 raise InputError(f"--{name} {getattr(self, name)}: expected {bound} or more")
-        for name, bound_s in {"seconds": 1.0, "future_seconds": 0.5, "minutes": 0.0}.items():
+        for name, bound_s in {"seconds": 0.5, "future_seconds": 0.5, "minutes": 0.0}.items():
             value = getattr(self, name)
             if not bound_s <= value < float("inf"):
                 raise InputError(f"--{name.replace('_', '-')} {value:g}: expected a number of {bound_s:g} or more")

@@ -166,6 +166,7 @@ def _shown(
         case WalkAction(walk_to=walk):
             target = tuple(None if v is None else number(v) for v in (walk.x, walk.y))
             return _walked(track, start, target, rule, done), "it did not walk towards the target"
+    raise AssertionError(f"an action of no known kind: {event.action}")
 
 
 def _lane_changed(staging: Staging, actor_id: str, to: int | str, start: int, done: float) -> tuple[np.ndarray, str]:

@@ -34,7 +34,7 @@ def compared(
         better=better,
         references=references,
         judge=judge,
-        note=note if value.count else note or "nothing to measure: no scene commanded it",
+        note=note if value.count else note or "nothing to measure: it was not commanded, or the probe found none of it",
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from diffusers.utils import logging
-from torch import nn
 
 from drivesim.errors import ModelError
 from drivesim.evaluation.features import FeatureNetwork
@@ -16,6 +16,9 @@ from drivesim.models.hashes import verify_folder
 
 #: Where the shipped judges lie: one diffusers folder for each, hashes.json over both.
 SHIPPED = Path(__file__).parent / "pretrained"
+
+
+Network = TypeVar("Network", ProbeNetwork, FeatureNetwork)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,16 +46,15 @@ def load_judges(folder: Path = SHIPPED, dtype: torch.dtype | None = None) -> Jud
     chosen = choose_dtype(torch.device("cpu"), None) if dtype is None else dtype
     logging.disable_progress_bar()
     try:
-        probe, features = (
-            _read(kind, folder / name, chosen) for kind, name in ((ProbeNetwork, "probe"), (FeatureNetwork, "features"))
-        )
+        probe = _read(ProbeNetwork, folder / "probe", chosen)
+        features = _read(FeatureNetwork, folder / "features", chosen)
     except (TypeError, KeyError, OSError, ValueError, RuntimeError) as error:
         raise ModelError(f"{folder}: written by another version or damaged: {error}") from error
     return Judges(probe=probe, features=features, sha256=sha256)
 
 
-def _read(kind: type, folder: Path, dtype: torch.dtype) -> nn.Module:
-    network, found = kind.from_pretrained(  # type: ignore[attr-defined]
+def _read(kind: type[Network], folder: Path, dtype: torch.dtype) -> Network:
+    loaded: tuple[Network, dict[str, list[str]]] = kind.from_pretrained(  # type: ignore[no-untyped-call]
         folder,
         torch_dtype=dtype,
         use_safetensors=True,
@@ -60,6 +62,7 @@ def _read(kind: type, folder: Path, dtype: torch.dtype) -> nn.Module:
         local_files_only=True,
         output_loading_info=True,
     )
+    network, found = loaded
     # The library only warns of weights that it did not find, and leaves them at random.
     if strange := [*found["missing_keys"], *found["unexpected_keys"]]:
         raise ValueError(f"{folder.name} lacks or has besides {', '.join(sorted(strange)[:4])}")

@@ -188,6 +188,7 @@ def _judge_label(label: Label, staging: Staging, min_seen_s: float) -> Verdict:
                 return Verdict(value=False, seen_share=share)
             speed = crash.relative_mps
             return Verdict(value=True, time_s=crash.time_s(fps), measured=speed, unit="m/s", seen_share=share)
+    raise AssertionError(f"a label of no known kind: {label}")
 
 
 def _below(curve: np.ndarray, bound: float, fps: float, unit: str, share: float) -> Verdict:

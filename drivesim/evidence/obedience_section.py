@@ -158,7 +158,7 @@ def _confusion(summary: ObedienceSummary, title: str) -> Table:
 def _picture(clips: Clips, index: int) -> Picture:
     rows: Sequence[str] = ("rendered", "scripted", "free")
     return strip(
-        [(kind, clips.videos[kind][index].shown) for kind in rows],
+        [(kind, list(clips.videos[kind][index].shown)) for kind in rows],
         f"Scene {clips.seeds[index]}, from the first frame to the last: "
         + "; ".join(f"{kind}: {KINDS[kind]}" for kind in rows),
     )

@@ -133,7 +133,7 @@ def _obedience_section(
             compared(
                 key_of(name), FIGURES[name].label, "run", estimates, unit=FIGURES[name].unit,
                 better=FIGURES[name].better, judge=judge,
-                note="" if summary.figures[name].count else "the model was not told anything that this measures",
+                note="" if summary.figures[name].count or boxes else "the model was told nothing that this measures",
             )
         )  # fmt: skip
     seconds = found[0].per_second()
