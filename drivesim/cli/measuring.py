@@ -25,7 +25,11 @@ SECONDS_BETWEEN_LINES = 20.0
 
 MinRecall = Annotated[
     float | None,
-    typer.Option(min=0.0, max=1.0, help="Fail unless this share of commanded boxes is found: obedience.recall >= it."),
+    typer.Option(
+        min=0.0,
+        max=1.0,
+        help="Fail unless this share of commanded boxes 24 px and taller is found: obedience.recall >= it.",
+    ),
 ]
 Require = Annotated[
     list[str] | None,

@@ -1,8 +1,8 @@
 """Features of short videos for distances between sets of them: a network that judges nothing else.
 
 Built differently from the probe, and seeded differently, so that no figure is tuned to its own judge: two frames go in
-together through a stem of depth two, and all that the network was taught has to pass through 128 numbers. Those are the
-features. What they were taught is what matters on a road: the coarse layout, objects, weather and light, and how the ego moves.
+together through a stem of depth two, beside them the optical flow between the two, and all that the network was taught has to
+pass through 128 numbers. Those are the features. What they were taught is what matters on a road: the coarse layout, objects, weather and light, and how the ego moves.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from drivesim.clip import frames_to_tensor
 from drivesim.evaluation.probe.blocks import ChannelNorm
+from drivesim.evaluation.probe.ego_motion import TRUNK_WIDTH, FlowTrunk, exactly, flow_maps
 from drivesim.evaluation.probe.network import INPUT_SIZE, PROBE_ATTRIBUTES, SEMANTIC_CLASSES
 from drivesim.scene import CATEGORIES
 
@@ -49,7 +50,12 @@ class FeatureNetwork(ModelMixin, ConfigMixin):
     """Plain convolutions over pairs of frames down to one vector, and linear readouts of it for teaching."""
 
     @register_to_config
-    def __init__(self, widths: tuple[int, ...] = (32, 64, 112, 160), dimension: int = DIMENSION) -> None:
+    def __init__(
+        self,
+        widths: tuple[int, ...] = (32, 64, 112, 160),
+        flow_widths: tuple[int, ...] = (16, 32, 48),
+        dimension: int = DIMENSION,
+    ) -> None:
         super().__init__()
         # Kernels over both frames from the first layer on: motion is seen before anything is averaged. A convolution of
         # depth 2 over two frames is one over their six channels.
@@ -62,14 +68,17 @@ class FeatureNetwork(ModelMixin, ConfigMixin):
         self.narrow = nn.Sequential(ChannelNorm(widths[-1]), nn.Conv2d(widths[-1], 32, 1))
         cells = (INPUT_SIZE[0] // 64) * (INPUT_SIZE[1] // 64)
         self.embed = nn.Linear(32 * cells, dimension)
+        self.flow = FlowTrunk(flow_widths)
+        self.embed_flow = nn.Linear(TRUNK_WIDTH, dimension)
         said = len(SEMANTIC_CLASSES) * LAYOUT_GRID[0] * LAYOUT_GRID[1] + len(CATEGORIES) + len(PROBE_ATTRIBUTES) + 2
         self.read = nn.Linear(dimension, said)
 
     def features(self, frames: Tensor, previous: Tensor) -> Tensor:
         """Features (N, 128), float32, of pairs of frames (N, 3, H, W) in [-1, 1]; H x W a multiple of 256 x 512."""
-        pair = torch.cat([_prepared(previous, self.dtype), _prepared(frames, self.dtype)], dim=1)
-        early = self.stem(pair.contiguous(memory_format=torch.channels_last))
-        return self.embed(self.narrow(self.levels(F.relu(early))).flatten(1)).float()
+        pair = [_averaged(previous), _averaged(frames)]
+        early = self.stem(torch.cat(pair, dim=1).to(self.dtype).contiguous(memory_format=torch.channels_last))
+        seen = self.embed(self.narrow(self.levels(F.relu(early))).flatten(1)).float()
+        return seen + exactly(self.embed_flow, self.flow(flow_maps(*pair)))
 
     def forward(self, frames: Tensor, previous: Tensor) -> FeatureOutputs:
         """The readouts of :meth:`features`."""
@@ -101,11 +110,11 @@ def clip_features(network: FeatureNetwork, clips: Iterable[Iterable[np.ndarray]]
     return np.stack([frame_features(network, clip).mean(axis=0) for clip in clips])
 
 
-def _prepared(frames: Tensor, dtype: torch.dtype) -> Tensor:
+def _averaged(frames: Tensor) -> Tensor:
     factor, rest = divmod(frames.shape[-2], INPUT_SIZE[0])
     if factor < 1 or rest != 0 or frames.shape[-1] != factor * INPUT_SIZE[1]:
         raise ValueError(
             f"frames of {frames.shape[-2]}x{frames.shape[-1]}; the features see {INPUT_SIZE[0]}x{INPUT_SIZE[1]} or a whole "
             "multiple of it, so crop and resize them first"
         )
-    return (F.avg_pool2d(frames, factor) if factor > 1 else frames).to(dtype)
+    return F.avg_pool2d(frames, factor) if factor > 1 else frames

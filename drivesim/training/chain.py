@@ -76,6 +76,8 @@ def _finish(recipe: Recipe, work: Path, reached: list[str], start: str | None, *
             if first:
                 write_hashes(parts.folder(name))
             tell(f"network written to {parts.folder(name)}")
+    if first and (work / "networks").is_dir():
+        write_hashes(work / "networks")  # over all of them: what judges are loaded from
     if not set(reached) & set(MODEL_PARTS):
         return
     missing = [part for part in MODEL_PARTS if not parts.is_trained(part)]

@@ -83,6 +83,7 @@ def test_a_chain_of_probes_ends_with_networks_and_says_nothing_of_a_model(store:
     }
     assert list((tmp_path / "probe" / "samples").glob("*.png"))
     verify_folder(tmp_path / "networks" / "probe")
+    verify_folder(tmp_path / "networks")
     networks = [Parts(tmp_path).finished(name) for name in ("probe", "features")]
     assert [list(network.config.widths) for network in networks] == [[8, 8, 8, 8], [4, 8, 8, 8]]
 

@@ -12,9 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from drivesim.clip import tensor_to_frames
+
 #: Rows and columns of a flow map, and its planes: flow along x and y, texture, and what the flow does not explain.
 FLOW_GRID = (32, 64)
 FLOW_PLANES = 4
+
+#: Numbers that a flow map is read into before anything is said of it.
+TRUNK_WIDTH = 64
 
 #: What each plane is divided by, to be about 1.
 _SCALES = (4.0, 4.0, 1.0, 8.0)
@@ -43,8 +48,8 @@ def flow_map(previous: np.ndarray, frame: np.ndarray) -> np.ndarray:
     )
 
 
-class MotionReadout(nn.Module):
-    """Flow maps to metres forward and yaw, in MOTION_UNITS.
+class FlowTrunk(nn.Module):
+    """Flow maps to 64 numbers, by strided convolutions of ``widths`` that know where in the picture they are.
 
     Computes in float32 whatever its weights are kept in: a hundredth of a pixel counts.
     """
@@ -56,11 +61,10 @@ class MotionReadout(nn.Module):
             nn.Conv2d(before, after, 3, stride=2, padding=1) for before, after in zip(channels, widths, strict=False)
         )
         cells = (FLOW_GRID[0] >> len(widths)) * (FLOW_GRID[1] >> len(widths))
-        self.mix = nn.Linear(widths[-1] * cells, 64)
-        self.out = nn.Linear(64, 2)
+        self.mix = nn.Linear(widths[-1] * cells, TRUNK_WIDTH)
 
     def forward(self, flow: Tensor) -> Tensor:
-        """(N, 4, 32, 64) to (N, 2), float32."""
+        """(N, 4, 32, 64) to (N, 64), float32."""
         scales = torch.tensor(_SCALES, device=flow.device)[:, None, None]
         # Where something moves matters as much as how far.
         rows, columns = (torch.linspace(-1.0, 1.0, size, device=flow.device) for size in FLOW_GRID)
@@ -68,8 +72,31 @@ class MotionReadout(nn.Module):
         hidden = torch.cat([flow.float() / scales, place], dim=1)
         for level in self.levels:
             hidden = F.silu(F.conv2d(hidden, level.weight.float(), level.bias.float(), stride=2, padding=1))
-        hidden = F.silu(F.linear(hidden.flatten(1), self.mix.weight.float(), self.mix.bias.float()))
-        return F.linear(hidden, self.out.weight.float(), self.out.bias.float())
+        return F.silu(exactly(self.mix, hidden.flatten(1)))
+
+
+class MotionReadout(FlowTrunk):
+    """Flow maps to metres forward and yaw, in MOTION_UNITS."""
+
+    def __init__(self, widths: tuple[int, ...]) -> None:
+        super().__init__(widths)
+        self.out = nn.Linear(TRUNK_WIDTH, 2)
+
+    def forward(self, flow: Tensor) -> Tensor:
+        """(N, 4, 32, 64) to (N, 2), float32."""
+        return exactly(self.out, super().forward(flow))
+
+
+def exactly(layer: nn.Linear, values: Tensor) -> Tensor:
+    """A linear layer in float32, whatever its weights are kept in."""
+    return F.linear(values.float(), layer.weight.float(), layer.bias.float())
+
+
+@torch.no_grad()
+def flow_maps(previous: Tensor, frames: Tensor) -> Tensor:
+    """Flow maps (N, 4, 32, 64) of pairs of frames (N, 3, H, W) in [-1, 1]; flow is found on the CPU, without gradients."""
+    pairs = zip(tensor_to_frames(previous), tensor_to_frames(frames), strict=True)
+    return torch.from_numpy(np.stack([flow_map(before, after) for before, after in pairs])).to(frames.device)
 
 
 def _cells(plane: np.ndarray) -> np.ndarray:

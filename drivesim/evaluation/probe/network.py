@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
-from drivesim.clip import tensor_to_frames
 from drivesim.controls import ATTRIBUTE_CHANNELS
 from drivesim.evaluation.probe.blocks import Block, ChannelNorm, Head, Level
-from drivesim.evaluation.probe.ego_motion import MotionReadout, flow_map
+from drivesim.evaluation.probe.ego_motion import MotionReadout, flow_maps
 from drivesim.scene import CATEGORIES
 
 #: Height and width of the frames that the probe sees; larger ones are averaged down to it.
@@ -151,10 +149,3 @@ class ProbeNetwork(ModelMixin, ConfigMixin):
 
     def _placed(self, frames: Tensor) -> Tensor:
         return frames.to(self.dtype).contiguous(memory_format=torch.channels_last)
-
-
-@torch.no_grad()
-def flow_maps(previous: Tensor, frames: Tensor) -> Tensor:
-    """Flow maps (N, 4, 32, 64) of pairs of frames (N, 3, H, W) in [-1, 1]; flow is found on the CPU, without gradients."""
-    pairs = zip(tensor_to_frames(previous), tensor_to_frames(frames), strict=True)
-    return torch.from_numpy(np.stack([flow_map(before, after) for before, after in pairs])).to(frames.device)
