@@ -2,73 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from drivesim.clip import frames_to_tensor
-from drivesim.datasets.store import ClipStore
 from drivesim.evaluation.features import LAYOUT_GRID, FeatureOutputs
 from drivesim.evaluation.probe.loss import attribute_loss, motion_loss
 from drivesim.evaluation.probe.network import MOTION_UNITS
 from drivesim.evaluation.probe.targets import ProbeTargets
 from drivesim.scene import CATEGORIES
-from drivesim.training.parts import Dtype, Parts
-from drivesim.training.probe_batches import ProbeBatches, round_trip_codec, unpack_targets
-from drivesim.training.probe_stage import augmentation_of, require_labels
-from drivesim.training.stage import Batch, Stage
+from drivesim.training.judge_stage import JudgeStage
+from drivesim.training.probe_batches import unpack_targets
+from drivesim.training.stage import Batch
 
 
-class FeatureStage(Stage):
-    """Trains a feature network; its weights go to ``work``/networks/features. Settings as in ``ProbeStage``."""
+class FeatureStage(JudgeStage):
+    """Trains a feature network; settings as in :class:`JudgeStage`."""
 
-    def __init__(
-        self,
-        work: Path,
-        initial: str | None = None,
-        dtype: Dtype = "bfloat16",
-        network: dict[str, Any] | None = None,
-        seed: int = 1,
-        learning_rate: float = 1e-3,
-        warmup_steps: int = 100,
-        average_decay: float = 0.998,
-        weight_decay: float = 1e-2,
-        codec_share: float = 0.0,
-        mirrored_share: float = 0.5,
-        augmentation: dict[str, float] | None = None,
-    ) -> None:
-        parts = Parts(Path(work), initial, dtype)
-        super().__init__(
-            parts.fresh("features", network or {}, seed),
-            parts,
-            learning_rate=learning_rate,
-            warmup_steps=warmup_steps,
-            average_decay=average_decay,
-            weight_decay=weight_decay,
-        )
-        self.part = "features"
-        self.seed = seed
-        self.mirrored_share = mirrored_share
-        self.augmentation = augmentation_of(augmentation or {}, codec_share)
-
-    def prepare(self, store: ClipStore, folder: Path) -> None:
-        """Nothing to make; raises NothingToLearn when no clip knows what it shows, InputError without a codec to use."""
-        require_labels(store)
-        round_trip_codec(self.parts, self.augmentation)
-
-    def batches(self, store: ClipStore, folder: Path) -> ProbeBatches:
-        """Pairs of frames of the store."""
-        return ProbeBatches(
-            store,
-            seed=self.seed,
-            augmentation=self.augmentation,
-            mirrored_share=self.mirrored_share,
-            round_trips=round_trip_codec(self.parts, self.augmentation),
-        )
+    part = "features"
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """The sum of all readouts' losses."""
