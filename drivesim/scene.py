@@ -37,6 +37,20 @@ CATEGORIES: tuple[str, ...] = (
     "barrier",
 )
 
+#: Length, width, height in metres of a typical participant of each category.
+CATEGORY_SIZES: dict[str, tuple[float, float, float]] = {
+    "car": (4.5, 1.85, 1.5),
+    "truck": (9.5, 2.5, 3.4),
+    "bus": (11.5, 2.55, 3.2),
+    "trailer": (12.0, 2.5, 3.8),
+    "construction_vehicle": (6.5, 2.5, 3.1),
+    "pedestrian": (0.6, 0.6, 1.75),
+    "motorcycle": (2.1, 0.8, 1.6),
+    "bicycle": (1.8, 0.6, 1.75),
+    "traffic_cone": (0.4, 0.4, 0.8),
+    "barrier": (2.0, 0.5, 1.0),
+}
+
 Sky = Literal["clear", "overcast"]
 Precipitation = Literal["dry", "rain", "snow"]
 Colour = tuple[int, int, int]

@@ -7,21 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from drivesim.scene import CATEGORY_SIZES
+
 Size = tuple[float, float, float]
 
-#: Length, width, height by category; a preset of the same name overrides them.
-CATEGORY_SIZES: dict[str, Size] = {
-    "car": (4.5, 1.85, 1.5),
-    "truck": (9.5, 2.5, 3.4),
-    "bus": (11.5, 2.55, 3.2),
-    "trailer": (12.0, 2.5, 3.8),
-    "construction_vehicle": (6.5, 2.5, 3.1),
-    "pedestrian": (0.6, 0.6, 1.75),
-    "motorcycle": (2.1, 0.8, 1.6),
-    "bicycle": (1.8, 0.6, 1.75),
-    "traffic_cone": (0.4, 0.4, 0.8),
-    "barrier": (2.0, 0.5, 1.0),
-}
+#: Length, width, height by preset, which override those of its category.
 PRESET_SIZES: dict[str, Size] = {
     "van": (5.2, 2.0, 2.2),
     "estate": (4.7, 1.85, 1.5),

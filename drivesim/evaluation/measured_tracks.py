@@ -11,23 +11,10 @@ from scipy.signal import savgol_filter
 
 from drivesim.evaluation.tracking import FAMILIES, ImageTrack
 from drivesim.geometry import FloatArray, box_corners, project, transform_points, unproject
-from drivesim.scene import CATEGORIES, Actor, Camera, Track
+from drivesim.scene import CATEGORIES, CATEGORY_SIZES, Actor, Camera, Track
 
 Size = tuple[float, float, float]
 
-#: Length, width, height in metres that are taken for an object of each category when nothing better is known.
-TYPICAL_SIZES: dict[str, Size] = {
-    "car": (4.5, 1.85, 1.5),
-    "truck": (9.5, 2.5, 3.4),
-    "bus": (11.5, 2.55, 3.2),
-    "trailer": (12.0, 2.5, 3.8),
-    "construction_vehicle": (6.5, 2.5, 3.1),
-    "pedestrian": (0.6, 0.6, 1.75),
-    "motorcycle": (2.1, 0.8, 1.6),
-    "bicycle": (1.8, 0.6, 1.75),
-    "traffic_cone": (0.4, 0.4, 0.8),
-    "barrier": (2.0, 0.5, 1.0),
-}
 #: Slower than this (m/s) the direction of motion says nothing about the heading.
 _HEADING_MPS = {"pedestrian": 0.5}
 _VEHICLE_HEADING_MPS = 1.5
@@ -79,12 +66,12 @@ def measured_actors(
 ) -> tuple[Actor, ...]:
     """Actors in the ego track's world, named ``measured-<id>``, present from their first to their last sighting.
 
-    ``camera`` has the size of the picture the boxes are in. ``sizes`` (m) replaces TYPICAL_SIZES by category. Places and
+    ``camera`` has the size of the picture the boxes are in. ``sizes`` (m) replaces CATEGORY_SIZES by category. Places and
     velocities are Savitzky-Golay fits over ``smoothing_s`` (quadratic for the place, linear for the velocity); the heading
     is that of the velocity where it is fast enough, else the nearest such one, else the ego's. Objects stand on flat
     ground. Tracks of fewer than ``min_frames`` are left out: they have no velocity worth the name.
     """
-    known = {**TYPICAL_SIZES, **(sizes or {})}
+    known = {**CATEGORY_SIZES, **(sizes or {})}
     actors = []
     for track in tracks:
         if len(track) >= min_frames:

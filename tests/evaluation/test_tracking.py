@@ -10,7 +10,6 @@ import pytest
 
 from drivesim.conditioning.projection import image_boxes
 from drivesim.evaluation.measured_tracks import (
-    TYPICAL_SIZES,
     assign_tracks,
     back_project,
     integrate_ego,
@@ -20,7 +19,6 @@ from drivesim.evaluation.measured_tracks import (
 from drivesim.evaluation.probe import Detections
 from drivesim.evaluation.tracking import track_objects
 from drivesim.scenarios import load
-from drivesim.scenarios.dimensions import CATEGORY_SIZES
 from drivesim.scenarios.expand import expand
 from drivesim.scene import CATEGORIES, NUSCENES_FRONT, Actor, Scene, Track
 
@@ -190,7 +188,3 @@ def test_assignment_is_the_best_for_all_and_within_reach() -> None:
     assert assign_tracks(planned, measured[2:]) == {} == assign_tracks((), measured)
     late = dataclasses.replace(measured[0].track, present=np.arange(10) >= 8)
     assert assign_tracks(planned[:1], (dataclasses.replace(measured[0], track=late),)) == {}
-
-
-def test_sizes_are_those_of_the_scenarios() -> None:
-    assert TYPICAL_SIZES == CATEGORY_SIZES
