@@ -51,7 +51,7 @@ def likeness_section(clips: Clips, rng: np.random.Generator, i3d: I3D | None) ->
             "here side by side. ‘rendered’ is rendered against rendered, the noise floor."
         ),
         figures=(*figures, _fvd_figure(clips, i3d, rng)),
-        tables=(_windows(clips, rng),),
+        tables=(_windows(clips, rng),) if clips.num_frames > WINDOW_PAIRS else (),
     )
 
 

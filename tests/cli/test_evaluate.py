@@ -1,0 +1,84 @@
+"""``drivesim evaluate``: refused with 2 before anything is made; and one whole run with a toy Video LDM."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_judges import write_judges
+from tiny_video_ldm import tiny_networks
+from typer.testing import CliRunner, Result
+
+from drivesim.cli.main import app
+from drivesim.diffusion.sampler import SamplerConfig
+from drivesim.models.hashes import write_hashes
+from drivesim.models.latent import RolloutConfig
+from drivesim.models.video_ldm.load import VideoLDMConfig, save_networks
+from drivesim.models.video_ldm.parts import StartFrameConfig
+
+#: The exit code for models that are missing or damaged; judges are such.
+MODEL_ERROR = 4
+
+
+@pytest.fixture(scope="module")
+def judges(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_judges(tmp_path_factory.mktemp("judges"))
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "toy"
+    quick = SamplerConfig(steps=1)
+    config = VideoLDMConfig(
+        name="toy", rollout=RolloutConfig(sampler=quick), start_frame=StartFrameConfig(sampler=quick)
+    )
+    save_networks(tiny_networks(), config, folder)
+    write_hashes(folder)
+    return folder
+
+
+def evaluate(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--clips", "1"], "--clips 1: expected 4 or more"),
+        (["--futures", "2"], "--futures 2: expected 3 or more"),
+        (["--seconds", "0"], "--seconds 0: expected a number of 0.5 or more"),
+        (["--minutes", "nan"], "--minutes nan"),
+        (["--scenario", "no-such-drive"], "no-such-drive"),
+        (["--require", "recall"], "no threshold"),
+        (["--i3d", "nowhere.pt"], "nowhere.pt: no such file"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_2(arguments: list[str], says: str, judges: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = evaluate(*arguments, "--judges", judges, "--out", out)
+    assert result.exit_code == 2, result.output
+    assert says in result.output and result.output.count("\n") <= 3
+    assert not out.exists()
+
+
+def test_missing_judges_and_a_pickle_for_a_network_are_refused(tmp_path: Path, judges: Path) -> None:
+    result = evaluate("--judges", tmp_path)
+    assert result.exit_code == MODEL_ERROR and "no judges here" in result.output
+    result = evaluate("no-such-model", "--judges", judges)
+    assert result.exit_code == MODEL_ERROR and "no-such-model" in result.output
+    torch.save({"weights": torch.zeros(1)}, tmp_path / "i3d.pt")
+    result = evaluate("--judges", judges, "--i3d", tmp_path / "i3d.pt")
+    assert result.exit_code == 2 and "pickles run code" in result.output
+
+
+@pytest.mark.slow
+def test_a_whole_evaluation_from_the_command_line(tmp_path: Path, toy: Path, judges: Path) -> None:
+    small = ["--clips", 4, "--seconds", 0.5, "--starts", 1, "--futures", 3, "--future-seconds", 0.5, "--minutes", 0]
+    result = evaluate(toy, *small, "--judges", judges, "--out", tmp_path / "out", "--min-recall", 0.8, "--json")
+    assert result.exit_code == 1, result.output
+    data = json.loads(result.stdout)
+    assert data["failed"] and data["verdicts"][0]["status"] == "failed"
+    assert data["figures"]["futures.calibration"]["value"] >= 0.0
+    assert (tmp_path / "out" / "report.html").is_file()
