@@ -62,8 +62,8 @@ def _read(kind: type[Network], folder: Path, dtype: torch.dtype) -> Network:
         local_files_only=True,
         output_loading_info=True,
     )
-    network, found = loaded
+    found: dict[str, list[str]] = loaded[1]
     # The library only warns of weights that it did not find, and leaves them at random.
     if strange := [*found["missing_keys"], *found["unexpected_keys"]]:
         raise ValueError(f"{folder.name} lacks or has besides {', '.join(sorted(strange)[:4])}")
-    return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    return loaded[0].eval().requires_grad_(False).to(memory_format=torch.channels_last)
