@@ -46,7 +46,7 @@ def decode_objects(
     *,
     min_score: float = 0.3,
     max_objects: int = 64,
-    max_overlap: float = 0.7,
+    max_overlap: float = 0.5,
 ) -> list[Detections]:
     """Objects of each frame, boxes in pixels of a picture of ``width`` x ``height``, clipped to it.
 

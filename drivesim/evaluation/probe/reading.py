@@ -101,7 +101,7 @@ def _batches(frames: Iterable[np.ndarray], size: int) -> Iterator[tuple[np.ndarr
 def _read_batch(probe: ProbeNetwork, before: np.ndarray, batch: np.ndarray, fps: float, min_score: float) -> _Batch:
     tensor = frames_to_tensor(np.concatenate([before[None], batch]))
     with torch.inference_mode():
-        outputs = probe(tensor[1:], tensor[:-1])
+        outputs = probe(tensor[1:], tensor[:-1])  # type: ignore[operator]
     height, width = batch.shape[1:3]
     return _Batch(
         width=width,
