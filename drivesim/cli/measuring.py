@@ -96,9 +96,9 @@ def finish(
     folder: Path,
     junit: Path | None,
     voice: Voice,
-    unmet: Sequence[str] = (),
+    expectations: Sequence[tuple[str, bool]] = (),
 ) -> None:
-    """Write the report, say the outcome, and leave with 1 when a bound was not kept or ``unmet`` says what else failed.
+    """Write the report, say the outcome, and leave with 1 when a bound or one of ``expectations`` was not met.
 
     Raises InputError for a bound of an unknown figure, once the report is written: a slip must not cost what was measured.
     """
@@ -107,12 +107,13 @@ def finish(
     from drivesim.evaluation.report.thresholds import judge
     from drivesim.rollout.storage import write_atomic
 
+    unmet = [sentence for sentence, met in expectations if not met]
     write_report(report, folder)
     verdicts = judge(report, thresholds)
     if verdicts:
         write_report(report, folder, verdicts)
     if junit is not None:
-        write_atomic(junit, junit_xml(report, verdicts))
+        write_atomic(junit, junit_xml(report, verdicts, expectations))
     for line in (*(f"warning: {warning}" for warning in report.warnings), *(f"not met: {line}" for line in unmet)):
         voice.say(line)
     for verdict in verdicts:
@@ -125,7 +126,7 @@ def finish(
         "report": str(folder / JSON_NAME),
         "page": str(folder / HTML_NAME),
         "failed": failed,
-        "unmet": list(unmet),
+        "unmet": unmet,
         "warnings": list(report.warnings),
         "verdicts": [{"threshold": str(v.threshold), "status": v.status} for v in verdicts],
         "figures": figures,

@@ -24,7 +24,7 @@ def score(
 ) -> None:
     """Measure a run: obedience to its boxes, road and ego motion, drift, danger, labels, spread of its futures.
 
-    Writes report.html and report.json. Every figure has its 95 % interval and the error of the probe that measured it.
+    Writes report.html and report.json. Figures come with 95 % intervals and with the error of the probe that measured them.
     Ends with 1 when an 'expect' of the scenario or a bound of --min-recall or --require is not met.
 
     \b
@@ -43,5 +43,5 @@ def score(
     loaded = load_judges(judges or SHIPPED)
     with given.told(voice) as progress:
         found = score_run(run, loaded, progress, np.random.default_rng(seed))
-    unmet = [outcome.message() for outcome in found.labels.unmet]
-    given.finish(found.report, thresholds, out or run / "report", junit, voice, unmet)
+    expectations = [(outcome.message(), outcome.met) for outcome in found.labels.expectations]
+    given.finish(found.report, thresholds, out or run / "report", junit, voice, expectations)

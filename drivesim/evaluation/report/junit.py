@@ -1,4 +1,4 @@
-"""Verdicts as JUnit XML, which build servers show: one test case per threshold."""
+"""Verdicts as JUnit XML, which build servers show: one test case per threshold and per expectation."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from drivesim.evaluation.report.thresholds import Verdict, missing_reason
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # by XML 1.0, section 2.2
 
 
-def junit_xml(report: Report, verdicts: Sequence[Verdict]) -> str:
-    """The verdicts as a JUnit document.
+def junit_xml(report: Report, verdicts: Sequence[Verdict], expectations: Sequence[tuple[str, bool]] = ()) -> str:
+    """The verdicts as a JUnit document, and expectations as sentences that say what was found, each met or not.
 
     A failed threshold is a failure with value, interval and the commands that repeat the measurement; a figure that was not
     computed is skipped, with the reason. Times are 0: a threshold takes none. Nothing depends on when or where it was written.
     """
     counts = {
-        "tests": str(len(verdicts)),
-        "failures": str(sum(verdict.status == "failed" for verdict in verdicts)),
+        "tests": str(len(verdicts) + len(expectations)),
+        "failures": str(
+            sum(verdict.status == "failed" for verdict in verdicts) + sum(not met for _, met in expectations)
+        ),
         "errors": "0",
         "skipped": str(sum(verdict.status == "not measured" for verdict in verdicts)),
         "time": "0",
@@ -33,6 +35,11 @@ def junit_xml(report: Report, verdicts: Sequence[Verdict]) -> str:
         ElementTree.SubElement(properties, "property", {"name": _clean(name), "value": _clean(value)})
     for verdict in verdicts:
         _add_case(suite, report, verdict)
+    for sentence, met in expectations:
+        name = _clean(sentence.partition(":")[0])
+        case = ElementTree.SubElement(suite, "testcase", {"classname": "expect", "name": name, "time": "0"})
+        if not met:
+            ElementTree.SubElement(case, "failure", {"message": _clean(sentence), "type": "expectation"})
     ElementTree.indent(suites)
     return ElementTree.tostring(suites, encoding="unicode", xml_declaration=False).join(
         ['<?xml version="1.0" encoding="UTF-8"?>\n', "\n"]

@@ -94,6 +94,18 @@ def test_junit_has_the_shape_that_build_servers_read(report: Report) -> None:
     assert "no I3D network was named" in skipped.attrib["message"]
 
 
+def test_junit_holds_expectations_met_and_not(report: Report) -> None:
+    said = [
+        ("expect 'crosses' in at least 4: 5 of 8 futures show it", True),
+        ("expect 'crash' in at most 0: 1 of 8", False),
+    ]
+    suite = ElementTree.fromstring(junit_xml(report, [], said))[0]
+    cases = suite.findall("testcase")
+    assert [case.get("name") for case in cases] == ["expect 'crosses' in at least 4", "expect 'crash' in at most 0"]
+    assert [len(case.findall("failure")) for case in cases] == [0, 1]
+    assert suite.get("tests") == "2" and suite.get("failures") == "1"
+
+
 def test_junit_of_strange_texts_is_still_xml(report: Report) -> None:
     strange = dataclasses.replace(report, subject="a\x00b\x1b[1m & <c>", settings={"k\x07": "\ufffe]]>"})
     text = junit_xml(strange, judge(strange, [Threshold.parse(ASKED[1])]))
