@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from drivesim.clip import frames_to_tensor
 from drivesim.evaluation.probe.blocks import ChannelNorm
 from drivesim.evaluation.probe.ego_motion import TRUNK_WIDTH, FlowTrunk, exactly, flow_maps
-from drivesim.evaluation.probe.network import INPUT_SIZE, PROBE_ATTRIBUTES, SEMANTIC_CLASSES
+from drivesim.evaluation.probe.network import INPUT_SIZE, PROBE_ATTRIBUTES, SEMANTIC_CLASSES, averaged
 from drivesim.scene import CATEGORIES
 
 #: Rows and columns of the coarse layout that the features are taught.
@@ -75,7 +75,7 @@ class FeatureNetwork(ModelMixin, ConfigMixin):
 
     def features(self, frames: Tensor, previous: Tensor) -> Tensor:
         """Features (N, 128), float32, of pairs of frames (N, 3, H, W) in [-1, 1]; H x W a multiple of 256 x 512."""
-        pair = [_averaged(previous), _averaged(frames)]
+        pair = [averaged(side, "the features see") for side in (previous, frames)]
         early = self.stem(torch.cat(pair, dim=1).to(self.dtype).contiguous(memory_format=torch.channels_last))
         seen = self.embed(self.narrow(self.levels(F.relu(early))).flatten(1)).float()
         return seen + exactly(self.embed_flow, self.flow(flow_maps(*pair)))
@@ -108,13 +108,3 @@ def frame_features(network: FeatureNetwork, frames: Iterable[np.ndarray], *, bat
 def clip_features(network: FeatureNetwork, clips: Iterable[Iterable[np.ndarray]]) -> np.ndarray:
     """One row (N, 128) for each clip: the mean over its pairs of neighbouring frames."""
     return np.stack([frame_features(network, clip).mean(axis=0) for clip in clips])
-
-
-def _averaged(frames: Tensor) -> Tensor:
-    factor, rest = divmod(frames.shape[-2], INPUT_SIZE[0])
-    if factor < 1 or rest != 0 or frames.shape[-1] != factor * INPUT_SIZE[1]:
-        raise ValueError(
-            f"frames of {frames.shape[-2]}x{frames.shape[-1]}; the features see {INPUT_SIZE[0]}x{INPUT_SIZE[1]} or a whole "
-            "multiple of it, so crop and resize them first"
-        )
-    return F.avg_pool2d(frames, factor) if factor > 1 else frames

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +13,7 @@ from drivesim.evaluation.probe import FrameLabels
 from drivesim.evidence.dream import FREE, SCRIPTED, dream, frames_needed, round_trip, start_frame
 from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, Take, take
 from drivesim.evidence.judges import Judges
-from drivesim.evidence.measure import Measured, judged, measure
+from drivesim.evidence.measure import Measured, Progress, judged, measure
 from drivesim.noise import NoiseStream
 from drivesim.staging import LoadedModel
 
@@ -26,8 +26,6 @@ KINDS: dict[str, str] = {
     "scripted": "the model: its own first frame, told where everything goes",
     "free": "the model: the same first frame, told the ego's motion and the weather, not where others go",
 }
-
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -9,12 +9,16 @@ import numpy as np
 from drivesim.datasets.procedural.dataset import FPS
 from drivesim.evaluation.drift import Drift, Range, allowed_ranges, drift_of, rendered_ranges, usable_until
 from drivesim.evaluation.estimate import Estimate, exact
+from drivesim.evaluation.obedience import Obedience
 from drivesim.evaluation.report import Band, Figure, Plot, Section, Series, Table
 from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, REPORT_SEED, take
-from drivesim.evidence.recorded import Progress
+from drivesim.evidence.measure import Progress
 
 #: Held-out rendered videos whose curves span the allowed ranges, and their length.
 NUM_RENDERED, RENDERED_S = 40, 2.0
+
+#: Figures of obedience that are shown second by second.
+PER_SECOND = ("recall", "precision", "road_iou", "lane_paint_near")
 
 #: Curves that decide until when a video is usable, and what they are in words.
 JUDGED_CURVES: dict[str, str] = {
@@ -84,15 +88,16 @@ def drift_section(
     )
 
 
-def obedience_plot(title: str, per_second: Mapping[str, np.ndarray]) -> Plot:
-    """Curves of figures by second, such as recall."""
+def obedience_plot(title: str, obedience: Obedience) -> Plot:
+    """The figures of PER_SECOND of one video over time."""
+    seconds = obedience.per_second()
     return Plot(
         title=title,
         x_label="seconds",
         y_label="share",
         series=tuple(
-            Series(name=name, x=tuple(np.arange(len(values)) + 0.5), y=tuple(values))
-            for name, values in per_second.items()
+            Series(name=name, x=tuple(np.arange(len(seconds[name])) + 0.5), y=tuple(seconds[name]))
+            for name in PER_SECOND
         ),
     )
 

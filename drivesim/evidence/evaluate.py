@@ -22,9 +22,10 @@ from drivesim.evidence.futures_section import futures_section
 from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, REPORT_SEED
 from drivesim.evidence.judges import Judges
 from drivesim.evidence.likeness_section import likeness_section, steadiness_section
-from drivesim.evidence.obedience_section import obedience_section, probe_section
+from drivesim.evidence.measure import Progress
+from drivesim.evidence.obedience_section import obedience_section, probe_section, summaries_of
 from drivesim.evidence.probe_bar import highlights_of
-from drivesim.evidence.recorded import Progress, Recorded, record
+from drivesim.evidence.recorded import Recorded, record
 from drivesim.scenarios import Scenario, load
 from drivesim.scenarios.library import find
 from drivesim.simulate import rollout
@@ -96,9 +97,10 @@ def evaluate_model(
     clips = film(model, judges, seeds, protocol.seconds, progress, keep_frames=kept)
     starts = [REPORT_SEED + 3_000 + 5_000 * protocol.seed + index for index in range(protocol.starts)]
     futures = sample_futures(model, judges, starts, protocol.futures, protocol.future_seconds, progress)
-    probe, warnings = probe_section(clips, rng)
+    summaries = summaries_of(clips, rng)
+    probe, warnings = probe_section(summaries)
     sections = (
-        obedience_section(clips, rng),
+        obedience_section(clips, summaries, rng),
         likeness_section(clips, rng, i3d),
         steadiness_section(clips, rng),
         futures_section(futures, rng),
@@ -145,12 +147,9 @@ def _long(
         {name: each.commanded.moving for name, each in recorded.items()},
         about=f"{protocol.minutes:g} minutes of {scenario.id}, once scripted and once free. ",
     )
-    figures = recorded["scripted"].obedience.per_second()
-    told = {name: figures[name] for name in ("recall", "precision", "road_iou", "lane_paint_near")}
     pictures = tuple(_picture(name, each) for name, each in recorded.items())
-    return replace(
-        section, plots=(*section.plots, obedience_plot("Obedience by second, scripted", told)), pictures=pictures
-    )
+    plot = obedience_plot("Obedience by second, scripted", recorded["scripted"].obedience)
+    return replace(section, plots=(*section.plots, plot), pictures=pictures)
 
 
 def _picture(name: str, recorded: Recorded) -> Picture:

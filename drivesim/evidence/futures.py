@@ -12,12 +12,11 @@ from drivesim.evaluation.features import frame_features
 from drivesim.evaluation.forecasts import Forecast
 from drivesim.evaluation.measured_tracks import assign_tracks
 from drivesim.evaluation.probe.reading import read_frames
-from drivesim.evidence.clips import Progress
 from drivesim.evidence.danger import Danger, danger_of, measured_traffic
 from drivesim.evidence.dream import UNTOLD, dream, frames_needed, round_trip
 from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, Take, development
 from drivesim.evidence.judges import Judges
-from drivesim.evidence.measure import judged
+from drivesim.evidence.measure import Progress, judged
 from drivesim.noise import NoiseStream
 from drivesim.scene import Actor, Track
 from drivesim.staging import LoadedModel
@@ -31,7 +30,7 @@ class Futures:
     """Of each of S starts, K generated futures and K developments of the world, of T frames.
 
     ``generated`` and ``true`` are features (K, T - 1, 128) of each start; ``noise_scale`` is the distance of a rendered video
-    from itself through the codec, in the same units. ``forecasts`` are of the ego (first) and of recognised actors.
+    from itself through the codec, in the same units. ``ego_forecasts`` has one for each start, ``actor_forecasts`` those of recognised actors.
     ``danger`` and ``true_danger`` (S lists of K) come from measured tracks and from the simulation's own.
     ``shown`` uint8 (S, K, h, w, 3) are the last frames, generated, and ``true_shown`` rendered.
     """

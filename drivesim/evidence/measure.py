@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -15,6 +15,9 @@ from drivesim.evaluation.probe import FrameLabels
 from drivesim.evaluation.probe.reading import Readings, read_frames
 from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH
 from drivesim.evidence.judges import Judges
+
+#: Called with what is being done and the share of it that is done.
+Progress = Callable[[str, float], None]
 
 #: Frames of each video that are kept to be looked at, and their height.
 NUM_SHOWN, SHOWN_HEIGHT = 4, 160

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -34,18 +34,22 @@ LEADING = (
 )
 
 
-def probe_section(clips: Clips, rng: np.random.Generator) -> tuple[Section, tuple[str, ...]]:
+def summaries_of(clips: Clips, rng: np.random.Generator) -> dict[str, ObedienceSummary]:
+    """The pooled obedience of every kind of video: what the model's and the probe's own section both show."""
+    return {kind: pool(_obediences(clips, kind), rng) for kind in KINDS}
+
+
+def probe_section(summaries: Mapping[str, ObedienceSummary]) -> tuple[Section, tuple[str, ...]]:
     """What the judge itself misses on video that shows exactly what was commanded, and what to read with care therefore."""
-    summaries = {kind: pool(_obediences(clips, kind), rng) for kind in ("rendered", "codec")}
+    rendered, codec = summaries["rendered"], summaries["codec"]
     figures = [
         compared(
             f"probe.{name}", FIGURES[name].label, "rendered",
-            {kind: summary.figures[name] for kind, summary in summaries.items()},
+            {"rendered": rendered.figures[name], "codec": codec.figures[name]},
             unit=FIGURES[name].unit, better=FIGURES[name].better,
         )
         for name in LEADING
     ]  # fmt: skip
-    rendered, codec = summaries["rendered"], summaries["codec"]
     groups = [name for name in rendered.groups if name.startswith("recall/")]
     rows = [
         (name.removeprefix("recall/"), rendered.groups[name], codec.groups.get(name),
@@ -73,9 +77,8 @@ def probe_section(clips: Clips, rng: np.random.Generator) -> tuple[Section, tupl
     return section, probe_warnings(rendered.figures, codec.figures)
 
 
-def obedience_section(clips: Clips, rng: np.random.Generator) -> Section:
+def obedience_section(clips: Clips, summaries: Mapping[str, ObedienceSummary], rng: np.random.Generator) -> Section:
     """Whether the model's video shows what it was told."""
-    summaries = {kind: pool(_obediences(clips, kind), rng) for kind in KINDS}
     chance = _chance(clips, "scripted", rng)
     figures = [
         compared(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -19,16 +19,13 @@ from drivesim.evaluation.probe.labels import ego_steps, visible_attributes
 from drivesim.evaluation.probe.reading import Readings, read_frames
 from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, exact_labels
 from drivesim.evidence.judges import Judges
-from drivesim.evidence.measure import judged
+from drivesim.evidence.measure import Progress, judged
 from drivesim.rollout.future import Future
 from drivesim.rollout.manifest import Manifest
 from drivesim.rollout.run_folder import RunFolder
 from drivesim.scenarios import Scenario, loads
 from drivesim.scenarios.expand import develop
 from drivesim.scene import Scene
-
-#: Called with what is being done and the share of it that is done.
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, eq=False)

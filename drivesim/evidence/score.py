@@ -23,15 +23,13 @@ from drivesim.evidence.figures import compared, shown, strip
 from drivesim.evidence.futures import FRAMES_TO_RECOGNISE
 from drivesim.evidence.judges import Judges
 from drivesim.evidence.labels import LabelOutcome, judge_labels
-from drivesim.evidence.measure import NUM_SHOWN, SHOWN_HEIGHT
+from drivesim.evidence.measure import NUM_SHOWN, SHOWN_HEIGHT, Progress
 from drivesim.evidence.obedience_section import LEADING, by_group, key_of
 from drivesim.evidence.probe_bar import highlights_of, probe_warnings
-from drivesim.evidence.recorded import Progress, Recorded, record
+from drivesim.evidence.recorded import Recorded, record
 from drivesim.evidence.score_sections import danger_section, label_section, spread_section
 from drivesim.rollout.future import open_run
 from drivesim.scene import Actor, Track
-
-PER_SECOND = ("recall", "precision", "road_iou", "lane_paint_near")
 
 #: Shorter videos say nothing about drift: nothing can stay outside its range for two seconds.
 SHORTEST_DRIFT_S = 2.0
@@ -136,7 +134,6 @@ def _obedience_section(
                 note="" if summary.figures[name].count or boxes else "the model was told nothing that this measures",
             )
         )  # fmt: skip
-    seconds = found[0].per_second()
     scripted = recorded[0].future.manifest.actors == "scripted"
     return Section(
         title="Obedience",
@@ -144,9 +141,7 @@ def _obedience_section(
         f"Intervals are over {summary.unit}.",
         figures=tuple(figures),
         tables=(by_group(summary, rendered),) if boxes and rendered is not None else (),
-        plots=(obedience_plot("Obedience by second", {name: seconds[name] for name in PER_SECOND}),)
-        if boxes and scripted
-        else (),
+        plots=(obedience_plot("Obedience by second", found[0]),) if boxes and scripted else (),
     )
 
 

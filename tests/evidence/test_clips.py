@@ -15,7 +15,7 @@ from drivesim.evidence.held_out import REPORT_SEED
 from drivesim.evidence.judges import Judges
 from drivesim.evidence.likeness_section import likeness_section, steadiness_section
 from drivesim.evidence.measure import clip_rows, judged, measure
-from drivesim.evidence.obedience_section import obedience_section, probe_section
+from drivesim.evidence.obedience_section import obedience_section, probe_section, summaries_of
 
 SEEDS = [REPORT_SEED, REPORT_SEED + 1]
 
@@ -72,12 +72,12 @@ def test_the_same_seeds_give_the_same_clips(clips: Clips, judges: Judges) -> Non
 
 def test_sections_compare_the_model_with_what_is_reachable(clips: Clips) -> None:
     rng = np.random.default_rng(0)
-    obedience = {figure.key: figure for figure in obedience_section(clips, rng).figures}
+    obedience = {figure.key: figure for figure in obedience_section(clips, summaries_of(clips, rng), rng).figures}
     assert set(obedience["obedience.road_iou"].references) == {"rendered", "codec", "frozen", "shifted"}
     assert "by chance" in obedience["obedience.road_iou"].note
     steady = {figure.key: figure for figure in steadiness_section(clips, rng).figures}
     assert steady["steadiness.motion"].references["frozen"].value == 0.0
-    section, warnings = probe_section(clips, rng)
+    section, warnings = probe_section(summaries_of(clips, rng))
     assert section.figures[0].key == "probe.recall_24px"
     assert any("m/s in speed" in warning for warning in warnings), "an untrained probe misses its bar"
 

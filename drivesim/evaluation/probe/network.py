@@ -113,7 +113,7 @@ class ProbeNetwork(ModelMixin, ConfigMixin):
 
         H and W are 256 and 512 or the same whole multiple of both; raises ValueError otherwise.
         """
-        small = self._averaged(frames)
+        small = averaged(frames)
         features, top = self._pyramid(self.stem(self._placed(small)))
         box = self.box(features)
         return ProbeOutputs(
@@ -123,7 +123,7 @@ class ProbeNetwork(ModelMixin, ConfigMixin):
             log_distance=box[:, 4:] + USUAL_LOG_DISTANCE,
             semantic=self.semantic(features),
             attributes=self.attributes(top.mean((2, 3))).float(),
-            motion=None if previous is None else self.motion(flow_maps(self._averaged(previous), small)),
+            motion=None if previous is None else self.motion(flow_maps(averaged(previous), small)),
         )
 
     def _pyramid(self, early: Tensor) -> tuple[Tensor, Tensor]:
@@ -137,15 +137,16 @@ class ProbeNetwork(ModelMixin, ConfigMixin):
             merged = self.smooth[index](self.laterals[index](maps[index]) + enlarged)
         return self.norm(merged), self.norm_top(maps[-1])
 
-    def _averaged(self, frames: Tensor) -> Tensor:
-        """Frames at INPUT_SIZE."""
-        factor, rest = divmod(frames.shape[-2], INPUT_SIZE[0])
-        if factor < 1 or rest != 0 or frames.shape[-1] != factor * INPUT_SIZE[1]:
-            raise ValueError(
-                f"frames of {frames.shape[-2]}x{frames.shape[-1]}; the probe sees {INPUT_SIZE[0]}x{INPUT_SIZE[1]} or a whole "
-                "multiple of it, so crop and resize them first"
-            )
-        return F.avg_pool2d(frames, factor) if factor > 1 else frames
-
     def _placed(self, frames: Tensor) -> Tensor:
         return frames.to(self.dtype).contiguous(memory_format=torch.channels_last)
+
+
+def averaged(frames: Tensor, who: str = "the probe sees") -> Tensor:
+    """Frames (N, 3, H, W) at INPUT_SIZE. Raises ValueError, naming ``who``, unless H and W are the same whole multiple of it."""
+    factor, rest = divmod(frames.shape[-2], INPUT_SIZE[0])
+    if factor < 1 or rest != 0 or frames.shape[-1] != factor * INPUT_SIZE[1]:
+        raise ValueError(
+            f"frames of {frames.shape[-2]}x{frames.shape[-1]}; {who} {INPUT_SIZE[0]}x{INPUT_SIZE[1]} or a whole "
+            "multiple of it, so crop and resize them first"
+        )
+    return F.avg_pool2d(frames, factor) if factor > 1 else frames
