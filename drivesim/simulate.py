@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from drivesim.rollout.run import Listener, make_futures, open_or_create
 from drivesim.rollout.run_folder import RunFolder
 from drivesim.rollout.tracks import write_tracks
 from drivesim.scenarios import Scenario, load
+from drivesim.scene import Scene
 from drivesim.staging import DEFAULT_OPTIONS, LoadedModel, Options, Staged, frames_of, stage, stage_branch
 
 __all__ = [
@@ -81,10 +83,11 @@ def futures(
 ) -> tuple[Future, ...]:
     """Several futures of one start frame, each with its own noise: future k is the same alone or among many.
 
+    By default each shows a development of its own: from the same t = 0, other drivers' decisions (``options.actors``).
     ``start`` uint8 RGB (H, W, 3) replaces the start frame. ``out`` is ``runs/<scenario>-<seed>-futures`` by default.
     """
     length = num_frames(model, scenario, seconds)
-    staged = stage(model, scenario, num_frames=length, seed=seed, options=options, start=start)
+    staged = stage(model, scenario, num_frames=length, seed=seed, options=options, start=start, several=True)
     folder = default_folder(staged.manifest, "-futures") if out is None else Path(out)
     return make(staged, folder, indices=range(num_futures), resume=resume)
 
@@ -124,23 +127,33 @@ def make(
     run = RunFolder(folder)
     manifest = staged.manifest
 
-    def tracks() -> None:
-        stop = manifest.scene_frame + manifest.timeline.num_frames
+    simulated = manifest.actors == "simulated"
+
+    def tracks(path: Path, scene: Scene) -> None:
         write_tracks(
-            run.tracks_path,
-            staged.scene,
+            path,
+            scene,
             start=manifest.scene_frame,
-            stop=stop,
+            stop=manifest.scene_frame + manifest.timeline.num_frames,
             actors=manifest.actors,
             ego=manifest.ego,
             told_start=manifest.branch is None and staged.told_at_start,
         )
 
+    def shared_tracks() -> None:
+        if not simulated:
+            tracks(run.shared_tracks_path, staged.scene)
+
+    def own_tracks(future: int) -> None:
+        if simulated:
+            tracks(run.tracks_path(future), staged.scene_of(future))
+
     with run.locked():
         beginning = open_or_create(
-            run, manifest, staged.scenario.to_yaml(), lambda: staged.beginning, tracks, resume=resume
+            run, manifest, staged.scenario.to_yaml(), lambda: staged.beginning, shared_tracks, resume=resume
         )
-        return make_futures(run, staged.ingredients(beginning), indices, listener)
+        ingredients = dataclasses.replace(staged.ingredients(beginning), write_tracks=own_tracks)
+        return make_futures(run, ingredients, indices, listener)
 
 
 def num_frames(model: LoadedModel, scenario: Scenario, seconds: float | None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,7 @@ from drivesim.conditioning import SceneControls
 from drivesim.controls import Control
 from drivesim.errors import InputError
 from drivesim.rollout.branch import BranchPoint, branch_point
+from drivesim.rollout.development import turns_of
 from drivesim.rollout.engine import Threads
 from drivesim.rollout.manifest import ActorMode, EgoMode, Manifest
 from drivesim.rollout.run import Beginning, Ingredients
@@ -27,7 +29,7 @@ from drivesim.rollout.storage import sha256_of
 from drivesim.rollout.streams import futures_stream, start_frame_stream
 from drivesim.rollout.timeline import Timeline
 from drivesim.scenarios import Scenario, loads
-from drivesim.scenarios.expand import develop
+from drivesim.scenarios.expand import Development, develop
 from drivesim.scene import Scene
 from drivesim.world_model import StartFrameModel, WorldModel, WorldModelSpec
 
@@ -53,9 +55,12 @@ class LoadedModel(Protocol):
 class Options:
     """How futures are made and stored; every field has a usable default.
 
-    ``actors`` free: only the start frame is fixed, scripted: they follow the scene frame by frame (None: scripted as soon
-    as an event has ``mode: condition``). ``ego`` planned: the model is told the ego's motion, free: it is not (None:
-    planned where the model obeys motion). ``lossless`` and ``png_frames`` store the frames again beside the mp4.
+    ``actors`` scripted: in every future they follow the scene of the run's seed frame by frame. simulated: every future
+    follows a development of its own, with the same t = 0, so futures differ by what drivers do. free: only the start
+    frame is fixed, and the model invents the rest. None: scripted for one video, simulated for several, free where the
+    model takes no boxes or the video begins from a picture. ``ego`` planned: the model is told the ego's motion (the
+    ego drives by its plan and reacts to the traffic of its future), free: it is not (None: planned where the model obeys
+    motion). ``lossless`` and ``png_frames`` store the frames again beside the mp4.
     """
 
     actors: ActorMode | None = None
@@ -98,14 +103,14 @@ class Staged:
     @property
     def told_at_start(self) -> bool:
         """Whether the model is told where everything is in frame 0; of a picture from elsewhere the scene knows nothing."""
-        return self.manifest.start_source == "synthesised" or self.manifest.actors == "scripted"
+        return self.manifest.start_source == "synthesised" or self.manifest.told_boxes
 
     def ingredients(self, beginning: Beginning) -> Ingredients:
         """What the futures are made from."""
         manifest = self.manifest
         spec = self.model.world_model.spec
         later = {Control.ATTRIBUTES}
-        if manifest.actors == "scripted":
+        if manifest.told_boxes:
             later.add(Control.LAYOUT)
         if manifest.ego == "planned":
             later.add(Control.MOTION)
@@ -116,8 +121,15 @@ class Staged:
             model=self.model.world_model,
             beginning=beginning,
             start_controls=start,
-            controls=SceneControls(self.scene, spec.controls & later),
+            controls_of=lambda future: SceneControls(self.scene_of(future), spec.controls & later),
         )
+
+    def scene_of(self, future: int) -> Scene:
+        """The development that a future shows: the run's, or with simulated actors its own."""
+        turns = turns_of(self.manifest, future)
+        if turns == dict(self.manifest.turns):
+            return self.scene
+        return _developed(self.scenario, self.manifest, turns).scene
 
 
 def stage(
@@ -128,8 +140,12 @@ def stage(
     seed: int,
     options: Options = DEFAULT_OPTIONS,
     start: NDArray[np.uint8] | None = None,
+    several: bool = False,
 ) -> Staged:
-    """Decide everything about futures of a scenario. Raises InputError, ScenarioError for what cannot be made."""
+    """Decide everything about futures of a scenario. Raises InputError, ScenarioError for what cannot be made.
+
+    ``several`` says that futures are to be compared with each other: it decides the default of ``options.actors``.
+    """
     spec = model.world_model.spec
     _require_video_of(spec, scenario)
     timeline = Timeline.plan(num_frames=num_frames, chunk_frames=spec.chunk_frames, fps=spec.fps)
@@ -140,7 +156,8 @@ def stage(
         source = f"given {sha256_of(given.frame.tobytes())}"
     elif scenario.start is not None:
         source = f"picture {sha256_of(_existing(Path(scenario.start.image)))}"
-    return _staged(model, scenario, timeline, seed, options, source, given, None)
+    actors = _actors(scenario, spec, options, several=several, pictured=source.startswith("picture"))
+    return _staged(model, scenario, timeline, seed, dataclasses.replace(options, actors=actors), source, given, None)
 
 
 def stage_branch(
@@ -153,7 +170,10 @@ def stage_branch(
     seed: int | None = None,
     options: Options = DEFAULT_OPTIONS,
 ) -> Staged:
-    """Decide everything about futures that leave a stored run at ``at_s``; scenario and model must be the run's."""
+    """Decide everything about futures that leave a stored run at ``at_s``; scenario and model must be the run's.
+
+    By default its futures are free where the run's were, else simulated: each develops anew from there.
+    """
     spec = model.world_model.spec
     point = branch_point(run, at_s, future=future, seed=seed)
     parent = point.parent
@@ -167,7 +187,7 @@ def stage_branch(
     options = dataclasses.replace(
         options,
         variation=parent.variation,
-        actors=options.actors or parent.actors,
+        actors=options.actors or ("simulated" if parent.told_boxes else "free"),
         ego=options.ego or parent.ego,
     )
     source = f"branch of {run} f{future:02d} at frame {point.origin.frame}"
@@ -195,16 +215,13 @@ def _staged(
     point: BranchPoint | None,
 ) -> Staged:
     spec = model.world_model.spec
-    actors, ego = _modes(scenario, spec, options)
+    actors, ego = _modes(spec, options)
     scene_frame = 0 if point is None else point.origin.frame
     # The whole development is expanded, however little of it is filmed: a short video is then the beginning of a long one.
     written = math.ceil(float(scenario.video_settings.duration) * spec.fps)
     parent = 0 if point is None else point.parent.scene_frames
     needed = scene_frame + max(timeline.control_frames, 1 + timeline.chunk_frames)
     scene_frames = max(needed, written, parent)
-    development = develop(
-        scenario, seed=seed, fps=spec.fps, duration_s=scene_frames / spec.fps, variation=options.variation
-    )
     stream = futures_stream(seed, scenario.id, options.variation) if point is None else point.stream
     manifest = Manifest(
         scenario_id=scenario.id,
@@ -231,12 +248,26 @@ def _staged(
         stream_key=stream.key,
         scene_frames=scene_frames,
         scene_frame=scene_frame,
-        parameters=development.parameters,
+        turns=() if point is None else tuple(turns_of(point.parent, point.origin.future).items()),
+        parameters=scenario.parameters(options.variation),
         branch=None if point is None else point.origin,
         events=_event_reports(scenario, actors),
         command=tuple(sys.argv),
     )
-    return Staged(model=model, scenario=scenario, scene=development.scene, manifest=manifest, given_start=given_start)
+    scene = _developed(scenario, manifest, dict(manifest.turns)).scene
+    return Staged(model=model, scenario=scenario, scene=scene, manifest=manifest, given_start=given_start)
+
+
+def _developed(scenario: Scenario, manifest: Manifest, turns: Mapping[int, int]) -> Development:
+    """The scenario as it goes under the run's seed and these turns."""
+    return develop(
+        scenario,
+        seed=manifest.seed,
+        fps=manifest.fps,
+        duration_s=manifest.scene_frames / manifest.fps,
+        variation=manifest.variation,
+        turns=turns,
+    )
 
 
 def frames_of(seconds: float, fps: float) -> int:
@@ -246,16 +277,35 @@ def frames_of(seconds: float, fps: float) -> int:
     return round(seconds * fps)
 
 
-def _modes(scenario: Scenario, spec: WorldModelSpec, options: Options) -> tuple[ActorMode, EgoMode]:
-    """Who is told what after frame 0. Raises InputError when the model does not obey what is asked for."""
+def _actors(scenario: Scenario, spec: WorldModelSpec, options: Options, *, several: bool, pictured: bool) -> ActorMode:
+    """Who decides what the others do: what is asked for, else what the author of a scenario means.
+
+    Of a picture from elsewhere the scene knows nothing, so its traffic is free unless an event is to be conditioned.
+    Raises InputError for an event that the model cannot be told.
+    """
+    if options.actors is not None:
+        return options.actors
     conditioned = [event.id for event in scenario.events if event.mode == "condition"]
-    actors: ActorMode = options.actors or ("scripted" if conditioned else "free")
-    if actors == "scripted" and Control.LAYOUT not in spec.controls:
-        why = f"event '{conditioned[0]}' has mode: condition" if options.actors is None else "--actors scripted"
-        raise InputError(
-            f"{why}: this needs a model that takes boxes in every frame, and {spec.name!r} takes none. "
-            "Use --actors free and mode: select, or another model ('drivesim models')."
-        )
+    told: ActorMode = "simulated" if several else "scripted"
+    if Control.LAYOUT in spec.controls:
+        return "free" if pictured and not conditioned else told
+    if conditioned:
+        raise _no_boxes(f"event '{conditioned[0]}' has mode: condition", spec)
+    return "free"
+
+
+def _no_boxes(why: str, spec: WorldModelSpec) -> InputError:
+    return InputError(
+        f"{why}: this needs a model that takes boxes in every frame, and {spec.name!r} takes none. "
+        "Use --actors free and mode: select, or another model ('drivesim models')."
+    )
+
+
+def _modes(spec: WorldModelSpec, options: Options) -> tuple[ActorMode, EgoMode]:
+    """Who is told what after frame 0. Raises InputError when the model does not obey what is asked for."""
+    actors: ActorMode = options.actors or "free"
+    if actors != "free" and Control.LAYOUT not in spec.controls:
+        raise _no_boxes(f"--actors {actors}", spec)
     obeys_motion = Control.MOTION in spec.controls
     if options.ego == "planned" and not obeys_motion:
         raise InputError(f"--ego planned: model {spec.name!r} does not take the ego's motion. Use --ego free.")
@@ -268,7 +318,7 @@ def _event_reports(scenario: Scenario, actors: ActorMode) -> tuple[dict[str, str
     for event in scenario.events:
         status = NOT_MEASURED
         if event.mode == "condition":
-            status = "conditioned" if actors == "scripted" else "not conditioned: actors are free"
+            status = "not conditioned: actors are free" if actors == "free" else "conditioned"
         reports.append({"event": event.id, "mode": event.mode, "status": status})
     reports += [{"label": name, "status": NOT_MEASURED} for name in scenario.labels]
     return tuple(reports)

@@ -7,6 +7,7 @@ depends on the seed: two seeds are two developments of one start.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -93,8 +94,12 @@ def develop(
     fps: float | None = None,
     duration_s: float | None = None,
     variation: int = 0,
+    turns: Mapping[int, int] | None = None,
 ) -> Development:
-    """Like :func:`expand`, with the parameters' values and the times of the events."""
+    """Like :func:`expand`, with the parameters' values and the times of the events.
+
+    ``turns`` maps frames to seeds: from such a frame on the traffic develops by that seed, and up to it nothing changes.
+    """
     parameters = scenario.parameters(variation)
     concrete = scenario.with_parameters(parameters)
     found = check_scenario(concrete)
@@ -112,14 +117,19 @@ def develop(
         manoeuvres=_manoeuvres(concrete, "ego", road),
     )
     key = int.from_bytes(hashlib.sha256(scenario.id.encode()).digest()[:8], "big")
+
+    def generator(root: int) -> np.random.Generator:
+        return np.random.default_rng(np.random.SeedSequence(root, spawn_key=(key, variation)))
+
     result = simulate(
         road,
         ego,
         plans,
         duration_s=seconds,
         fps=rate,
-        rng=np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(key, variation))),
+        rng=generator(seed),
         ambient=_ambient(concrete, placed),
+        turns={frame: generator(other) for frame, other in (turns or {}).items()},
     )
     scene = Scene(
         name=scenario.id,

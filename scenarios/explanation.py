@@ -48,8 +48,12 @@ class Row:
 
 
 def is_scripted(scenario: Scenario) -> bool:
-    """Whether actors follow their simulated tracks on every frame by default: an event has ``mode: condition``."""
-    return any(event.mode == "condition" for event in scenario.events)
+    """Whether actors follow their simulated tracks on every frame by default.
+
+    They do, unless the video begins from a picture: of that the scene knows nothing. An event with ``mode: condition``
+    makes them do so there too.
+    """
+    return scenario.start is None or any(event.mode == "condition" for event in scenario.events)
 
 
 def explain(scenario: Scenario, variation: int = 0) -> tuple[Row, ...]:

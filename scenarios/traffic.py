@@ -7,7 +7,7 @@ changes lanes. Two generators give two plausible developments of one start.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,11 +74,14 @@ def simulate(
     fps: float,
     rng: np.random.Generator,
     ambient: AmbientTraffic | None = None,
+    turns: Mapping[int, np.random.Generator] | None = None,
 ) -> TrafficResult:
     """Simulate ``duration_s`` seconds on a grid of round(duration_s * fps) frames that starts at t = 0.
 
     Vehicles follow those ahead in their lane (IDM with the calm reaction of Kesting et al. 2010) and change lanes at
-    will (MOBIL) unless scripted; after a crash those involved brake to a stand. Raises InputError for an unknown lane or a script that refers to nothing.
+    will (MOBIL) unless scripted; after a crash those involved brake to a stand. At each frame of ``turns`` another
+    generator takes over: up to that frame the tracks stay what they were, after it they develop anew. Raises InputError
+    for an unknown lane or a script that refers to nothing.
     """
     frames = max(1, round(duration_s * fps))
     substeps = max(1, math.ceil(1.0 / fps / _LARGEST_STEP_S - 1e-9))
@@ -95,6 +98,9 @@ def simulate(
     recorder, settled = _Recorder(frames), set(crashes(fleet))
     for frame in range(frames):
         recorder.record(fleet, frame)
+        if turns and frame in turns:
+            # In place, because the ambient flow holds the same generator.
+            rng.bit_generator.state = turns[frame].bit_generator.state
         for substep in range(substeps):
             time_s = (frame * substeps + substep) * dt
             script.advance(fleet, time_s)

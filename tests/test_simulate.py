@@ -11,12 +11,15 @@ from tiny_model import TinyWorldModel
 
 from drivesim.controls import Control
 from drivesim.errors import InputError
+from drivesim.rollout.development import turns_of
 from drivesim.rollout.engine import Threads
+from drivesim.rollout.manifest import ActorMode
 from drivesim.rollout.run_folder import RunFolder
 from drivesim.rollout.tracks import read_tracks
 from drivesim.scenarios import Scenario, loads
-from drivesim.simulate import branch, futures, open_run, rollout, start_frame
-from drivesim.staging import NOT_MEASURED, Options, resize_and_crop, stage
+from drivesim.scenarios.schema import Start
+from drivesim.simulate import branch, futures, make, open_run, rollout, start_frame
+from drivesim.staging import NOT_MEASURED, Options, resize_and_crop, stage, stage_branch
 
 ONE = Options(threads=Threads(denoise=1, decode=1))
 
@@ -44,7 +47,7 @@ def test_a_rollout_begins_with_the_start_frame(run: Path, scenario: Scenario) ->
 def test_the_manifest_says_what_was_told_and_what_not_measured(run: Path) -> None:
     manifest = RunFolder(run).manifest()
     assert manifest.synthetic
-    assert (manifest.actors, manifest.ego, manifest.start_source) == ("free", "planned", "synthesised")
+    assert (manifest.actors, manifest.ego, manifest.start_source) == ("scripted", "planned", "synthesised")
     assert {"event": "cut_in", "mode": "select", "status": NOT_MEASURED} in manifest.events
     assert "drivesim score" in NOT_MEASURED
     assert 20.0 <= manifest.parameters["gap"] <= 30.0
@@ -65,7 +68,7 @@ def test_tracks_are_the_scenes_and_say_what_was_conditioned(run: Path, scenario:
         assert np.allclose(stored.track.positions[present], original.track.positions[:60][present], atol=1e-4)
     rows = [line.split(",") for line in (run / "tracks.csv").read_text().splitlines()[1:]]
     told = {(int(row[0]), row[2]): row[-1] for row in rows}
-    assert told[0, "challenger"] == "1" and told[1, "challenger"] == "0" and told[30, "ego"] == "1"
+    assert told[0, "challenger"] == told[1, "challenger"] == told[30, "ego"] == "1"
 
 
 def test_futures_share_the_start_and_differ_later(tmp_path: Path, scenario: Scenario) -> None:
@@ -84,18 +87,82 @@ def test_a_shorter_video_is_the_beginning_of_a_longer_one(tmp_path: Path, run: P
 
 
 def test_scripted_actors_reach_the_model_and_free_ones_do_not(scenario: Scenario) -> None:
-    free = stage(TinyLoaded(), scenario, num_frames=20, seed=7, options=ONE)
+    free = stage(TinyLoaded(), scenario, num_frames=20, seed=7, options=dataclasses.replace(ONE, actors="free"))
     scripted = stage(
         TinyLoaded(), scenario, num_frames=20, seed=7, options=dataclasses.replace(ONE, actors="scripted", ego="free")
     )
     given = free.ingredients(free.beginning)
     assert given.start_controls.given() == set(Control)
-    assert given.controls.window(1, 5).given() == {Control.MOTION, Control.ATTRIBUTES}
+    assert given.controls_of(0).window(1, 5).given() == {Control.MOTION, Control.ATTRIBUTES}
     given = scripted.ingredients(scripted.beginning)
-    assert given.controls.window(1, 5).given() == {Control.LAYOUT, Control.ATTRIBUTES}
+    assert given.controls_of(0).window(1, 5).given() == {Control.LAYOUT, Control.ATTRIBUTES}
 
 
-def test_a_conditioned_event_makes_actors_scripted(scenario: Scenario) -> None:
+def test_what_an_author_writes_happens_unless_the_scene_knows_nothing(tmp_path: Path, scenario: Scenario) -> None:
+    def actors(one: Scenario, several: bool, actors: ActorMode | None = None) -> str:
+        options = dataclasses.replace(ONE, actors=actors)
+        return stage(TinyLoaded(), one, num_frames=20, seed=7, options=options, several=several).manifest.actors
+
+    assert (actors(scenario, False), actors(scenario, True)) == ("scripted", "simulated")
+    assert actors(scenario, True, "scripted") == "scripted"
+    picture = tmp_path / "photo.png"
+    cv2.imwrite(str(picture), np.full((64, 128, 3), 90, np.uint8))
+    pictured = scenario.model_copy(update={"start": Start(image=str(picture))})
+    assert (actors(pictured, False), actors(pictured, True)) == ("free", "free")
+    assert actors(pictured, True, "simulated") == "simulated"
+
+
+def test_simulated_futures_begin_alike_and_each_develops_its_own_way(tmp_path: Path, scenario: Scenario) -> None:
+    staged = stage(TinyLoaded(), scenario, num_frames=80, seed=7, options=ONE, several=True)
+    scenes = [staged.scene_of(future) for future in range(3)]
+    places = [np.stack([actor.track.positions for actor in scene.actors[:2]]) for scene in scenes]
+    assert scenes[0] is staged.scene
+    assert np.array_equal(places[0][:, 0], places[1][:, 0]) and np.array_equal(places[0][:, 0], places[2][:, 0])
+    apart = [np.abs(places[0][:, -1] - places[k][:, -1]).max() for k in (1, 2)]
+    assert min(apart) > 0.5 and np.abs(places[1] - places[2]).max() > 0.5
+    ingredients = staged.ingredients(staged.beginning)
+    told = [ingredients.controls_of(future).window(60, 61).layout for future in (0, 1)]
+    assert not np.array_equal(*told)
+    scripted = stage(TinyLoaded(), scenario, num_frames=80, seed=7, options=ONE)
+    assert np.array_equal(scripted.scene.ego.positions, staged.scene.ego.positions)
+    assert scripted.scene_of(5) is scripted.scene
+
+
+def test_a_simulated_future_is_the_same_alone_and_keeps_its_own_tracks(tmp_path: Path, scenario: Scenario) -> None:
+    three = futures(TinyLoaded(), scenario, num_futures=3, seconds=3.0, seed=7, out=tmp_path / "three", options=ONE)
+    assert not (tmp_path / "three" / "tracks.csv").exists()
+    staged = stage(TinyLoaded(), scenario, num_frames=30, seed=7, options=ONE, several=True)
+    (alone,) = make(staged, tmp_path / "alone", indices=[2])
+    assert np.array_equal(alone.frames(), three[2].frames())
+    for future in three:
+        scene = staged.scene_of(future.index)
+        ego, actors = future.tracks
+        assert np.allclose(ego.positions, scene.ego.positions[:30], atol=1e-4)
+        challenger = next(actor for actor in actors if actor.id == "challenger")
+        planned = next(actor for actor in scene.actors if actor.id == "challenger")
+        assert np.allclose(challenger.track.positions, planned.track.positions[:30], atol=1e-4)
+
+
+def test_branches_of_a_simulated_future_share_its_past_and_develop_anew(tmp_path: Path, scenario: Scenario) -> None:
+    root = tmp_path / "root"
+    futures(TinyLoaded(), scenario, num_futures=2, seconds=4.0, seed=7, out=root, options=ONE)
+    parent = stage(TinyLoaded(), scenario, num_frames=40, seed=7, options=ONE, several=True).scene_of(1)
+    made = branch(
+        TinyLoaded(), root, at_s=2.0, num_futures=2, seconds=6.0, future=1, out=tmp_path / "branch", options=ONE
+    )
+    manifest = made[0].manifest
+    first = manifest.scene_frame
+    assert manifest.actors == "simulated" and manifest.turns == tuple(turns_of(RunFolder(root).manifest(), 1).items())
+    again = stage_branch(TinyLoaded(), root, at_s=2.0, seconds=6.0, future=1, options=ONE)
+    goes_on, anew = again.scene_of(0), again.scene_of(1)
+    for scene in (goes_on, anew):
+        assert np.array_equal(scene.ego.positions[: first + 1], parent.ego.positions[: first + 1])
+    assert np.abs(goes_on.actors[0].track.positions[-1] - anew.actors[0].track.positions[-1]).max() > 0.1
+    ego, _ = made[1].tracks
+    assert np.allclose(ego.positions, anew.ego.positions[first : first + made[1].num_frames], atol=1e-4)
+
+
+def test_a_conditioned_event_is_told_unless_actors_are_free(scenario: Scenario) -> None:
     conditioned = loads(SCENARIO_TEXT.replace("mode: select", "mode: condition"))[0]
     manifest = stage(TinyLoaded(), conditioned, num_frames=20, seed=7, options=ONE).manifest
     assert manifest.actors == "scripted"

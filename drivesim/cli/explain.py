@@ -69,7 +69,9 @@ def _print_table(scenario: object, variation: int) -> None:
     console.print()
     for carrier in dict.fromkeys(row.carrier for row in rows):
         console.print(f"{carrier}: {CARRIERS[carrier]}.", style="dim", highlight=False)
-    how = "scripted (an event has mode: condition)" if is_scripted(scenario) else "free (no event has mode: condition)"
+    how = "scripted" if is_scripted(scenario) else "free (the video begins from a picture)"
     console.print(
-        f"Actors after t = 0: {how}; '--actors' of drivesim rollout changes that.", style="dim", highlight=False
+        f"Actors after t = 0: {how}, in several futures each by its own development; '--actors' changes that.",
+        style="dim",
+        highlight=False,
     )

@@ -41,9 +41,9 @@ def futures(
     as_json: given.AsJson = False,
     quiet: given.Quiet = False,
 ) -> None:
-    """Sample several futures of the same first picture, each from its own noise, and set them side by side.
+    """Sample several futures of the same first picture, and set them side by side.
 
-    Writes an mp4 per future, contact_sheet.png and side_by_side.mp4. Future 3 is the same alone or among 800. With
+    In each, drivers decide anew what they do (--actors simulated), and the noise is another. Writes an mp4 per future, contact_sheet.png and side_by_side.mp4. Future 3 is the same alone or among 800. With
     --from, the futures share the past of a run up to --at: up to the last stored state, about one a second.
 
     \b
@@ -67,6 +67,6 @@ def futures(
     if run is not None:
         jobs = [making.branch_job(loaded, run, at, future, **common)]
     else:
-        jobs = making.scenario_jobs(loaded, scenarios, variation, suffix="-futures", **common)
+        jobs = making.scenario_jobs(loaded, scenarios, variation, suffix="-futures", several=True, **common)
     for job, made in making.make_all(jobs, resume=resume, dry_run=dry_run, voice=voice):
         making.report(job, made, voice, sheet=only_future is None, grid=only_future is None)

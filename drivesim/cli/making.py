@@ -145,6 +145,7 @@ def scenario_jobs(
     out: Path | None,
     indices: Sequence[int],
     suffix: str = "",
+    several: bool = False,
 ) -> list[Job]:
     """One job for each scenario and variation; everything is checked before the first one starts."""
     from drivesim.simulate import default_folder, num_frames
@@ -159,6 +160,7 @@ def scenario_jobs(
             num_frames=num_frames(model, scenario, length_s),
             seed=scenario.sampling_settings.seed if seed is None else seed,
             options=dataclasses.replace(options, variation=number),
+            several=several,
         )
         name = default_folder(staged.manifest, suffix)
         folder = name if out is None else out if len(chosen) == 1 else out / name.name

@@ -12,8 +12,9 @@ import typer
 class Actors(StrEnum):
     """Who decides what the other road users do after the first frame."""
 
-    free = "free"
+    simulated = "simulated"
     scripted = "scripted"
+    free = "free"
 
 
 class Ego(StrEnum):
@@ -40,8 +41,9 @@ Futures = Annotated[
 ActorChoice = Annotated[
     Actors | None,
     typer.Option(
-        help="free: only the first frame fixes them. scripted: they follow the scenario frame by frame. "
-        "Default: free, or scripted if an event has 'mode: condition'."
+        help="scripted: they follow the scenario frame by frame. simulated: so they do, but every future develops the "
+        "traffic its own way. free: the first frame alone fixes them. Default: scripted; for futures simulated; free "
+        "behind a picture of your own."
     ),
 ]
 EgoChoice = Annotated[

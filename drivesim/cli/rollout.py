@@ -52,7 +52,8 @@ def rollout(
     scenarios = making.starting_from(start, making.chosen_scenarios(scenario, only, settings or [], voice))
     loaded = load_model(model, device=device, dtype=dtype, steps=steps)
     jobs = making.scenario_jobs(
-        loaded, scenarios, variation, length_s=length_s, seed=seed, options=options, out=out, indices=range(futures)
-    )
+        loaded, scenarios, variation, length_s=length_s, seed=seed, options=options, out=out, indices=range(futures),
+        several=futures > 1,
+    )  # fmt: skip
     for job, made in making.make_all(jobs, resume=resume, dry_run=dry_run, voice=voice):
         making.report(job, made, voice, sheet=len(made) > 1)

@@ -20,6 +20,7 @@ from drivesim.evaluation.probe.reading import Readings, read_frames
 from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, exact_labels
 from drivesim.evidence.judges import Judges
 from drivesim.evidence.measure import Progress, judged
+from drivesim.rollout.development import turns_of
 from drivesim.rollout.future import Future
 from drivesim.rollout.manifest import Manifest
 from drivesim.rollout.run_folder import RunFolder
@@ -30,11 +31,15 @@ from drivesim.scene import Scene
 
 @dataclass(frozen=True, eq=False)
 class Commanded:
-    """What the model was told in a run, the same in each of its futures; worked out when asked for, each thing once."""
+    """What the model was told in a future of a run; worked out when asked for, each thing once.
+
+    Futures share it unless actors were simulated: then each was told a development of its own.
+    """
 
     run: RunFolder
     manifest: Manifest
     progress: Progress
+    future: int = 0
 
     @cached_property
     def scenario(self) -> Scenario:
@@ -43,13 +48,14 @@ class Commanded:
 
     @cached_property
     def whole_scene(self) -> Scene:
-        """The scene of the run from its own frame 0, which lies before the video's where it is a branch."""
+        """The scene of the future from its run's own frame 0, which lies before the video's where it is a branch."""
         return develop(
             self._written,
             seed=self.manifest.seed,
             fps=self.manifest.fps,
             duration_s=self.manifest.scene_frames / self.manifest.fps,
             variation=self.manifest.variation,
+            turns=turns_of(self.manifest, self.future),
         ).scene
 
     @cached_property
@@ -72,12 +78,11 @@ class Commanded:
     def labels(self) -> list[FrameLabels]:
         """What the model was told of each frame.
 
-        Boxes and road where it was told them: in every frame of scripted actors, else in frame 0 alone. The ego's motion
-        where it is planned, weather and light always. Nothing of a frame 0 that the model did not make.
+        Boxes and road where it was told them: in every frame unless actors are free, then in frame 0 alone. The ego's
+        motion where it is planned, weather and light always. Nothing of a frame 0 that the model did not make.
         """
         manifest, scene = self.manifest, self.scene
-        scripted = manifest.actors == "scripted"
-        placed = scene if scripted else scene.window(0, int(self.made_start))
+        placed = scene if manifest.told_boxes else scene.window(0, int(self.made_start))
         labels = exact_labels(placed, list(self._semantic(len(placed)))) if len(placed) else []
         labels += [FrameLabels()] * (len(scene) - len(labels))
         steps = ego_steps(scene) if manifest.ego == "planned" and len(scene) > 1 else None
@@ -155,8 +160,14 @@ def record(futures: tuple[Future, ...], judges: Judges, progress: Progress) -> l
     Raises InputError for videos of a size that the judges cannot look at.
     """
     require_judgeable(futures[0])
-    commanded = Commanded(RunFolder(futures[0].folder), futures[0].manifest, progress)
-    return [Recorded(future, commanded, judges, progress) for future in futures]
+    run, manifest = RunFolder(futures[0].folder), futures[0].manifest
+    shared = Commanded(run, manifest, progress, futures[0].index)
+
+    def commanded(future: Future) -> Commanded:
+        own = manifest.actors == "simulated" and future.index != shared.future
+        return Commanded(run, manifest, progress, future.index) if own else shared
+
+    return [Recorded(future, commanded(future), judges, progress) for future in futures]
 
 
 def require_judgeable(future: Future) -> None:

@@ -134,14 +134,14 @@ def _obedience_section(
                 note="" if summary.figures[name].count or boxes else "the model was told nothing that this measures",
             )
         )  # fmt: skip
-    scripted = recorded[0].future.manifest.actors == "scripted"
+    told = recorded[0].future.manifest.told_boxes
     return Section(
         title="Obedience",
         about=f"What the model was told against what the probe reads from the video. {_told(recorded[0])} "
         f"Intervals are over {summary.unit}.",
         figures=tuple(figures),
         tables=(by_group(summary, rendered),) if boxes and rendered is not None else (),
-        plots=(obedience_plot("Obedience by second", found[0]),) if boxes and scripted else (),
+        plots=(obedience_plot("Obedience by second", found[0]),) if boxes and told else (),
     )
 
 
@@ -152,6 +152,10 @@ def _told(recorded: Recorded) -> str:
     said = ["Weather and light were told in every frame."]
     if manifest.actors == "scripted":
         said.append("Actors are scripted: boxes and road were told in every frame.")
+    elif manifest.actors == "simulated":
+        said.append(
+            "Actors are simulated: each future was told the boxes of its own development, and the road, in every frame."
+        )
     elif start:
         said.append("Actors are free: boxes and road were told in the first frame alone, and are judged there alone.")
     else:
@@ -181,11 +185,10 @@ def _drift(recorded: Sequence[Recorded], ranges: Mapping[str, Range] | None, pro
             ),
         )
     more = f"The first {len(chosen)} of {len(recorded)} futures. " if len(recorded) > len(chosen) else ""
-    moving = recorded[0].commanded.moving
     return drift_section(
         {name: each.drift for name, each in zip(names, chosen, strict=True)},
         ranges_of_rendered(progress) if ranges is None else ranges,
-        dict.fromkeys(names, moving),
+        {name: each.commanded.moving for name, each in zip(names, chosen, strict=True)},
         about=more,
     )
 
@@ -207,12 +210,13 @@ def _traffic(recorded: Recorded) -> tuple[Track, tuple[Actor, ...]]:
 def _labels(recorded: Sequence[Recorded], traffic: Sequence[tuple[Track, tuple[Actor, ...]]]) -> LabelOutcome:
     """Labels and events on measured tracks, measured actors under their planned names."""
     commanded = recorded[0].commanded
-    road, planned = commanded.scene.road, commanded.scene.actors
+    road = commanded.scene.road
     assert road is not None, "a developed scenario has a road"
     # Where actors are free to depart from the plan, only the beginning tells who is who.
-    recognise = None if commanded.manifest.actors == "scripted" else FRAMES_TO_RECOGNISE
+    recognise = None if commanded.manifest.told_boxes else FRAMES_TO_RECOGNISE
     tracks = []
-    for ego, actors in traffic:
+    for each, (ego, actors) in zip(recorded, traffic, strict=True):
+        planned = each.commanded.scene.actors
         found = assign_tracks(planned, actors, num_frames=recognise)
         tracks.append((ego, measured_as_planned(planned, actors, found)))
     return judge_labels(commanded.scenario, tracks, road, commanded.manifest.fps)

@@ -112,7 +112,7 @@ def measure_cost(manifest: Manifest, prepare: Callable[[], Ingredients]) -> Cost
         generate(
             TimedModel(ingredients.model, clock),
             state,
-            TimedControls(ingredients.controls, clock),
+            TimedControls(ingredients.controls_of(0), clock),
             NoiseStream(0),
             timeline,
             output,

@@ -74,8 +74,8 @@ class Future:
 
     @property
     def tracks(self) -> tuple[Track, tuple[Actor, ...]]:
-        """The ego's track and the actors of the scene behind it: what was planned, not what the video shows."""
-        return read_tracks(RunFolder(self.folder).tracks_path)
+        """The ego's track and the actors of the development behind it: what was planned, not what the video shows."""
+        return read_tracks(RunFolder(self.folder).tracks_path(self.index))
 
     def iterate(self, start: float = 0.0, stop: float | None = None) -> Iterator[NDArray[np.uint8]]:
         """Yield uint8 RGB frames (H, W, 3) from ``start`` to ``stop`` (exclusive) seconds, one in memory at a time."""

@@ -16,7 +16,7 @@ from drivesim.rollout.timeline import Timeline
 #: Version of the file's layout.
 MANIFEST_VERSION = 1
 
-ActorMode = Literal["free", "scripted"]
+ActorMode = Literal["simulated", "scripted", "free"]
 EgoMode = Literal["free", "planned"]
 
 
@@ -40,7 +40,8 @@ class Manifest:
 
     ``start_source`` says where frame 0 came from, ``stream_root`` and ``stream_key`` name the node of the tree of seeds
     above the futures. The scene was expanded to ``scene_frames`` frames; ``scene_frame`` is the index of frame 0 on its
-    grid (not 0 in a branch), ``parameters`` the values of what varies in the scenario.
+    grid (not 0 in a branch), ``parameters`` the values of what varies in the scenario, ``turns`` the (frame, seed) at
+    which the traffic that all futures share took another course than ``seed`` gives it (see ``rollout/development.py``).
     """
 
     scenario_id: str
@@ -67,6 +68,7 @@ class Manifest:
     stream_key: tuple[int, ...]
     scene_frames: int
     scene_frame: int = 0
+    turns: tuple[tuple[int, int], ...] = ()
     parameters: dict[str, float | str] = field(default_factory=dict)
     branch: BranchOrigin | None = None
     events: tuple[dict[str, str], ...] = ()
@@ -95,6 +97,7 @@ class Manifest:
             values["branch"] = None if values["branch"] is None else BranchOrigin(**values["branch"])
             for name in ("stream_key", "events", "command"):
                 values[name] = tuple(values[name])
+            values["turns"] = tuple((int(frame), int(seed)) for frame, seed in values.get("turns", ()))
             return cls(**values)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise InputError(f"{where} is damaged or no drivesim manifest ({error}).") from error
@@ -117,6 +120,7 @@ class Manifest:
             "chunks per state": self.timeline.state_chunks,
             "actors": self.actors,
             "ego": self.ego,
+            "turns of the traffic": self.turns,
             "lossless": self.lossless,
             "PNG frames": self.png_frames,
             "device": self.device,
@@ -124,6 +128,11 @@ class Manifest:
             "start frame": self.start_source,
             "branch": None if self.branch is None else dataclasses.asdict(self.branch),
         }
+
+    @property
+    def told_boxes(self) -> bool:
+        """Whether the model is told boxes and road on every frame: those of one development, or each future of its own."""
+        return self.actors != "free"
 
     def require_same(self, wanted: Manifest, where: str) -> None:
         """Raise InputError naming every difference when ``wanted`` cannot continue this run."""

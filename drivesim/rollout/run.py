@@ -96,14 +96,15 @@ def _read_beginning(run: RunFolder) -> Beginning:
 class Ingredients:
     """What every future of a run is made from.
 
-    ``start_controls`` are those of the shared frame alone; ``controls`` what the model is told after it, on the
-    scene's grid.
+    ``start_controls`` are those of the shared frame alone; ``controls_of(future)`` what the model is told after it, on
+    the scene's grid. ``write_tracks(future)`` stores the tracks of a future that has its own.
     """
 
     model: WorldModel[Any, Any]
     beginning: Beginning
     start_controls: Controls
-    controls: ControlSource
+    controls_of: Callable[[int], ControlSource]
+    write_tracks: Callable[[int], None] = lambda future: None
 
     def first_state(self) -> Any:
         """The model's state after the shared frame."""
@@ -157,6 +158,7 @@ def _make_future(
     if complete == timeline.num_segments:
         return
     recorder = Recorder(folder, manifest, ingredients.beginning.frame, lambda count: listener(index, count, False))
+    ingredients.write_tracks(index)
     if timeline.num_chunks == 0:
         recorder.record_start_only()
         return
@@ -166,7 +168,7 @@ def _make_future(
     generate(
         ingredients.model,
         state,
-        ingredients.controls,
+        ingredients.controls_of(index),
         NoiseStream(manifest.stream_root, manifest.stream_key).child(index),
         timeline,
         recorder,

@@ -2,11 +2,12 @@
 
 ::
 
-    manifest.json  scenario.yaml  start.png  tracks.csv  [start_state.safetensors]  lock
+    manifest.json  scenario.yaml  start.png  [tracks.csv]  [start_state.safetensors]  lock
     f00.mp4  [f00.mkv]                           finished videos
     futures/f00/segments/000000.mp4 .json        video in segments; the .json is written last and lists their hashes
     futures/f00/states/000004.safetensors        state after so many chunks, for resuming and branching
     futures/f00/frames/000000.png                with --frames
+    futures/f00/tracks.csv                       with simulated actors: each future has its own
     futures/f00/future.json                      written when the future is finished
 """
 
@@ -42,7 +43,7 @@ class RunFolder:
         self.scenario_path = path / "scenario.yaml"
         self.start_frame_path = path / "start.png"
         self.start_state_path = path / "start_state.safetensors"
-        self.tracks_path = path / "tracks.csv"
+        self.shared_tracks_path = path / "tracks.csv"
         self.lock_path = path / "lock"
 
     def manifest(self) -> Manifest:
@@ -62,6 +63,12 @@ class RunFolder:
     def video(self, index: int, lossless: bool = False) -> Path:
         """Where the finished video of future ``index`` is."""
         return self.path / f"{future_name(index)}{'.mkv' if lossless else '.mp4'}"
+
+    def tracks_path(self, index: int) -> Path:
+        """Where the tracks behind future ``index`` are: its own with simulated actors, else those of the whole run."""
+        if self.manifest().actors == "simulated":
+            return self.future(index).path / "tracks.csv"
+        return self.shared_tracks_path
 
     def is_foreign(self) -> bool:
         """Whether the folder holds things but no run of ours (which must not be mixed with one)."""

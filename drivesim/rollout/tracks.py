@@ -38,13 +38,13 @@ def write_tracks(
     """Write frames ``start`` to ``stop`` (exclusive) of a scene, atomically.
 
     ``conditioned`` is 1 where the model was told the row: every row of the start frame (unless ``told_start`` is false,
-    as in a branch or a video that begins from a photo), the ego's where it is planned, the actors' where scripted.
+    as in a branch or a video that begins from a photo), the ego's where it is planned, the actors' unless they are free.
     """
     tracks: list[tuple[str, str, Track, tuple[str, str, str], bool]] = [
         (EGO_ID, EGO_ID, scene.ego, ("", "", ""), ego == "planned")
     ]
     tracks += [
-        (a.id, a.category, a.track, (f"{a.length:.3f}", f"{a.width:.3f}", f"{a.height:.3f}"), actors == "scripted")
+        (a.id, a.category, a.track, (f"{a.length:.3f}", f"{a.width:.3f}", f"{a.height:.3f}"), actors != "free")
         for a in scene.actors
     ]
     # Row by row into the file: a busy scene of five minutes would be a text of a hundred megabytes.

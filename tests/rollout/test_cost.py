@@ -122,7 +122,10 @@ def ingredients(model: TinyWorldModel, manifest: Manifest) -> Ingredients:
     controls = some_controls(manifest.timeline.control_frames)
     frame = tensor_to_frames(TinyStartFrameModel().sample(controls.window(0, 1), NoiseStream(1)))[0]
     return Ingredients(
-        model=model, beginning=Beginning(frame=frame), start_controls=controls.window(0, 1), controls=controls
+        model=model,
+        beginning=Beginning(frame=frame),
+        start_controls=controls.window(0, 1),
+        controls_of=lambda future: controls,
     )
 
 
