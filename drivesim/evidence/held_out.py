@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from drivesim.conditioning.attributes import scene_attributes
+from drivesim.conditioning.flow import Flow, surface_flow
 from drivesim.conditioning.projection import image_boxes
 from drivesim.datasets.procedural.dataset import FPS, HELD_OUT_SEED, LATEST_START_S
-from drivesim.datasets.procedural.flow import Flow, exact_flow
 from drivesim.datasets.procedural.scene_sampler import sample_scene
 from drivesim.datasets.procedural.semantics import RenderedFrame
 from drivesim.datasets.procedural.world import ProceduralWorld
@@ -60,7 +60,7 @@ class Take:
     def flows(self, pictures: Sequence[RenderedFrame]) -> list[Flow]:
         """Exact flow of each frame but the first to the one before it, from :meth:`pictures`."""
         pairs = enumerate(itertools.pairwise(pictures), self.start)
-        return [exact_flow(self.scene, at + 1, at, after, before) for at, (before, after) in pairs]
+        return [surface_flow(self.scene, at + 1, at, after, before) for at, (before, after) in pairs]
 
 
 def take(seed: int, num_frames: int) -> Take:

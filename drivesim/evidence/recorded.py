@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,10 +10,13 @@ from functools import cached_property
 import numpy as np
 
 from drivesim.conditioning.attributes import scene_attributes
+from drivesim.conditioning.flow import Flow
+from drivesim.conditioning.surfaces import SurfacePainter, layout_flows
 from drivesim.datasets.procedural.world import ProceduralWorld
 from drivesim.errors import InputError
 from drivesim.evaluation.drift import Drift, drift_of
 from drivesim.evaluation.features import frame_features
+from drivesim.evaluation.flicker import warped_flicker
 from drivesim.evaluation.obedience import Obedience, obedience_of
 from drivesim.evaluation.probe import FrameLabels
 from drivesim.evaluation.probe.labels import ego_steps, visible_attributes
@@ -27,6 +31,9 @@ from drivesim.rollout.run_folder import RunFolder
 from drivesim.scenarios import Scenario, loads
 from drivesim.scenarios.expand import develop
 from drivesim.scene import Scene
+
+#: Frames that the flicker of rendered and of frozen video, which stand beside a run's, is measured on.
+MOST_REFERENCE_FRAMES = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +100,18 @@ class Commanded:
         ]
         return told if self.made_start else [FrameLabels(), *told[1:]]
 
+    def flows(self) -> Iterator[Flow]:
+        """How ground and boxes that were told move, of each frame but the first to the one before it, at 256 x 512."""
+        return layout_flows(SurfacePainter(self.scene, JUDGED_WIDTH, JUDGED_HEIGHT), 0, len(self.scene))
+
+    @cached_property
+    def rendered_flicker(self) -> float:
+        """What is left of the renderer's own video of the scene under :meth:`flows`: houses and trees, which they lack."""
+        world, first = ProceduralWorld(self.whole_scene, self.manifest.seed), self.manifest.scene_frame
+        shown = min(len(self.scene), MOST_REFERENCE_FRAMES)
+        frames = (world.render_rgb(first + frame, JUDGED_WIDTH, JUDGED_HEIGHT) for frame in range(shown))
+        return float(np.nanmean(warped_flicker(frames, itertools.islice(self.flows(), shown - 1))))
+
     def rendered_readings(self, probe_of: Judges) -> Readings:
         """What the probe reads from the renderer's video of the same scene: the judge's own error on it."""
         world = ProceduralWorld(self.whole_scene, self.manifest.seed)
@@ -141,6 +160,18 @@ class Recorded:
     def drift(self) -> Drift:
         """Appearance over time, at 256 x 512."""
         return drift_of(self._frames("appearance"), self.future.fps)
+
+    @cached_property
+    def flicker(self) -> float:
+        """Mean difference of each frame to the one before it, moved as ground and boxes were told to move; 8-bit units."""
+        return float(np.nanmean(warped_flicker(self._frames("flicker"), self.commanded.flows())))
+
+    @cached_property
+    def frozen_flicker(self) -> float:
+        """The same of a video that shows its first frame all along."""
+        shown = min(self.future.num_frames, MOST_REFERENCE_FRAMES)
+        frozen = itertools.repeat(judged(self.future.frame_at(0.0)), shown)
+        return float(np.nanmean(warped_flicker(frozen, itertools.islice(self.commanded.flows(), shown - 1))))
 
     @cached_property
     def obedience(self) -> Obedience:

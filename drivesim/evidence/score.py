@@ -27,7 +27,7 @@ from drivesim.evidence.measure import NUM_SHOWN, SHOWN_HEIGHT, Progress
 from drivesim.evidence.obedience_section import LEADING, by_group, key_of
 from drivesim.evidence.probe_bar import highlights_of, probe_warnings
 from drivesim.evidence.recorded import Recorded, record
-from drivesim.evidence.score_sections import danger_section, label_section, spread_section
+from drivesim.evidence.score_sections import danger_section, label_section, spread_section, steadiness_section
 from drivesim.rollout.future import open_run
 from drivesim.scene import Actor, Track
 
@@ -65,7 +65,10 @@ def score_run(
     labels = _labels(recorded, traffic)
     rendered = _rendered(recorded[0], rng)
     danger, order = danger_section(recorded, traffic)
-    sections = [_obedience_section(recorded, rendered, rng), _drift(recorded, ranges, progress)]
+    sections = [_obedience_section(recorded, rendered, rng)]
+    if recorded[0].future.manifest.told_boxes and recorded[0].future.num_frames > 1:
+        sections.append(steadiness_section(recorded, rng))
+    sections.append(_drift(recorded, ranges, progress))
     sections.append(dataclasses.replace(danger, pictures=(_picture([recorded[index] for index in order]),)))
     if labels.labels or labels.events:
         sections.append(label_section(recorded, labels))

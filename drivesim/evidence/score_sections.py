@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from drivesim.evaluation.diversity import diversity_curve, mean_diversity
-from drivesim.evaluation.estimate import Estimate, share_of
+from drivesim.evaluation.estimate import Estimate, mean_of, share_of
 from drivesim.evaluation.report import Figure, Plot, Section, Series, Table
 from drivesim.evidence.danger import TTC_THRESHOLD_S, danger_of
+from drivesim.evidence.figures import compared
 from drivesim.evidence.labels import LabelOutcome
 from drivesim.evidence.recorded import Recorded
 from drivesim.scene import Actor, Track
@@ -69,6 +70,25 @@ def danger_section(
         tables=(Table(title="Futures", columns=DANGER_COLUMNS, rows=tuple(rows)),) if seen else (),
     )  # fmt: skip
     return section, order
+
+
+def steadiness_section(recorded: Sequence[Recorded], rng: np.random.Generator) -> Section:
+    """What changes from frame to frame although nothing that was told moves it."""
+    estimates = {
+        "run": mean_of([each.flicker for each in recorded], rng),
+        "rendered": mean_of([recorded[0].commanded.rendered_flicker], rng),
+        "frozen": mean_of([recorded[0].frozen_flicker], rng),
+    }
+    label = "warped difference under the told flow"
+    return Section(
+        title="Steadiness",
+        about=(
+            "Every frame is compared with the one before it, moved as ground and boxes were told to move, where both show the same "
+            "surface. Houses and trees stand on no told surface, so rendered video has a rest too: it and a frozen first frame "
+            "stand beside. 8-bit units at 256x512."
+        ),
+        figures=(compared("steadiness.flicker", label, "run", estimates, unit="levels", better="near"),),
+    )
 
 
 def label_section(recorded: Sequence[Recorded], outcome: LabelOutcome) -> Section:

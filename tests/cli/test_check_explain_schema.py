@@ -71,7 +71,9 @@ def test_explain_prints_a_table(name: str) -> None:
     result = run("explain", name)
     assert result.exit_code == 0
     assert "environment.sky" in result.output and "attributes" in result.output
-    assert "Actors after t = 0: scripted, in several futures each by its own development" in " ".join(result.output.split())
+    assert "Actors after t = 0: scripted, in several futures each by its own development" in " ".join(
+        result.output.split()
+    )
 
 
 def test_explain_as_json_and_its_refusals(tmp_path: Path) -> None:

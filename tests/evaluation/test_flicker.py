@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from drivesim.datasets.procedural.flow import exact_flow
+from drivesim.conditioning.flow import surface_flow
 from drivesim.datasets.procedural.scene_sampler import sample_scene
 from drivesim.datasets.procedural.world import ProceduralWorld
 from drivesim.evaluation.appearance import appearance
@@ -31,7 +31,9 @@ def rendered() -> tuple[np.ndarray, list]:
     scene = sample_scene(SEED, FIRST + 5)
     world = ProceduralWorld(scene, SEED)
     pictures = [world.render(FIRST + step, WIDTH, HEIGHT) for step in range(5)]
-    flows = [exact_flow(scene, FIRST + step + 1, FIRST + step, pictures[step + 1], pictures[step]) for step in range(4)]
+    flows = [
+        surface_flow(scene, FIRST + step + 1, FIRST + step, pictures[step + 1], pictures[step]) for step in range(4)
+    ]
     return np.stack([picture.rgb for picture in pictures]), flows
 
 
@@ -59,7 +61,7 @@ def test_every_figure_rises_with_the_damage(rendered, damage) -> None:
         assert all(a < b for a, b in itertools.pairwise(values)), values
 
 
-def test_the_exact_flow_explains_the_motion(rendered) -> None:
+def test_the_surface_flow_explains_the_motion(rendered) -> None:
     frames, flows = rendered
     pairs = zip(itertools.pairwise(frames), flows, strict=True)
     plain = np.mean([cv2.absdiff(before, after)[flow.valid].mean() for (before, after), flow in pairs])

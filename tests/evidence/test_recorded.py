@@ -86,12 +86,29 @@ def test_a_given_first_frame_is_not_judged(runs: Path) -> None:
 def test_a_branch_is_judged_on_its_own_part_of_the_scene(runs: Path) -> None:
     parent, child = commanded(runs / "scripted"), commanded(runs / "branch")
     first = child.manifest.scene_frame
-    assert first > 0 and child.manifest.actors == "scripted"
+    assert first > 0 and child.manifest.actors == "simulated"
     assert np.allclose(child.scene.ego.positions[0], parent.scene.ego.positions[first])
     assert told(child.labels, "boxes") == [False] + [True] * 4
     ours, theirs = child.labels[1].boxes, parent.labels[first + 1].boxes
     assert ours is not None and theirs is not None
     assert np.allclose(ours.xyxy, theirs.xyxy, atol=1e-6)
+
+
+def test_simulated_futures_are_judged_each_by_its_own_development(tmp_path: Path) -> None:
+    scenario = loads(JUDGED_SCENARIO)[0]
+    made = futures(
+        JudgedLoaded(), scenario, num_futures=2, seconds=1.4, out=tmp_path / "two", options=Options(threads=ONE)
+    )
+    first, second = record(open_run(tmp_path / "two"), tiny_judges(tmp_path), silent)
+    assert [each.future.index for each in (first, second)] == [0, 1]
+    boxes = [each.commanded.labels[-1].boxes for each in (first, second)]
+    assert boxes[0] is not None and boxes[1] is not None
+    assert not np.array_equal(boxes[0].xyxy, boxes[1].xyxy)
+    assert 0.0 < first.commanded.rendered_flicker < first.frozen_flicker, "a frozen picture does not follow the flow"
+    assert first.flicker > first.commanded.rendered_flicker, "an untrained model flickers"
+    for each in (first, second):
+        assert told(each.commanded.labels, "boxes") == [True] * 14
+        assert np.allclose(each.commanded.scene.ego.positions, made[each.future.index].tracks[0].positions, atol=1e-4)
 
 
 def test_the_labels_are_the_renderers(runs: Path) -> None:

@@ -49,7 +49,8 @@ def free(tmp_path_factory: pytest.TempPathFactory, judges: Judges) -> Score:
     """Three futures of 0.8 s with free actors."""
     folder = tmp_path_factory.mktemp("runs") / "free"
     scenario = loads(EXPECTING)[0]
-    futures(JudgedLoaded(), scenario, num_futures=3, seconds=0.8, out=folder, options=Options(threads=ONE))
+    options = Options(actors="free", threads=ONE)
+    futures(JudgedLoaded(), scenario, num_futures=3, seconds=0.8, out=folder, options=options)
     return scored(folder, judges)
 
 
@@ -61,6 +62,18 @@ def test_the_report_holds_every_part_and_reads_back(free: Score) -> None:
     assert render_html(back) == render_html(report)
     assert set(report.highlights) <= set(report.figures()) and "obedience.recall" in report.highlights
     assert report.settings["actors"] == "free" and report.subject.startswith("3 futures of ")
+
+
+def test_steadiness_of_told_runs_stands_between_rendered_and_frozen_video(tmp_path: Path, judges: Judges) -> None:
+    scenario = loads(EXPECTING)[0]
+    futures(JudgedLoaded(), scenario, num_futures=2, seconds=0.5, out=tmp_path / "two", options=Options(threads=ONE))
+    report = scored(tmp_path / "two", judges).report
+    assert report.settings["actors"] == "simulated" and "own development" in report.sections[0].about
+    assert [section.title for section in report.sections][:3] == ["Obedience", "Steadiness", "Drift"]
+    figure = report.figures()["steadiness.flicker"]
+    assert figure.value is not None and figure.value.count == 2
+    assert figure.references["rendered"].value < figure.references["frozen"].value
+    assert figure.references["rendered"].value < figure.value.value
 
 
 def test_futures_are_apart_and_each_stands_in_the_table_of_danger(free: Score) -> None:

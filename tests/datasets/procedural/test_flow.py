@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from drivesim.conditioning.flow import surface_flow
 from drivesim.datasets.procedural import ProceduralWorld, Semantic
-from drivesim.datasets.procedural.flow import exact_flow
 
 WIDTH, HEIGHT = 512, 256
 
@@ -26,7 +26,7 @@ def driven(make_scene, make_actor):
     )
     world = ProceduralWorld(scene, 4)
     before, after = world.render(4, WIDTH, HEIGHT), world.render(5, WIDTH, HEIGHT)
-    return scene, before, after, exact_flow(scene, 5, 4, after, before)
+    return scene, before, after, surface_flow(scene, 5, 4, after, before)
 
 
 def test_warping_by_the_flow_gives_the_rendered_frame(driven) -> None:
@@ -83,8 +83,8 @@ def test_what_is_hidden_in_the_other_frame_is_not_valid(driven) -> None:
 
 def test_flow_to_the_frame_itself_is_zero_and_sizes_must_agree(driven) -> None:
     scene, _, after, _ = driven
-    same = exact_flow(scene, 5, 5, after, after)
+    same = surface_flow(scene, 5, 5, after, after)
     assert np.abs(same.displacement).max() < 1e-3 and same.valid.mean() > 0.95
     small = ProceduralWorld(scene, 4).render(4, 128, 64)
     with pytest.raises(ValueError, match="must agree"):
-        exact_flow(scene, 5, 4, after, small)
+        surface_flow(scene, 5, 4, after, small)

@@ -1,25 +1,37 @@
-"""Exact optical flow between two rendered frames of a scene, from depth, camera, ego poses and the actors' boxes.
+"""Optical flow between two frames of a scene, from the surfaces in each, camera, ego poses and the actors' boxes.
 
 Every pixel is a point of the ground, of scenery (both stand still), of an actor (moves as its box does, rigidly) or of the
-sky (infinitely far). Limbs that swing, scenery that grows in the distance and shadows that move on the ground do not
-follow it; weather in the air does not either.
+sky (infinitely far). With the surfaces of rendered frames the flow is exact, but for limbs that swing, scenery that grows
+in the distance, shadows on the ground and weather in the air. With those of :mod:`drivesim.conditioning.surfaces` it is
+the flow of what a model is told: ground and boxes, without any picture.
 """
 
 from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
 
-from drivesim.datasets.procedural.semantics import RenderedFrame
 from drivesim.geometry import rigid, rotation_zyx
 from drivesim.scene import Box, Scene
 
 #: A point counts as seen again when the other frame's depth there agrees to this share and these metres; anything beyond
 #: ten kilometres is as far as the sky.
 _DEPTH_SHARE, _DEPTH_M, _FAR = 0.03, 0.15, 1e-4
+
+
+class Surfaces(Protocol):
+    """What each pixel of a frame shows: ``depth`` float (H, W), metres along the optical axis, infinite in the sky, and
+    ``instance`` (H, W), 0 for what stands still, else 1 + the index in ``scene.actors``. A rendered frame is one.
+    """
+
+    @property
+    def depth(self) -> np.ndarray: ...
+    @property
+    def instance(self) -> np.ndarray: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +44,11 @@ class Flow:
     valid: np.ndarray
 
 
-def exact_flow(scene: Scene, frame: int, other: int, picture: RenderedFrame, other_picture: RenderedFrame) -> Flow:
-    """Where each pixel of ``picture``, the rendered ``frame``, lies in ``other_picture``, the rendered frame ``other``.
+def surface_flow(scene: Scene, frame: int, other: int, picture: Surfaces, other_picture: Surfaces) -> Flow:
+    """Where each pixel of ``frame``, which shows ``picture``, lies in the frame ``other``, which shows ``other_picture``.
 
     To warp a frame to the one after it, ask for the flow from the later to the earlier one and sample the earlier there.
-    Both pictures are of one size, any. Raises ValueError when their sizes differ.
+    Both are of one size, any. Raises ValueError when their sizes differ.
     """
     if picture.depth.shape != other_picture.depth.shape:
         raise ValueError(f"frames of {picture.depth.shape} and {other_picture.depth.shape}; they must agree")
@@ -75,7 +87,7 @@ def _pose(box: Box) -> np.ndarray:
 
 
 def _seen_again(
-    x: np.ndarray, y: np.ndarray, depth: np.ndarray, instance: np.ndarray, other: RenderedFrame, asked: np.ndarray
+    x: np.ndarray, y: np.ndarray, depth: np.ndarray, instance: np.ndarray, other: Surfaces, asked: np.ndarray
 ) -> np.ndarray:
     """Whether the four pixels around (x, y) show the same instance, and the surface there lies at ``depth``.
 

@@ -1,0 +1,100 @@
+"""The layout's flow against the exact flow of the renderer, and against closed forms."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from drivesim.conditioning.flow import Flow, surface_flow
+from drivesim.conditioning.surfaces import BoxSurfaces, SurfacePainter, layout_flows
+from drivesim.datasets.procedural import ProceduralWorld, Semantic
+from drivesim.datasets.procedural.scene_sampler import sample_scene
+from drivesim.datasets.procedural.semantics import RenderedFrame
+from drivesim.scene import Scene
+
+WIDTH, HEIGHT = 1024, 512
+GROUND = (Semantic.ROAD, Semantic.LANE_PAINT, Semantic.PAVEMENT, Semantic.TERRAIN)
+SEEDS = (1_000_003, 1_000_005, 1_000_008, 1_000_011)
+
+
+@pytest.fixture(scope="module")
+def compared() -> list[tuple[Scene, RenderedFrame, BoxSurfaces, Flow, Flow]]:
+    """Held-out scenes: frame 6 as rendered and as painted, and both flows to frame 5."""
+    found = []
+    for seed in SEEDS:
+        scene = sample_scene(seed, 8, 10.0)
+        world, painter = ProceduralWorld(scene, seed), SurfacePainter(scene, WIDTH, HEIGHT)
+        before, after = (world.render(frame, WIDTH, HEIGHT) for frame in (5, 6))
+        found.append(
+            (scene, after, painter.at(6), surface_flow(scene, 6, 5, after, before), next(layout_flows(painter, 5, 7)))
+        )
+    return found
+
+
+def errors(exact: Flow, told: Flow, where: np.ndarray) -> np.ndarray:
+    chosen = where & exact.valid & told.valid
+    return np.hypot(*(exact.displacement[chosen] - told.displacement[chosen]).T)
+
+
+def test_ground_moves_exactly_as_it_is_rendered(compared) -> None:
+    for _, picture, _, exact, told in compared:
+        ground = np.isin(picture.semantic, [int(kind) for kind in GROUND])
+        apart = errors(exact, told, ground)
+        assert len(apart) > 20_000
+        assert np.median(apart) < 0.05 and np.percentile(apart, 95) < 0.5
+
+
+def test_boxes_move_as_the_rendered_actors_do(compared) -> None:
+    gathered = []
+    for _, picture, surfaces, exact, told in compared:
+        same = (picture.instance > 0) & (picture.instance == surfaces.instance)
+        gathered.append(errors(exact, told, same))
+    apart = np.concatenate(gathered)
+    assert len(apart) > 3_000
+    assert np.median(apart) <= 0.5, "the bar for ground and boxes"
+
+
+def test_boxes_lie_where_the_renderer_draws_the_actors(compared) -> None:
+    for scene, picture, surfaces, _, _ in compared:
+        drawn = [index for index in np.unique(picture.instance) if index and (picture.instance == index).sum() > 400]
+        for index in drawn:
+            assert (surfaces.instance[picture.instance == index] == index).mean() > 0.75, scene.actors[index - 1].id
+
+
+def test_a_box_straight_ahead_has_the_depth_of_its_rear_face(busy_scene: Scene) -> None:
+    painter = SurfacePainter(busy_scene, WIDTH, HEIGHT)
+    surfaces = painter.at(0)
+    for index in np.unique(surfaces.instance)[1:]:
+        actor = busy_scene.actors[int(index) - 1]
+        mine = surfaces.depth[surfaces.instance == index]
+        corners = busy_scene.optical_from_world(0) @ np.c_[actor.box(0).corners(), np.ones(8)].T
+        assert max(corners[2].min(), 0.1) - 1e-3 <= mine.min() and mine.max() <= corners[2].max() + 1e-3
+    camera = busy_scene.camera.resized(WIDTH, HEIGHT)
+    row = HEIGHT - 1
+    expected = camera.mount.z * camera.fy / (row + 0.5 - camera.cy)
+    seen = surfaces.instance[row] == 0
+    np.testing.assert_allclose(surfaces.depth[row][seen], expected, rtol=1e-5)
+    assert np.isinf(surfaces.depth[0]).all()
+
+
+def test_the_flow_to_the_frame_itself_is_zero(busy_scene: Scene) -> None:
+    surfaces = SurfacePainter(busy_scene, 256, 128).at(3)
+    same = surface_flow(busy_scene, 3, 3, surfaces, surfaces)
+    assert np.abs(same.displacement).max() < 1e-3 and same.valid.mean() > 0.9
+
+
+def test_flows_come_one_for_each_frame_but_the_first(busy_scene: Scene) -> None:
+    painter = SurfacePainter(busy_scene, 256, 128)
+    flows = list(layout_flows(painter, 2, 5))
+    assert len(flows) == 2 and not list(layout_flows(painter, 2, 3))
+    alone = surface_flow(busy_scene, 4, 3, painter.at(4), painter.at(3))
+    np.testing.assert_array_equal(flows[1].displacement, alone.displacement)
+    np.testing.assert_array_equal(flows[1].valid, alone.valid)
+
+
+def test_without_boxes_there_is_ground_and_sky_alone(busy_scene: Scene) -> None:
+    surfaces = SurfacePainter(replace(busy_scene, actors=()), 256, 128).at(0)
+    assert not surfaces.instance.any()
+    assert np.isinf(surfaces.depth).any() and np.isfinite(surfaces.depth).any()
