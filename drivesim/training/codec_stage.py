@@ -39,6 +39,10 @@ PIXEL_WEIGHTS = {
 }
 
 
+#: Most noise on the latents that a decoder learns behind a finished encoder, in units of the raw latents; most draws
+#: are far below it.
+DECODER_NOISE = 0.4
+
 #: Dead-leaves pictures to draw from; each costs a third of a second once.
 NUM_LEAVES = 200
 
@@ -201,14 +205,14 @@ class DecoderStage(CodecStage):
         return codec
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Reconstruction from latents with noise of up to 5 %, which diffusion leaves in them too."""
+        """Reconstruction from noised latents."""
         return reconstruction_loss(self.decoded(batch, generator), batch["frames"], batch["weights"])
 
     def decoded(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Frames decoded from the frozen encoder's latents, slightly noised; not clipped."""
+        """Frames decoded from the frozen encoder's latents with noise, as diffusion leaves some in them; not clipped."""
         with torch.no_grad():
             latents = self.network.read(batch["frames"])
-        level = 0.05 * torch.rand(len(latents), 1, 1, 1, generator=generator)
+        level = DECODER_NOISE * torch.rand(len(latents), 1, 1, 1, generator=generator).square()
         noise = level * torch.randn(latents.shape, generator=generator)
         return self.network.draw(latents + noise.to(latents.device))
 
