@@ -15,7 +15,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from drivesim.geometry import rigid, rotation_zyx
+from drivesim.geometry import FloatArray, rigid, rotation_zyx
 from drivesim.scene import Box, Scene
 
 #: A point counts as seen again when the other frame's depth there agrees to this share and these metres; anything beyond
@@ -63,11 +63,12 @@ def surface_flow(scene: Scene, frame: int, other: int, picture: Surfaces, other_
     known = np.ones(picture.depth.shape, dtype=bool)
     for instance in np.unique(picture.instance):
         chosen = (picture.instance == instance) & ~is_far
-        step = np.eye(4)
+        step: FloatArray = np.eye(4)
         if instance:
             actor = scene.actors[int(instance) - 1]
             known[chosen] = bool(actor.track.present[other])
-            step = _pose(actor.box(other)) @ np.linalg.inv(_pose(actor.box(frame)))
+            back: FloatArray = np.linalg.inv(_pose(actor.box(frame)))
+            step = _pose(actor.box(other)) @ back
         motion = there @ step @ np.linalg.inv(here)
         moved[chosen] = points[chosen] @ motion[:3, :3].T + motion[:3, 3]
     moved[is_far] = points[is_far] @ (there[:3, :3] @ here[:3, :3].T).T
