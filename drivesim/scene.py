@@ -22,6 +22,7 @@ from drivesim.geometry import (
     rotation_zyx,
 )
 from drivesim.road import Road
+from drivesim.scenery import Scenery
 
 #: The ten nuScenes detection classes, in a fixed order.
 CATEGORIES: tuple[str, ...] = (
@@ -281,6 +282,7 @@ class Scene:
     """What happens: ego motion, actors, road, weather and camera on one uniform time grid of ``fps`` frames a second.
 
     ``seed`` names the development (traffic behaviour) this scene came from; it says nothing about appearance.
+    ``scenery`` is what stands beside the road; None where nobody knows.
     """
 
     name: str
@@ -291,6 +293,7 @@ class Scene:
     road: Road | None = None
     environment: Environment = field(default_factory=Environment)
     seed: int = 0
+    scenery: Scenery | None = None
 
     def __post_init__(self) -> None:
         for actor in self.actors:

@@ -55,6 +55,7 @@ from drivesim.scenarios.traffic import (
 )
 from drivesim.scenarios.values import number
 from drivesim.scene import Colour, Environment, Scene
+from drivesim.scenery import Scenery
 
 #: Vehicles per km and lane by density; towns hold more, and more slowly.
 _VEHICLES_PER_KM = {"none": 0.0, "light": 7.0, "medium": 15.0, "dense": 28.0}
@@ -131,6 +132,7 @@ def develop(
         ambient=_ambient(concrete, placed),
         turns={frame: generator(other) for frame, other in (turns or {}).items()},
     )
+    environment = environment_of(concrete)
     scene = Scene(
         name=scenario.id,
         fps=rate,
@@ -138,8 +140,12 @@ def develop(
         actors=result.actors,
         camera=make_camera(concrete),
         road=road,
-        environment=environment_of(concrete),
+        environment=environment,
         seed=seed,
+        # Like t = 0 it belongs to the scenario: every seed and future drives past the same houses and trees.
+        scenery=Scenery(
+            road=road, seed=int(id_stream(scenario.id, "scenery").integers(2**31)), lamps=environment.street_lights
+        ),
     )
     return Development(scene=scene, parameters=parameters, event_times=result.event_times)
 

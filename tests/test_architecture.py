@@ -23,7 +23,7 @@ RUNTIME = ("drivesim", *MAPPED)
 CODE = (*RUNTIME, "tests", "benchmarks")
 SKIPPED = {"__pycache__", ".venv", ".git", "build", "dist", "runs", "data", "checkpoints"}
 
-VOCABULARY = {"clip", "controls", "errors", "geometry", "noise", "road", "scene"}
+VOCABULARY = {"clip", "controls", "errors", "geometry", "noise", "road", "scene", "scenery"}
 """Files of drivesim/ that every other part may use."""
 
 ALLOWED: dict[str, set[str]] = {

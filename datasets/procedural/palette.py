@@ -15,16 +15,6 @@ Colour3 = tuple[float, float, float]
 
 _GRASS = ((0.36, 0.46, 0.22), (0.42, 0.48, 0.24), (0.33, 0.43, 0.24), (0.47, 0.48, 0.28))
 _CROPS = ((0.62, 0.56, 0.32), (0.40, 0.50, 0.23), (0.50, 0.43, 0.30), (0.45, 0.53, 0.27), (0.56, 0.55, 0.29))
-_WALLS = (
-    (0.70, 0.62, 0.52),
-    (0.62, 0.42, 0.34),
-    (0.76, 0.74, 0.70),
-    (0.55, 0.55, 0.56),
-    (0.80, 0.70, 0.52),
-    (0.58, 0.48, 0.40),
-    (0.66, 0.68, 0.70),
-    (0.72, 0.54, 0.42),
-)
 _CAR_PAINT = (
     (235, 236, 238),
     (28, 30, 34),
@@ -62,7 +52,6 @@ class Palette:
     yellow: np.ndarray
     fields: np.ndarray
     grass: np.ndarray
-    walls: tuple[Colour3, ...] = _WALLS
 
     def strip(self, kind: str) -> tuple[np.ndarray, Semantic]:
         """Colour and class of a strip of the road."""

@@ -13,6 +13,7 @@ from drivesim.road import Road, RoadType
 from drivesim.scenarios.road_builder import build_road
 from drivesim.scenarios.traffic import ActorPlan, AmbientTraffic, EgoPlan, simulate
 from drivesim.scene import NUSCENES_FRONT, Camera, Scene
+from drivesim.scenery import Scenery
 
 _ROAD_SHARES: dict[RoadType, float] = {"motorway": 0.35, "rural": 0.25, "urban": 0.40}
 _QUEUE_SHARE: dict[RoadType, float] = {"motorway": 0.14, "rural": 0.05, "urban": 0.2}
@@ -64,6 +65,7 @@ def sample_scene(seed: int, num_frames: int, fps: float = 10.0, development: int
         road=road,
         environment=environment,
         seed=seed,
+        scenery=Scenery(road=road, seed=seed, lamps=environment.street_lights),
     )
 
 

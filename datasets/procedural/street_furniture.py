@@ -7,8 +7,9 @@ import numpy as np
 from drivesim.datasets.procedural.semantics import Semantic
 from drivesim.datasets.procedural.shapes import Colour3, Shape, ShapeBuilder
 from drivesim.datasets.procedural.vehicles import GLASS, patch, shade
+from drivesim.scenery import Thing, ThingKind
+from drivesim.scenery.placement import STEEL
 
-STEEL: Colour3 = (0.52, 0.54, 0.56)
 LAMP: Colour3 = (1.0, 0.90, 0.66)
 LIT_WINDOW: Colour3 = (0.98, 0.80, 0.46)
 _SNOW: Colour3 = (0.92, 0.94, 0.97)
@@ -19,11 +20,11 @@ def _mix(first: Colour3, second: Colour3, share: float) -> Colour3:
     return red, green, blue
 
 
-def tree(rng: np.random.Generator, height: float, grass: np.ndarray, conifer: bool, snow: float) -> Shape:
-    """A trunk with a crown of a few soft lobes, dark below and light above."""
-    b = ShapeBuilder(Semantic.VEGETATION)
-    tone = rng.uniform(0.78, 1.1)
-    leaf: Colour3 = (0.27 * tone + 0.05 * rng.random(), 0.40 * tone, 0.17 * tone)
+def tree(thing: Thing, snow: float) -> Shape:
+    """A trunk with a crown of a few soft lobes, dark below and light above; its box holds the crown."""
+    b, rng = ShapeBuilder(Semantic.VEGETATION), thing.detail_rng()
+    conifer = thing.kind is ThingKind.CONIFER
+    height, leaf = thing.high if conifer else thing.high / 0.95, thing.colour
     dark, light = _mix(shade(leaf, 0.66), _SNOW, 0.35 * snow), _mix(shade(leaf, 1.18), _SNOW, 0.8 * snow)
     leaf = _mix(leaf, _SNOW, 0.55 * snow)
     trunk: Colour3 = (0.30, 0.24, 0.18)
@@ -41,28 +42,20 @@ def tree(rng: np.random.Generator, height: float, grass: np.ndarray, conifer: bo
     return b.build()
 
 
-def bush(rng: np.random.Generator, grass: np.ndarray, snow: float) -> Shape:
+def bush(thing: Thing, snow: float) -> Shape:
     """A low round bush."""
     b = ShapeBuilder(Semantic.VEGETATION)
-    size = rng.uniform(0.6, 1.5)
-    leaf = _mix((0.27, 0.37, 0.18), _SNOW, 0.6 * snow)
+    size = 0.5 * thing.length
+    leaf = _mix(thing.colour, _SNOW, 0.6 * snow)
     b.disc((0.0, 0.0, 0.45 * size), size, 0.6 * size, shade(leaf, 0.75))
     b.disc((0.2 * size, 0.2 * size, 0.65 * size), 0.7 * size, 0.42 * size, leaf)
     return b.build()
 
 
-def building(
-    rng: np.random.Generator,
-    length: float,
-    depth: float,
-    storeys: int,
-    wall: Colour3,
-    side: int,
-    lit_share: float,
-    snow: float,
-) -> Shape:
-    """A town house whose front lies at y = 0 and looks at the road; ``side`` +1 stands left of the road."""
-    b = ShapeBuilder(Semantic.BUILDING)
+def building(thing: Thing, lit_share: float, snow: float) -> Shape:
+    """A town house whose front lies at y = 0 and looks at the road."""
+    b, rng = ShapeBuilder(Semantic.BUILDING), thing.detail_rng()
+    length, depth, storeys, wall, side = thing.length, thing.width, thing.storeys, thing.colour, thing.side
     storey, half = 3.1, 0.5 * length
     height = storeys * storey + 0.5
     low, high = (0.0, depth) if side > 0 else (-depth, 0.0)
@@ -101,9 +94,9 @@ def building(
     return b.build()
 
 
-def house(rng: np.random.Generator, wall: Colour3, side: int, lit_share: float, snow: float) -> Shape:
+def house(thing: Thing, lit_share: float, snow: float) -> Shape:
     """A farm house with a pitched roof along the road."""
-    b = ShapeBuilder(Semantic.BUILDING)
+    b, rng, wall, side = ShapeBuilder(Semantic.BUILDING), thing.detail_rng(), thing.colour, thing.side
     half, depth, eaves, ridge = 5.5, 8.0, 3.2, 5.8
     low, high = (0.0, depth) if side > 0 else (-depth, 0.0)
     middle = 0.5 * (low + high)
@@ -179,11 +172,11 @@ def traffic_light(side: int) -> Shape:
     return b.build()
 
 
-def sign(rng: np.random.Generator) -> Shape:
+def sign(thing: Thing) -> Shape:
     """A round, triangular or square traffic sign that faces traffic along +x (grey from behind)."""
     b = ShapeBuilder(Semantic.POLE_SIGN)
     b.capsule((0, 0, 0), (0, 0, 2.5), 0.04, 0.04, STEEL)
-    form = int(rng.integers(3))
+    form = thing.detail % 3
     sides, start = ((12, 0.0), (3, 0.5 * np.pi), (4, 0.25 * np.pi))[form]
     outer, inner = (
         ((0.80, 0.10, 0.12), (0.95, 0.95, 0.94)),
@@ -199,13 +192,13 @@ def sign(rng: np.random.Generator) -> Shape:
     return b.build()
 
 
-def bin_or_box(rng: np.random.Generator) -> Shape:
+def bin_or_box(thing: Thing) -> Shape:
     """A litter bin or a grey cabinet on the pavement."""
     b = ShapeBuilder(Semantic.STATIC_OBJECT)
-    if rng.random() < 0.5:
-        b.capsule((0, 0, 0.1), (0, 0, 0.85), 0.25, 0.27, (0.20, 0.34, 0.26))
+    if thing.kind is ThingKind.BIN:
+        b.capsule((0, 0, 0.1), (0, 0, 0.85), 0.25, 0.27, thing.colour)
     else:
-        b.box((-0.35, -0.2, 0.0), (0.35, 0.2, 1.15), (0.58, 0.59, 0.57))
+        b.box((-0.35, -0.2, 0.0), (0.35, 0.2, 1.15), thing.colour)
     return b.build()
 
 
@@ -218,16 +211,16 @@ def _board(b: ShapeBuilder, right: float, left: float, low: float, high: float, 
         b.face(patch(face, 0.12, u1, v0, v1), (0.93, 0.93, 0.92), glow=0.1)
 
 
-def direction_board(rng: np.random.Generator) -> Shape:
+def direction_board(colour: Colour3) -> Shape:
     """A large direction board on two posts."""
     b = ShapeBuilder(Semantic.POLE_SIGN)
     for y in (-1.2, 1.2):
         b.capsule((0.1, y, 0), (0.1, y, 3.5), 0.08, 0.08, STEEL)
-    _board(b, -1.9, 1.9, 1.8, 4.3, ((0.10, 0.30, 0.66), (0.08, 0.42, 0.28))[int(rng.integers(2))])
+    _board(b, -1.9, 1.9, 1.8, 4.3, colour)
     return b.build()
 
 
-def gantry(rng: np.random.Generator, right: float, left: float) -> Shape:
+def gantry(colour: Colour3, right: float, left: float) -> Shape:
     """A sign gantry over the whole road."""
     b = ShapeBuilder(Semantic.POLE_SIGN)
     for y in (right, left):
@@ -235,7 +228,6 @@ def gantry(rng: np.random.Generator, right: float, left: float) -> Shape:
         b.next_part()
     b.box((-0.1, right, 6.6), (0.25, left, 7.1), STEEL)
     b.next_part()
-    colour = ((0.10, 0.30, 0.66), (0.08, 0.42, 0.28))[int(rng.integers(2))]
     for share in (0.26, 0.62):
         middle = right + share * (left - right) * 0.62
         _board(b, middle - 2.4, middle + 2.4, 5.6, 8.1, colour)

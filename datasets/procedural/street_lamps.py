@@ -1,26 +1,13 @@
-"""Where street lamps stand and the light they throw on the road: a periodic pattern in road coordinates."""
+"""The light that street lamps throw on the road: a periodic pattern in road coordinates."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from drivesim.road import Road, strip_edges
+from drivesim.scenery import LAMP_SPACING_M
 
-#: Lamps stand this far apart on each side, those on the left staggered by half of it.
-LAMP_SPACING_M = 48.0
 _POOL_ALONG_M, _POOL_ACROSS_M = 12.0, 7.5
 _POOL_INSET_M = 2.4
-
-
-def paved_edges(road: Road, s: float) -> tuple[float, float]:
-    """Right and left end of everything paved (strips of any kind) at ``s``, metres; 4 m each way without strips."""
-    rights, lefts = [], []
-    for strip in road.strips:
-        if strip.s_start - 30.0 <= s <= strip.s_end + 30.0:
-            right, left = strip_edges(strip, np.array([s]))
-            rights.append(float(right[0]))
-            lefts.append(float(left[0]))
-    return (min(rights), max(lefts)) if rights else (-4.0, 4.0)
 
 
 def lamp_light(along: np.ndarray, across: np.ndarray, edges: tuple[float, float]) -> np.ndarray:

@@ -13,16 +13,17 @@ from drivesim.datasets.procedural.lighting import Lighting, lighting_of
 from drivesim.datasets.procedural.painter import paint_labels, paint_rgb
 from drivesim.datasets.procedural.palette import palette_of
 from drivesim.datasets.procedural.projection import Drawable, polygons_of
-from drivesim.datasets.procedural.roadside import BUCKET_M, Roadside, Standing
+from drivesim.datasets.procedural.roadside import Roadside, Standing
 from drivesim.datasets.procedural.semantics import RenderedFrame, Semantic
 from drivesim.datasets.procedural.shadows import shadow_mask
 from drivesim.datasets.procedural.sky import SkyPainter
-from drivesim.datasets.procedural.street_lamps import lamp_light, paved_edges
+from drivesim.datasets.procedural.street_lamps import lamp_light
 from drivesim.datasets.procedural.view import CameraView, nearest_on_road, road_coordinates
 from drivesim.datasets.procedural.weather import add_halos, precipitation, reflect_lights
 from drivesim.geometry import invert_rigid, wrap_angle
 from drivesim.road import Road, Strip
 from drivesim.scene import Box, Pose, Scene
+from drivesim.scenery import BUCKET_M, Scenery, paved_edges
 
 #: Scenery grows out of the ground between these distances, so that nothing pops into view.
 FAR_M, FULL_SIZE_M = 250.0, 185.0
@@ -47,7 +48,9 @@ class ProceduralWorld:
         self.lighting: Lighting = lighting_of(environment, appearance_seed)
         palette = palette_of(self.road.road_type, appearance_seed, environment.snow, self.lighting.wetness)
         self._ground = GroundPainter(self.road, palette, self.lighting)
-        self._roadside = Roadside(self.road, palette, self.lighting, appearance_seed)
+        # A scene that names no scenery has none to be told; what is drawn then is the appearance's own.
+        own = Scenery(road=self.road, seed=appearance_seed, lamps=environment.street_lights)
+        self._roadside = Roadside(scene.scenery or own, self.lighting)
         self._actors = [ActorModel(actor, appearance_seed, scene.fps) for actor in scene.actors]
         self._views: dict[tuple[int, int, float], tuple[CameraView, SkyPainter, GroundLight]] = {}
         self._ego_s = self._follow_road()

@@ -24,7 +24,7 @@ def driven(make_scene, make_actor):
         make_actor("car", 22.0, 0.3, speed=12.0, id="lead"),
         make_actor("truck", 40.0, 3.4, yaw=np.pi, speed=9.0, id="oncoming"),
     )
-    world = ProceduralWorld(scene, 4)
+    world = ProceduralWorld(scene, 5)
     before, after = world.render(4, WIDTH, HEIGHT), world.render(5, WIDTH, HEIGHT)
     return scene, before, after, surface_flow(scene, 5, 4, after, before)
 
