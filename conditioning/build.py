@@ -7,6 +7,7 @@ import numpy as np
 from drivesim.conditioning.attributes import scene_attributes
 from drivesim.conditioning.layout import LayoutPainter
 from drivesim.conditioning.motion import ego_motion
+from drivesim.conditioning.scenery import SceneryPainter
 from drivesim.controls import Control, Controls
 from drivesim.scene import Scene
 
@@ -22,8 +23,11 @@ class SceneControls:
 
     def __init__(self, scene: Scene, kinds: frozenset[Control] = ALL_CONTROLS) -> None:
         self.scene = scene
-        self.kinds = frozenset(kinds)
+        # Of a scene without scenery nothing can be told of it.
+        unknown = {Control.SCENERY} if scene.scenery is None else set()
+        self.kinds = frozenset(kinds) - unknown
         self._painter = LayoutPainter(scene) if Control.LAYOUT in self.kinds else None
+        self._scenery = SceneryPainter(scene) if Control.SCENERY in self.kinds else None
 
     @property
     def num_frames(self) -> int:
@@ -41,14 +45,16 @@ class SceneControls:
         """
         if not 0 <= start < stop <= self.num_frames:
             raise ValueError(f"window [{start}, {stop}) is not inside the {self.num_frames} frames of this scene")
-        layout = motion = attributes = None
+        layout = scenery = motion = attributes = None
         if self._painter is not None:
             layout = np.stack([self._painter.draw(frame) for frame in range(start, stop)])
+        if self._scenery is not None:
+            scenery = np.stack([self._scenery.draw(frame) for frame in range(start, stop)])
         if Control.MOTION in self.kinds:
             motion = ego_motion(self.scene, start, stop)
         if Control.ATTRIBUTES in self.kinds:
             attributes = np.repeat(scene_attributes(self.scene)[None], stop - start, axis=0)
-        return Controls(num_frames=stop - start, layout=layout, motion=motion, attributes=attributes)
+        return Controls(num_frames=stop - start, layout=layout, scenery=scenery, motion=motion, attributes=attributes)
 
 
 def build_controls(
@@ -56,6 +62,6 @@ def build_controls(
 ) -> Controls:
     """The controls of frames ``start`` to ``stop`` (exclusive, the end by default), with only the given kinds.
 
-    Holds 155 kB of layout a frame: for minutes use :class:`SceneControls`. Raises ValueError for an empty window.
+    Holds 155 kB of layout and 98 kB of scenery a frame: for minutes use :class:`SceneControls`. Raises ValueError for an empty window.
     """
     return SceneControls(scene, kinds).window(start, len(scene) if stop is None else stop)

@@ -87,54 +87,69 @@ class BoxGeometry:
         self.scene = scene
         self.tracks = [actor.track for actor in actors]
         self.sizes = _stack([np.array([a.length, a.width, a.height]) for a in actors], (0, 3))
-        mount = scene.camera.ego_from_optical()
-        self._axis_yaw = float(np.arctan2(mount[1, 2], mount[0, 2]))
 
     def at(self, frame: int, reach_m: float = 400.0) -> BoxBatch:
         """Boxes of the present actors at ``frame`` that have a part in front of the camera within ``reach_m``."""
         scene = self.scene
-        matrix = scene.optical_from_world(frame)
-        camera = np.linalg.inv(matrix)[:3, 3]
         here = np.array([index for index, track in enumerate(self.tracks) if track.present[frame]], dtype=int)
         positions = _stack([self.tracks[index].positions[frame] for index in here], (0, 3))
-        offsets = positions - camera
-        near_enough = np.hypot(offsets[:, 0], offsets[:, 1]) < reach_m
-        indices, positions, offsets = here[near_enough], positions[near_enough], offsets[near_enough]
-        yaw = np.array([self.tracks[index].yaw_rad[frame] for index in indices], dtype=float)
-        sizes = self.sizes[indices]
-        cosine, sine = np.cos(yaw), np.sin(yaw)
-        local = _UNIT_CORNERS[None] * sizes[:, None, :]
-        world = (
-            np.stack(
-                [
-                    cosine[:, None] * local[..., 0] - sine[:, None] * local[..., 1],
-                    sine[:, None] * local[..., 0] + cosine[:, None] * local[..., 1],
-                    local[..., 2],
-                ],
-                axis=-1,
-            )
-            + positions[:, None, :]
-        )
-        corners = transform_points(matrix, world)
-        # The camera in each box's own axes decides which faces are seen.
-        ahead = -(cosine * offsets[:, 0] + sine * offsets[:, 1])
-        aside = -(-sine * offsets[:, 0] + cosine * offsets[:, 1])
-        half = 0.5 * sizes
-        facing = np.stack(
+        yaw = np.array([self.tracks[index].yaw_rad[frame] for index in here], dtype=float)
+        return project_boxes(scene, frame, here, positions, self.sizes[here], yaw, reach_m)
+
+
+def project_boxes(
+    scene: Scene,
+    frame: int,
+    indices: np.ndarray,
+    centres: FloatArray,
+    sizes: FloatArray,
+    yaw_rad: FloatArray,
+    reach_m: float = 400.0,
+) -> BoxBatch:
+    """Upright boxes of the world that have a part in front of the camera within ``reach_m`` at ``frame``.
+
+    ``indices`` (A,) name them, ``centres`` (A, 3) metres, ``sizes`` (A, 3) length, width and height, ``yaw_rad`` (A,).
+    """
+    matrix = scene.optical_from_world(frame)
+    camera = np.linalg.inv(matrix)[:3, 3]
+    offsets = centres - camera
+    near_enough = np.hypot(offsets[:, 0], offsets[:, 1]) < reach_m
+    indices, positions, offsets = indices[near_enough], centres[near_enough], offsets[near_enough]
+    yaw, sizes = yaw_rad[near_enough], sizes[near_enough]
+    cosine, sine = np.cos(yaw), np.sin(yaw)
+    local = _UNIT_CORNERS[None] * sizes[:, None, :]
+    world = (
+        np.stack(
             [
-                ahead > half[:, 0],
-                ahead < -half[:, 0],
-                aside > half[:, 1],
-                aside < -half[:, 1],
-                -offsets[:, 2] > half[:, 2],
+                cosine[:, None] * local[..., 0] - sine[:, None] * local[..., 1],
+                sine[:, None] * local[..., 0] + cosine[:, None] * local[..., 1],
+                local[..., 2],
             ],
             axis=-1,
         )
-        keep = _in_view(corners, scene.camera.width, scene.camera.height, scene.camera.intrinsics())
-        relative = yaw - scene.ego.yaw_rad[frame] - self._axis_yaw
-        kept = np.flatnonzero(keep)
-        order = kept[painter_order(world[kept, :4, :2], camera[:2])]
-        return BoxBatch(indices[order], corners[order], facing[order], relative[order])
+        + positions[:, None, :]
+    )
+    corners = transform_points(matrix, world)
+    # The camera in each box's own axes decides which faces are seen.
+    ahead = -(cosine * offsets[:, 0] + sine * offsets[:, 1])
+    aside = -(-sine * offsets[:, 0] + cosine * offsets[:, 1])
+    half = 0.5 * sizes
+    facing = np.stack(
+        [
+            ahead > half[:, 0],
+            ahead < -half[:, 0],
+            aside > half[:, 1],
+            aside < -half[:, 1],
+            -offsets[:, 2] > half[:, 2],
+        ],
+        axis=-1,
+    )
+    keep = _in_view(corners, scene.camera.width, scene.camera.height, scene.camera.intrinsics())
+    mount = scene.camera.ego_from_optical()
+    relative = yaw - scene.ego.yaw_rad[frame] - float(np.arctan2(mount[1, 2], mount[0, 2]))
+    kept = np.flatnonzero(keep)
+    order = kept[painter_order(world[kept, :4, :2], camera[:2])]
+    return BoxBatch(indices[order], corners[order], facing[order], relative[order])
 
 
 def image_boxes(scene: Scene, frame: int, min_area_px: float = 1.0) -> list[ImageBox]:

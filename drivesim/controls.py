@@ -9,14 +9,17 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from drivesim.scenery import SCENERY_CLASSES
+
 #: Height and width of the stored layout raster, whatever the size of the video.
 LAYOUT_SIZE = (64, 128)
 
 
 class Control(StrEnum):
-    """The three kinds of control a model may obey."""
+    """The kinds of control a model may obey: road and actors, what stands beside the road, ego motion, attributes."""
 
     LAYOUT = "layout"
+    SCENERY = "scenery"
     MOTION = "motion"
     ATTRIBUTES = "attributes"
 
@@ -46,6 +49,20 @@ LAYOUT_CHANNELS: tuple[str, ...] = (
     "instance",
 )
 
+#: Planes of the scenery raster, stored as uint8 0-255 in this order; the values as in LAYOUT_CHANNELS. The first are
+#: the classes of ``drivesim.scenery``.
+SCENERY_CHANNELS: tuple[str, ...] = (
+    *SCENERY_CLASSES,
+    "scenery_edge",
+    "shade",
+    "sin_yaw",
+    "cos_yaw",
+    "inverse_depth",
+    "red",
+    "green",
+    "blue",
+)
+
 #: Ego motion since the previous frame, in the previous ego frame: dx, dy (m), dyaw (rad), then speed (m/s),
 #: curvature (1/m), and the time step (s).
 MOTION_CHANNELS: tuple[str, ...] = ("dx", "dy", "dyaw", "speed", "curvature", "dt")
@@ -72,18 +89,20 @@ ATTRIBUTE_CHANNELS: tuple[str, ...] = (
 class Controls:
     """What a model is told of T frames.
 
-    ``layout`` uint8 (T, 19, 64, 128), ``motion`` float32 (T, 6) in SI units, ``attributes`` float32 (T, 13). None
-    means "not told", which models are trained for.
+    ``layout`` uint8 (T, 19, 64, 128), ``scenery`` uint8 (T, 12, 64, 128), ``motion`` float32 (T, 6) in SI units,
+    ``attributes`` float32 (T, 13). None means "not told", which models are trained for.
     """
 
     num_frames: int
     layout: np.ndarray | None = None
     motion: np.ndarray | None = None
     attributes: np.ndarray | None = None
+    scenery: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         expected = {
             "layout": (self.num_frames, len(LAYOUT_CHANNELS), *LAYOUT_SIZE),
+            "scenery": (self.num_frames, len(SCENERY_CHANNELS), *LAYOUT_SIZE),
             "motion": (self.num_frames, len(MOTION_CHANNELS)),
             "attributes": (self.num_frames, len(ATTRIBUTE_CHANNELS)),
         }
@@ -96,12 +115,9 @@ class Controls:
         """The controls of frames ``start`` to ``stop`` (exclusive)."""
         if not 0 <= start < stop <= self.num_frames:
             raise ValueError(f"window [{start}, {stop}) is not inside the {self.num_frames} frames of these controls")
-        return Controls(
-            num_frames=stop - start,
-            layout=None if self.layout is None else self.layout[start:stop],
-            motion=None if self.motion is None else self.motion[start:stop],
-            attributes=None if self.attributes is None else self.attributes[start:stop],
-        )
+        arrays = {kind.value: getattr(self, kind.value) for kind in Control}
+        cut = {name: None if array is None else array[start:stop] for name, array in arrays.items()}
+        return Controls(num_frames=stop - start, **cut)
 
     def without(self, *kinds: Control) -> Controls:
         """The same controls with some kinds withheld."""

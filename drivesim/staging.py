@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivesim.clip import tensor_to_frames
-from drivesim.conditioning import SceneControls
+from drivesim.conditioning import ALL_CONTROLS, SceneControls
 from drivesim.controls import Control
 from drivesim.errors import InputError
 from drivesim.rollout.branch import BranchPoint, branch_point
 from drivesim.rollout.development import turns_of
 from drivesim.rollout.engine import Threads
-from drivesim.rollout.manifest import ActorMode, EgoMode, Manifest
+from drivesim.rollout.manifest import ActorMode, EgoMode, Manifest, SceneryMode
 from drivesim.rollout.run import Beginning, Ingredients
 from drivesim.rollout.run_folder import RunFolder, read_png
 from drivesim.rollout.storage import sha256_of
@@ -60,11 +60,13 @@ class Options:
     frame is fixed, and the model invents the rest. None: scripted for one video, simulated for several, free where the
     model takes no boxes or the video begins from a picture. ``ego`` planned: the model is told the ego's motion (the
     ego drives by its plan and reacts to the traffic of its future), free: it is not (None: planned where the model obeys
-    motion). ``lossless`` and ``png_frames`` store the frames again beside the mp4.
+    motion). ``scenery`` told: the model sees what stands beside the road on every frame, withheld: it does not (None: told
+    where the model obeys it and the first frame is its own picture of the scene). ``lossless`` and ``png_frames`` store the frames again beside the mp4.
     """
 
     actors: ActorMode | None = None
     ego: EgoMode | None = None
+    scenery: SceneryMode | None = None
     variation: int = 0
     lossless: bool = False
     png_frames: bool = False
@@ -97,7 +99,8 @@ class Staged:
             picture = read_png(Path(self.scenario.start.image))
             return Beginning(frame=resize_and_crop(picture, spec.width, spec.height))
         noise = start_frame_stream(self.manifest.seed, self.scenario.id, self.manifest.variation)
-        controls = SceneControls(self.scene.window(0, 2)).window(0, 1)
+        kinds = ALL_CONTROLS if self.manifest.scenery == "told" else ALL_CONTROLS - {Control.SCENERY}
+        controls = SceneControls(self.scene.window(0, 2), kinds).window(0, 1)
         return Beginning(frame=tensor_to_frames(self.model.start_frame_model.sample(controls, noise))[0])
 
     @property
@@ -114,7 +117,10 @@ class Staged:
             later.add(Control.LAYOUT)
         if manifest.ego == "planned":
             later.add(Control.MOTION)
-        first = set(Control) if self.told_at_start else later
+        if manifest.scenery == "told":
+            later.add(Control.SCENERY)
+        known = set(Control) if manifest.scenery == "told" else set(Control) - {Control.SCENERY}
+        first = known if self.told_at_start else later
         # Two frames hold all that frame 0 depends on; a painter for the whole scene would hold minutes of tracks again.
         start = SceneControls(self.scene.window(0, 2), spec.controls & first).window(0, 1)
         return Ingredients(
@@ -189,6 +195,7 @@ def stage_branch(
         variation=parent.variation,
         actors=options.actors or ("simulated" if parent.told_boxes else "free"),
         ego=options.ego or parent.ego,
+        scenery=options.scenery or parent.scenery,
     )
     source = f"branch of {run} f{future:02d} at frame {point.origin.frame}"
     return _staged(model, scenario, timeline, parent.seed, options, source, point.beginning, point)
@@ -237,6 +244,7 @@ def _staged(
         timeline=timeline,
         actors=actors,
         ego=ego,
+        scenery=_scenery(spec, options, start_source),
         lossless=options.lossless,
         png_frames=options.png_frames,
         device=model.device,
@@ -310,6 +318,14 @@ def _modes(spec: WorldModelSpec, options: Options) -> tuple[ActorMode, EgoMode]:
     if options.ego == "planned" and not obeys_motion:
         raise InputError(f"--ego planned: model {spec.name!r} does not take the ego's motion. Use --ego free.")
     return actors, options.ego or ("planned" if obeys_motion else "free")
+
+
+def _scenery(spec: WorldModelSpec, options: Options, start_source: str) -> SceneryMode:
+    """Whether scenery is told. Raises InputError when it shall be and the model does not take it."""
+    obeyed = Control.SCENERY in spec.controls
+    if options.scenery == "told" and not obeyed:
+        raise InputError(f"--scenery told: model {spec.name!r} does not take scenery. Use --scenery withheld.")
+    return options.scenery or ("told" if obeyed and start_source == "synthesised" else "withheld")
 
 
 def _event_reports(scenario: Scenario, actors: ActorMode) -> tuple[dict[str, str], ...]:

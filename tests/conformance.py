@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from drivesim.controls import ATTRIBUTE_CHANNELS, LAYOUT_CHANNELS, LAYOUT_SIZE, MOTION_CHANNELS, Control, Controls
+from drivesim.controls import (
+    ATTRIBUTE_CHANNELS,
+    LAYOUT_CHANNELS,
+    LAYOUT_SIZE,
+    MOTION_CHANNELS,
+    SCENERY_CHANNELS,
+    Control,
+    Controls,
+)
 from drivesim.noise import NoiseStream
 from drivesim.world_model import step
 
@@ -20,6 +28,9 @@ def some_controls(num_frames: int, kinds: frozenset[Control] = frozenset(Control
     layout[:, 0, 32:] = 255
     layout[:, 3, :24] = 255
     layout[:, 4, 30:42, 50:74] = rng.integers(100, 255)
+    scenery = np.zeros((num_frames, len(SCENERY_CHANNELS), *LAYOUT_SIZE), np.uint8)
+    scenery[:, 0, 8:40, :30] = 255
+    scenery[:, 9:, 8:40, :30] = rng.integers(60, 200)
     motion = np.tile(np.array([1.2, 0.0, 0.01, 12.0, 0.001, 0.1], np.float32), (num_frames, 1))
     attributes = np.full((num_frames, len(ATTRIBUTE_CHANNELS)), 0.5, np.float32)
     assert motion.shape[1] == len(MOTION_CHANNELS)
@@ -28,6 +39,7 @@ def some_controls(num_frames: int, kinds: frozenset[Control] = frozenset(Control
         layout=layout if Control.LAYOUT in kinds else None,
         motion=motion if Control.MOTION in kinds else None,
         attributes=attributes if Control.ATTRIBUTES in kinds else None,
+        scenery=scenery if Control.SCENERY in kinds else None,
     )
 
 

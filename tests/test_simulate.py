@@ -13,13 +13,13 @@ from drivesim.controls import Control
 from drivesim.errors import InputError
 from drivesim.rollout.development import turns_of
 from drivesim.rollout.engine import Threads
-from drivesim.rollout.manifest import ActorMode
+from drivesim.rollout.manifest import ActorMode, SceneryMode
 from drivesim.rollout.run_folder import RunFolder
 from drivesim.rollout.tracks import read_tracks
 from drivesim.scenarios import Scenario, loads
 from drivesim.scenarios.schema import Start
 from drivesim.simulate import branch, futures, make, open_run, rollout, start_frame
-from drivesim.staging import NOT_MEASURED, Options, resize_and_crop, stage, stage_branch
+from drivesim.staging import NOT_MEASURED, Options, Staged, resize_and_crop, stage, stage_branch
 
 ONE = Options(threads=Threads(denoise=1, decode=1))
 
@@ -93,9 +93,27 @@ def test_scripted_actors_reach_the_model_and_free_ones_do_not(scenario: Scenario
     )
     given = free.ingredients(free.beginning)
     assert given.start_controls.given() == set(Control)
-    assert given.controls_of(0).window(1, 5).given() == {Control.MOTION, Control.ATTRIBUTES}
+    assert given.controls_of(0).window(1, 5).given() == {Control.MOTION, Control.ATTRIBUTES, Control.SCENERY}
     given = scripted.ingredients(scripted.beginning)
-    assert given.controls_of(0).window(1, 5).given() == {Control.LAYOUT, Control.ATTRIBUTES}
+    assert given.controls_of(0).window(1, 5).given() == {Control.LAYOUT, Control.ATTRIBUTES, Control.SCENERY}
+
+
+def test_scenery_is_told_of_the_models_own_pictures_and_may_be_withheld(tmp_path: Path, scenario: Scenario) -> None:
+    def staged(one: Scenario, scenery: SceneryMode | None = None) -> Staged:
+        options = dataclasses.replace(ONE, scenery=scenery)
+        return stage(TinyLoaded(), one, num_frames=20, seed=7, options=options)
+
+    told, withheld = staged(scenario), staged(scenario, "withheld")
+    assert (told.manifest.scenery, withheld.manifest.scenery) == ("told", "withheld")
+    given = withheld.ingredients(withheld.beginning)
+    assert Control.SCENERY not in given.start_controls.given() | given.controls_of(0).window(1, 5).given()
+    picture = tmp_path / "photo.png"
+    cv2.imwrite(str(picture), np.full((64, 128, 3), 90, np.uint8))
+    pictured = scenario.model_copy(update={"start": Start(image=str(picture))})
+    assert (staged(pictured).manifest.scenery, staged(pictured, "told").manifest.scenery) == ("withheld", "told")
+    with pytest.raises(InputError, match="--scenery told: model 'tiny' does not take scenery"):
+        blind = TinyLoaded(world_model=MotionlessModel())
+        stage(blind, scenario, num_frames=20, seed=7, options=dataclasses.replace(ONE, scenery="told", actors="free"))
 
 
 def test_what_an_author_writes_happens_unless_the_scene_knows_nothing(tmp_path: Path, scenario: Scenario) -> None:

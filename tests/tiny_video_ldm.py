@@ -25,7 +25,8 @@ def woken(network: nn.Module, seed: int) -> nn.Module:
 def tiny_image() -> ImageUNet:
     """A box-conditioned image UNet of a few hundred thousand parameters."""
     torch.manual_seed(0)
-    return woken(ImageUNet(widths=(32, 32, 64), blocks_per_level=1, layout_features=8, embedding=32, head_width=16), 1)
+    sizes = {"widths": (32, 32, 64), "blocks_per_level": 1, "layout_features": 8, "embedding": 32, "head_width": 16}
+    return woken(ImageUNet(**sizes, scenery=True), 1)
 
 
 def tiny_networks() -> VideoLDM:

@@ -40,6 +40,7 @@ _AXES = {
     "rgb": ("frame", "row", "column", "colour"),
     "semantic": ("frame", "row", "column"),
     "layout": ("frame", "plane", "row", "column"),
+    "scenery": ("frame", "plane", "row", "column"),
     "motion": ("frame", "channel"),
     "attributes": ("frame", "channel"),
     "times_us": ("frame",),
@@ -163,6 +164,7 @@ class _Shard:
         self.arrays["times_us"][place] = sample.times_us
         optional = {
             "layout": row.controls.layout,
+            "scenery": row.controls.scenery,
             "motion": row.controls.motion,
             "attributes": row.controls.attributes,
             "semantic": sample.semantic,

@@ -25,6 +25,7 @@ def futures(
     future: Annotated[int, typer.Option(min=0, help="With --from: which future of that run to branch off.")] = 0,
     actors: given.ActorChoice = None,
     ego: given.EgoChoice = None,
+    scenery: given.SceneryChoice = None,
     start: given.StartPicture = None,
     only: given.Only = None,
     settings: given.Settings = None,
@@ -43,26 +44,25 @@ def futures(
 ) -> None:
     """Sample several futures of the same first picture, and set them side by side.
 
-    In each, drivers decide anew what they do (--actors simulated), and the noise is another. Writes an mp4 per future, contact_sheet.png and side_by_side.mp4. Future 3 is the same alone or among 800. With
-    --from, the futures share the past of a run up to --at: up to the last stored state, about one a second.
+    In each, drivers decide anew what they do, and the noise is another. Writes an mp4 per future, contact_sheet.png and
+    side_by_side.mp4. Future 3 is the same alone or among 800. With --from, the futures share the past of a run to --at.
 
     \b
     Examples:
       drivesim futures highway-cut-in --samples 8 --seconds 8
       drivesim futures --from runs/highway-cut-in-7 --at 4.0 --samples 8
     """
-    from drivesim.cli import making
-    from drivesim.cli.progress import Voice
+    from drivesim.cli import making, progress
     from drivesim.models import load_model
 
-    voice = Voice(quiet=quiet, as_json=as_json)
-    length_s = making.length_of(None, seconds)
-    options = making.run_options(actors, ego, lossless, False, threads)
+    voice = progress.Voice(quiet=quiet, as_json=as_json)
+    options = making.run_options(actors, ego, scenery, lossless, False, threads)
     indices = range(samples) if only_future is None else [only_future]
     making.require_one_source(scenario, run, at)
     scenarios = [] if scenario is None else making.chosen_scenarios(scenario, only, settings or [], voice)
     scenarios = making.starting_from(start, scenarios)
     loaded = load_model(model, device=device, dtype=dtype, steps=steps)
+    length_s = making.length_of(None, seconds)
     common: dict[str, Any] = {"length_s": length_s, "seed": seed, "options": options, "out": out, "indices": indices}
     if run is not None:
         jobs = [making.branch_job(loaded, run, at, future, **common)]

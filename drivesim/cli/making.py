@@ -19,7 +19,7 @@ from drivesim.cli.progress import Progress, Voice
 from drivesim.errors import InputError
 
 if TYPE_CHECKING:
-    from drivesim.cli.options import Actors, Ego
+    from drivesim.cli.options import Actors, Ego, SceneryTold
     from drivesim.rollout.engine import Threads
     from drivesim.rollout.future import Future
     from drivesim.rollout.manifest import Manifest
@@ -107,7 +107,12 @@ def length_of(minutes: str | None, seconds: str | None) -> float | None:
 
 
 def run_options(
-    actors: Actors | None, ego: Ego | None, lossless: bool, png_frames: bool, threads: str | None
+    actors: Actors | None,
+    ego: Ego | None,
+    scenery: SceneryTold | None,
+    lossless: bool,
+    png_frames: bool,
+    threads: str | None,
 ) -> RunOptions:
     """The options of a run, as the library takes them."""
     from drivesim.staging import Options
@@ -115,6 +120,7 @@ def run_options(
     return Options(
         actors=None if actors is None else actors.value,
         ego=None if ego is None else ego.value,
+        scenery=None if scenery is None else scenery.value,
         lossless=lossless,
         png_frames=png_frames,
         threads=threads_of(threads),
@@ -284,7 +290,8 @@ def _announce(plans: Sequence[Plan], dry_run: bool, voice: Voice) -> None:
 
 def _notes(manifest: Manifest) -> Iterator[str]:
     """What the model is told, and what is not measured."""
-    yield f"actors {manifest.actors}, ego {manifest.ego}; start frame: {manifest.start_source.split(' ')[0]}"
+    scenery = ", scenery told" if manifest.scenery == "told" else ""
+    yield f"actors {manifest.actors}, ego {manifest.ego}{scenery}; start frame: {manifest.start_source.split(' ')[0]}"
     if manifest.branch is not None:
         yield f"branches at {manifest.branch.time_s:g} s (frame {manifest.branch.frame} is the last shared one)"
     if manifest.parameters:

@@ -24,6 +24,13 @@ class Ego(StrEnum):
     planned = "planned"
 
 
+class SceneryTold(StrEnum):
+    """Whether the model is told what stands beside the road."""
+
+    told = "told"
+    withheld = "withheld"
+
+
 ScenarioName = Annotated[str, typer.Argument(help="Scenario file, or the name of a library scenario.")]
 OptionalScenarioName = Annotated[
     str | None, typer.Argument(help="Scenario file, or the name of a library scenario. Not with --from.")
@@ -48,6 +55,13 @@ ActorChoice = Annotated[
 ]
 EgoChoice = Annotated[
     Ego | None, typer.Option(help="planned (default): the model is told the ego's motion. free: it is not.")
+]
+SceneryChoice = Annotated[
+    SceneryTold | None,
+    typer.Option(
+        help="told (default, where the model takes it): the model sees houses, trees and poles of the scene as boxes. "
+        "withheld: it invents them; default behind a picture of your own."
+    ),
 ]
 StartPicture = Annotated[
     Path | None,

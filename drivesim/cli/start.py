@@ -43,7 +43,7 @@ def start(
     voice = Voice(quiet=quiet, as_json=as_json)
     scenarios = chosen_scenarios(scenario, only, settings or [], voice)
     loaded = load_model(model, device=device, dtype=dtype)
-    options = run_options(None, None, False, False, None)
+    options = run_options(None, None, None, False, False, None)
     jobs = scenario_jobs(loaded, scenarios, variation, length_s=0.1, seed=seed, options=options, out=None, indices=[0])
     if out.suffix != ".png" and (out.suffix or len(jobs) == 1) and not out.is_dir():
         raise InputError(

@@ -18,6 +18,7 @@ MANIFEST_VERSION = 1
 
 ActorMode = Literal["simulated", "scripted", "free"]
 EgoMode = Literal["free", "planned"]
+SceneryMode = Literal["told", "withheld"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +69,7 @@ class Manifest:
     stream_key: tuple[int, ...]
     scene_frames: int
     scene_frame: int = 0
+    scenery: SceneryMode = "withheld"
     turns: tuple[tuple[int, int], ...] = ()
     parameters: dict[str, float | str] = field(default_factory=dict)
     branch: BranchOrigin | None = None
@@ -120,6 +122,7 @@ class Manifest:
             "chunks per state": self.timeline.state_chunks,
             "actors": self.actors,
             "ego": self.ego,
+            "scenery": self.scenery,
             "turns of the traffic": self.turns,
             "lossless": self.lossless,
             "PNG frames": self.png_frames,

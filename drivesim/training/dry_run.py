@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from drivesim.controls import ATTRIBUTE_CHANNELS, LAYOUT_CHANNELS, LAYOUT_SIZE, MOTION_CHANNELS
+from drivesim.controls import ATTRIBUTE_CHANNELS, LAYOUT_CHANNELS, LAYOUT_SIZE, MOTION_CHANNELS, SCENERY_CHANNELS
 from drivesim.evaluation.probe import FrameLabels, build_targets
 from drivesim.training.probe_batches import pack_targets
 from drivesim.training.recipe import Recipe
@@ -114,9 +114,10 @@ def example_batch(module: Stage, count: int) -> Batch:
         "large": torch.zeros(count, 3, 2 * height, 2 * width),
         "latents": torch.zeros(*lead, channels, *grid),
         "layout": torch.zeros(*lead, len(LAYOUT_CHANNELS), *LAYOUT_SIZE, dtype=torch.uint8),
+        "scenery": torch.zeros(*lead, len(SCENERY_CHANNELS), *LAYOUT_SIZE, dtype=torch.uint8),
         "motion": torch.zeros(*lead, len(MOTION_CHANNELS)),
         "attributes": torch.zeros(*lead, len(ATTRIBUTE_CHANNELS)),
-        **{f"{name}_given": torch.ones(count) for name in ("layout", "motion", "attributes")},
+        **{f"{name}_given": torch.ones(count) for name in ("layout", "scenery", "motion", "attributes")},
         "num_context": torch.tensor(2),
         "position": torch.zeros(count, dtype=torch.long),
     }

@@ -15,6 +15,7 @@ from drivesim.datasets.store import ClipStore
 from drivesim.diffusion.edm import NoiseDistribution, Preconditioning, add_noise
 from drivesim.diffusion.sampler import SamplerConfig, sample
 from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
+from drivesim.models.video_ldm.image_unet import with_scenery
 from drivesim.training.latents import LatentClips, load_latents, prepare_latents
 from drivesim.training.parts import DTYPES, Dtype, Parts
 from drivesim.training.stage import Batch, Stage
@@ -54,14 +55,19 @@ class ImageStage(Stage):
         average_decay: float = 0.999,
         weight_decay: float = 1e-3,
         layout_dropout: float = 0.12,
+        scenery_dropout: float = 0.12,
         attribute_dropout: float = 0.1,
         noise_mean: float = 0.4,
         noise_std: float = 1.4,
     ) -> None:
-        """See the recipes; ``noise_mean`` and ``noise_std`` are those of ln(sigma)."""
+        """See the recipes; ``noise_mean`` and ``noise_std`` are those of ln(sigma).
+
+        An initial network that was trained without scenery gets a stem for it.
+        """
         parts = Parts(Path(work), initial, dtype)
+        image = with_scenery(parts.fresh("image", network or {}))
         super().__init__(
-            parts.fresh("image", network or {}),
+            parts.placed(image).train().requires_grad_(True),
             parts,
             learning_rate=learning_rate,
             warmup_steps=warmup_steps,
@@ -70,6 +76,7 @@ class ImageStage(Stage):
         )
         self.compute_dtype = DTYPES[dtype]
         self.layout_dropout = layout_dropout
+        self.scenery_dropout = scenery_dropout
         self.attribute_dropout = attribute_dropout
         self.preconditioning = Preconditioning()
         self.noise_levels = NoiseDistribution(mean=noise_mean, std=noise_std)
@@ -92,6 +99,7 @@ class ImageStage(Stage):
             batch,
             layout=(torch.rand(count, generator=generator) >= self.layout_dropout).float(),
             attributes=(torch.rand(count, generator=generator) >= self.attribute_dropout).float(),
+            scenery=(torch.rand(count, generator=generator) >= self.scenery_dropout).float(),
         )
         scaled = (noisy * self.preconditioning.input_scale(sigma)).to(self.compute_dtype)
         raw = self.network(
@@ -99,7 +107,7 @@ class ImageStage(Stage):
         )
         return (raw.float() - self.preconditioning.target(clean, noisy, sigma)).square().mean()
 
-    def controls(self, batch: Batch, *, layout: Tensor, attributes: Tensor) -> ControlTensors:
+    def controls(self, batch: Batch, *, layout: Tensor, attributes: Tensor, scenery: Tensor) -> ControlTensors:
         """Controls of a batch of frames, told where the flags (N,) are 1 and the source knew them; never the motion."""
         count = len(batch["latents"])
         return ControlTensors.assemble(
@@ -109,6 +117,8 @@ class ImageStage(Stage):
             layout_given=layout * batch["layout_given"].cpu(),
             motion_given=torch.zeros(count),
             attributes_given=attributes * batch["attributes_given"].cpu(),
+            scenery=batch["scenery"].cpu().numpy(),
+            scenery_given=scenery * batch["scenery_given"].cpu(),
         ).to(self.device, self.compute_dtype)
 
     @torch.no_grad()
@@ -116,7 +126,7 @@ class ImageStage(Stage):
         """Four encoded frames as the codec decodes them; below, samples for their layouts (12 steps, no guidance)."""
         few = {name: value[:4] for name, value in batch.items()}
         told = torch.ones(len(few["latents"]))
-        controls = self.controls(few, layout=told, attributes=told)
+        controls = self.controls(few, layout=told, attributes=told, scenery=told)
 
         def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
             scaled = (noisy * self.preconditioning.input_scale(sigma)).to(self.compute_dtype)

@@ -23,14 +23,14 @@ CHROMA_STD = 0.12
 #: Controls of at most this many bytes are read into memory at the start; larger ones stay in the store.
 PRELOAD_BYTES = 6_000_000_000
 
-CONTROL_ARRAYS = ("layout", "motion", "attributes")
+CONTROL_ARRAYS = ("layout", "scenery", "motion", "attributes")
 
 
 class LatentClips:
     """Standardised latents (N, T, C, h, w) with the controls of the same frames.
 
-    ``latents`` is a .npy file, read through a memory map, or None when the store holds them. ``given`` (N, 3) tells which
-    of layout, motion and attributes the source knew. A data loader's worker gets paths, not gigabytes: what is preloaded
+    ``latents`` is a .npy file, read through a memory map, or None when the store holds them. ``given`` (N, 4) tells which
+    of layout, scenery, motion and attributes the source knew. A data loader's worker gets paths, not gigabytes: what is preloaded
     stays in this process, and the worker reads the store.
     """
 
@@ -65,7 +65,7 @@ class LatentClips:
     def gather(self, clips: Sequence[int], frames: Sequence[Any]) -> dict[str, torch.Tensor]:
         """Latents and controls of frame (or slice of frames) ``frames[i]`` of clip ``clips[i]``, stacked over i.
 
-        ``layout_given``, ``motion_given`` and ``attributes_given`` (N,) come with them.
+        ``layout_given``, ``scenery_given``, ``motion_given`` and ``attributes_given`` (N,) come with them.
         """
         rows: dict[str, torch.Tensor] = {}
         for name in ("latents", *CONTROL_ARRAYS):

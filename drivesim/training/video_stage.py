@@ -80,6 +80,7 @@ class VideoStage(Stage):
         num_frames: int = 8,
         context_shares: tuple[float, float, float] = (0.1, 0.2, 0.7),
         layout_shares: tuple[float, float, float] = (0.55, 0.2, 0.25),
+        scenery_dropout: float = 0.2,
         largest_context_noise: float = 0.7,
         recycled_share: float = 0.5,
         motion_dropout: float = 0.15,
@@ -90,7 +91,8 @@ class VideoStage(Stage):
         """See the recipes.
 
         ``context_shares`` are those of 0, 1 and 2 context frames (Video LDM's three; the last is what a rollout does),
-        ``layout_shares`` those of clips with layout on all frames, on the context only, on none.
+        ``layout_shares`` those of clips with layout on all frames, on the context only, on none; scenery is withheld from
+        whole clips.
         """
         parts = Parts(Path(work), initial, dtype)
         image = parts.finished("image")
@@ -109,6 +111,7 @@ class VideoStage(Stage):
         self.num_frames = num_frames
         self.context_shares = context_shares
         self.layout_shares = torch.tensor(layout_shares)
+        self.scenery_dropout = scenery_dropout
         self.largest_context_noise = largest_context_noise
         self.recycled_share = recycled_share
         self.motion_dropout = motion_dropout
@@ -167,7 +170,7 @@ class VideoStage(Stage):
         clean = clip["latents"].float()
         num_context = 2
         told = torch.ones(1)
-        controls = self._assembled(clip, told[:, None].repeat(1, clean.shape[1]), told, told)
+        controls = self._assembled(clip, told[:, None].repeat(1, clean.shape[1]), told, told, told)
         scheduler = SamplerConfig(steps=4, sigma_min=0.1).scheduler()
         noise = torch.randn(clean.shape, generator=self._generator(batch)).to(self.device)
         noisy = float(scheduler.sigmas[0]) * noise
@@ -188,10 +191,13 @@ class VideoStage(Stage):
         layout_given[pattern == 1, :num_context] = 1.0
         motion_given = (torch.rand(batch_size, generator=generator) >= self.motion_dropout).float()
         attributes_given = (torch.rand(batch_size, generator=generator) >= self.attribute_dropout).float()
-        return self._assembled(batch, layout_given, motion_given, attributes_given)
+        scenery_given = (torch.rand(batch_size, generator=generator) >= self.scenery_dropout).float()
+        return self._assembled(batch, layout_given, motion_given, attributes_given, scenery_given)
 
-    def _assembled(self, batch: Batch, layout: Tensor, motion: Tensor, attributes: Tensor) -> ControlTensors:
-        """Controls of all frames, told where the flags (B, T), (B,), (B,) are 1 and the source knew them."""
+    def _assembled(
+        self, batch: Batch, layout: Tensor, motion: Tensor, attributes: Tensor, scenery: Tensor
+    ) -> ControlTensors:
+        """Controls of all frames, told where the flags (B, T), (B,), (B,), (B,) are 1 and the source knew them."""
         num_frames = batch["latents"].shape[1]
         return ControlTensors.assemble(
             _flat(batch["layout"]).cpu().numpy(),
@@ -200,6 +206,8 @@ class VideoStage(Stage):
             layout_given=_flat(layout * batch["layout_given"].cpu()[:, None]),
             motion_given=repeat(motion * batch["motion_given"].cpu(), "b -> (b t)", t=num_frames),
             attributes_given=repeat(attributes * batch["attributes_given"].cpu(), "b -> (b t)", t=num_frames),
+            scenery=_flat(batch["scenery"]).cpu().numpy(),
+            scenery_given=repeat(scenery * batch["scenery_given"].cpu(), "b -> (b t)", t=num_frames),
         ).to(self.device, self.compute_dtype)
 
     def _recycled_errors(self, clean: Tensor, is_context: Tensor, generator: torch.Generator) -> Tensor:

@@ -13,6 +13,7 @@ from drivesim.diffusion.edm import Preconditioning
 from drivesim.models.latent import LatentWorldModel
 from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
+from drivesim.models.video_ldm.image_unet import ImageUNet, with_scenery
 from drivesim.models.video_ldm.load import VideoLDMConfig, assemble
 from drivesim.models.video_ldm.video_unet import VideoUNet, temporal_layers_for
 from drivesim.noise import NoiseStream
@@ -63,6 +64,22 @@ def test_context_motion_and_layout_change_the_new_frames(video: VideoUNet) -> No
     for kind in Control:
         withheld = ControlTensors.from_controls(some_controls(5).without(kind))
         assert not torch.allclose(video(noisy, sigma, 2, withheld)[0, 2:], base, atol=1e-4), kind
+
+
+@torch.inference_mode()
+def test_a_network_that_gets_a_stem_for_scenery_goes_on_where_it_was() -> None:
+    sizes = {"widths": (32, 32, 64), "blocks_per_level": 1, "layout_features": 8, "embedding": 32, "head_width": 16}
+    torch.manual_seed(0)
+    older = woken(ImageUNet(**sizes), 1)
+    wider = with_scenery(older)
+    assert wider.config.scenery and not older.config.scenery
+    assert with_scenery(wider) is wider
+    noisy, level = torch.randn(2, 19, 16, 32), torch.zeros(2)
+    told = ControlTensors.from_controls(some_controls(2))
+    assert torch.equal(older(noisy, level, told), wider(noisy, level, told))
+    woken(wider, 2)
+    withheld = ControlTensors.from_controls(some_controls(2).without(Control.SCENERY))
+    assert not torch.allclose(wider(noisy, level, withheld), wider(noisy, level, told), atol=1e-4)
 
 
 @torch.inference_mode()

@@ -14,7 +14,7 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
-from drivesim.controls import ATTRIBUTE_CHANNELS, LAYOUT_CHANNELS
+from drivesim.controls import ATTRIBUTE_CHANNELS, LAYOUT_CHANNELS, SCENERY_CHANNELS
 from drivesim.models.video_ldm.blocks import (
     ChannelNorm,
     Downsample,
@@ -30,7 +30,7 @@ AfterBlock = Callable[[int, Tensor], Tensor]
 
 
 class LayoutStem(nn.Module):
-    """Layout raster (N, 19, 64, 128) and its flag to features (N, features, 16, 32)."""
+    """A raster (N, planes, 64, 128) and its flag to features (N, features, 16, 32)."""
 
     def __init__(self, layout_channels: int, features: int) -> None:
         super().__init__()
@@ -59,7 +59,11 @@ class Stage(nn.Module):
 
 
 class ImageUNet(ModelMixin, ConfigMixin):
-    """Predicts the EDM target of latents (N, 19, 16, 32) from noisy latents, noise level, layout and attributes."""
+    """Predicts the EDM target of latents (N, 19, 16, 32) from noisy latents, noise level, layout and attributes.
+
+    With ``scenery`` it also sees the scenery raster, through a stem of its own whose features are added to the layout's.
+    The last layer of that stem begins at zero, so a network that was trained without it goes on where it was.
+    """
 
     @register_to_config
     def __init__(
@@ -71,9 +75,15 @@ class ImageUNet(ModelMixin, ConfigMixin):
         head_width: int = 32,
         layout_features: int = 48,
         embedding: int = 256,
+        scenery: bool = False,
     ) -> None:
         super().__init__()
         self.layout_stem = LayoutStem(len(LAYOUT_CHANNELS), layout_features)
+        self.scenery_stem: LayoutStem | None = None
+        if scenery:
+            self.scenery_stem = LayoutStem(len(SCENERY_CHANNELS), layout_features)
+            nn.init.zeros_(self.scenery_stem.spread.weight)
+            nn.init.zeros_(self.scenery_stem.spread.bias)
         self.noise_embedding = nn.Sequential(nn.Linear(64, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
         self.attribute_embedding = nn.Sequential(
             nn.Linear(len(ATTRIBUTE_CHANNELS) + 1, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
@@ -128,8 +138,11 @@ class ImageUNet(ModelMixin, ConfigMixin):
         return self.conv_out(F.silu(self.norm_out(hidden)))
 
     def read_layout(self, controls: ControlTensors) -> Tensor:
-        """Features (N, layout_features, H, W) of the layout raster."""
-        return self.layout_stem(controls.layout, controls.layout_given)
+        """Features (N, layout_features, H, W) of the layout raster, and of the scenery where the network sees it."""
+        features = self.layout_stem(controls.layout, controls.layout_given)
+        if self.scenery_stem is None:
+            return features
+        return features + self.scenery_stem(controls.scenery, controls.scenery_given)
 
     def _embed(self, noise_condition: Tensor, controls: ControlTensors) -> Tensor:
         features = fourier_features(noise_condition, 64).to(controls.attributes.dtype)
@@ -152,6 +165,17 @@ class ImageUNet(ModelMixin, ConfigMixin):
                 hidden = self.up_samplers[position // blocks - 1](hidden)
             hidden = hook(index + position, stage(torch.cat([hidden, skips.pop()], dim=1), embedding))
         return hidden
+
+
+def with_scenery(network: ImageUNet) -> ImageUNet:
+    """The same network with a stem for scenery, which says nothing until it is trained; itself if it has one."""
+    if network.scenery_stem is not None:
+        return network
+    settings = {name: value for name, value in network.config.items() if not name.startswith("_")}
+    wider = ImageUNet(**{**settings, "scenery": True})
+    stem = {name: value for name, value in wider.state_dict().items() if name.startswith("scenery_stem.")}
+    wider.load_state_dict({**network.state_dict(), **stem})
+    return wider.to(network.device, network.dtype)
 
 
 def _unchanged(_index: int, hidden: Tensor) -> Tensor:

@@ -143,7 +143,7 @@ def assemble(
         fps=config.fps,
         context_frames=config.context_frames,
         chunk_frames=config.chunk_frames,
-        controls=frozenset(Control),
+        controls=frozenset(Control) if image.config.scenery else frozenset(Control) - {Control.SCENERY},
         weights_sha256=weights_sha256,
     )
     world_model = LatentWorldModel(

@@ -88,12 +88,12 @@ class ImageStartFrames:
 
     @torch.inference_mode()
     def sample(self, controls: Controls, noise: NoiseStream) -> Tensor:
-        """One frame (1, 3, H, W) for the controls of one frame; layout and attributes may be withheld."""
+        """One frame (1, 3, H, W) for the controls of one frame; layout, scenery and attributes may be withheld."""
         if controls.num_frames != 1:
             raise ValueError(f"a start frame takes the controls of one frame, got {controls.num_frames}")
         told = self._denoiser(controls)
         if Control.LAYOUT in controls.given() and self.config.guidance != 1.0:
-            untold = self._denoiser(controls.without(Control.LAYOUT))
+            untold = self._denoiser(controls.without(Control.LAYOUT, Control.SCENERY))
             told = guided(told, untold, self.config.guidance, self.config.guidance_low, self.config.guidance_high)
         size = latent_size()
         latents = sample(told, noise.normal(1, self.network.config.latent_channels, *size), self.config.sampler)

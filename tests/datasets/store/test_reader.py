@@ -126,15 +126,15 @@ def test_a_folder_that_is_no_store(tmp_path: Path) -> None:
 
 def test_a_store_of_version_1(tmp_path: Path) -> None:
     (tmp_path / "part-0000000").mkdir()
-    with pytest.raises(InputError, match=r"a store of version 1 .* reads version 2\. Pack the data again"):
+    with pytest.raises(InputError, match=r"a store of version 1 .* reads version 3\. Pack the data again"):
         ClipStore(tmp_path)
 
 
 def test_a_store_of_a_later_version(packed: Path, tmp_path: Path) -> None:
     root = json.loads((packed / "zarr.json").read_text())
-    root["attributes"]["drivesim_store"] = 3
+    root["attributes"]["drivesim_store"] = 4
     (tmp_path / "zarr.json").write_text(json.dumps(root))
-    with pytest.raises(InputError, match=r"version 3, this drivesim reads version 2"):
+    with pytest.raises(InputError, match=r"version 4, this drivesim reads version 3"):
         ClipStore(tmp_path)
 
 

@@ -1,0 +1,130 @@
+"""Boxes as raster planes of 64 x 128, drawn far to near: fills by class, edges, and values of the nearest face.
+
+Boxes are drawn at four times the raster's size and averaged down, so that a far pedestrian of a third of a pixel keeps
+a third of the fill. The value planes hold the nearest box that touches the middle of the pixel, else the nearest that
+touches it at all.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from drivesim.conditioning.projection import FACE_CORNERS, FACES, NEAR_M, BoxBatch
+from drivesim.controls import LAYOUT_SIZE
+from drivesim.geometry import FloatArray, project
+from drivesim.scene import Camera
+
+#: Value of a "shade" plane on each face.
+SHADE_OF_FACE: dict[str, int] = {"front": 255, "rear": 170, "left": 85, "right": 85, "top": 40}
+
+_SCALE = 4
+_SHIFT = 4  # fractional bits of OpenCV's fixed-point coordinates
+_SHADES = np.array([SHADE_OF_FACE[face] for face in FACES], dtype=np.float32)
+
+
+class BoxRaster:
+    """Draws batches of boxes seen by one camera."""
+
+    def __init__(self, camera: Camera) -> None:
+        height, width = LAYOUT_SIZE
+        self._intrinsics = camera.resized(width * _SCALE, height * _SCALE).intrinsics()
+        self._faces = np.zeros((height * _SCALE, width * _SCALE), dtype=np.int16)
+
+    def draw(self, target: np.ndarray, boxes: BoxBatch, fills: np.ndarray, num_fills: int, values: FloatArray) -> None:
+        """Draw A boxes into ``target`` uint8 (num_fills + 5 + K, 64, 128), in place; what no box covers stays as it is.
+
+        Its planes: ``num_fills`` fills, box edges, shade of the face, sin and cos of the heading, inverse depth, and
+        the K further ``values`` (K, A), 0-255. ``fills`` (A,) says which fill each box belongs to.
+        """
+        if not len(boxes.actor_indices):
+            return
+        depth = self._draw_faces(boxes)
+        top, bottom = _extent(self._faces.any(axis=1))
+        left, right = _extent(self._faces.any(axis=0))
+        if bottom <= top:
+            return
+        numbers = self._faces[top * _SCALE : bottom * _SCALE, left * _SCALE : right * _SCALE]
+        count, faces = depth.shape
+        size = (right - left, bottom - top)
+        covers = np.zeros((num_fills + 1, 2 * count * faces + 2), dtype=np.uint8)
+        slots = np.arange(2 * count * faces)
+        covers[fills[slots // (2 * faces)], slots + 1] = 255
+        covers[-1, 2::2] = 255
+        for plane in np.flatnonzero(covers.any(axis=1)):
+            share = cv2.resize(np.take(covers[plane], numbers), size, interpolation=cv2.INTER_AREA)
+            if plane == num_fills:
+                share = cv2.convertScaleAbs(share, alpha=_SCALE)
+            target[plane, top:bottom, left:right] = share
+        table = _value_table(boxes, depth, values)
+        target[num_fills + 1 :, top:bottom, left:right] = np.take(table, _nearest(numbers), axis=1)
+
+    def _draw_faces(self, boxes: BoxBatch) -> np.ndarray:
+        """Paints the number of each visible face, far to near; returns the mean depth (A, 5) of the drawn faces.
+
+        Face f of box a is 2 * (5 * a + f) + 1, its outline one more.
+        """
+        self._faces[:] = 0
+        depth = boxes.corners[:, FACE_CORNERS, 2].mean(axis=-1)
+        whole = (boxes.corners[..., 2] >= NEAR_M).all(axis=1)
+        fixed = np.zeros((len(whole), 8, 2), dtype=np.int32)
+        fixed[whole] = _fixed_points(project(boxes.corners[whole], self._intrinsics))
+        for row in range(len(whole)):
+            faces = np.flatnonzero(boxes.facing[row])
+            outlines = fixed[row][FACE_CORNERS[faces]] if whole[row] else self._cut_outlines(boxes, row, faces, depth)
+            for face, outline in zip(faces, outlines, strict=True):
+                if len(outline) >= 3:
+                    number = 2 * (len(FACES) * row + int(face)) + 1
+                    cv2.fillConvexPoly(self._faces, outline, (number,), cv2.LINE_8, _SHIFT)
+                    cv2.polylines(self._faces, [outline], True, (number + 1,), 1, cv2.LINE_8, _SHIFT)
+        return depth
+
+    def _cut_outlines(self, boxes: BoxBatch, row: int, faces: np.ndarray, depth: np.ndarray) -> list[np.ndarray]:
+        """Outlines of the faces of a box that the near plane cuts; sets the depth of what is left of them."""
+        points = [boxes.face(row, int(face)) for face in faces]
+        for face, outline in zip(faces, points, strict=True):
+            depth[row, face] = outline[:, 2].mean() if len(outline) else np.inf
+        if not any(len(outline) for outline in points):
+            return points
+        joined = _fixed_points(project(np.concatenate(points), self._intrinsics)[None])[0]
+        return np.split(joined, np.cumsum([len(outline) for outline in points])[:-1])
+
+
+def _value_table(boxes: BoxBatch, depth: np.ndarray, further: FloatArray) -> np.ndarray:
+    """Values uint8 (4 + K, 2 + 10 A) of every face number."""
+    count, faces = depth.shape
+    values = np.zeros((4 + len(further), count, faces), dtype=np.float32)
+    values[0] = _SHADES
+    values[1] = 128.0 + 127.0 * np.sin(boxes.yaw_rad)[:, None]
+    values[2] = 128.0 + 127.0 * np.cos(boxes.yaw_rad)[:, None]
+    values[3] = 255.0 * np.minimum(1.0, 4.0 / np.maximum(depth, NEAR_M))
+    values[4:] = further[:, :, None]
+    table = np.zeros((len(values), 2 * count * faces + 2), dtype=np.uint8)
+    table[:, 1:-1] = np.repeat(np.round(values).reshape(len(values), -1), 2, axis=1)
+    return table
+
+
+def _fixed_points(pixels: np.ndarray) -> np.ndarray:
+    """Pixels (A, N, 2) of whole boxes as OpenCV fixed-point coordinates, drawn in by the half pixel that OpenCV adds.
+
+    OpenCV's coordinate 0 is the centre of a pixel and it fills every pixel that an outline touches.
+    """
+    low, high = pixels.min(axis=1, keepdims=True), pixels.max(axis=1, keepdims=True)
+    middle, extent = 0.5 * (low + high), np.maximum(high - low, 1e-9)
+    moved = (pixels - middle) * np.maximum(1.0 - 1.0 / extent, 0.0) + (middle - 0.5)
+    return np.round(np.clip(moved, -20000.0, 20000.0) * (1 << _SHIFT)).astype(np.int32)
+
+
+def _extent(touched: np.ndarray) -> tuple[int, int]:
+    """First and last (exclusive) raster index covering the painted rows or columns; (0, 0) when none is."""
+    indices = np.flatnonzero(touched)
+    return (0, 0) if not len(indices) else (int(indices[0]) // _SCALE, int(indices[-1]) // _SCALE + 1)
+
+
+def _nearest(numbers: np.ndarray) -> np.ndarray:
+    """The largest (nearest) number among the middle four of each 4 x 4 cell, or in the whole cell if those are 0."""
+    middle = np.maximum(
+        np.maximum(numbers[1::4, 1::4], numbers[1::4, 2::4]), np.maximum(numbers[2::4, 1::4], numbers[2::4, 2::4])
+    )
+    whole = cv2.dilate(numbers, np.ones((4, 4), np.uint8), anchor=(0, 0))[::4, ::4]
+    return np.where(middle > 0, middle, whole)

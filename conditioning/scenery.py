@@ -1,0 +1,40 @@
+"""The scenery raster: what stands beside the road in the image, as 12 planes of 64 x 128."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from drivesim.conditioning.box_raster import BoxRaster
+from drivesim.conditioning.ground import positions_on_road
+from drivesim.conditioning.projection import project_boxes
+from drivesim.controls import LAYOUT_SIZE, SCENERY_CHANNELS
+from drivesim.scene import Scene
+from drivesim.scenery import SCENERY_CLASSES, Scenery, boxes_of
+
+#: How far ahead of the ego, and behind it, scenery is told, metres along the road.
+REACH_M, BEHIND_M = 190.0, 24.0
+
+
+class SceneryPainter:
+    """Draws the scenery of any frame of one scene that has some. Raises ValueError for one that has none."""
+
+    def __init__(self, scene: Scene) -> None:
+        if scene.scenery is None:
+            raise ValueError(f"scene {scene.name!r} has no scenery")
+        self.scene = scene
+        self.scenery: Scenery = scene.scenery
+        ego = scene.ego.positions
+        self._ego_s = positions_on_road(self.scenery.road, ego[:, 0], ego[:, 1])
+        self._raster = BoxRaster(scene.camera)
+
+    def draw(self, frame: int) -> np.ndarray:
+        """Scenery raster uint8 (12, 64, 128) of ``frame``, planes as in SCENERY_CHANNELS."""
+        raster = np.zeros((len(SCENERY_CHANNELS), *LAYOUT_SIZE), dtype=np.uint8)
+        s = float(self._ego_s[frame])
+        boxes = boxes_of(self.scenery.between(s - BEHIND_M, s + REACH_M))
+        numbers = np.arange(len(boxes))
+        seen = project_boxes(self.scene, frame, numbers, boxes.centres, boxes.sizes, boxes.yaw_rad, reach_m=REACH_M)
+        chosen = seen.actor_indices
+        colours = 255.0 * boxes.colours[chosen].T
+        self._raster.draw(raster, seen, boxes.classes[chosen], len(SCENERY_CLASSES), colours)
+        return raster

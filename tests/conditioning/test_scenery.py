@@ -1,0 +1,85 @@
+"""The scenery raster against what the renderer draws, and what is told of scenes that have none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from drivesim.conditioning import SceneControls, build_controls
+from drivesim.conditioning.scenery import SceneryPainter
+from drivesim.controls import SCENERY_CHANNELS, Control
+from drivesim.datasets.procedural import ProceduralWorld, Semantic
+from drivesim.datasets.procedural.scene_sampler import sample_scene
+from drivesim.scene import Scene
+
+DRAWN = {
+    "building": (Semantic.BUILDING,),
+    "vegetation": (Semantic.VEGETATION,),
+    "street_furniture": (Semantic.POLE_SIGN, Semantic.TRAFFIC_LIGHT),
+    "guard_rail": (Semantic.GUARD_RAIL,),
+}
+
+
+@pytest.fixture(scope="module")
+def scenes() -> list[Scene]:
+    """Held-out scenes by clear day: fog hides far scenery in the picture, not in the raster."""
+    found = []
+    for seed in range(1_000_000, 1_000_080):
+        scene = sample_scene(seed, 6, 10.0)
+        if np.isinf(scene.environment.fog_visibility_m):
+            found.append(scene)
+        if len(found) == 6:
+            return found
+    raise AssertionError("no clear scenes among the held-out ones")
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_what_is_drawn_lies_under_the_raster(scenes: list[Scene], name: str) -> None:
+    plane = SCENERY_CHANNELS.index(name)
+    covered, drawn = 0, 0
+    for scene in scenes:
+        semantic = ProceduralWorld(scene, scene.seed).render(2, 512, 256).semantic
+        told = np.repeat(np.repeat(SceneryPainter(scene).draw(2)[plane], 4, 0), 4, 1) > 0
+        shown = np.isin(semantic, [int(kind) for kind in DRAWN[name]])
+        # Trunks, posts' feet and lamps' arms are thinner than any box that is told.
+        covered, drawn = covered + (told & shown).sum(), drawn + shown.sum()
+    assert drawn > 300
+    assert covered > {"street_furniture": 0.6, "guard_rail": 0.6}.get(name, 0.85) * drawn
+
+
+def test_colours_of_near_houses_are_those_drawn_in_daylight() -> None:
+    """Shade and light change the brightness of a wall, so the hues are compared."""
+    errors = []
+    for seed in range(1_000_000, 1_000_080):
+        scene = sample_scene(seed, 6, 10.0)
+        hidden = scene.environment.darkness > 0.0 or np.isfinite(scene.environment.fog_visibility_m)
+        if hidden or scene.environment.snow > 0.0 or scene.road is None or scene.road.road_type != "urban":
+            continue
+        if len(errors) == 4:
+            break
+        picture = ProceduralWorld(scene, scene.seed).render(2, 128, 64)
+        raster = SceneryPainter(scene).draw(2)
+        near = (picture.semantic == Semantic.BUILDING) & (raster[0] == 255) & (raster[8] > 20)
+        told = raster[9:, near].astype(float) + 1.0
+        shown = picture.rgb[near].T.astype(float) + 1.0
+        errors.append(np.abs(told / told.sum(0) - shown / shown.sum(0)).mean(0))
+    assert len(np.concatenate(errors)) > 200
+    assert np.median(np.concatenate(errors)) < 0.03
+
+
+def test_a_scene_without_scenery_tells_none(scenes: list[Scene]) -> None:
+    bare = replace(scenes[0], scenery=None)
+    assert build_controls(scenes[0], 0, 2).given() == frozenset(Control)
+    assert build_controls(bare, 0, 2).given() == frozenset(Control) - {Control.SCENERY}
+    with pytest.raises(ValueError, match="has no scenery"):
+        SceneryPainter(bare)
+
+
+def test_windows_of_a_drive_are_parts_of_the_whole(scenes: list[Scene]) -> None:
+    whole = build_controls(scenes[1]).scenery
+    part = SceneControls(scenes[1]).window(2, 5).scenery
+    assert whole is not None and part is not None
+    np.testing.assert_array_equal(whole[2:5], part)
+    assert whole.any()

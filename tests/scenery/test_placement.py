@@ -1,0 +1,65 @@
+"""What stands beside a road is a pure function of road and seed, and its boxes lie beside the road."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+from drivesim.road import RoadType
+from drivesim.scenarios.road_builder import build_road
+from drivesim.scenery import BUCKET_M, SCENERY_CLASSES, Scenery, ThingKind, boxes_of, paved_edges
+
+
+def road_of(road_type: RoadType):
+    return build_road(road_type, lanes=2, ego_lane=1, lane_width=3.5, length_m=2000.0, rng=np.random.default_rng(3))
+
+
+@pytest.mark.parametrize("road_type", ["motorway", "rural", "urban"])
+def test_equal_roads_and_seeds_give_equal_things_in_any_order(road_type: RoadType) -> None:
+    road = road_of(road_type)
+    first, second = Scenery(road=road, seed=5), Scenery(road=road, seed=5)
+    late = first.bucket(40)
+    first.bucket(1)
+    assert late == second.bucket(40) == pickle.loads(pickle.dumps(first)).bucket(40)
+    assert first.between(0.0, 2.5 * BUCKET_M) == tuple(thing for k in range(3) for thing in second.bucket(k))
+    other = Scenery(road=road, seed=6)
+    assert any(first.bucket(k) != other.bucket(k) for k in range(10))
+
+
+@pytest.mark.parametrize("road_type", ["motorway", "rural", "urban"])
+def test_nothing_but_bridges_and_gantries_stands_on_the_lanes(road_type: RoadType) -> None:
+    road = road_of(road_type)
+    things = Scenery(road=road, seed=2, lamps=True).between(0.0, 1500.0)
+    assert len(things) > 100
+    for thing in things:
+        if thing.kind in (ThingKind.OVERPASS, ThingKind.GANTRY):
+            assert thing.low > 5.0
+            continue
+        on_lanes = [lane for lane in road.lanes if abs(thing.d - lane.offset) < 0.5 * lane.width]
+        assert not on_lanes, f"{thing.kind} at d = {thing.d:.1f}"
+        right, left = paved_edges(road, thing.s)
+        assert -80.0 + right < thing.d < left + 80.0
+
+
+def test_boxes_stand_where_their_things_do() -> None:
+    things = Scenery(road=road_of("urban"), seed=4).between(0.0, 300.0)
+    boxes = boxes_of(things)
+    assert len(boxes) == len(things) and len(boxes_of(())) == 0
+    assert (boxes.sizes > 0.0).all() and (boxes.colours >= 0.0).all() and (boxes.colours <= 1.0).all()
+    for thing, centre, size, kind in zip(things, boxes.centres, boxes.sizes, boxes.classes, strict=True):
+        assert SCENERY_CLASSES[kind] == thing.kind.scenery_class
+        assert centre[2] + 0.5 * size[2] == pytest.approx(thing.high)
+        away = np.hypot(centre[0] - thing.x, centre[1] - thing.y)
+        assert away == pytest.approx(abs(thing.aside))
+        if thing.kind is ThingKind.BUILDING:  # its front looks at the road, its body lies behind
+            assert away == pytest.approx(0.5 * thing.width) and np.sign(thing.aside) == np.sign(thing.d) == thing.side
+
+
+def test_street_lamps_stand_by_night_and_in_towns() -> None:
+    def lamps(road_type: RoadType, lit: bool) -> int:
+        things = Scenery(road=road_of(road_type), seed=1, lamps=lit).between(0.0, 959.0)
+        return sum(thing.kind is ThingKind.STREET_LAMP for thing in things)
+
+    assert lamps("rural", False) == 0 and lamps("rural", True) == lamps("urban", False) == 40
