@@ -11,7 +11,7 @@ import numpy as np
 from drivesim.conditioning.ground import positions_on_road
 from drivesim.conditioning.layout import FILL_OF_CATEGORY
 from drivesim.conditioning.projection import FACES, BoxBatch, BoxGeometry, clip_near
-from drivesim.controls import LAYOUT_CHANNELS
+from drivesim.controls import LAYOUT_CHANNELS, SCENERY_CHANNELS
 from drivesim.geometry import FloatArray, project, transform_points
 from drivesim.road import (
     CROSSING_DEPTH_M,
@@ -27,6 +27,7 @@ from drivesim.road import (
     strip_edges,
 )
 from drivesim.scene import Scene
+from drivesim.scenery import SCENERY_CLASSES
 
 Colour = tuple[int, int, int]
 
@@ -79,11 +80,11 @@ def camera_overlay(scene: Scene, frame: int, image: np.ndarray | None = None, la
     return picture
 
 
-def layout_picture(layout: np.ndarray, scale: int = 8) -> np.ndarray:
+def layout_picture(layout: np.ndarray, scale: int = 8, scenery: np.ndarray | None = None) -> np.ndarray:
     """A layout raster (19, 64, 128) in natural colours, each raster pixel a square of ``scale`` pixels.
 
-    Sky, ground, road, pavement and paint below; boxes in their class colour (or the actor's own where one is given),
-    shaded by the face that is seen and outlined.
+    Sky, ground, road, pavement and paint below; a ``scenery`` raster (12, 64, 128) over them where one is given; boxes
+    in their class colour (or the actor's own where one is given), shaded by the face that is seen and outlined.
     """
     plane = {name: layout[index].astype(np.float32)[..., None] / 255.0 for index, name in enumerate(LAYOUT_CHANNELS)}
     picture = np.ones((*layout.shape[1:], 3), dtype=np.float32) * _GROUND_FAR
@@ -95,6 +96,11 @@ def layout_picture(layout: np.ndarray, scale: int = 8) -> np.ndarray:
     )
     for name, colour in surfaces:
         picture += plane[name] * (np.array(colour, dtype=np.float32) - picture)
+    if scenery is not None:
+        beside = {name: scenery[at].astype(np.float32)[..., None] / 255.0 for at, name in enumerate(SCENERY_CHANNELS)}
+        cover = np.clip(sum(beside[name] for name in SCENERY_CLASSES), 0.0, 1.0)
+        body = np.concatenate([beside[name] for name in ("red", "green", "blue")], axis=-1) * 255.0
+        picture += cover * (body * (0.55 + 0.45 * beside["shade"]) - picture)
     shade = 0.55 + 0.45 * plane["shade"]
     own = np.concatenate([plane[name] for name in ("red", "green", "blue")], axis=-1) * 255.0
     given = plane["colour_given"]

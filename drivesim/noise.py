@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class NoiseStream:
 
     def normal(self, *shape: int) -> torch.Tensor:
         """Standard normal noise, float32 on the CPU, the same for every call on an equal stream."""
+        import torch  # here, so that scenes and scenarios do not wait for it
+
         state = np.random.SeedSequence(self.root, spawn_key=self.key).generate_state(1, np.uint64)
         generator = torch.Generator().manual_seed(int(state[0]) >> 1)
         return torch.randn(shape, generator=generator)

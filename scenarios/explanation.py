@@ -24,11 +24,12 @@ from drivesim.scenarios.placement import (
 from drivesim.scenarios.schema import Scenario
 from drivesim.scenarios.values import number
 
-Carrier = Literal["layout", "motion", "attributes", "start frame", "traffic", "measured", "run"]
+Carrier = Literal["layout", "scenery", "motion", "attributes", "start frame", "traffic", "measured", "run"]
 
 #: What each carrier means, in one sentence.
 CARRIERS: dict[Carrier, str] = {
     "layout": "drawn into the layout raster that the model sees: at t = 0 always, on every frame if its mover is told",
+    "scenery": "drawn into the scenery raster, which a model that takes it sees on every frame (--scenery)",
     "motion": "told to the model as ego motion on every frame",
     "attributes": "told to the model as scene attributes (time of day, weather, road type)",
     "start frame": "in the layout at t = 0 only; afterwards the model goes on as it likes",
@@ -115,6 +116,7 @@ def _road_rows(scenario: Scenario) -> Iterator[Row]:
     )
     bend = "drawn from the scenario id" if road.curvature is None else f"{number(road.curvature):g} 1/m (left positive)"
     yield Row(field="road.curvature", value=bend, carrier="layout")
+    yield Row(field="roadside", value="houses, trees, poles and rails drawn from the scenario id", carrier="scenery")
     if road.ramp is not None:
         yield Row(field="road.ramp", value=f"on the {road.ramp}, ends 300 m ahead", carrier="layout")
     for place_m in road.crossings:

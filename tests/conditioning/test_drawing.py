@@ -6,9 +6,13 @@ import pytest
 from drivesim.conditioning import draw_layout
 from drivesim.conditioning.birds_eye import birds_eye
 from drivesim.conditioning.drawing import CATEGORY_COLOURS, camera_overlay, layout_picture
+from drivesim.conditioning.layout import LayoutPainter
 from drivesim.conditioning.preview_page import describe, preview_page
 from drivesim.conditioning.projection import image_boxes
+from drivesim.conditioning.scenery import SceneryPainter
+from drivesim.datasets.procedural.scene_sampler import sample_scene
 from drivesim.scene import CATEGORIES, Environment
+from drivesim.scenery import SCENERY_CLASSES
 
 
 def changed(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -68,6 +72,16 @@ def test_preview_page_has_an_even_size_for_video_and_works_without_a_road(busy_s
     assert page.shape[1] == 1024 and page.shape[0] % 2 == 0
     bare = preview_page(dataclasses.replace(busy_scene, road=None), 3)
     assert bare.shape[1] == 1024
+
+
+def test_the_preview_shows_scenery_where_the_model_is_told_it():
+    scene = sample_scene(1_000_033, 4, 10.0)
+    layout, scenery = LayoutPainter(scene).draw(1), SceneryPainter(scene).draw(1)
+    plain, told = layout_picture(layout, 1), layout_picture(layout, 1, scenery=scenery)
+    covered = scenery[: len(SCENERY_CLASSES)].max(axis=0) > 0
+    assert covered.mean() > 0.2 and np.array_equal(plain[~covered], told[~covered])
+    assert (plain != told).any(axis=-1)[covered].mean() > 0.8
+    assert not np.array_equal(preview_page(scene, 1), preview_page(dataclasses.replace(scene, scenery=None), 1))
 
 
 def test_weather_in_words():
