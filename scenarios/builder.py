@@ -184,6 +184,10 @@ class ScenarioBuilder:
         """Traffic beside the scripted actors: none, light, medium or dense."""
         return self._with(("scene", "traffic"), {"density": density, **keys})
 
+    def roadside(self: Self, **keys: Any) -> Self:
+        """What stands beside the road: ``buildings``, ``trees``, ``furniture``, each none, sparse, usual or dense."""
+        return self._with(("scene", "roadside"), keys)
+
     def actor(self: Self, id: str, category: Any, **keys: Any) -> Self:
         """A traffic participant; ``at`` may be a pair (x, y) in the ego frame, ``size`` a (length, width, height)."""
         if isinstance(keys.get("at"), tuple | list):

@@ -39,7 +39,7 @@ from drivesim.scenarios.placement import (
     place,
     speed_limit_mps,
 )
-from drivesim.scenarios.schema import INTENSITIES, WETNESS, Actor, Scenario
+from drivesim.scenarios.schema import INTENSITIES, ROADSIDE_DENSITIES, WETNESS, Actor, Scenario
 from drivesim.scenarios.traffic import (
     Action,
     ActorPlan,
@@ -143,11 +143,21 @@ def develop(
         environment=environment,
         seed=seed,
         # Like t = 0 it belongs to the scenario: every seed and future drives past the same houses and trees.
-        scenery=Scenery(
-            road=road, seed=int(id_stream(scenario.id, "scenery").integers(2**31)), lamps=environment.street_lights
-        ),
+        scenery=_scenery(concrete, road, environment),
     )
     return Development(scene=scene, parameters=parameters, event_times=result.event_times)
+
+
+def _scenery(scenario: Scenario, road: Road, environment: Environment) -> Scenery:
+    written = scenario.scene.roadside
+    return Scenery(
+        road=road,
+        seed=int(id_stream(scenario.id, "scenery").integers(2**31)),
+        lamps=environment.street_lights,
+        buildings=ROADSIDE_DENSITIES[written.buildings],
+        trees=ROADSIDE_DENSITIES[written.trees],
+        furniture=ROADSIDE_DENSITIES[written.furniture],
+    )
 
 
 def environment_of(scenario: Scenario) -> Environment:

@@ -116,7 +116,9 @@ def _road_rows(scenario: Scenario) -> Iterator[Row]:
     )
     bend = "drawn from the scenario id" if road.curvature is None else f"{number(road.curvature):g} 1/m (left positive)"
     yield Row(field="road.curvature", value=bend, carrier="layout")
-    yield Row(field="roadside", value="houses, trees, poles and rails drawn from the scenario id", carrier="scenery")
+    beside = scenario.scene.roadside
+    amounts = f"buildings {beside.buildings}, trees {beside.trees}, furniture {beside.furniture}"
+    yield Row(field="roadside", value=f"{amounts}; places drawn from the scenario id", carrier="scenery")
     if road.ramp is not None:
         yield Row(field="road.ramp", value=f"on the {road.ramp}, ends 300 m ahead", carrier="layout")
     for place_m in road.crossings:

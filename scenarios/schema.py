@@ -186,6 +186,19 @@ class Traffic(Model):
     parked: Flag | None = None
 
 
+#: Words for how much stands beside the road, as multiples of what is usual for the road's type.
+ROADSIDE_DENSITIES = {"none": 0.0, "sparse": 0.4, "usual": 1.0, "dense": 2.0}
+_Much = Annotated[str, Word(tuple(ROADSIDE_DENSITIES))]
+
+
+class RoadsideScenery(Model):
+    """What stands beside the road; ``furniture`` is signs, posts, bins and boards (lamps and signals belong to the road)."""
+
+    buildings: _Much = "usual"
+    trees: _Much = "usual"
+    furniture: _Much = "usual"
+
+
 class Setting(Model):
     """t = 0, what the start frame must show."""
 
@@ -194,6 +207,7 @@ class Setting(Model):
     ego: Ego = Ego()
     actors: tuple[Actor, ...] = ()
     traffic: Annotated[Traffic, shorthand("density")] = Traffic()
+    roadside: RoadsideScenery = RoadsideScenery()
 
 
 class Mount(Model):

@@ -53,16 +53,20 @@ def paved_edges(road: Road, s: float) -> tuple[float, float]:
 class Scenery:
     """What stands beside ``road``: equal roads and seeds give equal things.
 
-    ``lamps`` says whether street lamps stand along it; towns have them in any case.
+    ``lamps`` says whether street lamps stand along it; towns have them in any case. ``buildings``, ``trees`` and
+    ``furniture`` (signs, posts, bins, boards) multiply what is usual for the road's type; 0 leaves them out.
     """
 
     road: Road
     seed: int
     lamps: bool = False
+    buildings: float = 1.0
+    trees: float = 1.0
+    furniture: float = 1.0
     _buckets: dict[int, tuple[Thing, ...]] = field(default_factory=dict, init=False, repr=False)
 
-    def __reduce__(self) -> tuple[object, tuple[Road, int, bool]]:
-        return _scenery, (self.road, self.seed, self.lamps)
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_buckets": {}}
 
     def bucket(self, index: int) -> tuple[Thing, ...]:
         """Everything whose foot lies in s from ``index`` * BUCKET_M on, for BUCKET_M metres."""
@@ -89,16 +93,13 @@ class Scenery:
         return float(rng.uniform(0.25, 0.9)), float(rng.uniform(1.0, 4.0)), int(rng.integers(2, 6))
 
 
-def _scenery(road: Road, seed: int, lamps: bool) -> Scenery:
-    return Scenery(road=road, seed=seed, lamps=lamps)
-
-
 class _Bucket:
     """One bucket while it is filled."""
 
     def __init__(self, scenery: Scenery, index: int) -> None:
         self.road, self.scenery = scenery.road, scenery
-        self.trees, self.gap, self.storeys = scenery.character
+        share, self.gap, self.storeys = scenery.character
+        self.trees = share * scenery.trees
         self.rng = scenery.noise.child(index + _FIRST_BUCKET).rng()
         self.start = index * BUCKET_M
         self.things: list[Thing] = []
@@ -116,7 +117,7 @@ class _Bucket:
         self._crossings(right, left)
         if self.road.road_type == "motorway":
             self._medians()
-            if self.rng.random() < 0.035:
+            if self.rng.random() < 0.035 * scenery.buildings:
                 self._overhead(right, left)
 
     def _add(
@@ -161,7 +162,7 @@ class _Bucket:
         rng, front, position = self.rng, edge + self.gap, self.start
         while position < self.start + BUCKET_M - 0.5:
             length = 12.0
-            if rng.random() < 0.86:
+            if rng.random() < 0.86 * self.scenery.buildings:
                 storeys = max(1, self.storeys + int(rng.integers(-1, 2)))
                 wall = WALLS[int(rng.integers(len(WALLS)))]
                 d = side * (front + float(rng.choice([0.0, 0.0, 0.6, 1.5])))
@@ -170,14 +171,14 @@ class _Bucket:
                     ThingKind.BUILDING, position + 0.5 * length, d, size, wall, side=side,
                     aside=0.5 * side * _BUILDING_DEPTH_M, order=(position + length, d), storeys=storeys,
                 )  # fmt: skip
-            else:
+            elif self.scenery.trees > 0.0:
                 self._tree(position + 6.0, side * (front + 5.0))
             position += length
         if rng.random() < self.trees * 0.6:
             self._tree(self.start + rng.uniform(5.0, 19.0), side * (edge - 0.55), small=0.62)
-        if rng.random() < 0.25:
+        if rng.random() < 0.25 * self.scenery.furniture:
             self._sign(self.start + rng.uniform(2.0, 22.0), side * (edge - 0.4))
-        if rng.random() < 0.2:
+        if rng.random() < 0.2 * self.scenery.furniture:
             s, d = self.start + rng.uniform(2.0, 22.0), side * (edge - 0.5)
             if rng.random() < 0.5:
                 self._add(ThingKind.BIN, s, d, (0.5, 0.5, 0.85), (0.20, 0.34, 0.26))
@@ -188,13 +189,13 @@ class _Bucket:
         rng = self.rng
         for _ in range(int(rng.poisson(2.2 * self.trees))):
             self._tree(self.start + rng.uniform(0.0, BUCKET_M), side * (edge + rng.uniform(3.5, 14.0)))
-        for _ in range(int(rng.poisson(0.9))):
+        for _ in range(int(rng.poisson(0.9 * self.scenery.trees))):
             self._tree(self.start + rng.uniform(0.0, BUCKET_M), side * (edge + rng.uniform(18.0, 60.0)))
-        for _ in range(int(rng.poisson(0.7))):
+        for _ in range(int(rng.poisson(0.7 * self.scenery.trees))):
             size = float(rng.uniform(0.6, 1.5))
             s, d = self.start + rng.uniform(0.0, BUCKET_M), side * (edge + rng.uniform(2.0, 9.0))
             self._add(ThingKind.BUSH, s, d, (2.0 * size, 2.0 * size, 1.06 * size), _BUSH)
-        if rng.random() < 0.06:
+        if rng.random() < 0.06 * self.scenery.buildings:
             wall = WALLS[int(rng.integers(len(WALLS)))]
             d = side * (edge + rng.uniform(10.0, 20.0))
             self._add(
@@ -202,7 +203,7 @@ class _Bucket:
                 order=(self.start + 18.0, d),
             )  # fmt: skip
         self._post(self.start + 6.0, side * (edge + 0.6), side)
-        if rng.random() < 0.06:
+        if rng.random() < 0.06 * self.scenery.furniture:
             self._sign(self.start + 14.0, side * (edge + 1.2))
 
     def _motorway(self, side: int, edge: float) -> None:
@@ -213,16 +214,17 @@ class _Bucket:
         self._post(self.start + 12.0, side * (edge + 0.45), side)
         for _ in range(int(rng.poisson(1.8 * self.trees))):
             self._tree(self.start + rng.uniform(0.0, BUCKET_M), side * (edge + rng.uniform(6.0, 22.0)))
-        for _ in range(int(rng.poisson(1.0))):
+        for _ in range(int(rng.poisson(1.0 * self.scenery.trees))):
             self._tree(self.start + rng.uniform(0.0, BUCKET_M), side * (edge + rng.uniform(24.0, 70.0)))
-        if rng.random() < 0.05:
+        if rng.random() < 0.05 * self.scenery.furniture:
             detail = int(rng.integers(2**31))
             colour = _BOARD_COLOURS[detail % len(_BOARD_COLOURS)]
             s, d = self.start + 9.0, side * (edge + 3.6)
             self._add(ThingKind.DIRECTION_BOARD, s, d, (0.12, 3.8, 4.3), colour, low=1.8, detail=detail)
 
     def _post(self, s: float, d: float, side: int) -> None:
-        self._add(ThingKind.MARKER_POST, s, d, (0.12, 0.12, 0.95), (0.92, 0.92, 0.90), side=side, detail=0)
+        if self.scenery.furniture > 0.0:
+            self._add(ThingKind.MARKER_POST, s, d, (0.12, 0.12, 0.95), (0.92, 0.92, 0.90), side=side, detail=0)
 
     def _sign(self, s: float, d: float) -> None:
         detail = int(self.rng.integers(2**31))

@@ -57,6 +57,20 @@ def test_boxes_stand_where_their_things_do() -> None:
             assert away == pytest.approx(0.5 * thing.width) and np.sign(thing.aside) == np.sign(thing.d) == thing.side
 
 
+@pytest.mark.parametrize("road_type", ["motorway", "rural", "urban"])
+def test_each_group_can_be_left_out_and_made_dense(road_type: RoadType) -> None:
+    def counts(**amounts: float) -> dict[str, int]:
+        things = Scenery(road=road_of(road_type), seed=8, **amounts).between(0.0, 1900.0)
+        return {name: sum(thing.kind.scenery_class == name for thing in things) for name in SCENERY_CLASSES}
+
+    usual = counts()
+    assert counts(trees=0.0)["vegetation"] == 0 < usual["vegetation"] < counts(trees=2.0)["vegetation"]
+    assert counts(buildings=0.0)["building"] == 0
+    if road_type != "motorway":
+        assert counts(buildings=0.4)["building"] < usual["building"]
+    assert counts(furniture=0.0)["street_furniture"] < 0.8 * usual["street_furniture"]
+
+
 def test_street_lamps_stand_by_night_and_in_towns() -> None:
     def lamps(road_type: RoadType, lit: bool) -> int:
         things = Scenery(road=road_of(road_type), seed=1, lamps=lit).between(0.0, 959.0)
