@@ -36,7 +36,7 @@ class AmbientFlow:
 
     def update(self, fleet: Fleet, time_s: float) -> None:
         """Remove who is far away and add newcomers at the edges of the view."""
-        self.roadside.cross(fleet)
+        self.roadside.cross(fleet, self.rng)
         if time_s < self.next_update_s:
             return
         self.next_update_s = time_s + _PERIOD_S

@@ -20,11 +20,16 @@ from drivesim.scenarios.plans import ActorPlan, EgoPlan, WalkTo
 #: How a participant moves: along the road, freely in the plane, not at all, or with the vehicle that has hit it.
 ON_ROAD, FREE, STATIC, CARRIED = 0, 1, 2, 3
 VEHICLE, CYCLIST, PEDESTRIAN = 0, 1, 2
+HEAVY = ("truck", "bus", "trailer", "construction_vehicle")
+#: Share of a change of mind that shows in the pace: of the ego, of scripted drivers and walkers, and of drivers who are
+#: only told how fast they want to be.
+_EGO_LEEWAY, _SCRIPTED_LEEWAY, _SCRIPTED_WALKER_LEEWAY, _TOLD_LEEWAY = 0.15, 0.3, 0.08, 0.6
 
 _FLOATS = (
     "s d v a x y yaw slope length width front rear desired headway minimum_gap comfort deceleration politeness alert "
     "base_d held_d change_from change_to change_progress change_s script_a script_to noise phase wander wander_k travelled "
-    "target_x target_y next_choice next_look yields struck_by crashed"
+    "target_x target_y next_choice next_look yields struck_by crashed "
+    "wish desired_to headway_to leeway lane_wish next_temper scripted"
 ).split()
 _INTS = "direction motion kind".split()
 
@@ -35,6 +40,8 @@ class Fleet:
 
     ``s``, ``d`` belong to the box centre (the ego: rear axle), ``front`` and ``rear`` reach from there to the bumpers.
     ``held_d`` is the lane held, ``base_d`` the line driven now (beside it while passing a cyclist); a lane change runs while ``change_s`` > 0. ``script_a`` is NaN without a script.
+    ``desired`` and ``headway`` drift towards ``desired_to`` and ``headway_to``, what the driver has in mind by now;
+    ``wish`` is the pace it varies around, ``leeway`` 1 where it does so freely, ``scripted`` 1 for those with manoeuvres.
     """
 
     road: Road
@@ -76,6 +83,7 @@ class Fleet:
         )
         self.add(as_actor, rng)
         self["front"][0], self["rear"][0] = EGO_FRONT_M, EGO_REAR_M
+        self["leeway"][0] = _EGO_LEEWAY
 
     def add(self, plan: ActorPlan, rng: np.random.Generator, time_s: float = 0.0) -> int:
         """Append a participant and return its slot; who is where is taken from the plan, temper from ``rng``."""
@@ -84,13 +92,14 @@ class Fleet:
         slot = self.count
         self.count += 1
         self.plans.append(plan)
-        heavy = plan.category in ("truck", "bus", "trailer", "construction_vehicle")
+        heavy = plan.category in HEAVY
         kind = {"vehicle": VEHICLE, "cyclist": CYCLIST, "pedestrian": PEDESTRIAN}[plan.kind]
         driver = draw_walker(rng) if kind == PEDESTRIAN else draw_driver(rng, heavy or kind == CYCLIST)
         wish = plan.speed if plan.desired_speed is None else plan.desired_speed
         walks_later = any(isinstance(m.action, WalkTo) for m in plan.manoeuvres)
         placed = self._place(plan)
         temper = 1.0 + min(max(0.04 * float(rng.normal()), -0.1), 0.1)
+        desired = wish if walks_later or kind != VEHICLE else wish * temper
         values = {
             **placed,
             "v": 0.0 if walks_later and placed["motion"] == FREE else plan.speed,
@@ -98,8 +107,13 @@ class Fleet:
             "width": plan.width,
             "front": plan.length / 2.0,
             "rear": plan.length / 2.0,
-            "desired": wish if walks_later or kind != VEHICLE else wish * temper,
+            "desired": desired,
+            "desired_to": desired,
+            "wish": desired,
+            "leeway": _leeway(plan, kind),
+            "scripted": float(len(plan.manoeuvres) > 0),
             "headway": driver.headway_s,
+            "headway_to": driver.headway_s,
             "minimum_gap": driver.minimum_gap_m,
             "comfort": driver.acceleration,
             "deceleration": driver.deceleration,
@@ -118,6 +132,8 @@ class Fleet:
         }
         for name in (*_FLOATS, *_INTS):
             self[name][slot] = values.get(name, 0.0)
+        # From a number drawn anyway: one draw more would change who stands where at t = 0.
+        self["next_temper"][slot] = time_s + 0.05 + self["phase"][slot] / (2.0 * math.pi)
         self["base_d"][slot] = self["held_d"][slot] = placed["d"]
         self.alive[slot] = True
         self.free_choice[slot] = plan.free and not plan.parked and kind == VEHICLE and placed["motion"] == ON_ROAD
@@ -173,6 +189,11 @@ class Fleet:
                 return lane
         return None
 
+    def keep_pace(self, slot: int, speed: float) -> None:
+        """Hold the participant to a desired speed in m/s that a script sets, whatever he might have in mind."""
+        self["desired"][slot] = self["desired_to"][slot] = self["wish"][slot] = speed
+        self["leeway"][slot] = 0.0
+
     def begin_change(self, slot: int, to_d: float, over_s: float, *, passing: bool = False) -> None:
         """Start a lane change to offset ``to_d`` that takes ``over_s`` seconds at speed; ``passing`` keeps the lane."""
         if not passing:
@@ -181,3 +202,10 @@ class Fleet:
         self["change_to"][slot] = to_d
         self["change_progress"][slot] = 0.0
         self["change_s"][slot] = max(over_s, 0.5)
+
+
+def _leeway(plan: ActorPlan, kind: int) -> float:
+    """Share of a change of mind that shows in the pace: little of it where an author wrote what is to happen."""
+    if plan.manoeuvres:
+        return _SCRIPTED_WALKER_LEEWAY if kind == PEDESTRIAN else _SCRIPTED_LEEWAY
+    return 1.0 if plan.desired_speed is None or kind == PEDESTRIAN else _TOLD_LEEWAY

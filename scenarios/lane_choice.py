@@ -14,12 +14,19 @@ from drivesim.scenarios.behaviour import (
     mobil_incentive,
     mobil_safe,
 )
-from drivesim.scenarios.fleet import PEDESTRIAN, Fleet
+from drivesim.scenarios.fleet import FREE, HEAVY, PEDESTRIAN, Fleet
 
 #: Advantage in m/s² below which nobody bothers, and the pull towards the kerb lane on motorways and rural roads.
 _THRESHOLD = 0.2
 _KERB_BIAS = 0.15
 _MINIMUM_CLEARANCE_M = 1.5
+#: What a driver's own wish for a lane counts for in m/s², the braking that it may ask of others, and how near to someone
+#: with a script nobody follows it.
+_WISH_BIAS = 0.9
+_WISH_SAFE_BRAKING = 1.5
+_ROOM_FOR_SCRIPT_M = 45.0
+#: Nobody changes lanes who is this near, in time, to someone crossing on foot.
+_WALKER_HORIZON_S = 6.0
 
 
 def choose_lane(fleet: Fleet, slot: int) -> Lane | None:
@@ -28,11 +35,15 @@ def choose_lane(fleet: Fleet, slot: int) -> Lane | None:
     A driver on a ramp must leave it: the incentive rises and the accepted braking of others grows towards its end.
     """
     road, here = fleet.road, fleet.lane_at(slot)
-    if here is None or fleet["v"][slot] < 1.0:
+    if here is None or fleet["v"][slot] < 1.0 or (here.kind != "ramp" and _someone_crosses_ahead(fleet, slot)):
         return None
     urgency = 0.0
     if here.kind == "ramp":
         urgency = float(np.clip(1.0 - (here.s_end - fleet["s"][slot]) / 300.0, 0.3, 1.0))
+    wish = float(fleet["lane_wish"][slot])
+    if wish and _beside_a_script(fleet, slot):
+        wish = 0.0
+    heavy = fleet.plans[slot].category in HEAVY
     best, best_gain = None, _THRESHOLD
     for lane in road.lanes:
         neighbour = lane.direction == here.direction and 0.5 < abs(lane.offset - here.offset) / here.width < 1.5
@@ -41,10 +52,29 @@ def choose_lane(fleet: Fleet, slot: int) -> Lane | None:
         bias = 4.0 * urgency
         if road.road_type != "urban" and not urgency:
             bias += _KERB_BIAS if lane.number < here.number else -_KERB_BIAS
-        gain = _gain(fleet, slot, lane.offset, bias, 3.0 + 3.0 * urgency)
+        safe = 3.0 + 3.0 * urgency
+        if wish and not urgency and lane.number - here.number == wish and not (heavy and lane.number > 2):
+            bias, safe = bias + _WISH_BIAS, _WISH_SAFE_BRAKING
+        gain = _gain(fleet, slot, lane.offset, bias, safe)
         if gain is not None and gain > best_gain:
             best, best_gain = lane, gain
     return best
+
+
+def _someone_crosses_ahead(fleet: Fleet, slot: int) -> bool:
+    """Whether someone walks over the road so near ahead that a driver keeps to his lane."""
+    n = fleet.count
+    ahead = fleet["direction"][slot] * (fleet["s"][:n] - fleet["s"][slot])
+    on_foot = fleet.alive[:n] & (fleet["kind"][:n] == PEDESTRIAN) & (fleet["motion"][:n] == FREE)
+    near = (ahead > 0.0) & (ahead < max(_ROOM_FOR_SCRIPT_M, _WALKER_HORIZON_S * fleet["v"][slot]))
+    return bool((on_foot & near & ~np.isnan(fleet["target_x"][:n])).any())
+
+
+def _beside_a_script(fleet: Fleet, slot: int) -> bool:
+    """Whether someone with manoeuvres is so near that a lane change on a whim could get in the way of them."""
+    n = fleet.count
+    near = np.abs(fleet["s"][:n] - fleet["s"][slot]) < _ROOM_FOR_SCRIPT_M
+    return bool((near & fleet.alive[:n] & (fleet["scripted"][:n] > 0)).any())
 
 
 def beside_is_clear(fleet: Fleet, slot: int, offset: float, clearance_m: float = 0.8) -> bool:

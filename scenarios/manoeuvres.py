@@ -107,7 +107,7 @@ def _script_speed(fleet: Fleet, slot: int, goal: float, rate: float) -> None:
     sign = 1.0 if goal > fleet["v"][slot] else -1.0
     fleet["script_a"][slot] = sign * rate
     fleet["script_to"][slot] = goal
-    fleet["desired"][slot] = goal if goal > 0 else fleet["desired"][slot]
+    fleet.keep_pace(slot, goal if goal > 0 else float(fleet["desired"][slot]))
 
 
 def _walk(fleet: Fleet, slot: int, action: WalkTo) -> None:

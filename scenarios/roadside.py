@@ -10,7 +10,7 @@ from drivesim.road import Lane, Road, Strip
 from drivesim.scenarios.fleet import FREE, PEDESTRIAN, Fleet
 from drivesim.scenarios.newcomers import is_free, random_plan
 from drivesim.scenarios.plans import AmbientTraffic
-from drivesim.scenarios.zebra import Walker, kerb_to_kerb, start_walking, steps_out
+from drivesim.scenarios.zebra import Walker, kerb_to_kerb, makes_up_his_mind, start_walking, steps_out
 
 _PARKED = {"car": 0.4, "small": 0.2, "suv": 0.17, "estate": 0.15, "van": 0.08}
 _CLEAR_OF_CROSSING_M = 8.0
@@ -47,14 +47,15 @@ class Roadside:
                 self._wait_at(fleet, crossing, rng)
         self.crossing_s = max(self.crossing_s, up_to_s)
 
-    def cross(self, fleet: Fleet) -> None:
+    def cross(self, fleet: Fleet, rng: np.random.Generator) -> None:
         """Let those who wait at crossings start when their gap has come."""
-        for walker in list(self.waiting):
-            if not fleet.alive[walker.slot]:
-                self.waiting.remove(walker)
-            elif steps_out(fleet, walker):
+        waiting = [makes_up_his_mind(fleet, one, rng) for one in self.waiting if fleet.alive[one.slot]]
+        self.waiting = []
+        for walker in waiting:
+            if steps_out(fleet, walker):
                 start_walking(fleet, walker)
-                self.waiting.remove(walker)
+            else:
+                self.waiting.append(walker)
 
     def _name(self, what: str) -> str:
         self.number += 1

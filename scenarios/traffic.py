@@ -35,6 +35,7 @@ from drivesim.scenarios.plans import (
     Trigger,
     WalkTo,
 )
+from drivesim.scenarios.temper import reconsider, reconsider_soon
 from drivesim.scene import Actor, Track
 
 __all__ = [
@@ -79,9 +80,10 @@ def simulate(
     """Simulate ``duration_s`` seconds on a grid of round(duration_s * fps) frames that starts at t = 0.
 
     Vehicles follow those ahead in their lane (IDM with the calm reaction of Kesting et al. 2010) and change lanes at
-    will (MOBIL) unless scripted; after a crash those involved brake to a stand. At each frame of ``turns`` another
-    generator takes over: up to that frame the tracks stay what they were, after it they develop anew. Raises InputError
-    for an unknown lane or a script that refers to nothing.
+    will (MOBIL) unless scripted; every few seconds each changes his mind about pace, distance and lane. After a crash
+    those involved brake to a stand. At each frame of ``turns`` another generator takes over: up to that frame the tracks
+    stay what they were, after it they develop anew. Raises InputError for an unknown lane or a script that refers to
+    nothing.
     """
     frames = max(1, round(duration_s * fps))
     substeps = max(1, math.ceil(1.0 / fps / _LARGEST_STEP_S - 1e-9))
@@ -101,9 +103,11 @@ def simulate(
         if turns and frame in turns:
             # In place, because the ambient flow holds the same generator.
             rng.bit_generator.state = turns[frame].bit_generator.state
+            reconsider_soon(fleet, frame / fps, rng)
         for substep in range(substeps):
             time_s = (frame * substeps + substep) * dt
             script.advance(fleet, time_s)
+            reconsider(fleet, dt, time_s, rng)
             _choose_lanes(fleet, time_s, rng)
             _pass_narrow_obstacles(fleet, time_s, rng)
             move(fleet, dt, time_s, rng)
@@ -129,6 +133,7 @@ def _choose_lanes(fleet: Fleet, time_s: float, rng: np.random.Generator) -> None
         if lane is not None:
             fleet.begin_change(int(slot), lane.offset, float(rng.uniform(3.0, 5.5)))
             fleet["next_choice"][slot] = time_s + rng.uniform(7.0, 14.0)
+            fleet["lane_wish"][slot] = 0.0
 
 
 def _pass_narrow_obstacles(fleet: Fleet, time_s: float, rng: np.random.Generator) -> None:

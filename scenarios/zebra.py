@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,11 +14,16 @@ from drivesim.scenarios.manoeuvres import gap_to_ego, time_to_ego
 #: Deceleration in m/s² that a pedestrian expects of a driver who has to stop, and the driver's reaction time.
 _EXPECTED_BRAKING = 3.5
 _REACTION_S = 1.0
+#: Nobody cares for an ego that is further away in time.
+_DECIDES_BELOW_S = 9.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Walker:
-    """Someone waiting at ``slot``: the far side, the walking pace, and whether he trusts drivers to stop."""
+    """Someone waiting at ``slot``: the far side, the walking pace, and whether he trusts drivers to stop.
+
+    ``decided`` once the ego has come near and the rest holds for good.
+    """
 
     slot: int
     goal_x: float
@@ -26,6 +31,19 @@ class Walker:
     pace: float
     trusting: bool
     starts_below_s: float
+    decided: bool = False
+
+
+def makes_up_his_mind(fleet: Fleet, walker: Walker, rng: np.random.Generator) -> Walker:
+    """The walker as he is once the ego is near enough to matter: then he decides anew whom to trust and when to go."""
+    if walker.decided or time_to_ego(fleet, walker.slot) > _DECIDES_BELOW_S:
+        return walker
+    return replace(
+        walker,
+        decided=True,
+        trusting=bool(rng.random() < 0.7),
+        starts_below_s=float(rng.uniform(3.0, _DECIDES_BELOW_S)),
+    )
 
 
 def steps_out(fleet: Fleet, walker: Walker) -> bool:
@@ -48,7 +66,8 @@ def start_walking(fleet: Fleet, walker: Walker) -> None:
     slot = walker.slot
     fleet["target_x"][slot], fleet["target_y"][slot] = walker.goal_x, walker.goal_y
     fleet["motion"][slot] = FREE
-    fleet["v"][slot] = fleet["desired"][slot] = walker.pace
+    fleet["v"][slot] = walker.pace
+    fleet.keep_pace(slot, walker.pace)
 
 
 def kerb_to_kerb(fleet: Fleet, s: float, rng: np.random.Generator) -> tuple[float, float, float, float, float]:
