@@ -103,7 +103,7 @@ def evaluate_model(
         obedience_section(clips, summaries, rng),
         likeness_section(clips, rng, i3d),
         steadiness_section(clips, rng),
-        futures_section(futures, rng),
+        *(futures_section(each, rng, kind) for kind, each in futures.items()),
         *long,
         probe,
     )

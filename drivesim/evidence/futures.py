@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from drivesim.controls import Control
 from drivesim.evaluation.features import frame_features
 from drivesim.evaluation.forecasts import Forecast
 from drivesim.evaluation.measured_tracks import assign_tracks
 from drivesim.evaluation.probe.reading import read_frames
 from drivesim.evidence.danger import Danger, danger_of, measured_traffic
-from drivesim.evidence.dream import UNTOLD, dream, frames_needed, round_trip
+from drivesim.evidence.dream import SCRIPTED, UNTOLD, dream, frames_needed, round_trip
 from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, Take, development
 from drivesim.evidence.judges import Judges
 from drivesim.evidence.measure import Progress, judged
@@ -49,51 +50,92 @@ class Futures:
     true_shown: list[list[np.ndarray]]
 
 
+#: What a model is told of the later frames of each kind of futures: everything of a development of their own, or the
+#: weather alone.
+TOLD_OF_KIND = {"simulated": SCRIPTED, "free": UNTOLD}
+
+
 def sample_futures(
     model: LoadedModel, judges: Judges, seeds: Sequence[int], num_futures: int, seconds: float, progress: Progress
-) -> Futures:
-    """Generate futures from rendered first frames, told the weather alone, and simulate as many developments."""
+) -> dict[str, Futures]:
+    """Generate futures of each kind of TOLD_OF_KIND from rendered first frames, and simulate as many developments.
+
+    Simulated future k of a start is told development k of the world, so it shall look like that one.
+    """
     spec = model.world_model.spec
     num_frames = frames_needed(model, max(2, round(seconds * spec.fps)))
-    gathered: dict[str, list] = {name: [] for name in _GATHERED}
+    true: list[np.ndarray] = []
+    noise_scales, true_danger, true_shown = [], [], []
+    made: dict[str, _Made] = {kind: _Made() for kind in TOLD_OF_KIND}
     for index, seed in enumerate(seeds):
         worlds = [development(seed, num_frames, number) for number in range(num_futures)]
-        first = worlds[0].world.render_rgb(0, spec.width, spec.height)
-        noise = NoiseStream(seed).named("futures")
-        camera = worlds[0].scene.camera
-        made, tracks, shown = [], [], []
-        for number in range(num_futures):
-            video = dream(model, worlds[0].scene, first, UNTOLD, num_frames, noise.child(number))
-            small = np.stack([judged(frame) for frame in video])
-            made.append(frame_features(judges.features, small))
-            tracks.append(measured_traffic(read_frames(judges.probe, small, spec.fps), camera))
-            shown.append(small[-1])
-            progress("sampling futures", (index + (number + 1) / num_futures) / len(seeds))
+        for done, (kind, told) in enumerate(TOLD_OF_KIND.items()):
+
+            def tell(share: float, before: float = index + done / len(TOLD_OF_KIND)) -> None:
+                progress("sampling futures", (before + share / len(TOLD_OF_KIND)) / len(seeds))
+
+            made[kind].add(model, judges, worlds, told, NoiseStream(seed).named("futures"), tell)
         rendered = [np.stack(list(world.frames(JUDGED_WIDTH, JUDGED_HEIGHT))) for world in worlds]
-        gathered["generated"].append(np.stack(made))
-        gathered["true"].append(np.stack([frame_features(judges.features, video) for video in rendered]))
-        gathered["noise"].append(_noise_scale(model, judges, worlds[0], gathered["true"][-1][0]))
-        gathered["ego_forecasts"].append(_ego_forecast([ego for ego, _ in tracks], worlds))
-        gathered["actor_forecasts"] += _actor_forecasts(tracks, worlds)
-        gathered["danger"].append([danger_of(ego, actors, spec.fps) for ego, actors in tracks])
-        gathered["true_danger"].append([danger_of(w.scene.ego, w.scene.actors, spec.fps) for w in worlds])
-        gathered["shown"].append(shown)
-        gathered["true_shown"].append([video[-1] for video in rendered])
-    noise_scale = float(np.mean(gathered.pop("noise")))
-    return Futures(seeds=tuple(seeds), num_frames=num_frames, fps=spec.fps, noise_scale=noise_scale, **gathered)
+        true.append(np.stack([frame_features(judges.features, video) for video in rendered]))
+        noise_scales.append(_noise_scale(model, judges, worlds[0], true[-1][0]))
+        true_danger.append([danger_of(w.scene.ego, w.scene.actors, spec.fps) for w in worlds])
+        true_shown.append([video[-1] for video in rendered])
+    return {
+        kind: Futures(
+            seeds=tuple(seeds),
+            num_frames=num_frames,
+            fps=spec.fps,
+            true=true,
+            noise_scale=float(np.mean(noise_scales)),
+            true_danger=true_danger,
+            true_shown=true_shown,
+            generated=each.generated,
+            ego_forecasts=each.ego_forecasts,
+            actor_forecasts=each.actor_forecasts,
+            danger=each.danger,
+            shown=each.shown,
+        )
+        for kind, each in made.items()
+    }
 
 
-_GATHERED = (
-    "generated",
-    "true",
-    "noise",
-    "ego_forecasts",
-    "actor_forecasts",
-    "danger",
-    "true_danger",
-    "shown",
-    "true_shown",
-)
+@dataclass(kw_only=True, eq=False)
+class _Made:
+    """What was generated of one kind so far, start by start."""
+
+    generated: list[np.ndarray] = field(default_factory=list)
+    ego_forecasts: list[Forecast] = field(default_factory=list)
+    actor_forecasts: list[Forecast] = field(default_factory=list)
+    danger: list[list[Danger]] = field(default_factory=list)
+    shown: list[list[np.ndarray]] = field(default_factory=list)
+
+    def add(
+        self,
+        model: LoadedModel,
+        judges: Judges,
+        worlds: Sequence[Take],
+        told: frozenset[Control],
+        noise: NoiseStream,
+        tell: Callable[[float], None],
+    ) -> None:
+        """Generate and measure the futures of one start, as many as there are developments of it."""
+        spec, origin = model.world_model.spec, worlds[0]
+        first = origin.world.render_rgb(0, spec.width, spec.height)
+        features, tracks, shown = [], [], []
+        for number, world in enumerate(worlds):
+            # All developments share frame 0; which one is meant only matters to those that are told it.
+            scene = world.scene if Control.LAYOUT in told else origin.scene
+            video = dream(model, scene, first, told, origin.num_frames, noise.child(number))
+            small = np.stack([judged(frame) for frame in video])
+            features.append(frame_features(judges.features, small))
+            tracks.append(measured_traffic(read_frames(judges.probe, small, spec.fps), origin.scene.camera))
+            shown.append(small[-1])
+            tell((number + 1) / len(worlds))
+        self.generated.append(np.stack(features))
+        self.ego_forecasts.append(_ego_forecast([ego for ego, _ in tracks], worlds))
+        self.actor_forecasts += _actor_forecasts(tracks, worlds)
+        self.danger.append([danger_of(ego, actors, spec.fps) for ego, actors in tracks])
+        self.shown.append(shown)
 
 
 def _noise_scale(model: LoadedModel, judges: Judges, world: Take, rendered: np.ndarray) -> float:

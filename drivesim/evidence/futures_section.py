@@ -17,8 +17,20 @@ from drivesim.evidence.futures import Futures
 MODE_SCALE = 3.0
 
 
-def futures_section(futures: Futures, rng: np.random.Generator) -> Section:
-    """Diversity against that of the world, plausibility beside it, and how near the best future comes."""
+#: By kind: the section's title, the beginning of its figures' keys, and what its futures were told.
+KINDS = {
+    "simulated": (
+        "Futures, simulated",
+        "futures.simulated",
+        "each told the boxes and the road of one of those developments",
+    ),
+    "free": ("Futures, free", "futures", "told the weather alone"),
+}
+
+
+def futures_section(futures: Futures, rng: np.random.Generator, kind: str) -> Section:
+    """Diversity against that of the world, plausibility beside it, and how near the best future comes, of one kind."""
+    title, prefix, told = KINDS[kind]
     num = len(futures.generated[0])
     calibration = diversity_calibration(futures.generated, futures.true, rng)
     neighbours = min(3, num - 1)
@@ -35,31 +47,31 @@ def futures_section(futures: Futures, rng: np.random.Generator) -> Section:
     ]
     figures = [
         Figure(
-            key="futures.calibration", label="spread of generated futures over the world's own",
+            key=f"{prefix}.calibration", label="spread of generated futures over the world's own",
             value=calibration.ratio if calibration.ratio.count else None, better="none",
             note="1 is calibrated, below 1 too certain, above 1 too uncertain"
             if calibration.ratio.count
             else "the world's own futures of these starts do not differ",
         ),
-        Figure(key="futures.diversity", label="mean distance between futures", value=made, better="near", references={"rendered": world}),
-        Figure(key="futures.modes", label=f"effective number of modes of {num}", value=mean_of(modes, rng), better="none"),
-        Figure(key="futures.precision", label="futures that lie among the world's own", value=plausible.precision, better="higher"),
+        Figure(key=f"{prefix}.diversity", label="mean distance between futures", value=made, better="near", references={"rendered": world}),
+        Figure(key=f"{prefix}.modes", label=f"effective number of modes of {num}", value=mean_of(modes, rng), better="none"),
+        Figure(key=f"{prefix}.precision", label="futures that lie among the world's own", value=plausible.precision, better="higher"),
         Figure(
-            key="futures.coverage", label="developments of the world that a future comes near", value=plausible.coverage,
+            key=f"{prefix}.coverage", label="developments of the world that a future comes near", value=plausible.coverage,
             better="higher", note=f"two sets of the world's own reach {plausible.ideal_coverage:.2f}",
         ),
     ]  # fmt: skip
     for name, found in scores.items():
         figures += [
-            _distance(f"futures.{name}.min_ade", f"minADE over {num} futures, {name}", found.min_ade),
-            _distance(f"futures.{name}.min_fde", f"minFDE over {num} futures, {name}", found.min_fde),
-            Figure(key=f"futures.{name}.miss_rate", label=f"miss rate at 2 m, {name}", value=found.miss_rate, better="lower"),
+            _distance(f"{prefix}.{name}.min_ade", f"minADE over {num} futures, {name}", found.min_ade),
+            _distance(f"{prefix}.{name}.min_fde", f"minFDE over {num} futures, {name}", found.min_fde),
+            Figure(key=f"{prefix}.{name}.miss_rate", label=f"miss rate at 2 m, {name}", value=found.miss_rate, better="lower"),
         ]  # fmt: skip
     return Section(
-        title="Futures",
+        title=title,
         about=(
-            f"{len(futures.seeds)} held-out starts, {num} futures each of {(futures.num_frames - 1) / futures.fps:g} s, told the weather "
-            "alone; beside them as many developments of the same start by the traffic simulation, whose drivers decide otherwise. "
+            f"{len(futures.seeds)} held-out starts, {num} futures each of {(futures.num_frames - 1) / futures.fps:g} s, {told}; "
+            "beside them as many developments of the same start by the traffic simulation, whose drivers decide otherwise. "
             "Distances are per dimension of the features. Tracks of generated futures are measured by the probe and carry its error."
         ),
         figures=tuple(figures),
