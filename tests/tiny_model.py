@@ -16,7 +16,7 @@ from drivesim.world_model import WorldModelSpec
 
 HEIGHT, WIDTH, CHUNK_FRAMES = 64, 128, 4
 _CHANNELS, _LATENT_HEIGHT, _LATENT_WIDTH = 12, 16, 32
-_NUM_TOLD = 19 + 6 + 13
+_NUM_TOLD = 19 + 6 + 13 + 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,10 @@ class TinyWorldModel:
         if controls.motion is not None:
             told[19:25] = torch.from_numpy(controls.motion[frame]).to(torch.float32)[:, None, None] / 10.0
         if controls.attributes is not None:
-            told[25:] = torch.from_numpy(controls.attributes[frame]).to(torch.float32)[:, None, None]
+            told[25:38] = torch.from_numpy(controls.attributes[frame]).to(torch.float32)[:, None, None]
+        if controls.scenery is not None:
+            scenery = torch.from_numpy(controls.scenery[frame].astype("float32")) / 255.0
+            told[38:] = F.interpolate(scenery[None], size=(_LATENT_HEIGHT, _LATENT_WIDTH), mode="area")[0]
         return F.conv2d(told[None], self._tell)[0]
 
 
