@@ -21,12 +21,22 @@ def evaluate(
         str, typer.Argument(metavar="MODEL", help="A packaged model ('drivesim models'), a model folder, or a hub id.")
     ] = "default",
     out: Annotated[Path | None, typer.Option(help="Folder of report and rollouts; reports/MODEL by default.")] = None,
-    clips: Annotated[int, typer.Option(help="Held-out scenes, 4 or more.")] = 24,
-    seconds: Annotated[float, typer.Option(help="Length of each in seconds.")] = 2.5,
-    starts: Annotated[int, typer.Option(help="First frames that futures are sampled from.")] = 4,
-    futures: Annotated[int, typer.Option(help="Futures of each, 3 or more; as many of the world beside them.")] = 6,
-    future_seconds: Annotated[float, typer.Option(help="Length of each future in seconds.")] = 3.0,
-    minutes: Annotated[float, typer.Option(help="Length of the two long rollouts; 0 leaves them out.")] = 1.0,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="A look while training: few and short scenes; what you name yourself counts."),
+    ] = False,
+    clips: Annotated[int | None, typer.Option(help="Held-out scenes, 4 or more; 24 by default.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Length of each in seconds; 2.5 by default.")] = None,
+    starts: Annotated[
+        int | None, typer.Option(help="First frames that futures are sampled from; 4 by default.")
+    ] = None,
+    futures: Annotated[
+        int | None, typer.Option(help="Futures of each, 3 or more, and as many of the world; 6 by default.")
+    ] = None,
+    future_seconds: Annotated[float | None, typer.Option(help="Length of each future; 3 s by default.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Length of the two long rollouts, 0 leaves them out; 1 by default.")
+    ] = None,
     scenario: Annotated[str, typer.Option(help="Scenario of the long rollouts.")] = "highway-cut-in",
     i3d: given.I3DFile = None,
     min_recall: given.MinRecall = None,
@@ -48,18 +58,21 @@ def evaluate(
     \b
     Examples:
       drivesim evaluate
+      drivesim evaluate checkpoints/mine/model --quick
       drivesim evaluate my-model --minutes 5 --min-recall 0.8 --junit verdicts.xml
       drivesim compare reports/default reports/my-model
     """
     from drivesim.cli.progress import Voice
-    from drivesim.evidence.evaluate import Protocol
+    from drivesim.evidence.evaluate import QUICK, Protocol
 
     voice = Voice(quiet=quiet, as_json=as_json)
     thresholds = given.thresholds_of(min_recall, require)
-    protocol = Protocol(
-        clips=clips, seconds=seconds, starts=starts, futures=futures, future_seconds=future_seconds,
-        minutes=minutes, scenario=scenario, seed=seed,
-    )  # fmt: skip
+    asked = {
+        "clips": clips, "seconds": seconds, "starts": starts, "futures": futures, "future_seconds": future_seconds,
+        "minutes": minutes,
+    }  # fmt: skip
+    numbers = (QUICK if quick else {}) | {name: value for name, value in asked.items() if value is not None}
+    protocol = Protocol(scenario=scenario, seed=seed, **numbers)
     folder = out or Path("reports") / Path(model).name
     report = _measured(model, {"device": device, "dtype": dtype, "steps": steps}, protocol, folder, i3d, judges, voice)
     given.finish(report, thresholds, folder, junit, voice)

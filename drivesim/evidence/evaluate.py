@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -68,6 +69,17 @@ class Protocol:
     def arguments(self) -> list[str]:
         """The options of ``drivesim evaluate`` that give this protocol."""
         return [word for name, value in vars(self).items() for word in (f"--{name.replace('_', '-')}", str(value))]
+
+
+#: The numbers of a protocol for a look while training: figures with wide intervals, in minutes.
+QUICK: dict[str, Any] = {
+    "clips": 4,
+    "seconds": 0.7,
+    "starts": 1,
+    "futures": 3,
+    "future_seconds": 0.7,
+    "minutes": 0.0,
+}
 
 
 def evaluate_model(

@@ -13,6 +13,8 @@ from typer.testing import CliRunner, Result
 
 from drivesim.cli.main import app
 from drivesim.diffusion.sampler import SamplerConfig
+from drivesim.errors import InputError
+from drivesim.evidence.evaluate import QUICK, Protocol
 from drivesim.models.hashes import write_hashes
 from drivesim.models.latent import RolloutConfig
 from drivesim.models.video_ldm.load import VideoLDMConfig, save_networks
@@ -47,6 +49,7 @@ def evaluate(*arguments: object) -> Result:
     ("arguments", "says"),
     [
         (["--clips", "1"], "--clips 1: expected 4 or more"),
+        (["--quick", "--clips", "1"], "--clips 1: expected 4 or more"),
         (["--futures", "2"], "--futures 2: expected 3 or more"),
         (["--seconds", "0"], "--seconds 0: expected a number of 0.5 or more"),
         (["--minutes", "nan"], "--minutes nan"),
@@ -71,6 +74,23 @@ def test_missing_judges_and_a_pickle_for_a_network_are_refused(tmp_path: Path, j
     torch.save({"weights": torch.zeros(1)}, tmp_path / "i3d.pt")
     result = evaluate("--judges", judges, "--i3d", tmp_path / "i3d.pt")
     assert result.exit_code == 2 and "pickles run code" in result.output
+
+
+def test_quick_takes_its_numbers_where_none_are_named(
+    toy: Path, judges: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Protocol] = []
+
+    def stop(model: object, judges: object, folder: Path, protocol: Protocol, *rest: object, **more: object) -> None:
+        asked.append(protocol)
+        raise InputError("enough")
+
+    monkeypatch.setattr("drivesim.evidence.evaluate.evaluate_model", stop)
+    for options in ([], ["--quick"], ["--quick", "--clips", 9, "--seed", 3]):
+        evaluate(toy, *options, "--judges", judges, "--out", tmp_path / "out")
+    assert asked[0] == Protocol()
+    assert asked[1] == Protocol(**QUICK) and asked[1].minutes == 0.0
+    assert asked[2] == Protocol(**{**QUICK, "clips": 9}, seed=3)
 
 
 @pytest.mark.slow
