@@ -20,7 +20,7 @@ from drivesim.staging import LoadedModel
 
 #: What a model is told after the first frame: everything, all but where the actors go, or the weather alone.
 SCRIPTED = frozenset(Control)
-FREE = frozenset({Control.MOTION, Control.ATTRIBUTES})
+FREE = SCRIPTED - {Control.LAYOUT}
 UNTOLD = frozenset({Control.ATTRIBUTES})
 
 

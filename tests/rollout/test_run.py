@@ -10,7 +10,7 @@ import torch
 from conformance import some_controls, some_past
 from tiny_model import TinyWorldModel
 
-from drivesim.controls import Controls
+from drivesim.controls import Control, Controls
 from drivesim.errors import InputError
 from drivesim.noise import NoiseStream
 from drivesim.rollout.branch import branch_point
@@ -127,7 +127,7 @@ def test_lossless_frames_are_the_models(tmp_path: Path) -> None:
     start = torch.from_numpy(future.frames()[:1]).permute(0, 3, 1, 2) / 127.5 - 1.0
     state = model.begin(start, controls.window(0, 1))
     timeline = Timeline(num_frames=9, chunk_frames=4, segment_chunks=1, state_chunks=1)
-    told = Controls(num_frames=9, motion=controls.motion, attributes=controls.attributes)
+    told = controls.without(Control.LAYOUT)
     generate(model, state, told, future.stream, timeline, made.append, threads=ONE_THREAD)
     assert np.array_equal(future.frames()[1:], np.concatenate([chunk.frames for chunk in made]))
 
@@ -158,7 +158,7 @@ class TestBranch:
         model = TinyWorldModel()
         made: list[DecodedChunk] = []
         controls = some_controls(61)
-        told = Controls(num_frames=61, motion=controls.motion, attributes=controls.attributes)
+        told = controls.without(Control.LAYOUT)
         state = model.unpack_state(point.beginning.state)
         timeline = future.manifest.timeline
         generate(model, state, told, future.stream, timeline, made.append, threads=ONE_THREAD, first_chunk=10)
