@@ -22,8 +22,8 @@ import torch
 from measuring import put_between_marks, table
 
 from drivesim.clip import frames_to_tensor, tensor_to_frames
-from drivesim.conditioning import SceneControls
-from drivesim.controls import Control, Controls
+from drivesim.conditioning import LAYOUT, SceneControls
+from drivesim.controls import Controls
 from drivesim.datasets.procedural.dataset import HELD_OUT_SEED
 from drivesim.datasets.procedural.scene_sampler import sample_scene
 from drivesim.datasets.procedural.world import ProceduralWorld
@@ -72,7 +72,7 @@ class GuidedDenoiser:
 
     def prepare(self, context: Controls, new: Controls) -> Any:
         """Inputs of both passes."""
-        return self.denoiser.prepare(context, new), self.denoiser.prepare(context, new.without(Control.LAYOUT))
+        return self.denoiser.prepare(context, new), self.denoiser.prepare(context, new.without(*LAYOUT))
 
     def denoise(self, noisy: torch.Tensor, sigma: torch.Tensor, num_context: int, prepared: Any) -> torch.Tensor:
         """The estimate without layout, moved ``scale`` times the way to the one with it."""
@@ -139,7 +139,7 @@ def variant(setting: Setting) -> LatentWorldModel:
 
 def continued(model: LatentWorldModel, case: Case, num_frames: int) -> np.ndarray:
     """Frames 0 to ``num_frames`` of a scene, uint8: two rendered, the rest the model's, with everything told."""
-    controls = SceneControls(case.scene, model.spec.controls)
+    controls = SceneControls(case.scene, model.spec.controls, with_flow=True)
     given = np.stack([case.rendered[0], case.rendered[1]])
     with torch.inference_mode():
         state = model.begin(frames_to_tensor(given), controls.window(0, 2))
@@ -147,7 +147,7 @@ def continued(model: LatentWorldModel, case: Case, num_frames: int) -> np.ndarra
         while done < num_frames:
             told = controls.window(done, done + model.spec.chunk_frames)
             chunk, state = model.denoise(state, told, NoiseStream(0).child(chunk_index))
-            parts.append(tensor_to_frames(model.decode(chunk)))
+            parts.append(tensor_to_frames(model.decode(chunk, frames_to_tensor(parts[-1][-1:])[0])))
             done, chunk_index = done + model.spec.chunk_frames, chunk_index + 1
     return np.concatenate(parts)[:num_frames]
 

@@ -28,6 +28,7 @@ from drivesim.evaluation.psnr import psnr_db
 from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
 from drivesim.training.chain import run_chain
 from drivesim.training.data import split
+from drivesim.training.image_stage import FRAME_CONTROLS
 from drivesim.training.parts import Parts
 from drivesim.training.recipe import Recipe
 
@@ -150,7 +151,7 @@ def held_out_frames(data: Path, count: int = 24) -> tuple[np.ndarray, dict[str, 
     store = ClipStore(str(data))
     _, validation = split(len(store), VALIDATION_SHARE)
     picks = [(validation[i % len(validation)], (5 * i) % store.frames_per_clip) for i in range(count)]
-    controls = {name: np.stack([store.read(name, *pick) for pick in picks]) for name in ("layout", "attributes")}
+    controls = {name: np.stack([store.read(name, *pick) for pick in picks]) for name in FRAME_CONTROLS}
     return np.stack([store.read("rgb", *pick) for pick in picks]), controls
 
 
@@ -159,11 +160,7 @@ def codec_figures(work: Path, pictures: np.ndarray, controls: dict[str, np.ndarr
     parts = Parts(work)
     codec, image = parts.finished("codec"), parts.finished("image")
     count = len(pictures)
-    ones = torch.ones(count)
-    told = ControlTensors.assemble(
-        controls["layout"], np.zeros((count, 6), np.float32), controls["attributes"],
-        layout_given=ones, motion_given=0 * ones, attributes_given=ones,
-    ).to(torch.device("cpu"), image.dtype)  # fmt: skip
+    told = ControlTensors.assemble(count, controls, {}).to(torch.device("cpu"), image.dtype)
     preconditioning = Preconditioning()
 
     def decibel(latents: Tensor) -> float:

@@ -151,7 +151,7 @@ def default_figures(stages: dict[str, Any], longest: dict[str, Any]) -> Figures:
     return Figures(
         name="drivesim default",
         seconds_per_frame=longest["wall_s"] / (FPS * longest["video_s"]),
-        gflop_per_frame=sum(found[name]["gflop"] for name in ("denoise", "decode", "upsample")),
+        gflop_per_frame=sum(found[name]["gflop"] for name in ("denoise", "decode")),
         first_frame_s=longest["first_frame_s"],
         peak_gb=longest["peak_gb"],
     )

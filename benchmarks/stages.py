@@ -29,28 +29,23 @@ def stages(model_name: str, scenario_name: str) -> tuple[dict[str, tuple[int, Ca
     scenario = load(find(scenario_name))[0]
     frames = world.spec.chunk_frames
     scene = develop(scenario, seed=0, fps=world.spec.fps, duration_s=4.0).scene
-    controls = SceneControls(scene, world.spec.controls)
+    controls = SceneControls(scene, world.spec.controls, with_flow=True)
     first = start_frame(model, scenario)
     pictures = frames_to_tensor(first[None])
     told = controls.window(1, 1 + frames)
     state = world.begin(pictures, controls.window(0, 1))
     chunk, state = world.denoise(state, told, NoiseStream(0))
-    small = torch.cat([codec.codec.decode(row[None]) for row in chunk])
-    shown = tensor_to_frames(world.decode(chunk))
+    shown = tensor_to_frames(world.decode(chunk, pictures[0]))
 
     def write() -> None:
         with VideoWriter(io.BytesIO(), 1024, 512, world.spec.fps) as writer:
             for _ in range(4):
                 writer.write(shown)
 
-    def each(network: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor) -> Callable[[], object]:
-        return lambda: [network(row[None]) for row in rows]
-
     return {
         "layout": (frames, lambda: controls.window(1, 1 + frames), False),
         "denoise": (frames, lambda: world.denoise(state, told, NoiseStream(0)), True),
-        "decode": (frames, each(codec.codec.decode, chunk), True),
-        "upsample": (frames, each(codec.upsampler, small), True),
+        "decode": (frames, lambda: world.decode(chunk, pictures[0]), True),
         "encode": (1, lambda: codec.encode(pictures), True),
         "H.264": (4 * frames, write, False),
     }, lambda: start_frame(model, scenario)

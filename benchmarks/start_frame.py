@@ -13,9 +13,8 @@ import numpy as np
 from rich.progress import track
 
 from drivesim.clip import tensor_to_frames
-from drivesim.conditioning import build_controls
+from drivesim.conditioning import LAYOUT, build_controls
 from drivesim.conditioning.projection import image_boxes
-from drivesim.controls import Control
 from drivesim.datasets.procedural.dataset import HELD_OUT_SEED
 from drivesim.datasets.procedural.scene_sampler import sample_scene
 from drivesim.datasets.procedural.world import ProceduralWorld
@@ -53,7 +52,7 @@ def main() -> None:
         truth = ProceduralWorld(scene, seed).render(0).rgb
         controls = build_controls(scene, 0, 1)
         drawn = tensor_to_frames(model.sample(controls, NoiseStream(seed)))[0]
-        blind = tensor_to_frames(model.sample(controls.without(Control.LAYOUT), NoiseStream(seed)))[0]
+        blind = tensor_to_frames(model.sample(controls.without(*LAYOUT), NoiseStream(seed)))[0]
         told.append(box_colour_error(drawn, truth, boxes))
         withheld.append(box_colour_error(blind, truth, boxes))
         pairs.append(np.concatenate([truth, drawn], axis=1))

@@ -26,6 +26,7 @@ from drivesim.packing import pack
 from drivesim.training import CodecStage, ImageStage, VideoStage
 from drivesim.training.dry_run import example_batch
 from drivesim.training.encode import encode_store
+from drivesim.training.image_stage import FRAME_CONTROLS
 from drivesim.training.stage import Stage
 
 #: Batch sizes of the default recipe.
@@ -44,14 +45,14 @@ def read_codec(store: ClipStore, rng: np.random.Generator) -> None:
 def read_image(store: ClipStore, rng: np.random.Generator) -> None:
     """Latents and controls of one frame."""
     clip, frame = int(rng.integers(len(store))), int(rng.integers(store.frames_per_clip))
-    for name in ("latents", "layout", "attributes"):
+    for name in ("latents", *FRAME_CONTROLS):
         store.read(name, clip, frame)
 
 
 def read_video(store: ClipStore, rng: np.random.Generator) -> None:
     """Latents and controls of a window."""
     clip, first = int(rng.integers(len(store))), int(rng.integers(store.frames_per_clip - WINDOW + 1))
-    for name in ("latents", "layout", "motion", "attributes"):
+    for name in ("latents", *FRAME_CONTROLS, "motion"):
         store.read(name, clip, slice(first, first + WINDOW))
 
 

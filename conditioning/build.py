@@ -5,29 +5,36 @@ from __future__ import annotations
 import numpy as np
 
 from drivesim.conditioning.attributes import scene_attributes
+from drivesim.conditioning.flow import surface_flow
 from drivesim.conditioning.layout import LayoutPainter
 from drivesim.conditioning.motion import ego_motion
 from drivesim.conditioning.scenery import SceneryPainter
-from drivesim.controls import Control, Controls
+from drivesim.conditioning.surfaces import BoxSurfaces, SurfacePainter
+from drivesim.controls import LAYOUT_SIZE, RASTER_CHANNELS, Control, Controls
 from drivesim.scene import Scene
 
 ALL_CONTROLS: frozenset[Control] = frozenset(Control)
+
+#: The controls that are rasters.
+LAYOUT: frozenset[Control] = frozenset(RASTER_CHANNELS)
 
 
 class SceneControls:
     """The controls of a long scene, drawn window by window on demand.
 
-    A minutes-long scene would hold hundreds of megabytes of layouts; this holds the tracks only. ``window`` has the
-    same meaning as :meth:`drivesim.controls.Controls.window`.
+    A minutes-long scene would hold gigabytes of layouts; this holds the tracks only. ``window`` has the same meaning as
+    :meth:`drivesim.controls.Controls.window`. ``with_flow``: the flow is told too, where the ego's motion is.
     """
 
-    def __init__(self, scene: Scene, kinds: frozenset[Control] = ALL_CONTROLS) -> None:
+    def __init__(self, scene: Scene, kinds: frozenset[Control] = ALL_CONTROLS, *, with_flow: bool = False) -> None:
         self.scene = scene
-        # Of a scene without scenery nothing can be told of it.
+        # Of a scene without scenery nothing can be told of it; nor of the map without a road.
         unknown = {Control.SCENERY} if scene.scenery is None else set()
+        unknown |= {Control.MAP} if scene.road is None else set()
         self.kinds = frozenset(kinds) - unknown
-        self._painter = LayoutPainter(scene) if Control.LAYOUT in self.kinds else None
+        self._painter = LayoutPainter(scene) if self.kinds & {Control.MAP, Control.ACTORS} else None
         self._scenery = SceneryPainter(scene) if Control.SCENERY in self.kinds else None
+        self._flow = LayoutFlow(scene, self.kinds) if with_flow and Control.MOTION in self.kinds else None
 
     @property
     def num_frames(self) -> int:
@@ -45,23 +52,58 @@ class SceneControls:
         """
         if not 0 <= start < stop <= self.num_frames:
             raise ValueError(f"window [{start}, {stop}) is not inside the {self.num_frames} frames of this scene")
-        layout = scenery = motion = attributes = None
-        if self._painter is not None:
-            layout = np.stack([self._painter.draw(frame) for frame in range(start, stop)])
+        told: dict[str, np.ndarray] = {}
+        frames = range(start, stop)
+        if self._painter is not None and Control.MAP in self.kinds:
+            told["map"] = np.stack([self._painter.draw_map(frame) for frame in frames])
+        if self._painter is not None and Control.ACTORS in self.kinds:
+            told["actors"] = np.stack([self._painter.draw_actors(frame) for frame in frames])
         if self._scenery is not None:
-            scenery = np.stack([self._scenery.draw(frame) for frame in range(start, stop)])
+            told["scenery"] = np.stack([self._scenery.draw(frame) for frame in frames])
+        if self._flow is not None:
+            told["flow"] = np.stack([self._flow.at(frame) for frame in frames])
         if Control.MOTION in self.kinds:
-            motion = ego_motion(self.scene, start, stop)
+            told["motion"] = ego_motion(self.scene, start, stop)
         if Control.ATTRIBUTES in self.kinds:
-            attributes = np.repeat(scene_attributes(self.scene)[None], stop - start, axis=0)
-        return Controls(num_frames=stop - start, layout=layout, scenery=scenery, motion=motion, attributes=attributes)
+            told["attributes"] = np.repeat(scene_attributes(self.scene)[None], stop - start, axis=0)
+        return Controls(num_frames=stop - start, **told)
+
+
+class LayoutFlow:
+    """The flow of a scene's frames at the size of its rasters, from what ``kinds`` tell; see ``Controls.flow``."""
+
+    def __init__(self, scene: Scene, kinds: frozenset[Control]) -> None:
+        height, width = LAYOUT_SIZE
+        self._painter = SurfacePainter(
+            scene, width, height, actors=Control.ACTORS in kinds, scenery=Control.SCENERY in kinds
+        )
+        self._newest: tuple[int, BoxSurfaces] | None = None  # frames are asked for in order
+
+    def at(self, frame: int) -> np.ndarray:
+        """Flow float32 (3, 128, 256) of ``frame``; zeros for the first, before which nothing is known."""
+        if frame == 0:
+            return np.zeros((3, *LAYOUT_SIZE), dtype=np.float32)
+        before = self._surfaces(frame - 1)
+        now = self._surfaces(frame)
+        flow = surface_flow(self._painter.scene, frame, frame - 1, now, before)
+        return np.concatenate([np.moveaxis(flow.displacement, -1, 0), flow.valid[None].astype(np.float32)])
+
+    def _surfaces(self, frame: int) -> BoxSurfaces:
+        if self._newest is None or self._newest[0] != frame:
+            self._newest = frame, self._painter.at(frame)
+        return self._newest[1]
 
 
 def build_controls(
-    scene: Scene, start: int = 0, stop: int | None = None, kinds: frozenset[Control] = ALL_CONTROLS
+    scene: Scene,
+    start: int = 0,
+    stop: int | None = None,
+    kinds: frozenset[Control] = ALL_CONTROLS,
+    *,
+    with_flow: bool = False,
 ) -> Controls:
     """The controls of frames ``start`` to ``stop`` (exclusive, the end by default), with only the given kinds.
 
-    Holds 155 kB of layout and 98 kB of scenery a frame: for minutes use :class:`SceneControls`. Raises ValueError for an empty window.
+    Holds a megabyte of rasters a frame: for minutes use :class:`SceneControls`. Raises ValueError for an empty window.
     """
-    return SceneControls(scene, kinds).window(start, len(scene) if stop is None else stop)
+    return SceneControls(scene, kinds, with_flow=with_flow).window(start, len(scene) if stop is None else stop)

@@ -8,10 +8,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from drivesim.conditioning.box_raster import SHADE_OF_FACE
 from drivesim.conditioning.ground import positions_on_road
 from drivesim.conditioning.layout import FILL_OF_CATEGORY
 from drivesim.conditioning.projection import FACES, BoxBatch, BoxGeometry, clip_near
-from drivesim.controls import LAYOUT_CHANNELS, SCENERY_CHANNELS
+from drivesim.controls import ACTOR_CHANNELS, LAYOUT_SIZE, MAP_CHANNELS, SCENERY_CHANNELS, Controls
 from drivesim.geometry import FloatArray, project, transform_points
 from drivesim.road import (
     CROSSING_DEPTH_M,
@@ -53,6 +54,7 @@ SURFACE_COLOURS: dict[str, Colour] = {
 }
 PAINT_COLOURS: dict[str, Colour] = {"white": (226, 228, 230), "yellow": (240, 200, 80)}
 _SKY, _HORIZON, _GROUND_FAR, _GROUND = (120, 138, 160), (176, 186, 198), (88, 96, 84), (62, 70, 60)
+_BRAKE_LIGHT = (255, 40, 30)
 _ROAD_AHEAD_M = 200.0
 _SHIFT = 4
 _BOX_EDGES = np.array([[0, 1], [1, 2], [2, 3], [3, 0], [4, 5], [5, 6], [6, 7], [7, 4], [0, 4], [1, 5], [2, 6], [3, 7]])
@@ -80,14 +82,30 @@ def camera_overlay(scene: Scene, frame: int, image: np.ndarray | None = None, la
     return picture
 
 
-def layout_picture(layout: np.ndarray, scale: int = 8, scenery: np.ndarray | None = None) -> np.ndarray:
-    """A layout raster (19, 64, 128) in natural colours, each raster pixel a square of ``scale`` pixels.
+def layout_picture(controls: Controls, frame: int = 0, scale: int = 4) -> np.ndarray:
+    """The layout of one frame of ``controls`` in natural colours, each raster pixel a square of ``scale`` pixels.
 
-    Sky, ground, road, pavement and paint below; a ``scenery`` raster (12, 64, 128) over them where one is given; boxes
-    in their class colour (or the actor's own where one is given), shaded by the face that is seen and outlined.
+    Sky, ground, road, pavement and paint below, scenery over them, then boxes in their class colour (or the actor's own
+    where one is given), shaded by the face that is seen and outlined, red at the rear while they brake. Rasters that
+    are not told are left out.
     """
-    plane = {name: layout[index].astype(np.float32)[..., None] / 255.0 for index, name in enumerate(LAYOUT_CHANNELS)}
-    picture = np.ones((*layout.shape[1:], 3), dtype=np.float32) * _GROUND_FAR
+    picture = np.ones((*LAYOUT_SIZE, 3), dtype=np.float32) * _GROUND_FAR
+    if controls.map is not None:
+        _paint_map(picture, _planes(controls.map[frame], MAP_CHANNELS))
+    if controls.scenery is not None:
+        _paint_scenery(picture, _planes(controls.scenery[frame], SCENERY_CHANNELS))
+    if controls.actors is not None:
+        _paint_actors(picture, _planes(controls.actors[frame], ACTOR_CHANNELS))
+    pixels = np.clip(np.round(picture), 0, 255).astype(np.uint8)
+    return np.repeat(np.repeat(pixels, scale, axis=0), scale, axis=1)
+
+
+def _planes(raster: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Planes (H, W, 1) in [0, 1] by name."""
+    return {name: raster[index].astype(np.float32)[..., None] / 255.0 for index, name in enumerate(names)}
+
+
+def _paint_map(picture: np.ndarray, plane: dict[str, np.ndarray]) -> None:
     surfaces: tuple[tuple[str, Colour], ...] = (
         ("sky", _HORIZON),
         ("pavement", SURFACE_COLOURS["pavement"]),
@@ -96,11 +114,15 @@ def layout_picture(layout: np.ndarray, scale: int = 8, scenery: np.ndarray | Non
     )
     for name, colour in surfaces:
         picture += plane[name] * (np.array(colour, dtype=np.float32) - picture)
-    if scenery is not None:
-        beside = {name: scenery[at].astype(np.float32)[..., None] / 255.0 for at, name in enumerate(SCENERY_CHANNELS)}
-        cover = np.clip(sum(beside[name] for name in SCENERY_CLASSES), 0.0, 1.0)
-        body = np.concatenate([beside[name] for name in ("red", "green", "blue")], axis=-1) * 255.0
-        picture += cover * (body * (0.55 + 0.45 * beside["shade"]) - picture)
+
+
+def _paint_scenery(picture: np.ndarray, plane: dict[str, np.ndarray]) -> None:
+    cover = np.clip(sum(plane[name] for name in SCENERY_CLASSES), 0.0, 1.0)
+    body = np.concatenate([plane[name] for name in ("red", "green", "blue")], axis=-1) * 255.0
+    picture += cover * (body * (0.55 + 0.45 * plane["shade"]) - picture)
+
+
+def _paint_actors(picture: np.ndarray, plane: dict[str, np.ndarray]) -> None:
     shade = 0.55 + 0.45 * plane["shade"]
     own = np.concatenate([plane[name] for name in ("red", "green", "blue")], axis=-1) * 255.0
     given = plane["colour_given"]
@@ -108,9 +130,9 @@ def layout_picture(layout: np.ndarray, scale: int = 8, scenery: np.ndarray | Non
     for fill, colour in fill_colours.items():
         body = given * own + (1.0 - given) * np.array(colour, dtype=np.float32)
         picture += plane[fill] * (body * shade - picture)
+    at_the_rear = np.abs(plane["shade"] - SHADE_OF_FACE["rear"] / 255.0) < 0.05
+    picture += 0.6 * plane["braking"] * at_the_rear * (np.array(_BRAKE_LIGHT, dtype=np.float32) - picture)
     picture += 0.7 * plane["box_edge"] * (250.0 - picture)
-    pixels = np.clip(np.round(picture), 0, 255).astype(np.uint8)
-    return np.repeat(np.repeat(pixels, scale, axis=0), scale, axis=1)
 
 
 def put_label(

@@ -15,7 +15,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from drivesim.geometry import FloatArray, rigid, rotation_zyx
+from drivesim.geometry import rigid, rotation_zyx
 from drivesim.scene import Box, Scene
 
 #: A point counts as seen again when the other frame's depth there agrees to this share and these metres; anything beyond
@@ -59,19 +59,19 @@ def surface_flow(scene: Scene, frame: int, other: int, picture: Surfaces, other_
     rays = np.stack([(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones_like(u)], axis=-1)
     is_far = ~np.isfinite(picture.depth)
     points = rays * np.where(is_far, 1.0, picture.depth)[..., None]
-    moved = np.empty_like(points)
+    # What is infinitely far turns with the camera and never comes nearer.
+    motion = there @ np.linalg.inv(here)
+    moved = points @ motion[:3, :3].T + np.where(is_far[..., None], 0.0, motion[:3, 3])
     known = np.ones(picture.depth.shape, dtype=bool)
-    for instance in np.unique(picture.instance):
-        chosen = (picture.instance == instance) & ~is_far
-        step: FloatArray = np.eye(4)
-        if instance:
-            actor = scene.actors[int(instance) - 1]
-            known[chosen] = bool(actor.track.present[other])
-            back: FloatArray = np.linalg.inv(_pose(actor.box(frame)))
-            step = _pose(actor.box(other)) @ back
-        motion = there @ step @ np.linalg.inv(here)
-        moved[chosen] = points[chosen] @ motion[:3, :3].T + motion[:3, 3]
-    moved[is_far] = points[is_far] @ (there[:3, :3] @ here[:3, :3].T).T
+    on_actors = np.flatnonzero(picture.instance)
+    order = on_actors[np.argsort(picture.instance.ravel()[on_actors], kind="stable")]
+    numbers, firsts = np.unique(picture.instance.ravel()[order], return_index=True)
+    for number, pixels in zip(numbers, np.split(order, firsts)[1:], strict=True):
+        actor = scene.actors[int(number) - 1]
+        known.ravel()[pixels] = bool(actor.track.present[other])
+        step = _pose(actor.box(other)) @ np.linalg.inv(_pose(actor.box(frame)))
+        own = there @ step @ np.linalg.inv(here)
+        moved.reshape(-1, 3)[pixels] = points.reshape(-1, 3)[pixels] @ own[:3, :3].T + own[:3, 3]
     in_front = moved[..., 2] > 0.1
     depth = np.where(in_front, moved[..., 2], 1.0)
     x = moved[..., 0] / depth * camera.fx + camera.cx

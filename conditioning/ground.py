@@ -31,13 +31,13 @@ from drivesim.scene import Camera, Pose
 
 #: How far ahead the road is drawn, metres along the optical axis.
 ROAD_REACH_M = 200.0
-_COARSE = 4  # the first guess of s is found on every fourth pixel
+_COARSE = 8  # the first guess of s is found on every eighth pixel
 
 
 class GroundView:
     """What one camera sees of the flat ground at the layout's size; independent of the ego pose.
 
-    Rays are taken through pixel centres of the (64, 128) raster.
+    Rays are taken through pixel centres of the (128, 256) raster.
     """
 
     def __init__(self, camera: Camera, reach_m: float = ROAD_REACH_M) -> None:
@@ -64,7 +64,7 @@ class GroundView:
         self.reach_m = reach_m
 
     def road_planes(self, road: Road, ego: Pose, ego_s: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Coverage of road, lane paint and pavement, each float32 (64, 128) in [0, 1].
+        """Coverage of road, lane paint and pavement, each float32 (128, 256) in [0, 1].
 
         ``ego_s`` is the ego's s on the road, good to a few metres.
         """
@@ -117,7 +117,7 @@ class GroundView:
         return s, d, np.maximum(along, 1e-3), np.maximum(across, 1e-3)
 
     def _first_guess(self, table: np.ndarray) -> np.ndarray:
-        """Table position (P,) of the nearest reference point, searched on every fourth pixel and metre."""
+        """Table position (P,) of the nearest reference point, searched on every eighth pixel and fourth metre."""
         points = self.points[self._coarse]
         line = table[:2, ::4]
         squared = (points[:, :1] - line[0]) ** 2 + (points[:, 1:] - line[1]) ** 2
@@ -144,7 +144,7 @@ def positions_on_road(road: Road, x: FloatArray, y: FloatArray) -> FloatArray:
 
 
 def _coarse_cells(rows: np.ndarray, columns: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of one pixel per 4 x 4 cell, and for every pixel the index of its cell among those."""
+    """Indices of one pixel per 8 x 8 cell, and for every pixel the index of its cell among those."""
     cell = (rows // _COARSE) * width + columns // _COARSE
     _, first, inverse = np.unique(cell, return_index=True, return_inverse=True)
     return first, inverse

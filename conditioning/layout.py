@@ -1,6 +1,6 @@
-"""The layout raster: what stands where in the image, as 19 planes of 64 x 128.
+"""Map and actors as rasters: what lies and stands where in the image, as 4 and 16 planes of 128 x 256.
 
-Road planes run on beneath the boxes, which :class:`drivesim.conditioning.box_raster.BoxRaster` draws.
+The map runs on beneath the boxes, which :class:`drivesim.conditioning.box_raster.BoxRaster` draws.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from drivesim.conditioning.box_raster import BoxRaster
 from drivesim.conditioning.ground import GroundView, positions_on_road
 from drivesim.conditioning.projection import BoxGeometry
-from drivesim.controls import LAYOUT_CHANNELS, LAYOUT_SIZE
+from drivesim.controls import ACTOR_CHANNELS, LAYOUT_SIZE, MAP_CHANNELS
 from drivesim.scene import Actor, Scene
 
 #: The fill plane of each category.
@@ -30,19 +30,22 @@ FILL_OF_CATEGORY: dict[str, str] = {
 }
 
 _FILLS = ("car", "large_vehicle", "pedestrian", "two_wheeler", "static_object")
-_FIRST_FILL = LAYOUT_CHANNELS.index("car")
+
+#: Planes of :func:`draw_layout`: the map's, then the actors'.
+LAYOUT_CHANNELS = MAP_CHANNELS + ACTOR_CHANNELS
 
 
 def draw_layout(scene: Scene, frame: int) -> np.ndarray:
-    """Layout raster of one frame: uint8 (19, 64, 128), planes as in LAYOUT_CHANNELS.
+    """Map and actors of one frame: uint8 (20, 128, 256), planes as in LAYOUT_CHANNELS.
 
     For many frames of one scene use :class:`LayoutPainter`, which prepares the camera and the tracks once.
     """
-    return LayoutPainter(scene.window(frame, frame + 1)).draw(0)
+    painter = LayoutPainter(scene)
+    return np.concatenate([painter.draw_map(frame), painter.draw_actors(frame)])
 
 
 class LayoutPainter:
-    """Draws the layout of any frame of one scene; holds arrays of the tracks but no drawn frames."""
+    """Draws map and actors of any frame of one scene; holds arrays of the tracks but no drawn frames."""
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
@@ -51,22 +54,30 @@ class LayoutPainter:
         self._raster = BoxRaster(scene.camera)
         self._fills = np.array([_FILLS.index(FILL_OF_CATEGORY[actor.category]) for actor in scene.actors], dtype=int)
         self._colours = np.array([_colour_values(actor) for actor in scene.actors], dtype=np.float32).reshape(-1, 5)
+        self._braking = [255.0 * actor.braking(scene.fps) for actor in scene.actors]
         ego = scene.ego.positions
         self._ego_s = None if scene.road is None else positions_on_road(scene.road, ego[:, 0], ego[:, 1])
 
-    def draw(self, frame: int) -> np.ndarray:
-        """Layout raster uint8 (19, 64, 128) of ``frame``."""
-        layout = np.zeros((len(LAYOUT_CHANNELS), *LAYOUT_SIZE), dtype=np.uint8)
-        layout[LAYOUT_CHANNELS.index("sky")] = np.round(255.0 * self._ground.sky)
+    def draw_map(self, frame: int) -> np.ndarray:
+        """Map raster uint8 (4, 128, 256) of ``frame``, planes as in MAP_CHANNELS."""
+        raster = np.zeros((len(MAP_CHANNELS), *LAYOUT_SIZE), dtype=np.uint8)
+        raster[MAP_CHANNELS.index("sky")] = np.round(255.0 * self._ground.sky)
         if self.scene.road is not None and self._ego_s is not None:
             ego = self.scene.ego.pose(frame)
             planes = self._ground.road_planes(self.scene.road, ego, float(self._ego_s[frame]))
             for name, plane in zip(("road", "lane_paint", "pavement"), planes, strict=True):
-                layout[LAYOUT_CHANNELS.index(name)] = np.round(255.0 * plane)
+                raster[MAP_CHANNELS.index(name)] = np.round(255.0 * plane)
+        return raster
+
+    def draw_actors(self, frame: int) -> np.ndarray:
+        """Actors' raster uint8 (16, 128, 256) of ``frame``, planes as in ACTOR_CHANNELS."""
+        raster = np.zeros((len(ACTOR_CHANNELS), *LAYOUT_SIZE), dtype=np.uint8)
         boxes = self._geometry.at(frame)
         actors = boxes.actor_indices
-        self._raster.draw(layout[_FIRST_FILL:], boxes, self._fills[actors], len(_FILLS), self._colours[actors].T)
-        return layout
+        braking = np.array([self._braking[index][frame] for index in actors], dtype=np.float32)
+        values = np.concatenate([self._colours[actors].T, braking[None]])
+        self._raster.draw(raster, boxes, self._fills[actors], len(_FILLS), values)
+        return raster
 
 
 def _colour_values(actor: Actor) -> tuple[float, ...]:

@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 
 from drivesim.conditioning.birds_eye import birds_eye
+from drivesim.conditioning.build import LAYOUT, SceneControls
 from drivesim.conditioning.drawing import camera_overlay, layout_picture
-from drivesim.conditioning.layout import LayoutPainter
-from drivesim.conditioning.scenery import SceneryPainter
 from drivesim.scene import Environment, Scene
 
 _WIDTH, _PANEL = 1024, 512
@@ -23,25 +22,21 @@ def preview_page(
     frame: int,
     notes: Sequence[str] = (),
     image: np.ndarray | None = None,
-    painter: LayoutPainter | None = None,
-    scenery_painter: SceneryPainter | None = None,
+    controls: SceneControls | None = None,
 ) -> np.ndarray:
     """A page of three panels under a heading: uint8 RGB (H, 1024, 3), H even.
 
     ``notes`` are further lines of the heading, ``image`` the camera picture to draw the boxes on (a plain road
-    otherwise), ``painter`` and ``scenery_painter`` those of the scene when many frames are drawn.
+    otherwise), ``controls`` those of the scene when many frames are drawn.
     """
-    if scenery_painter is None and scene.scenery is not None:
-        scenery_painter = SceneryPainter(scene)
-    scenery = None if scenery_painter is None else scenery_painter.draw(frame)
     overlay = camera_overlay(scene, frame, image)
-    layout = layout_picture((painter or LayoutPainter(scene)).draw(frame), scenery=scenery)
+    layout = layout_picture((controls or SceneControls(scene, LAYOUT)).window(frame, frame + 1))
     height = 2 * round(_WIDTH * overlay.shape[0] / overlay.shape[1] / 2)
     panels = (
         ("from above (squares of 10 m)", birds_eye(scene, frame, _WIDTH, _PANEL)),
         ("boxes in the camera", cv2.resize(overlay, (_WIDTH, height), interpolation=cv2.INTER_AREA)),
         (
-            "layout and scenery that the model is told (64 x 128)",
+            "layout that the model is told (128 x 256)",
             cv2.resize(layout, (_WIDTH, height), interpolation=cv2.INTER_NEAREST),
         ),
     )

@@ -76,6 +76,18 @@ class BoxFace:
     faces_camera: bool
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PlacedBoxes:
+    """Upright boxes of the world at one moment: actor ``indices`` (A,), ``centres`` (A, 3) metres, ``sizes`` (A, 3) length,
+    width and height, ``yaw_rad`` (A,).
+    """
+
+    indices: np.ndarray
+    centres: FloatArray
+    sizes: FloatArray
+    yaw_rad: FloatArray
+
+
 class BoxGeometry:
     """The boxes of a scene, gathered frame by frame and projected in one go.
 
@@ -90,11 +102,15 @@ class BoxGeometry:
 
     def at(self, frame: int, reach_m: float = 400.0) -> BoxBatch:
         """Boxes of the present actors at ``frame`` that have a part in front of the camera within ``reach_m``."""
-        scene = self.scene
+        placed = self.placed(frame)
+        return project_boxes(self.scene, frame, placed.indices, placed.centres, placed.sizes, placed.yaw_rad, reach_m)
+
+    def placed(self, frame: int) -> PlacedBoxes:
+        """Boxes of the present actors at ``frame``."""
         here = np.array([index for index, track in enumerate(self.tracks) if track.present[frame]], dtype=int)
         positions = _stack([self.tracks[index].positions[frame] for index in here], (0, 3))
         yaw = np.array([self.tracks[index].yaw_rad[frame] for index in here], dtype=float)
-        return project_boxes(scene, frame, here, positions, self.sizes[here], yaw, reach_m)
+        return PlacedBoxes(indices=here, centres=positions, sizes=self.sizes[here], yaw_rad=yaw)
 
 
 def project_boxes(

@@ -1,4 +1,4 @@
-"""The scenery raster: what stands beside the road in the image, as 12 planes of 64 x 128."""
+"""The scenery raster: what stands beside the road in the image, as 12 planes of 128 x 256."""
 
 from __future__ import annotations
 
@@ -9,29 +9,40 @@ from drivesim.conditioning.ground import positions_on_road
 from drivesim.conditioning.projection import project_boxes
 from drivesim.controls import LAYOUT_SIZE, SCENERY_CHANNELS
 from drivesim.scene import Scene
-from drivesim.scenery import SCENERY_CLASSES, Scenery, boxes_of
+from drivesim.scenery import SCENERY_CLASSES, Scenery, SceneryBoxes, boxes_of
 
 #: How far ahead of the ego, and behind it, scenery is told, metres along the road.
 REACH_M, BEHIND_M = 190.0, 24.0
+
+
+class StandingBoxes:
+    """The boxes of scenery near the ego at any frame. Raises ValueError for a scene that has none."""
+
+    def __init__(self, scene: Scene) -> None:
+        if scene.scenery is None:
+            raise ValueError(f"scene {scene.name!r} has no scenery")
+        self._scenery: Scenery = scene.scenery
+        ego = scene.ego.positions
+        self._ego_s = positions_on_road(self._scenery.road, ego[:, 0], ego[:, 1])
+
+    def at(self, frame: int) -> SceneryBoxes:
+        """From a little behind the ego at ``frame`` to as far ahead as scenery is told."""
+        s = float(self._ego_s[frame])
+        return boxes_of(self._scenery.between(s - BEHIND_M, s + REACH_M))
 
 
 class SceneryPainter:
     """Draws the scenery of any frame of one scene that has some. Raises ValueError for one that has none."""
 
     def __init__(self, scene: Scene) -> None:
-        if scene.scenery is None:
-            raise ValueError(f"scene {scene.name!r} has no scenery")
         self.scene = scene
-        self.scenery: Scenery = scene.scenery
-        ego = scene.ego.positions
-        self._ego_s = positions_on_road(self.scenery.road, ego[:, 0], ego[:, 1])
+        self._standing = StandingBoxes(scene)
         self._raster = BoxRaster(scene.camera)
 
     def draw(self, frame: int) -> np.ndarray:
-        """Scenery raster uint8 (12, 64, 128) of ``frame``, planes as in SCENERY_CHANNELS."""
+        """Scenery raster uint8 (12, 128, 256) of ``frame``, planes as in SCENERY_CHANNELS."""
         raster = np.zeros((len(SCENERY_CHANNELS), *LAYOUT_SIZE), dtype=np.uint8)
-        s = float(self._ego_s[frame])
-        boxes = boxes_of(self.scenery.between(s - BEHIND_M, s + REACH_M))
+        boxes = self._standing.at(frame)
         numbers = np.arange(len(boxes))
         seen = project_boxes(self.scene, frame, numbers, boxes.centres, boxes.sizes, boxes.yaw_rad, reach_m=REACH_M)
         chosen = seen.actor_indices

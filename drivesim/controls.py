@@ -7,31 +7,33 @@ from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
-import torch
 
 from drivesim.scenery import SCENERY_CLASSES
 
-#: Height and width of the stored layout raster, whatever the size of the video.
-LAYOUT_SIZE = (64, 128)
+#: Height and width of the rasters that make up the layout, whatever the size of the video.
+LAYOUT_SIZE = (128, 256)
 
 
 class Control(StrEnum):
-    """The kinds of control a model may obey: road and actors, what stands beside the road, ego motion, attributes."""
+    """The kinds of control a model may obey. The first three are rasters and make up the layout: the map (road, paint,
+    sky), what stands beside the road, and the actors; then ego motion and attributes.
+    """
 
-    LAYOUT = "layout"
+    MAP = "map"
     SCENERY = "scenery"
+    ACTORS = "actors"
     MOTION = "motion"
     ATTRIBUTES = "attributes"
 
 
-#: Planes of the layout raster, stored as uint8 0-255 in this order. "shade" is the face that is seen (front 255,
+#: Planes of the map raster, stored as uint8 0-255 in this order: shares of a pixel. They run on beneath the boxes.
+MAP_CHANNELS: tuple[str, ...] = ("road", "lane_paint", "pavement", "sky")
+
+#: Planes of the actors' raster, stored as uint8 0-255 in this order. "shade" is the face that is seen (front 255,
 #: rear 170, side 85, top 40), "sin_yaw"/"cos_yaw" are 128 + 127 * value of the heading relative to the camera,
-#: "inverse_depth" is 255 * min(1, 4 m / depth), "instance" a hash that tells neighbours apart.
-LAYOUT_CHANNELS: tuple[str, ...] = (
-    "road",
-    "lane_paint",
-    "pavement",
-    "sky",
+#: "inverse_depth" is 255 * min(1, 4 m / depth), "instance" a hash that tells neighbours apart, "braking" 255 while the
+#: brake lights are on.
+ACTOR_CHANNELS: tuple[str, ...] = (
     "car",
     "large_vehicle",
     "pedestrian",
@@ -47,9 +49,10 @@ LAYOUT_CHANNELS: tuple[str, ...] = (
     "blue",
     "colour_given",
     "instance",
+    "braking",
 )
 
-#: Planes of the scenery raster, stored as uint8 0-255 in this order; the values as in LAYOUT_CHANNELS. The first are
+#: Planes of the scenery raster, stored as uint8 0-255 in this order; the values as in ACTOR_CHANNELS. The first are
 #: the classes of ``drivesim.scenery``.
 SCENERY_CHANNELS: tuple[str, ...] = (
     *SCENERY_CLASSES,
@@ -62,6 +65,13 @@ SCENERY_CHANNELS: tuple[str, ...] = (
     "green",
     "blue",
 )
+
+#: The planes of each raster of the layout.
+RASTER_CHANNELS: dict[Control, tuple[str, ...]] = {
+    Control.MAP: MAP_CHANNELS,
+    Control.SCENERY: SCENERY_CHANNELS,
+    Control.ACTORS: ACTOR_CHANNELS,
+}
 
 #: Ego motion since the previous frame, in the previous ego frame: dx, dy (m), dyaw (rad), then speed (m/s),
 #: curvature (1/m), and the time step (s).
@@ -89,22 +99,27 @@ ATTRIBUTE_CHANNELS: tuple[str, ...] = (
 class Controls:
     """What a model is told of T frames.
 
-    ``layout`` uint8 (T, 19, 64, 128), ``scenery`` uint8 (T, 12, 64, 128), ``motion`` float32 (T, 6) in SI units,
-    ``attributes`` float32 (T, 13). None means "not told", which models are trained for.
+    ``map`` uint8 (T, 4, 128, 256), ``scenery`` uint8 (T, 12, 128, 256), ``actors`` uint8 (T, 16, 128, 256), ``motion``
+    float32 (T, 6) in SI units, ``attributes`` float32 (T, 13). None means "not told", which models are trained for.
+
+    ``flow`` float32 (T, 3, 128, 256) follows from the told boxes and poses: for every pixel of the rasters where its point
+    was in the frame before (columns and rows to add, in pixels of the rasters), and 1 where it was seen there.
     """
 
     num_frames: int
-    layout: np.ndarray | None = None
+    map: np.ndarray | None = None
+    scenery: np.ndarray | None = None
+    actors: np.ndarray | None = None
     motion: np.ndarray | None = None
     attributes: np.ndarray | None = None
-    scenery: np.ndarray | None = None
+    flow: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         expected = {
-            "layout": (self.num_frames, len(LAYOUT_CHANNELS), *LAYOUT_SIZE),
-            "scenery": (self.num_frames, len(SCENERY_CHANNELS), *LAYOUT_SIZE),
+            **{kind.value: (self.num_frames, len(planes), *LAYOUT_SIZE) for kind, planes in RASTER_CHANNELS.items()},
             "motion": (self.num_frames, len(MOTION_CHANNELS)),
             "attributes": (self.num_frames, len(ATTRIBUTE_CHANNELS)),
+            "flow": (self.num_frames, 3, *LAYOUT_SIZE),
         }
         for name, shape in expected.items():
             array = getattr(self, name)
@@ -115,24 +130,19 @@ class Controls:
         """The controls of frames ``start`` to ``stop`` (exclusive)."""
         if not 0 <= start < stop <= self.num_frames:
             raise ValueError(f"window [{start}, {stop}) is not inside the {self.num_frames} frames of these controls")
-        arrays = {kind.value: getattr(self, kind.value) for kind in Control}
+        arrays = {name: getattr(self, name) for name in (*(kind.value for kind in Control), "flow")}
         cut = {name: None if array is None else array[start:stop] for name, array in arrays.items()}
         return Controls(num_frames=stop - start, **cut)
 
     def without(self, *kinds: Control) -> Controls:
-        """The same controls with some kinds withheld."""
+        """The same controls with some kinds withheld, and the flow with them where it followed from one of those."""
         kept = {kind.value: None if kind in kinds else getattr(self, kind.value) for kind in Control}
-        return Controls(num_frames=self.num_frames, **kept)
+        told = self.given() & set(kinds) <= {Control.ATTRIBUTES}
+        return Controls(num_frames=self.num_frames, flow=self.flow if told else None, **kept)
 
     def given(self) -> frozenset[Control]:
         """The kinds of control that are present."""
         return frozenset(kind for kind in Control if getattr(self, kind.value) is not None)
-
-    def layout_tensor(self) -> torch.Tensor | None:
-        """The layout as float32 (T, 19, 64, 128) in [0, 1]."""
-        if self.layout is None:
-            return None
-        return torch.from_numpy(np.ascontiguousarray(self.layout)).to(torch.float32) / 255.0
 
 
 class ControlSource(Protocol):

@@ -52,6 +52,9 @@ CATEGORY_SIZES: dict[str, tuple[float, float, float]] = {
     "barrier": (2.0, 0.5, 1.0),
 }
 
+#: Deceleration (m/s²) from which brake lights are taken to be on.
+BRAKING_MPS2 = 0.8
+
 Sky = Literal["clear", "overcast"]
 Precipitation = Literal["dry", "rain", "snow"]
 Colour = tuple[int, int, int]
@@ -176,6 +179,17 @@ class Actor:
     look: str | None = None
     preset: str | None = None
     parked: bool = False
+
+    def braking(self, fps: float) -> np.ndarray:
+        """Whether the brake lights are on at each frame, bool (T,): while it slows down markedly, or waits."""
+        speed = self.track.speed_mps
+        count = len(speed)
+        if self.parked or count < 2:
+            return np.zeros(count, dtype=bool)
+        first, last = np.maximum(np.arange(count) - 1, 0), np.minimum(np.arange(count) + 1, count - 1)
+        slowing = (speed[first] - speed[last]) * fps / (last - first)
+        waits = np.abs(speed).max() > 0.5
+        return (slowing > BRAKING_MPS2) | ((np.abs(speed) < 0.3) & waits)
 
     def box(self, frame: int) -> Box:
         """The box in the world frame at ``frame`` (also when the actor is not present there)."""

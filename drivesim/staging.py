@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivesim.clip import tensor_to_frames
-from drivesim.conditioning import ALL_CONTROLS, SceneControls
+from drivesim.conditioning import SceneControls
 from drivesim.controls import Control
 from drivesim.errors import InputError
 from drivesim.rollout.branch import BranchPoint, branch_point
 from drivesim.rollout.development import turns_of
 from drivesim.rollout.engine import Threads
-from drivesim.rollout.manifest import ActorMode, EgoMode, Manifest, SceneryMode
+from drivesim.rollout.manifest import ActorMode, EgoMode, Manifest, Told
 from drivesim.rollout.run import Beginning, Ingredients
 from drivesim.rollout.run_folder import RunFolder, read_png
 from drivesim.rollout.storage import sha256_of
@@ -60,13 +60,15 @@ class Options:
     frame is fixed, and the model invents the rest. None: scripted for one video, simulated for several, free where the
     model takes no boxes or the video begins from a picture. ``ego`` planned: the model is told the ego's motion (the
     ego drives by its plan and reacts to the traffic of its future), free: it is not (None: planned where the model obeys
-    motion). ``scenery`` told: the model sees what stands beside the road on every frame, withheld: it does not (None: told
-    where the model obeys it and the first frame is its own picture of the scene). ``lossless`` and ``png_frames`` store the frames again beside the mp4.
+    motion). ``map`` and ``scenery`` told: the model sees the road, or what stands beside it, on every frame, withheld: it
+    does not (None: told where the model obeys them and the first frame is its own picture of the scene; the map also
+    where actors are told). ``lossless`` and ``png_frames`` store the frames again beside the mp4.
     """
 
     actors: ActorMode | None = None
     ego: EgoMode | None = None
-    scenery: SceneryMode | None = None
+    map: Told | None = None
+    scenery: Told | None = None
     variation: int = 0
     lossless: bool = False
     png_frames: bool = False
@@ -99,8 +101,8 @@ class Staged:
             picture = read_png(Path(self.scenario.start.image))
             return Beginning(frame=resize_and_crop(picture, spec.width, spec.height))
         noise = start_frame_stream(self.manifest.seed, self.scenario.id, self.manifest.variation)
-        kinds = ALL_CONTROLS if self.manifest.scenery == "told" else ALL_CONTROLS - {Control.SCENERY}
-        controls = SceneControls(self.scene.window(0, 2), kinds).window(0, 1)
+        kinds = _known(self.manifest)
+        controls = SceneControls(self.scene.window(0, 2), frozenset(kinds)).window(0, 1)
         return Beginning(frame=tensor_to_frames(self.model.start_frame_model.sample(controls, noise))[0])
 
     @property
@@ -112,22 +114,19 @@ class Staged:
         """What the futures are made from."""
         manifest = self.manifest
         spec = self.model.world_model.spec
-        later = {Control.ATTRIBUTES}
-        if manifest.told_boxes:
-            later.add(Control.LAYOUT)
-        if manifest.ego == "planned":
-            later.add(Control.MOTION)
-        if manifest.scenery == "told":
-            later.add(Control.SCENERY)
-        known = set(Control) if manifest.scenery == "told" else set(Control) - {Control.SCENERY}
-        first = known if self.told_at_start else later
+        later = _known(manifest)
+        if not manifest.told_boxes:
+            later -= {Control.ACTORS}
+        if manifest.ego == "free":
+            later -= {Control.MOTION}
+        first = _known(manifest) if self.told_at_start else later
         # Two frames hold all that frame 0 depends on; a painter for the whole scene would hold minutes of tracks again.
         start = SceneControls(self.scene.window(0, 2), spec.controls & first).window(0, 1)
         return Ingredients(
             model=self.model.world_model,
             beginning=beginning,
             start_controls=start,
-            controls_of=lambda future: SceneControls(self.scene_of(future), spec.controls & later),
+            controls_of=lambda future: SceneControls(self.scene_of(future), spec.controls & later, with_flow=True),
         )
 
     def scene_of(self, future: int) -> Scene:
@@ -195,6 +194,7 @@ def stage_branch(
         variation=parent.variation,
         actors=options.actors or ("simulated" if parent.told_boxes else "free"),
         ego=options.ego or parent.ego,
+        map=options.map or parent.map,
         scenery=options.scenery or parent.scenery,
     )
     source = f"branch of {run} f{future:02d} at frame {point.origin.frame}"
@@ -244,6 +244,7 @@ def _staged(
         timeline=timeline,
         actors=actors,
         ego=ego,
+        map=_map(spec, options, actors, start_source),
         scenery=_scenery(spec, options, start_source),
         lossless=options.lossless,
         png_frames=options.png_frames,
@@ -295,7 +296,7 @@ def _actors(scenario: Scenario, spec: WorldModelSpec, options: Options, *, sever
         return options.actors
     conditioned = [event.id for event in scenario.events if event.mode == "condition"]
     told: ActorMode = "simulated" if several else "scripted"
-    if Control.LAYOUT in spec.controls:
+    if Control.ACTORS in spec.controls:
         return "free" if pictured and not conditioned else told
     if conditioned:
         raise _no_boxes(f"event '{conditioned[0]}' has mode: condition", spec)
@@ -312,7 +313,7 @@ def _no_boxes(why: str, spec: WorldModelSpec) -> InputError:
 def _modes(spec: WorldModelSpec, options: Options) -> tuple[ActorMode, EgoMode]:
     """Who is told what after frame 0. Raises InputError when the model does not obey what is asked for."""
     actors: ActorMode = options.actors or "free"
-    if actors != "free" and Control.LAYOUT not in spec.controls:
+    if actors != "free" and Control.ACTORS not in spec.controls:
         raise _no_boxes(f"--actors {actors}", spec)
     obeys_motion = Control.MOTION in spec.controls
     if options.ego == "planned" and not obeys_motion:
@@ -320,7 +321,21 @@ def _modes(spec: WorldModelSpec, options: Options) -> tuple[ActorMode, EgoMode]:
     return actors, options.ego or ("planned" if obeys_motion else "free")
 
 
-def _scenery(spec: WorldModelSpec, options: Options, start_source: str) -> SceneryMode:
+def _map(spec: WorldModelSpec, options: Options, actors: ActorMode, start_source: str) -> Told:
+    """Whether the map is told. Raises InputError when it shall be and the model does not take it."""
+    obeyed = Control.MAP in spec.controls
+    if options.map == "told" and not obeyed:
+        raise InputError(f"--map told: model {spec.name!r} does not take the road. Use --map withheld.")
+    return options.map or ("told" if obeyed and (start_source == "synthesised" or actors != "free") else "withheld")
+
+
+def _known(manifest: Manifest) -> set[Control]:
+    """What a run tells of frames whose actors and ego motion are told."""
+    withheld = {Control.MAP: manifest.map, Control.SCENERY: manifest.scenery}
+    return {kind for kind in Control if withheld.get(kind) != "withheld"}
+
+
+def _scenery(spec: WorldModelSpec, options: Options, start_source: str) -> Told:
     """Whether scenery is told. Raises InputError when it shall be and the model does not take it."""
     obeyed = Control.SCENERY in spec.controls
     if options.scenery == "told" and not obeyed:

@@ -59,8 +59,11 @@ class WorldModel(Protocol[State, Chunk]):
         """
         ...
 
-    def decode(self, chunk: Chunk) -> torch.Tensor:
-        """Frames (T, 3, H, W) of a chunk, float32 in [-1, 1] on the CPU."""
+    def decode(self, chunk: Chunk, previous: torch.Tensor) -> torch.Tensor:
+        """Frames (T, 3, H, W) of a chunk, float32 in [-1, 1] on the CPU.
+
+        ``previous`` (3, H, W) is the frame before the chunk as it was shown; a model may carry on what is seen there.
+        """
         ...
 
     def pack_state(self, state: State) -> dict[str, torch.Tensor]:
@@ -82,8 +85,8 @@ class StartFrameModel(Protocol):
 
 
 def step(
-    model: WorldModel[State, Chunk], state: State, controls: Controls, noise: NoiseStream
+    model: WorldModel[State, Chunk], state: State, controls: Controls, noise: NoiseStream, previous: torch.Tensor
 ) -> tuple[torch.Tensor, State]:
-    """Denoise and decode in one call: frames (T, 3, H, W) of the next chunk and the state after it."""
+    """Denoise and decode in one call: frames (T, 3, H, W) of the next chunk, behind ``previous``, and the state after it."""
     chunk, after = model.denoise(state, controls, noise)
-    return model.decode(chunk), after
+    return model.decode(chunk, previous), after

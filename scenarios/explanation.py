@@ -24,15 +24,16 @@ from drivesim.scenarios.placement import (
 from drivesim.scenarios.schema import Scenario
 from drivesim.scenarios.values import number
 
-Carrier = Literal["layout", "scenery", "motion", "attributes", "start frame", "traffic", "measured", "run"]
+Carrier = Literal["map", "scenery", "actors", "motion", "attributes", "start frame", "traffic", "measured", "run"]
 
 #: What each carrier means, in one sentence.
 CARRIERS: dict[Carrier, str] = {
-    "layout": "drawn into the layout raster that the model sees: at t = 0 always, on every frame if its mover is told",
+    "map": "drawn into the map raster, which the model sees on every frame (--map)",
     "scenery": "drawn into the scenery raster, which a model that takes it sees on every frame (--scenery)",
+    "actors": "drawn into the actors' raster: at t = 0 always, on every frame unless they are free (--actors)",
     "motion": "told to the model as ego motion on every frame",
     "attributes": "told to the model as scene attributes (time of day, weather, road type)",
-    "start frame": "in the layout at t = 0 only; afterwards the model goes on as it likes",
+    "start frame": "in the actors' raster at t = 0 only; afterwards the model goes on as it likes",
     "traffic": "decides the tracks in the traffic simulation; the model sees only their boxes",
     "measured": "never told to the model; read off the finished futures",
     "run": "settings of the run: shape, length, number and seeds",
@@ -76,7 +77,7 @@ def _run_rows(scenario: Scenario, variation: int) -> Iterator[Row]:
     yield Row(field="video", value=shape, carrier="run")
     camera = make_camera(scenario.concrete(variation))
     lens = f"{camera.name}: f {camera.fx:.0f} px, {camera.mount.z:g} m up, {camera.mount.x:g} m ahead of the rear axle"
-    yield Row(field="camera", value=lens, carrier="layout")
+    yield Row(field="camera", value=lens, carrier="map")
     for name, value in scenario.parameters(variation).items():
         text = f"{value:.4g}" if isinstance(value, float) else value
         yield Row(
@@ -110,26 +111,24 @@ def _road_rows(scenario: Scenario) -> Iterator[Row]:
     road = scenario.scene.road
     lanes = f"{num_lanes(scenario)} with the ego, {num_oncoming_lanes(scenario)} oncoming, {number(road.lane_width):g} m wide"
     yield Row(field="road.type", value=road.type, carrier="attributes")
-    yield Row(field="road.lanes", value=lanes, carrier="layout")
-    yield Row(
-        field="road.ego_lane", value=f"{road.ego_lane} (1 = nearest the kerb), {scenario.traffic}", carrier="layout"
-    )
+    yield Row(field="road.lanes", value=lanes, carrier="map")
+    yield Row(field="road.ego_lane", value=f"{road.ego_lane} (1 = nearest the kerb), {scenario.traffic}", carrier="map")
     bend = "drawn from the scenario id" if road.curvature is None else f"{number(road.curvature):g} 1/m (left positive)"
-    yield Row(field="road.curvature", value=bend, carrier="layout")
+    yield Row(field="road.curvature", value=bend, carrier="map")
     beside = scenario.scene.roadside
     amounts = f"buildings {beside.buildings}, trees {beside.trees}, furniture {beside.furniture}"
     yield Row(field="roadside", value=f"{amounts}; places drawn from the scenario id", carrier="scenery")
     if road.ramp is not None:
-        yield Row(field="road.ramp", value=f"on the {road.ramp}, ends 300 m ahead", carrier="layout")
+        yield Row(field="road.ramp", value=f"on the {road.ramp}, ends 300 m ahead", carrier="map")
     for place_m in road.crossings:
-        yield Row(field="road.crossings", value=f"zebra crossing {number(place_m):g} m ahead", carrier="layout")
+        yield Row(field="road.crossings", value=f"zebra crossing {number(place_m):g} m ahead", carrier="map")
     yield Row(field="road.speed_limit", value=f"{speed_limit_mps(scenario):.4g} m/s", carrier="traffic")
     yield Row(field="ego.speed", value=f"{ego_speed_mps(scenario):.4g} m/s", carrier="motion")
     yield Row(field="traffic.density", value=scenario.scene.traffic.density, carrier=_boxes(scenario))
 
 
 def _boxes(scenario: Scenario) -> Carrier:
-    return "layout" if is_scripted(scenario) else "start frame"
+    return "actors" if is_scripted(scenario) else "start frame"
 
 
 def _actor_rows(scenario: Scenario) -> Iterator[Row]:

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from drivesim.controls import (
+    ACTOR_CHANNELS,
     ATTRIBUTE_CHANNELS,
-    LAYOUT_CHANNELS,
     LAYOUT_SIZE,
+    MAP_CHANNELS,
     MOTION_CHANNELS,
     SCENERY_CHANNELS,
     Control,
@@ -24,23 +25,21 @@ from drivesim.world_model import step
 def some_controls(num_frames: int, kinds: frozenset[Control] = frozenset(Control), seed: int = 0) -> Controls:
     """Controls of plausible ranges for ``num_frames`` frames."""
     rng = np.random.default_rng(seed)
-    layout = np.zeros((num_frames, len(LAYOUT_CHANNELS), *LAYOUT_SIZE), np.uint8)
-    layout[:, 0, 32:] = 255
-    layout[:, 3, :24] = 255
-    layout[:, 4, 30:42, 50:74] = rng.integers(100, 255)
+    ground = np.zeros((num_frames, len(MAP_CHANNELS), *LAYOUT_SIZE), np.uint8)
+    ground[:, MAP_CHANNELS.index("road"), 64:] = 255
+    ground[:, MAP_CHANNELS.index("sky"), :48] = 255
+    actors = np.zeros((num_frames, len(ACTOR_CHANNELS), *LAYOUT_SIZE), np.uint8)
+    actors[:, ACTOR_CHANNELS.index("car"), 60:84, 100:148] = rng.integers(100, 255)
     scenery = np.zeros((num_frames, len(SCENERY_CHANNELS), *LAYOUT_SIZE), np.uint8)
-    scenery[:, 0, 8:40, :30] = 255
-    scenery[:, 9:, 8:40, :30] = rng.integers(60, 200)
+    scenery[:, 0, 16:80, :60] = 255
+    scenery[:, 9:, 16:80, :60] = rng.integers(60, 200)
     motion = np.tile(np.array([1.2, 0.0, 0.01, 12.0, 0.001, 0.1], np.float32), (num_frames, 1))
     attributes = np.full((num_frames, len(ATTRIBUTE_CHANNELS)), 0.5, np.float32)
     assert motion.shape[1] == len(MOTION_CHANNELS)
-    return Controls(
-        num_frames=num_frames,
-        layout=layout if Control.LAYOUT in kinds else None,
-        motion=motion if Control.MOTION in kinds else None,
-        attributes=attributes if Control.ATTRIBUTES in kinds else None,
-        scenery=scenery if Control.SCENERY in kinds else None,
+    everything = Controls(
+        num_frames=num_frames, map=ground, scenery=scenery, actors=actors, motion=motion, attributes=attributes
     )
+    return everything.without(*(frozenset(Control) - kinds))
 
 
 def some_past(height: int, width: int, num_frames: int = 1) -> torch.Tensor:
@@ -49,6 +48,11 @@ def some_past(height: int, width: int, num_frames: int = 1) -> torch.Tensor:
     columns = torch.linspace(-1.0, 1.0, width)[None].expand(height, width)
     picture = torch.stack([rows, columns, rows * columns])
     return picture[None].repeat(num_frames, 1, 1, 1)
+
+
+def shown(model: Any) -> torch.Tensor:
+    """A frame (3, H, W) that was shown before a chunk."""
+    return some_past(model.spec.height, model.spec.width)[0]
 
 
 class WorldModelConformance:
@@ -66,7 +70,7 @@ class WorldModelConformance:
 
     def test_frames_have_the_size_and_range_of_the_spec(self, model: Any, state: Any, controls: Controls) -> None:
         with torch.inference_mode():
-            frames, _ = step(model, state, controls, NoiseStream(1))
+            frames, _ = step(model, state, controls, NoiseStream(1), shown(model))
         assert frames.shape == (model.spec.chunk_frames, 3, model.spec.height, model.spec.width)
         assert frames.dtype == torch.float32
         assert frames.device.type == "cpu"
@@ -76,31 +80,31 @@ class WorldModelConformance:
     def test_the_state_is_not_changed_by_continuing_it(self, model: Any, state: Any, controls: Controls) -> None:
         before = {name: tensor.clone() for name, tensor in model.pack_state(state).items()}
         with torch.inference_mode():
-            step(model, state, controls, NoiseStream(1))
+            step(model, state, controls, NoiseStream(1), shown(model))
         after = model.pack_state(state)
         assert before.keys() == after.keys()
         assert all(torch.equal(before[name], after[name]) for name in before)
 
     def test_equal_noise_continues_equally(self, model: Any, state: Any, controls: Controls) -> None:
         with torch.inference_mode():
-            first, first_state = step(model, state, controls, NoiseStream(1, (5,)))
-            step(model, state, controls, NoiseStream(2))
-            again, again_state = step(model, state, controls, NoiseStream(1, (5,)))
+            first, first_state = step(model, state, controls, NoiseStream(1, (5,)), shown(model))
+            step(model, state, controls, NoiseStream(2), shown(model))
+            again, again_state = step(model, state, controls, NoiseStream(1, (5,)), shown(model))
         assert torch.equal(first, again)
         _assert_equal_states(model, first_state, again_state)
 
     def test_other_noise_continues_otherwise(self, model: Any, state: Any, controls: Controls) -> None:
         with torch.inference_mode():
-            first, _ = step(model, state, controls, NoiseStream(1))
-            other, _ = step(model, state, controls, NoiseStream(2))
+            first, _ = step(model, state, controls, NoiseStream(1), shown(model))
+            other, _ = step(model, state, controls, NoiseStream(2), shown(model))
         assert not torch.equal(first, other)
 
     def test_a_packed_state_continues_bit_equal(self, model: Any, state: Any, controls: Controls) -> None:
         with torch.inference_mode():
-            _, middle = step(model, state, controls, NoiseStream(1))
+            _, middle = step(model, state, controls, NoiseStream(1), shown(model))
             packed = {name: tensor.detach().cpu().clone() for name, tensor in model.pack_state(middle).items()}
-            direct, direct_state = step(model, middle, controls, NoiseStream(3))
-            restored, restored_state = step(model, model.unpack_state(packed), controls, NoiseStream(3))
+            direct, direct_state = step(model, middle, controls, NoiseStream(3), shown(model))
+            restored, restored_state = step(model, model.unpack_state(packed), controls, NoiseStream(3), shown(model))
         assert torch.equal(direct, restored)
         _assert_equal_states(model, direct_state, restored_state)
 
@@ -123,22 +127,22 @@ class WorldModelConformance:
     def test_every_control_may_be_absent(self, model: Any, state: Any, controls: Controls) -> None:
         with torch.inference_mode():
             for kind in Control:
-                frames, _ = step(model, state, controls.without(kind), NoiseStream(1))
+                frames, _ = step(model, state, controls.without(kind), NoiseStream(1), shown(model))
                 assert torch.isfinite(frames).all()
 
     def test_every_obeyed_control_changes_the_frames(self, model: Any, state: Any, controls: Controls) -> None:
         with torch.inference_mode():
-            told, _ = step(model, state, controls, NoiseStream(1))
+            told, _ = step(model, state, controls, NoiseStream(1), shown(model))
             for kind in model.spec.controls:
-                untold, _ = step(model, state, controls.without(kind), NoiseStream(1))
+                untold, _ = step(model, state, controls.without(kind), NoiseStream(1), shown(model))
                 assert not torch.equal(told, untold), f"{kind.value} has no effect"
 
     def test_decoding_twice_is_equal(self, model: Any, state: Any, controls: Controls) -> None:
         with torch.inference_mode():
             chunk, after = model.denoise(state, controls, NoiseStream(1))
-            first = model.decode(chunk)
+            first = model.decode(chunk, shown(model))
             model.denoise(after, controls, NoiseStream(2))
-            assert torch.equal(first, model.decode(chunk))
+            assert torch.equal(first, model.decode(chunk, shown(model)))
 
 
 def _assert_equal_states(model: Any, left: Any, right: Any) -> None:

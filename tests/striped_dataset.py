@@ -41,7 +41,7 @@ class StripedDataset:
             clip=Clip(rng.integers(0, 255, (FRAMES, height, width, 3), dtype=np.uint8), fps),
             scene=striped_scene(index, fps, height, width),
             times_us=np.arange(FRAMES, dtype=np.int64) * 100_000 + index,
-            known=frozenset() if bare else frozenset({Control.MOTION, Control.LAYOUT}),
+            known=frozenset() if bare else frozenset({Control.MOTION, Control.ACTORS}),
             source=f"stripes: drive {index}",
             licence="CC0-1.0",
             semantic=None if bare else rng.integers(0, 9, (FRAMES, height, width), dtype=np.uint8),

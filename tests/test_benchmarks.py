@@ -16,7 +16,8 @@ from cost import compared
 from measuring import flop_of, put_between_marks, significant, table
 from run_all import Figures, combined, comparison
 
-from drivesim.controls import Control, Controls
+from drivesim.conditioning import LAYOUT
+from drivesim.controls import LAYOUT_SIZE, RASTER_CHANNELS, Controls
 from drivesim.datasets.procedural.scene_sampler import sample_scene
 
 
@@ -81,15 +82,16 @@ class Countdown:
     """A denoiser whose estimate tells whether it was told the layout."""
 
     def prepare(self, context: Controls, new: Controls) -> float:
-        return 3.0 if Control.LAYOUT in new.given() else 1.0
+        return 3.0 if new.given() & LAYOUT else 1.0
 
     def denoise(self, noisy: torch.Tensor, sigma: torch.Tensor, num_context: int, prepared: float) -> torch.Tensor:
         return noisy + prepared
 
 
 def test_guidance_goes_beyond_what_the_layout_changes() -> None:
-    layout = np.zeros((1, 19, 64, 128), np.uint8)
-    told = Controls(num_frames=1, layout=layout)
+    rasters = {kind.value: np.zeros((1, len(RASTER_CHANNELS[kind]), *LAYOUT_SIZE), np.uint8) for kind in LAYOUT}
+    told = Controls(num_frames=1, **rasters)
+    assert told.given() == LAYOUT
     noisy = torch.ones(1, 2)
     for scale, expected in ((0.0, 2.0), (1.0, 4.0), (2.5, 7.0)):
         guided = GuidedDenoiser(Countdown(), scale)  # type: ignore[arg-type]

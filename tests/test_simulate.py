@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,7 +15,7 @@ from drivesim.controls import Control
 from drivesim.errors import InputError
 from drivesim.rollout.development import turns_of
 from drivesim.rollout.engine import Threads
-from drivesim.rollout.manifest import ActorMode, SceneryMode
+from drivesim.rollout.manifest import ActorMode, Manifest, Told
 from drivesim.rollout.run_folder import RunFolder
 from drivesim.rollout.tracks import read_tracks
 from drivesim.scenarios import Scenario, loads
@@ -93,13 +95,13 @@ def test_scripted_actors_reach_the_model_and_free_ones_do_not(scenario: Scenario
     )
     given = free.ingredients(free.beginning)
     assert given.start_controls.given() == set(Control)
-    assert given.controls_of(0).window(1, 5).given() == {Control.MOTION, Control.ATTRIBUTES, Control.SCENERY}
+    assert given.controls_of(0).window(1, 5).given() == set(Control) - {Control.ACTORS}
     given = scripted.ingredients(scripted.beginning)
-    assert given.controls_of(0).window(1, 5).given() == {Control.LAYOUT, Control.ATTRIBUTES, Control.SCENERY}
+    assert given.controls_of(0).window(1, 5).given() == set(Control) - {Control.MOTION}
 
 
 def test_scenery_is_told_of_the_models_own_pictures_and_may_be_withheld(tmp_path: Path, scenario: Scenario) -> None:
-    def staged(one: Scenario, scenery: SceneryMode | None = None) -> Staged:
+    def staged(one: Scenario, scenery: Told | None = None) -> Staged:
         options = dataclasses.replace(ONE, scenery=scenery)
         return stage(TinyLoaded(), one, num_frames=20, seed=7, options=options)
 
@@ -114,6 +116,33 @@ def test_scenery_is_told_of_the_models_own_pictures_and_may_be_withheld(tmp_path
     with pytest.raises(InputError, match="--scenery told: model 'tiny' does not take scenery"):
         blind = TinyLoaded(world_model=MotionlessModel())
         stage(blind, scenario, num_frames=20, seed=7, options=dataclasses.replace(ONE, scenery="told", actors="free"))
+
+
+def test_the_map_is_told_unless_it_is_withheld_or_nobody_knows_it(tmp_path: Path, scenario: Scenario) -> None:
+    def staged(one: Scenario, **options: Any) -> Staged:
+        return stage(TinyLoaded(), one, num_frames=20, seed=7, options=dataclasses.replace(ONE, **options))
+
+    free, withheld = staged(scenario, actors="free"), staged(scenario, map="withheld")
+    assert (free.manifest.map, withheld.manifest.map) == ("told", "withheld")
+    given = withheld.ingredients(withheld.beginning)
+    assert Control.MAP not in given.start_controls.given() | given.controls_of(0).window(1, 5).given()
+    assert Control.ACTORS in given.controls_of(0).window(1, 5).given()
+    picture = tmp_path / "photo.png"
+    cv2.imwrite(str(picture), np.full((64, 128, 3), 90, np.uint8))
+    pictured = scenario.model_copy(update={"start": Start(image=str(picture))})
+    assert staged(pictured).manifest.map == "withheld"
+    assert staged(pictured, actors="scripted").manifest.map == staged(pictured, map="told").manifest.map == "told"
+    with pytest.raises(InputError, match="--map told: model 'tiny' does not take the road"):
+        blind = TinyLoaded(world_model=MotionlessModel())
+        stage(blind, scenario, num_frames=20, seed=7, options=dataclasses.replace(ONE, map="told", actors="free"))
+
+
+def test_a_manifest_from_before_the_map_was_its_own_says_what_was_told(scenario: Scenario) -> None:
+    for actors, expected in (("scripted", "told"), ("free", "withheld")):
+        options = dataclasses.replace(ONE, actors=actors)
+        values = json.loads(stage(TinyLoaded(), scenario, num_frames=20, seed=7, options=options).manifest.to_json())
+        values.pop("map")
+        assert Manifest.from_json(json.dumps(values), "manifest.json").map == expected
 
 
 def test_what_an_author_writes_happens_unless_the_scene_knows_nothing(tmp_path: Path, scenario: Scenario) -> None:
@@ -139,7 +168,7 @@ def test_simulated_futures_begin_alike_and_each_develops_its_own_way(tmp_path: P
     apart = [np.abs(places[0][:, -1] - places[k][:, -1]).max() for k in (1, 2)]
     assert min(apart) > 0.5 and np.abs(places[1] - places[2]).max() > 0.5
     ingredients = staged.ingredients(staged.beginning)
-    told = [ingredients.controls_of(future).window(60, 61).layout for future in (0, 1)]
+    told = [ingredients.controls_of(future).window(60, 61).actors for future in (0, 1)]
     assert not np.array_equal(*told)
     scripted = stage(TinyLoaded(), scenario, num_frames=80, seed=7, options=ONE)
     assert np.array_equal(scripted.scene.ego.positions, staged.scene.ego.positions)
@@ -236,7 +265,7 @@ def test_a_picture_to_start_from_is_covered_and_cropped(tmp_path: Path, scenario
     assert (frame[32, 64] == (250, 10, 10)).all() and (frame[32, 5] == 0).all()
     staged = stage(TinyLoaded(), begun, num_frames=20, seed=1, options=ONE)
     assert staged.manifest.start_source.startswith("picture ")
-    assert staged.ingredients(staged.beginning).start_controls.layout is None
+    assert staged.ingredients(staged.beginning).start_controls.given() <= {Control.MOTION, Control.ATTRIBUTES}
     (tmp_path / "photo.png").unlink()
     with pytest.raises(InputError, match="there is no picture"):
         stage(TinyLoaded(), begun, num_frames=20, seed=1)

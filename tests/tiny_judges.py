@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
+from tiny_model import HEIGHT as SMALL_HEIGHT
+from tiny_model import WIDTH as SMALL_WIDTH
 from tiny_model import TinyStartFrameModel, TinyWorldModel
 from torch.nn import functional as F
 
@@ -42,7 +44,7 @@ class TinyCodec:
     def encode(self, frames: torch.Tensor) -> torch.Tensor:
         return F.avg_pool2d(frames, 8)
 
-    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+    def decode(self, latents: torch.Tensor, controls: Controls) -> torch.Tensor:
         return F.interpolate(latents, scale_factor=8, mode="bilinear")
 
 
@@ -55,8 +57,9 @@ class JudgedWorldModel(TinyWorldModel):
         if codec:
             self.codec = TinyCodec()
 
-    def decode(self, chunk: torch.Tensor) -> torch.Tensor:
-        return F.interpolate(super().decode(chunk), size=(HEIGHT, WIDTH))
+    def decode(self, chunk: torch.Tensor, previous: torch.Tensor) -> torch.Tensor:
+        small = F.interpolate(previous[None], size=(SMALL_HEIGHT, SMALL_WIDTH), mode="area")[0]
+        return F.interpolate(super().decode(chunk, small), size=(HEIGHT, WIDTH))
 
 
 class JudgedStartFrames(TinyStartFrameModel):

@@ -7,16 +7,17 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
-from drivesim.controls import Control, Controls
+from drivesim.controls import ACTOR_CHANNELS, MAP_CHANNELS, Control, Controls
 from drivesim.noise import NoiseStream
 from drivesim.world_model import WorldModelSpec
 
 HEIGHT, WIDTH, CHUNK_FRAMES = 64, 128, 4
 _CHANNELS, _LATENT_HEIGHT, _LATENT_WIDTH = 12, 16, 32
-_NUM_TOLD = 19 + 6 + 13 + 12
+_NUM_TOLD = 4 + 16 + 6 + 13 + 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +71,13 @@ class TinyWorldModel:
             made.append(latent)
         return torch.stack(made), TinyState(latent=latent, chunks=state.chunks + 1)
 
-    def decode(self, chunk: torch.Tensor) -> torch.Tensor:
-        return torch.tanh(F.pixel_shuffle(F.conv2d(chunk, self._paint, padding=1), 4)).to(torch.float32)
+    def decode(self, chunk: torch.Tensor, previous: torch.Tensor) -> torch.Tensor:
+        painted = torch.tanh(F.pixel_shuffle(F.conv2d(chunk, self._paint, padding=1), 4)).to(torch.float32)
+        frames = []
+        for frame in painted:
+            previous = 0.8 * frame + 0.2 * previous
+            frames.append(previous)
+        return torch.stack(frames)
 
     def pack_state(self, state: TinyState) -> dict[str, torch.Tensor]:
         return {"latent": state.latent, "chunks": torch.tensor([state.chunks])}
@@ -85,25 +91,33 @@ class TinyWorldModel:
     def _told(self, controls: Controls, frame: int) -> torch.Tensor:
         """What frame ``frame`` is told, as a latent (12, 16, 32); zeros where nothing is."""
         told = torch.zeros(_NUM_TOLD, _LATENT_HEIGHT, _LATENT_WIDTH)
-        if controls.layout is not None:
-            layout = torch.from_numpy(controls.layout[frame].astype("float32")) / 255.0
-            told[:19] = F.interpolate(layout[None], size=(_LATENT_HEIGHT, _LATENT_WIDTH), mode="area")[0]
+        if controls.map is not None:
+            told[:4] = _small(controls.map[frame])
+        if controls.actors is not None:
+            told[4:20] = _small(controls.actors[frame])
         if controls.motion is not None:
-            told[19:25] = torch.from_numpy(controls.motion[frame]).to(torch.float32)[:, None, None] / 10.0
+            told[20:26] = torch.from_numpy(controls.motion[frame]).to(torch.float32)[:, None, None] / 10.0
         if controls.attributes is not None:
-            told[25:38] = torch.from_numpy(controls.attributes[frame]).to(torch.float32)[:, None, None]
+            told[26:39] = torch.from_numpy(controls.attributes[frame]).to(torch.float32)[:, None, None]
         if controls.scenery is not None:
-            scenery = torch.from_numpy(controls.scenery[frame].astype("float32")) / 255.0
-            told[38:] = F.interpolate(scenery[None], size=(_LATENT_HEIGHT, _LATENT_WIDTH), mode="area")[0]
+            told[39:] = _small(controls.scenery[frame])
         return F.conv2d(told[None], self._tell)[0]
 
 
+def _small(raster: np.ndarray) -> torch.Tensor:
+    """A raster (C, 128, 256) of 0-255 at the size of a latent (C, 16, 32), in [0, 1]."""
+    planes = torch.from_numpy(raster.astype("float32")) / 255.0
+    return F.interpolate(planes[None], size=(_LATENT_HEIGHT, _LATENT_WIDTH), mode="area")[0]
+
+
 class TinyStartFrameModel:
-    """Paints the layout at t = 0 with smoothed noise on top."""
+    """Paints road and sky, and the colours of the actors, at t = 0 with smoothed noise on top."""
 
     def sample(self, controls: Controls, noise: NoiseStream) -> torch.Tensor:
         picture = noise.normal(1, 3, 8, 16)
-        if controls.layout is not None:
-            layout = torch.from_numpy(controls.layout[:1, 14:17].astype("float32")) / 127.5 - 1.0
-            picture = 0.3 * picture + F.interpolate(layout, size=(8, 16), mode="area")
+        painted = [(controls.map, MAP_CHANNELS.index("road")), (controls.actors, ACTOR_CHANNELS.index("red"))]
+        for raster, first in painted:
+            if raster is not None:
+                colours = torch.from_numpy(raster[:1, first : first + 3].astype("float32")) / 127.5 - 1.0
+                picture = 0.3 * picture + F.interpolate(colours, size=(8, 16), mode="area")
         return F.interpolate(picture, size=(HEIGHT, WIDTH), mode="bilinear").clamp(-1.0, 1.0)

@@ -8,7 +8,6 @@ from torch import nn
 from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.image_unet import ImageUNet
 from drivesim.models.video_ldm.load import VideoLDM
-from drivesim.models.video_ldm.upsampler import Upsampler
 from drivesim.models.video_ldm.video_unet import temporal_layers_for
 
 
@@ -29,10 +28,17 @@ def tiny_image() -> ImageUNet:
     return woken(ImageUNet(**sizes, scenery=True), 1)
 
 
+def tiny_codec() -> FrameCodec:
+    """A codec of a few thousand parameters, whose decoder hears layout and past."""
+    torch.manual_seed(0)
+    blocks = (1, 1, 1, 1)
+    sizes = {"encoder_blocks": blocks, "decoder_blocks": blocks, "layout_widths": (8, 8, 8, 8), "finishing_blocks": 1}
+    return woken(FrameCodec(widths=(8, 8, 16, 16), **sizes), 3)
+
+
 def tiny_networks() -> VideoLDM:
-    """All four networks at toy size."""
+    """All three networks at toy size."""
     torch.manual_seed(0)
     image = tiny_image()
     temporal = woken(temporal_layers_for(image), 2)
-    codec = woken(FrameCodec(widths=(8, 8, 16, 16), encoder_blocks=(1, 1, 1, 1), decoder_blocks=(1, 1, 1, 1)), 3)
-    return VideoLDM(codec=codec, upsampler=woken(Upsampler(width=8, num_blocks=1), 4), image=image, temporal=temporal)
+    return VideoLDM(codec=tiny_codec(), image=image, temporal=temporal)

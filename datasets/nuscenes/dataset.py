@@ -131,7 +131,7 @@ class NuScenesDataset:
             clip=Clip(np.stack([_scaled(picture, self.width, self.height) for picture in pictures]), self.fps),
             scene=scene,
             times_us=np.array([row["timestamp"] for row in rows], dtype=np.int64),
-            known=self._known(database, scene_row),
+            known=self._known(database, scene_row, scene),
             source=f"{self.root.name}/{self.version}/{scene.name}/{self.channel}",
             licence=self._licence,
             large=self._large(pictures[0]),
@@ -255,11 +255,13 @@ class NuScenesDataset:
             return None
         return _scaled(picture, 2 * self.width, 2 * self.height)
 
-    def _known(self, database: Any, scene: dict[str, Any]) -> frozenset[Control]:
+    def _known(self, database: Any, row: dict[str, Any], scene: Scene) -> frozenset[Control]:
         known = {Control.MOTION}
+        if scene.road is not None:
+            known.add(Control.MAP)
         if database.sample_annotation:
-            known.add(Control.LAYOUT)
-        if scene["description"]:
+            known.add(Control.ACTORS)
+        if row["description"]:
             known.add(Control.ATTRIBUTES)
         return frozenset(known)
 

@@ -13,7 +13,6 @@ from drivesim.scene import Actor
 _SKIN = ((0.86, 0.68, 0.56), (0.72, 0.53, 0.40), (0.55, 0.38, 0.28), (0.92, 0.76, 0.64))
 _TROUSERS = ((0.16, 0.18, 0.26), (0.24, 0.23, 0.22), (0.30, 0.34, 0.42), (0.38, 0.32, 0.25))
 _CAR_FORMS = ("saloon", "hatchback", "estate", "suv")
-_BRAKING_MPS2 = 0.8
 _KNOWN_FORMS = {
     "van": "van",
     "estate": "estate",
@@ -37,7 +36,7 @@ class ActorModel:
         self._phase = float(rng.uniform(0.0, 2.0 * np.pi))
         step = np.abs(actor.track.speed_mps) / fps
         self._travelled = np.concatenate([[0.0], np.cumsum(step[:-1])]) if len(step) else np.zeros(0)
-        self._fps = fps
+        self._braking = actor.braking(fps)
         self._rigid: dict[bool, Shape] = {}
 
     def shape(self, frame: int) -> Shape:
@@ -49,7 +48,7 @@ class ActorModel:
             pedal = self._phase + float(self._travelled[frame]) / 0.9
             a = self.actor
             return people.bicycle(a.length, a.height, self.colour, self._skin, (0.25, 0.26, 0.30), pedal)
-        braking = self._braking(frame)
+        braking = bool(self._braking[frame])
         if braking not in self._rigid:
             self._rigid[braking] = self._build(braking)
         return self._rigid[braking]
@@ -64,15 +63,6 @@ class ActorModel:
             return "suv"
         forms = _CAR_FORMS[:3] if actor.length > 4.2 else ("hatchback",)
         return forms[int(draw * len(forms))]
-
-    def _braking(self, frame: int) -> bool:
-        speed = self.actor.track.speed_mps
-        first, last = max(frame - 1, 0), min(frame + 1, len(speed) - 1)
-        if self.actor.parked or last == first:
-            return False
-        slowing = (speed[first] - speed[last]) * self._fps / (last - first)
-        waiting = abs(speed[frame]) < 0.3 and bool(np.abs(speed).max() > 0.5)
-        return bool(slowing > _BRAKING_MPS2 or waiting)
 
     def _pedestrian(self, frame: int) -> Shape:
         a = self.actor

@@ -20,6 +20,9 @@ HELD_OUT_SEED = 1_000_000
 #: Where a clip starts inside its scene, seconds: traffic has left its initial state by then.
 LATEST_START_S = 6.0
 
+#: Pictures of twice the size are kept up to this height; models make nothing larger.
+LARGEST_HEIGHT = 512
+
 FPS = 10.0
 SOURCE = "drivesim procedural world"
 LICENCE = "Apache-2.0"
@@ -79,7 +82,9 @@ class ProceduralDataset:
             source=SOURCE,
             licence=LICENCE,
             semantic=np.stack([frame.semantic for frame in frames]),
-            large=world.render_rgb(start, 2 * self.width, 2 * self.height),
+            large=world.render_rgb(start, 2 * self.width, 2 * self.height)
+            if 2 * self.height <= LARGEST_HEIGHT
+            else None,
         )
 
     def describe(self) -> dict[str, Any]:

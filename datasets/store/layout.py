@@ -7,14 +7,14 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from drivesim.controls import ATTRIBUTE_CHANNELS, LAYOUT_CHANNELS, LAYOUT_SIZE, MOTION_CHANNELS, SCENERY_CHANNELS
+from drivesim.controls import ATTRIBUTE_CHANNELS, LAYOUT_SIZE, MOTION_CHANNELS, RASTER_CHANNELS
 from drivesim.errors import InputError
 
-STORE_VERSION = 3
+STORE_VERSION = 4
 DEFAULT_SHARD_SIZE = 16
 
 #: Per sample, which of these the source really gave; where it did not, the array holds zeros.
-GIVEN = ("layout", "motion", "attributes", "semantic", "large", "scenery")
+GIVEN = ("map", "scenery", "actors", "motion", "attributes", "flow", "semantic", "large")
 
 #: zstd with its content checksum: see docs/store.md for what was measured.
 COMPRESSION = {"name": "zstd", "level": 3, "checksum": True}
@@ -66,8 +66,11 @@ class StoreLayout:
         return {
             "rgb": ArrayForm("uint8", (frames, *picture, 3), True),
             "semantic": ArrayForm("uint8", (frames, *picture), True),
-            "layout": ArrayForm("uint8", (frames, len(LAYOUT_CHANNELS), *LAYOUT_SIZE), True),
-            "scenery": ArrayForm("uint8", (frames, len(SCENERY_CHANNELS), *LAYOUT_SIZE), True),
+            **{
+                kind.value: ArrayForm("uint8", (frames, len(planes), *LAYOUT_SIZE), True)
+                for kind, planes in RASTER_CHANNELS.items()
+            },
+            "flow": ArrayForm("float16", (frames, 3, *LAYOUT_SIZE), True),
             "motion": ArrayForm("float32", (frames, len(MOTION_CHANNELS)), False),
             "attributes": ArrayForm("float32", (frames, len(ATTRIBUTE_CHANNELS)), False),
             "times_us": ArrayForm("int64", (frames,), False),

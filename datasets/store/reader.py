@@ -192,7 +192,7 @@ class ClipStore:
         return frozenset(kind for kind in Control if self.gives(kind.value, index))
 
     def gives(self, name: str, index: int) -> bool:
-        """Whether an optional array (``layout``, ``motion``, ``attributes``, ``semantic``, ``large``) is given for a clip."""
+        """Whether an optional array (a control by its name, ``semantic``, ``large``) is given for a clip."""
         return bool(self._given[index, GIVEN.index(name)])
 
     def read(self, name: str, index: int, frames: slice | int = slice(None)) -> np.ndarray:

@@ -15,7 +15,7 @@ from zarr.codecs import ZstdCodec
 from zarr.core.buffer import Buffer
 from zarr.storage import WrapperStore
 
-from drivesim.controls import Controls
+from drivesim.controls import RASTER_CHANNELS, Control, Controls
 from drivesim.datasets.sample import BrokenSample, Sample
 from drivesim.datasets.store.files import StoreFiles, storage_errors
 from drivesim.datasets.store.layout import (
@@ -39,8 +39,8 @@ from drivesim.errors import InputError
 _AXES = {
     "rgb": ("frame", "row", "column", "colour"),
     "semantic": ("frame", "row", "column"),
-    "layout": ("frame", "plane", "row", "column"),
-    "scenery": ("frame", "plane", "row", "column"),
+    **{kind.value: ("frame", "plane", "row", "column") for kind in RASTER_CHANNELS},
+    "flow": ("frame", "channel", "row", "column"),
     "motion": ("frame", "channel"),
     "attributes": ("frame", "channel"),
     "times_us": ("frame",),
@@ -163,10 +163,8 @@ class _Shard:
         self.arrays["rgb"][place] = sample.clip.frames
         self.arrays["times_us"][place] = sample.times_us
         optional = {
-            "layout": row.controls.layout,
-            "scenery": row.controls.scenery,
-            "motion": row.controls.motion,
-            "attributes": row.controls.attributes,
+            **{kind.value: getattr(row.controls, kind.value) for kind in Control},
+            "flow": row.controls.flow,
             "semantic": sample.semantic,
             "large": sample.large,
         }

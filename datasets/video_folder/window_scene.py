@@ -14,13 +14,13 @@ from drivesim.scene import Actor, Environment, Scene, Track
 def known_controls(entry: Entry, times_s: FloatArray, fps: float) -> frozenset[Control]:
     """What the side files tell of frames at the times (T,).
 
-    The layout where boxes are annotated (with half a frame's grace at the ends), the motion where poses lie close
+    The actors where boxes are annotated (with half a frame's grace at the ends), the motion where poses lie close
     enough around every frame, attributes where they are given.
     """
     known = set()
     boxes, grace = entry.boxes, 0.5 / fps
     if boxes is not None and boxes.first_s - grace <= times_s[0] and times_s[-1] <= boxes.last_s + grace:
-        known.add(Control.LAYOUT)
+        known.add(Control.ACTORS)
     if entry.poses is not None and entry.poses.cover(times_s).all():
         known.add(Control.MOTION)
     if entry.camera_file.environment is not None:
@@ -31,7 +31,7 @@ def known_controls(entry: Entry, times_s: FloatArray, fps: float) -> frozenset[C
 def window_scene(entry: Entry, times_s: FloatArray, fps: float, name: str, known: frozenset[Control]) -> Scene:
     """The scene of frames at the times (T,); the world frame is the ego frame of its first frame.
 
-    Without known motion the ego stands, and boxes stay right relative to it. Without a known layout there are no actors.
+    Without known motion the ego stands, and boxes stay right relative to it. Without known boxes there are no actors.
     """
     frames = len(times_s)
     positions, yaw, speed = np.zeros((frames, 3)), np.zeros(frames), np.zeros(frames)
@@ -42,7 +42,7 @@ def window_scene(entry: Entry, times_s: FloatArray, fps: float, name: str, known
         yaw = fixed_yaw - fixed_yaw[0]
         speed = entry.poses.speed_mps(times_s, 1.0 / fps)
     ego = Track(positions=positions, yaw_rad=yaw, speed_mps=speed, present=np.ones(frames, dtype=bool))
-    tracks = entry.boxes.tracks if entry.boxes is not None and Control.LAYOUT in known else ()
+    tracks = entry.boxes.tracks if entry.boxes is not None and Control.ACTORS in known else ()
     actors = (_actor(entry, track, ego, times_s, moving) for track in tracks)
     return Scene(
         name=name,

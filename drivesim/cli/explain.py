@@ -18,7 +18,7 @@ def explain(
 ) -> None:
     """Say for each field what it resolves to and which control carries it to the model.
 
-    A field is drawn into the layout, told as ego motion or as an attribute, shown in the start frame only, used by the
+    A field is drawn into a raster of the layout, told as ego motion or as an attribute, shown in the start frame only, used by the
     traffic simulation, or only measured on the finished video.
 
     \b

@@ -25,6 +25,7 @@ def futures(
     future: Annotated[int, typer.Option(min=0, help="With --from: which future of that run to branch off.")] = 0,
     actors: given.ActorChoice = None,
     ego: given.EgoChoice = None,
+    map: given.MapChoice = None,
     scenery: given.SceneryChoice = None,
     start: given.StartPicture = None,
     only: given.Only = None,
@@ -56,17 +57,16 @@ def futures(
     from drivesim.models import load_model
 
     voice = progress.Voice(quiet=quiet, as_json=as_json)
-    options = making.run_options(actors, ego, scenery, lossless, False, threads)
+    options = making.run_options(actors, ego, map, scenery, lossless, False, threads)
     indices = range(samples) if only_future is None else [only_future]
     making.require_one_source(scenario, run, at)
-    scenarios = [] if scenario is None else making.chosen_scenarios(scenario, only, settings or [], voice)
-    scenarios = making.starting_from(start, scenarios)
+    chosen = [] if scenario is None else making.chosen_scenarios(scenario, only, settings or [], voice)
+    scenarios = making.starting_from(start, chosen)
     loaded = load_model(model, device=device, dtype=dtype, steps=steps)
-    length_s = making.length_of(None, seconds)
-    common: dict[str, Any] = {"length_s": length_s, "seed": seed, "options": options, "out": out, "indices": indices}
-    if run is not None:
-        jobs = [making.branch_job(loaded, run, at, future, **common)]
-    else:
+    shared = {"length_s": making.length_of(None, seconds), "indices": indices}
+    common: dict[str, Any] = {**shared, "seed": seed, "options": options, "out": out}
+    jobs = [] if run is None else [making.branch_job(loaded, run, at, future, **common)]
+    if run is None:
         jobs = making.scenario_jobs(loaded, scenarios, variation, suffix="-futures", several=True, **common)
     for job, made in making.make_all(jobs, resume=resume, dry_run=dry_run, voice=voice):
         making.report(job, made, voice, sheet=only_future is None, grid=only_future is None)

@@ -19,7 +19,7 @@ from drivesim.cli.progress import Progress, Voice
 from drivesim.errors import InputError
 
 if TYPE_CHECKING:
-    from drivesim.cli.options import Actors, Ego, SceneryTold
+    from drivesim.cli.options import Actors, Ego, Told
     from drivesim.rollout.engine import Threads
     from drivesim.rollout.future import Future
     from drivesim.rollout.manifest import Manifest
@@ -109,7 +109,8 @@ def length_of(minutes: str | None, seconds: str | None) -> float | None:
 def run_options(
     actors: Actors | None,
     ego: Ego | None,
-    scenery: SceneryTold | None,
+    map: Told | None,
+    scenery: Told | None,
     lossless: bool,
     png_frames: bool,
     threads: str | None,
@@ -120,6 +121,7 @@ def run_options(
     return Options(
         actors=None if actors is None else actors.value,
         ego=None if ego is None else ego.value,
+        map=None if map is None else map.value,
         scenery=None if scenery is None else scenery.value,
         lossless=lossless,
         png_frames=png_frames,
@@ -290,8 +292,9 @@ def _announce(plans: Sequence[Plan], dry_run: bool, voice: Voice) -> None:
 
 def _notes(manifest: Manifest) -> Iterator[str]:
     """What the model is told, and what is not measured."""
-    scenery = ", scenery told" if manifest.scenery == "told" else ""
-    yield f"actors {manifest.actors}, ego {manifest.ego}{scenery}; start frame: {manifest.start_source.split(' ')[0]}"
+    told = {"map": manifest.map, "scenery": manifest.scenery}
+    beside = "".join(f", {name} told" for name, mode in told.items() if mode == "told")
+    yield f"actors {manifest.actors}, ego {manifest.ego}{beside}; start frame: {manifest.start_source.split(' ')[0]}"
     if manifest.branch is not None:
         yield f"branches at {manifest.branch.time_s:g} s (frame {manifest.branch.frame} is the last shared one)"
     if manifest.parameters:

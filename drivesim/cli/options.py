@@ -24,8 +24,8 @@ class Ego(StrEnum):
     planned = "planned"
 
 
-class SceneryTold(StrEnum):
-    """Whether the model is told what stands beside the road."""
+class Told(StrEnum):
+    """Whether the model is told the road, or what stands beside it."""
 
     told = "told"
     withheld = "withheld"
@@ -49,15 +49,22 @@ ActorChoice = Annotated[
     Actors | None,
     typer.Option(
         help="scripted: they follow the scenario frame by frame. simulated: so they do, but every future develops the "
-        "traffic its own way. free: the first frame alone fixes them. Default: scripted; for futures simulated; free "
+        "traffic its own way. free: the first frame alone fixes them, on a road that is told (--map). Default: scripted; for futures simulated; free "
         "behind a picture of your own."
     ),
 ]
 EgoChoice = Annotated[
     Ego | None, typer.Option(help="planned (default): the model is told the ego's motion. free: it is not.")
 ]
+MapChoice = Annotated[
+    Told | None,
+    typer.Option(
+        help="told (default): the model sees road, lane paint and pavement on every frame, whoever drives on it. "
+        "withheld: it goes on as it likes; default behind a picture of your own with free actors."
+    ),
+]
 SceneryChoice = Annotated[
-    SceneryTold | None,
+    Told | None,
     typer.Option(
         help="told (default, where the model takes it): the model sees houses, trees and poles of the scene as boxes. "
         "withheld: it invents them; default behind a picture of your own."

@@ -107,17 +107,15 @@ def _picture(development: Development, scenario: Scenario, frame: int, target: P
 
 
 def _film(development: Development, scenario: Scenario, frame: int, length_s: float | None, target: Path) -> None:
-    from drivesim.conditioning import LayoutPainter
+    from drivesim.conditioning import LAYOUT, SceneControls
     from drivesim.conditioning.preview_page import preview_page
-    from drivesim.conditioning.scenery import SceneryPainter
     from drivesim.rollout.video import VideoWriter
 
     scene, notes = development.scene, _notes(development, scenario)
-    painter = LayoutPainter(scene)
-    scenery = None if scene.scenery is None else SceneryPainter(scene)
+    controls = SceneControls(scene, LAYOUT)
     stop = len(scene) if length_s is None else min(len(scene), frame + max(1, round(length_s * scene.fps)))
-    first = preview_page(scene, frame, notes, painter=painter, scenery_painter=scenery)
+    first = preview_page(scene, frame, notes, controls=controls)
     with VideoWriter(target, first.shape[1], first.shape[0], scene.fps) as video:
         video.write(first)
         for index in range(frame + 1, stop):
-            video.write(preview_page(scene, index, notes, painter=painter, scenery_painter=scenery))
+            video.write(preview_page(scene, index, notes, controls=controls))

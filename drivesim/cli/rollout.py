@@ -13,6 +13,7 @@ def rollout(
     futures: given.Futures = 1,
     actors: given.ActorChoice = None,
     ego: given.EgoChoice = None,
+    map: given.MapChoice = None,
     scenery: given.SceneryChoice = None,
     start: given.StartPicture = None,
     only: given.Only = None,
@@ -49,7 +50,7 @@ def rollout(
 
     voice = Voice(quiet=quiet, as_json=as_json)
     length_s = making.length_of(minutes, seconds)
-    options = making.run_options(actors, ego, scenery, lossless, frames, threads)
+    options = making.run_options(actors, ego, map, scenery, lossless, frames, threads)
     scenarios = making.starting_from(start, making.chosen_scenarios(scenario, only, settings or [], voice))
     loaded = load_model(model, device=device, dtype=dtype, steps=steps)
     jobs = making.scenario_jobs(

@@ -33,18 +33,20 @@ def start(
 
     Example: drivesim start highway-cut-in --seed 7 --out start.png
     """
-    from drivesim.cli.making import chosen_scenarios, run_options, scenario_jobs
+    from drivesim.cli.making import chosen_scenarios, scenario_jobs
     from drivesim.cli.progress import Voice
     from drivesim.conditioning.drawing import camera_overlay
     from drivesim.errors import InputError
     from drivesim.models import load_model
     from drivesim.rollout.run_folder import write_png
+    from drivesim.staging import DEFAULT_OPTIONS
 
     voice = Voice(quiet=quiet, as_json=as_json)
     scenarios = chosen_scenarios(scenario, only, settings or [], voice)
     loaded = load_model(model, device=device, dtype=dtype)
-    options = run_options(None, None, None, False, False, None)
-    jobs = scenario_jobs(loaded, scenarios, variation, length_s=0.1, seed=seed, options=options, out=None, indices=[0])
+    jobs = scenario_jobs(
+        loaded, scenarios, variation, length_s=0.1, seed=seed, options=DEFAULT_OPTIONS, out=None, indices=[0]
+    )
     if out.suffix != ".png" and (out.suffix or len(jobs) == 1) and not out.is_dir():
         raise InputError(
             f"--out {out}: expected a .png" + (" or a folder." if out.suffix else ", or an existing folder.")

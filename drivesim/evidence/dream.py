@@ -10,7 +10,7 @@ import torch
 
 from drivesim.clip import frames_to_tensor, tensor_to_frames
 from drivesim.conditioning import SceneControls
-from drivesim.controls import Control
+from drivesim.controls import Control, Controls
 from drivesim.errors import ModelError
 from drivesim.noise import NoiseStream
 from drivesim.rollout.engine import DecodedChunk, Threads, generate
@@ -20,7 +20,7 @@ from drivesim.staging import LoadedModel
 
 #: What a model is told after the first frame: everything, all but where the actors go, or the weather alone.
 SCRIPTED = frozenset(Control)
-FREE = SCRIPTED - {Control.LAYOUT}
+FREE = SCRIPTED - {Control.ACTORS}
 UNTOLD = frozenset({Control.ATTRIBUTES})
 
 
@@ -54,10 +54,11 @@ def dream(
     generate(
         model.world_model,
         state,
-        SceneControls(scene, spec.controls & told),
+        SceneControls(scene, spec.controls & told, with_flow=True),
         noise,
         _timeline(model, num_frames),
         keep,
+        previous=first,
         threads=Threads.for_this_machine(),
     )
     return np.concatenate(parts)[:num_frames]
@@ -82,7 +83,8 @@ def round_trip(model: LoadedModel, frames: np.ndarray, batch_size: int = 4) -> I
         )
     for first in range(0, len(frames), batch_size):
         with torch.inference_mode():
-            decoded = codec.decode(codec.encode(frames_to_tensor(frames[first : first + batch_size])))
+            batch = frames_to_tensor(frames[first : first + batch_size])
+            decoded = codec.decode(codec.encode(batch), Controls(num_frames=len(batch)))
         yield from tensor_to_frames(decoded)
 
 

@@ -124,7 +124,7 @@ class _Made:
         features, tracks, shown = [], [], []
         for number, world in enumerate(worlds):
             # All developments share frame 0; which one is meant only matters to those that are told it.
-            scene = world.scene if Control.LAYOUT in told else origin.scene
+            scene = world.scene if Control.ACTORS in told else origin.scene
             video = dream(model, scene, first, told, origin.num_frames, noise.child(number))
             small = np.stack([judged(frame) for frame in video])
             features.append(frame_features(judges.features, small))

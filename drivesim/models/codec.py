@@ -16,8 +16,12 @@ class Codec(Protocol):
         """Frames (T, 3, H, W) in [-1, 1] at the output size to latents (T, ...), float32."""
         ...
 
-    def decode(self, latents: Tensor) -> Tensor:
-        """Latents (T, ...) to frames (T, 3, H, W) in [-1, 1] at the output size, float32 on the CPU."""
+    def decode(self, latents: Tensor, controls: Controls, previous: Tensor | None = None) -> Tensor:
+        """Latents (T, ...) to frames (T, 3, H, W) in [-1, 1] at the output size, float32 on the CPU.
+
+        A codec may make use of ``controls``, which are told of the T frames, and of ``previous`` (3, H, W), the frame
+        before them.
+        """
         ...
 
 

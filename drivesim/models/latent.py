@@ -43,6 +43,14 @@ class LatentState:
     anchor_std: Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class LatentChunk:
+    """New frames before decoding: latents (T, ...) and what was told of them."""
+
+    latents: Tensor
+    controls: Controls
+
+
 class LatentWorldModel:
     """Continues a video in latent space; see :class:`drivesim.world_model.WorldModel`."""
 
@@ -70,8 +78,8 @@ class LatentWorldModel:
         return LatentState(context=latents, controls=window, anchor_mean=mean, anchor_std=std)
 
     @torch.inference_mode()
-    def denoise(self, state: LatentState, controls: Controls, noise: NoiseStream) -> tuple[Tensor, LatentState]:
-        """The next chunk as latents (chunk_frames, ...), and the state after it."""
+    def denoise(self, state: LatentState, controls: Controls, noise: NoiseStream) -> tuple[LatentChunk, LatentState]:
+        """The next chunk, and the state after it."""
         if controls.num_frames != self.spec.chunk_frames:
             raise ValueError(
                 f"controls of {controls.num_frames} frames, but a chunk of this model has {self.spec.chunk_frames}"
@@ -97,12 +105,12 @@ class LatentWorldModel:
             anchor_mean=state.anchor_mean,
             anchor_std=state.anchor_std,
         )
-        return fresh, after
+        return LatentChunk(fresh, controls), after
 
     @torch.inference_mode()
-    def decode(self, chunk: Tensor) -> Tensor:
-        """Frames (T, 3, H, W) of a chunk."""
-        return self.codec.decode(chunk)
+    def decode(self, chunk: LatentChunk, previous: Tensor) -> Tensor:
+        """Frames (T, 3, H, W) of a chunk, behind the frame ``previous`` (3, H, W)."""
+        return self.codec.decode(chunk.latents, chunk.controls, previous)
 
     def pack_state(self, state: LatentState) -> dict[str, Tensor]:
         """The state as named tensors."""

@@ -58,7 +58,7 @@ def stored_sample(sample: Sample) -> StoredSample:
     """A sample with the controls that its source knows; those it does not know are withheld."""
     if not sample.known:
         return StoredSample(sample, Controls(num_frames=len(sample.clip)))
-    return StoredSample(sample, build_controls(sample.scene, kinds=sample.known))
+    return StoredSample(sample, build_controls(sample.scene, kinds=sample.known, with_flow=True))
 
 
 def pack(

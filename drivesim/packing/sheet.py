@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from drivesim.conditioning import LAYOUT
 from drivesim.conditioning.drawing import camera_overlay, layout_picture
+from drivesim.controls import Controls
 from drivesim.datasets.sample import Sample
 from drivesim.datasets.store import ClipStore
 
@@ -35,8 +37,9 @@ def _row(store: ClipStore, index: int) -> np.ndarray:
         _resized(camera_overlay(sample.scene, frame, sample.clip.frames[frame], labels=False), height)
         for frame in spread(_FRAMES_SHOWN, len(sample.clip))
     ]
-    if store.gives("layout", index):
-        tiles.append(_resized(layout_picture(store.read("layout", index, 0)), height))
+    told = {kind.value: store.read(kind.value, index, slice(0, 1)) for kind in LAYOUT if store.gives(kind.value, index)}
+    if told:
+        tiles.append(_resized(layout_picture(Controls(num_frames=1, **told)), height))
     gap = np.full((height, _MARGIN, 3), _BACKGROUND, np.uint8)
     pictures = np.concatenate([part for tile in tiles for part in (tile, gap)], axis=1)
     caption = np.full((_CAPTION, pictures.shape[1], 3), _BACKGROUND, np.uint8)

@@ -102,7 +102,7 @@ def measure_cost(manifest: Manifest, prepare: Callable[[], Ingredients]) -> Cost
     before = resident_bytes()
     started = time.perf_counter()
     ingredients = prepare()
-    state = ingredients.first_state()
+    moment = ingredients.first_moment()
     start_s = time.perf_counter() - started
     num_chunks = max(1, min(MEASURED_CHUNKS, manifest.timeline.num_chunks))
     num_frames = 1 + num_chunks * manifest.timeline.chunk_frames
@@ -111,11 +111,12 @@ def measure_cost(manifest: Manifest, prepare: Callable[[], Ingredients]) -> Cost
     with _Output(manifest, clock) as output:
         generate(
             TimedModel(ingredients.model, clock),
-            state,
+            moment.state,
             TimedControls(ingredients.controls_of(0), clock),
             NoiseStream(0),
             timeline,
             output,
+            previous=moment.frame,
             threads=manifest.threads,
             scene_frame=manifest.scene_frame,
         )
@@ -168,10 +169,10 @@ class TimedModel:
         with self._clock.timing("denoise"):
             return self._model.denoise(state, controls, noise)
 
-    def decode(self, chunk: Any) -> torch.Tensor:
+    def decode(self, chunk: Any, previous: torch.Tensor) -> torch.Tensor:
         """The model's own, timed."""
         with self._clock.timing("decode"):
-            return self._model.decode(chunk)
+            return self._model.decode(chunk, previous)
 
 
 class TimedControls:

@@ -16,15 +16,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from drivesim.clip import tensor_to_frames
+from drivesim.clip import frames_to_tensor, tensor_to_frames
 from drivesim.controls import ControlSource
 from drivesim.noise import NoiseStream
 from drivesim.rollout.timeline import Timeline
 from drivesim.world_model import WorldModel
+
+#: Name of the last shown frame among the tensors of a stored state; all others are the model's own.
+LAST_FRAME = "last frame"
 
 #: Chunks that may wait for the decoder; bounds memory whatever the length of the video.
 MAX_WAITING_CHUNKS = 2
@@ -49,7 +53,8 @@ class Threads:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DecodedChunk:
-    """A finished chunk: its ``index``, uint8 ``frames`` (T, H, W, 3), and the packed state after it where kept."""
+    """A finished chunk: its ``index``, uint8 ``frames`` (T, H, W, 3), and where it is kept the packed state after it
+    with the last frame (:data:`LAST_FRAME`)."""
 
     index: int
     frames: NDArray[np.uint8]
@@ -64,13 +69,14 @@ def generate(
     timeline: Timeline,
     consume: Callable[[DecodedChunk], None],
     *,
+    previous: NDArray[np.uint8],
     threads: Threads,
     first_chunk: int = 0,
     scene_frame: int = 0,
 ) -> None:
     """Make the chunks ``first_chunk`` to the last of one future and hand each, in order, to ``consume``.
 
-    ``state`` stands before ``first_chunk``; ``scene_frame`` is the index on the grid of ``controls`` of the future's
+    ``state`` stands before ``first_chunk``, behind the frame ``previous``, uint8 (H, W, 3); ``scene_frame`` is the index on the grid of ``controls`` of the future's
     frame 0; chunk c draws from ``stream.child(c)``. ``consume`` runs in the decoding thread. Whatever it raises, or a
     Ctrl-C, stops the loop after the chunk at hand and is raised here. Raises ValueError when ``controls`` are too short.
     """
@@ -90,10 +96,18 @@ def generate(
                 packed = model.pack_state(current) if kept else None
             yield chunk_index, chunk, packed
 
+    shown = previous
+
     def decode(index: int, chunk: Any, packed: dict[str, torch.Tensor] | None) -> None:
+        nonlocal shown
         torch.set_num_threads(threads.decode)
         with torch.inference_mode():
-            frames = tensor_to_frames(model.decode(chunk))
+            frames = tensor_to_frames(model.decode(chunk, frames_to_tensor(shown[None])[0]))
+        shown = frames[-1]
+        if packed is not None:
+            # What is carried on is what a resumed run would find, so that it goes on equally.
+            packed = {**packed, LAST_FRAME: packed_frame(shown)}
+            shown = unpacked_frame(packed[LAST_FRAME])
         consume(DecodedChunk(index=index, frames=frames[: len(timeline.kept_frames(index))], state=packed))
 
     with unchanged_thread_count():
@@ -102,6 +116,21 @@ def generate(
         else:
             for item in denoised():
                 decode(*item)
+
+
+def packed_frame(frame: NDArray[np.uint8]) -> torch.Tensor:
+    """A frame uint8 (H, W, 3) as the bytes of a JPEG picture, uint8 (N,): a state is kept every second."""
+    colours = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    _, data = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95, *colours])
+    return torch.from_numpy(data.ravel())
+
+
+def unpacked_frame(data: torch.Tensor) -> NDArray[np.uint8]:
+    """The frame that :func:`packed_frame` packed. Raises ValueError when it is damaged."""
+    picture = cv2.imdecode(data.numpy(), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise ValueError("the last frame in a stored state is no picture")
+    return np.ascontiguousarray(picture[..., ::-1], dtype=np.uint8)
 
 
 def _overlap(items: Iterator[tuple[Any, ...]], work: Callable[..., None]) -> None:

@@ -18,7 +18,8 @@ MANIFEST_VERSION = 1
 
 ActorMode = Literal["simulated", "scripted", "free"]
 EgoMode = Literal["free", "planned"]
-SceneryMode = Literal["told", "withheld"]
+#: Whether a raster of the layout is told after frame 0.
+Told = Literal["told", "withheld"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,8 @@ class Manifest:
     stream_key: tuple[int, ...]
     scene_frames: int
     scene_frame: int = 0
-    scenery: SceneryMode = "withheld"
+    map: Told = "withheld"
+    scenery: Told = "withheld"
     turns: tuple[tuple[int, int], ...] = ()
     parameters: dict[str, float | str] = field(default_factory=dict)
     branch: BranchOrigin | None = None
@@ -99,6 +101,7 @@ class Manifest:
             values["branch"] = None if values["branch"] is None else BranchOrigin(**values["branch"])
             for name in ("stream_key", "events", "command"):
                 values[name] = tuple(values[name])
+            values.setdefault("map", "withheld" if values["actors"] == "free" else "told")  # once told with the boxes
             values["turns"] = tuple((int(frame), int(seed)) for frame, seed in values.get("turns", ()))
             return cls(**values)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -122,6 +125,7 @@ class Manifest:
             "chunks per state": self.timeline.state_chunks,
             "actors": self.actors,
             "ego": self.ego,
+            "map": self.map,
             "scenery": self.scenery,
             "turns of the traffic": self.turns,
             "lossless": self.lossless,
@@ -134,7 +138,7 @@ class Manifest:
 
     @property
     def told_boxes(self) -> bool:
-        """Whether the model is told boxes and road on every frame: those of one development, or each future of its own."""
+        """Whether the model is told the actors' boxes on every frame: those of one development, or each future of its own."""
         return self.actors != "free"
 
     def require_same(self, wanted: Manifest, where: str) -> None:

@@ -15,7 +15,7 @@ from drivesim.clip import frames_to_tensor
 from drivesim.controls import Controls, ControlSource
 from drivesim.errors import InputError
 from drivesim.noise import NoiseStream
-from drivesim.rollout.engine import generate, unchanged_thread_count
+from drivesim.rollout.engine import LAST_FRAME, generate, unchanged_thread_count, unpacked_frame
 from drivesim.rollout.future import Future
 from drivesim.rollout.manifest import Manifest
 from drivesim.rollout.recorder import Recorder, finish_future, is_finished, video_suffixes
@@ -106,19 +106,31 @@ class Ingredients:
     controls_of: Callable[[int], ControlSource]
     write_tracks: Callable[[int], None] = lambda future: None
 
-    def first_state(self) -> Any:
-        """The model's state after the shared frame."""
+    def first_moment(self) -> Moment:
+        """The model's state after the shared frame, and that frame."""
         if self.beginning.state is not None:
-            return restore_state(self.model, self.beginning.state)
+            return restored(self.model, self.beginning.state)
         with torch.inference_mode():
-            return self.model.begin(frames_to_tensor(self.beginning.frame[None]), self.start_controls)
+            state = self.model.begin(frames_to_tensor(self.beginning.frame[None]), self.start_controls)
+        return Moment(state=state, frame=self.beginning.frame)
 
 
-def restore_state(model: WorldModel[Any, Any], tensors: dict[str, torch.Tensor]) -> Any:
-    """A stored state, ready to be continued. Raises InputError when it is another model's."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Moment:
+    """Where a rollout goes on: the model's ``state``, and the ``frame`` shown last, uint8 RGB (H, W, 3)."""
+
+    state: Any
+    frame: NDArray[np.uint8]
+
+
+def restored(model: WorldModel[Any, Any], tensors: dict[str, torch.Tensor]) -> Moment:
+    """A stored moment, ready to be continued. Raises InputError when it is another model's."""
+    own = {name: tensor for name, tensor in tensors.items() if name != LAST_FRAME}
     try:
+        if LAST_FRAME not in tensors:
+            raise ValueError(f"it holds no {LAST_FRAME!r}")
         with torch.inference_mode():
-            return model.unpack_state(tensors)
+            return Moment(state=model.unpack_state(own), frame=unpacked_frame(tensors[LAST_FRAME]))
     except ValueError as error:
         raise InputError(f"the stored state does not fit this model: {error}") from error
 
@@ -137,19 +149,19 @@ def make_futures(
     remove_partial_files(run.path)
     with unchanged_thread_count():
         torch.set_num_threads(manifest.threads.denoise)
-        state = ingredients.first_state()
+        moment = ingredients.first_moment()
     for index in indices:
         if is_finished(run, index):
             run.future(index).drop_segment_videos()
             listener(index, manifest.timeline.num_frames, True)
             continue
-        _make_future(run, manifest, index, ingredients, state, listener)
+        _make_future(run, manifest, index, ingredients, moment, listener)
         finish_future(run, manifest, index)
     return tuple(Future(index=index, folder=run.path, manifest=manifest) for index in indices)
 
 
 def _make_future(
-    run: RunFolder, manifest: Manifest, index: int, ingredients: Ingredients, state: Any, listener: Listener
+    run: RunFolder, manifest: Manifest, index: int, ingredients: Ingredients, moment: Moment, listener: Listener
 ) -> None:
     folder, timeline = run.future(index), manifest.timeline
     complete = folder.complete_segments(video_suffixes(manifest), manifest.png_frames)
@@ -164,14 +176,15 @@ def _make_future(
         return
     first_chunk = timeline.chunks_of(complete).start
     if complete:
-        state = restore_state(ingredients.model, folder.load_state(first_chunk))
+        moment = restored(ingredients.model, folder.load_state(first_chunk))
     generate(
         ingredients.model,
-        state,
+        moment.state,
         ingredients.controls_of(index),
         NoiseStream(manifest.stream_root, manifest.stream_key).child(index),
         timeline,
         recorder,
+        previous=moment.frame,
         threads=manifest.threads,
         first_chunk=first_chunk,
         scene_frame=manifest.scene_frame,

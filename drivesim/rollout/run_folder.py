@@ -2,10 +2,10 @@
 
 ::
 
-    manifest.json  scenario.yaml  start.png  [tracks.csv]  [start_state.safetensors]  lock
+    manifest.json  scenario.yaml  start.png  [tracks.csv]  [start_state.state]  lock
     f00.mp4  [f00.mkv]                           finished videos
     futures/f00/segments/000000.mp4 .json        video in segments; the .json is written last and lists their hashes
-    futures/f00/states/000004.safetensors        state after so many chunks, for resuming and branching
+    futures/f00/states/000004.state     state after so many chunks, for resuming and branching
     futures/f00/frames/000000.png                with --frames
     futures/f00/tracks.csv                       with simulated actors: each future has its own
     futures/f00/future.json                      written when the future is finished
@@ -17,6 +17,7 @@ import contextlib
 import json
 import os
 import sys
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -42,7 +43,7 @@ class RunFolder:
         self.manifest_path = path / "manifest.json"
         self.scenario_path = path / "scenario.yaml"
         self.start_frame_path = path / "start.png"
-        self.start_state_path = path / "start_state.safetensors"
+        self.start_state_path = path / "start_state.state"
         self.shared_tracks_path = path / "tracks.csv"
         self.lock_path = path / "lock"
 
@@ -74,7 +75,7 @@ class RunFolder:
         """Whether the folder holds things but no run of ours (which must not be mixed with one)."""
         if not self.path.is_dir():
             return self.path.exists()
-        ours = {"scenario.yaml", "start.png", "start_state.safetensors", "tracks.csv", "lock", "manifest.json"}
+        ours = {"scenario.yaml", "start.png", "start_state.state", "tracks.csv", "lock", "manifest.json"}
         names = {entry.name for entry in self.path.iterdir() if not entry.name.endswith(".part")}
         return not self.manifest_path.is_file() and bool(names - ours)
 
@@ -112,7 +113,7 @@ class FutureFolder:
 
     def state_path(self, chunks_done: int) -> Path:
         """The state after ``chunks_done`` chunks."""
-        return self.path / "states" / f"{chunks_done:06d}.safetensors"
+        return self.path / "states" / f"{chunks_done:06d}.state"
 
     def frame_path(self, frame: int) -> Path:
         """A frame as PNG."""
@@ -143,7 +144,7 @@ class FutureFolder:
         for record in sorted((self.path / "segments").glob("*.json")):
             for name, digest in _hashes_of(record).items():
                 path = self.path / name
-                if path.suffix == ".safetensors" and path.is_file() and sha256_of(path) == digest:
+                if path.suffix == ".state" and path.is_file() and sha256_of(path) == digest:
                     kept.append(int(path.stem))
         return sorted(kept)
 
@@ -161,7 +162,7 @@ class FutureFolder:
         hashes = _hashes_of(self.segment_path(segment, ".json"))
         expected = {f"segments/{segment:06d}{suffix}" for suffix in suffixes}
         expected |= {
-            f"states/{chunk + 1:06d}.safetensors"
+            f"states/{chunk + 1:06d}.state"
             for chunk in self.timeline.chunks_of(segment)
             if self.timeline.keeps_state(chunk + 1)
         }
@@ -196,17 +197,18 @@ def read_png(path: Path) -> NDArray[np.uint8]:
 
 
 def state_bytes(tensors: Mapping[str, torch.Tensor]) -> bytes:
-    """Named tensors as safetensors, copied so that none shares memory with another."""
-    return save_safetensors({name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()})
+    """Named tensors as compressed safetensors, copied so that none shares memory with another."""
+    copies = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
+    return zlib.compress(save_safetensors(copies), level=1)  # rasters are mostly empty
 
 
 def read_state(path: Path) -> dict[str, torch.Tensor]:
-    """Named tensors from a safetensors file. Raises InputError when it is missing or damaged."""
+    """Named tensors that :func:`state_bytes` wrote. Raises InputError when it is missing or damaged."""
     if not path.is_file():
         raise InputError(f"there is no state {path}.")
     try:
-        return load_safetensors(path.read_bytes())
-    except SafetensorError as error:
+        return load_safetensors(zlib.decompress(path.read_bytes()))
+    except (SafetensorError, zlib.error) as error:
         raise InputError(f"the state {path} is truncated or damaged.") from error
 
 

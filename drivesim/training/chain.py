@@ -21,6 +21,7 @@ from drivesim.datasets.store import ClipStore
 from drivesim.errors import InputError
 from drivesim.models.hashes import write_hashes
 from drivesim.models.load import model_folder
+from drivesim.models.video_ldm.format import FORMAT_VERSION
 from drivesim.models.video_ldm.load import VideoLDMConfig
 from drivesim.training.callbacks import last_checkpoint
 from drivesim.training.card import write_card
@@ -110,7 +111,7 @@ def complete_model(recipe: Recipe, work: Path, initial: str | None) -> Path:
 def model_settings(name: str, initial: str | None) -> dict[str, Any]:
     """What model.json of a new model holds: the initial model's sampling, or the defaults, under its own name."""
     if initial is None:
-        return {"family": "video_ldm", **dataclasses.asdict(VideoLDMConfig(name=name))}
+        return {"family": "video_ldm", "version": FORMAT_VERSION, **dataclasses.asdict(VideoLDMConfig(name=name))}
     return {**json.loads((model_folder(initial) / "model.json").read_text()), "name": name}
 
 

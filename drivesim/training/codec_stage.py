@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -20,8 +21,9 @@ from drivesim.clip import frames_to_tensor, tensor_to_frames
 from drivesim.datasets.procedural.semantics import Semantic
 from drivesim.datasets.store import ClipStore
 from drivesim.errors import InputError
+from drivesim.models.video_ldm.codec import CELL
 from drivesim.training.dead_leaves import dead_leaves
-from drivesim.training.latents import measure_statistics
+from drivesim.training.latents import latent_grid, measure_statistics
 from drivesim.training.parts import Dtype, Parts
 from drivesim.training.reconstruction import psnr_db, reconstruction_loss
 from drivesim.training.stage import Batch, Stage
@@ -39,12 +41,16 @@ PIXEL_WEIGHTS = {
 }
 
 
-#: Most noise on the latents that a decoder learns behind a finished encoder, in units of the raw latents; most draws
-#: are far below it.
-DECODER_NOISE = 0.4
-
 #: Dead-leaves pictures to draw from; each costs a third of a second once.
 NUM_LEAVES = 200
+
+
+def pixel_weights() -> np.ndarray:
+    """Weight float32 (256,) of a pixel by the number of its semantic class."""
+    weights = np.ones(256, np.float32)
+    for semantic, weight in PIXEL_WEIGHTS.items():
+        weights[semantic] = weight
+    return weights
 
 
 class CodecBatches:
@@ -57,12 +63,11 @@ class CodecBatches:
         self.crop = crop
         self.leaves_share = leaves_share
         self.recoloured_share = recoloured_share
-        self.weights = np.ones(256, np.float32)
-        for semantic, weight in PIXEL_WEIGHTS.items():
-            self.weights[semantic] = weight
-        height, width = store.layout.height, store.layout.width
+        self.weights = pixel_weights()
+        height, width = (cells * CELL for cells in latent_grid(store))
+        self.is_halved = height < store.layout.height
         if crop[0] > height or crop[1] > width:
-            raise InputError(f"model.crop {crop[0]}x{crop[1]} is larger than the stored frames of {height}x{width}")
+            raise InputError(f"model.crop {crop[0]}x{crop[1]} is larger than the frames of {height}x{width}")
         rng = np.random.default_rng(5)
         self.leaves = [dead_leaves(rng, height, width) for _ in range(NUM_LEAVES if leaves_share > 0 else 0)]
 
@@ -94,9 +99,13 @@ class CodecBatches:
             return picture, np.zeros(picture.shape[:2], np.uint8)
         frame = int(rng.integers(self.store.frames_per_clip))
         picture = self.store.read("rgb", sample, frame)
-        if not self.store.has("semantic"):
-            return picture, np.zeros(picture.shape[:2], np.uint8)
-        return picture, self.store.read("semantic", sample, frame)
+        semantic = np.zeros(picture.shape[:2], np.uint8)
+        if self.store.has("semantic"):
+            semantic = self.store.read("semantic", sample, frame)
+        if not self.is_halved:
+            return picture, semantic
+        size = (picture.shape[1] // 2, picture.shape[0] // 2)
+        return cv2.resize(picture, size, interpolation=cv2.INTER_AREA), semantic[::2, ::2]
 
 
 def _recoloured(picture: np.ndarray, rng: np.random.Generator, share: float) -> np.ndarray:
@@ -110,7 +119,7 @@ def _recoloured(picture: np.ndarray, rng: np.random.Generator, share: float) -> 
 
 
 class CodecStage(Stage):
-    """Trains a whole codec: encoder and decoder."""
+    """Trains encoder and decoder at the small size, the layout unknown."""
 
     part = "codec"
 
@@ -138,8 +147,11 @@ class CodecStage(Stage):
         stay usable while the codec adapts to other pictures.
         """
         parts = Parts(Path(work), initial, dtype)
+        codec = parts.fresh("codec", network or {})
+        for layer in codec.decoder.beyond_small():  # learned later, from larger pictures and their layout
+            layer.requires_grad_(False)
         super().__init__(
-            self.starting_network(parts, network or {}),
+            codec,
             parts,
             learning_rate=learning_rate,
             warmup_steps=warmup_steps,
@@ -152,10 +164,6 @@ class CodecStage(Stage):
         self.squared_weight = squared_weight
         self.equivariance_weight = equivariance_weight
         self.keep_statistics = keep_statistics
-
-    def starting_network(self, parts: Parts, settings: dict[str, Any]) -> Any:
-        """The codec that the stage begins with."""
-        return parts.fresh("codec", settings)
 
     def batches(self, store: ClipStore, folder: Path) -> CodecBatches:
         """Crops of the store's frames."""
@@ -193,28 +201,3 @@ class CodecStage(Stage):
         """Measure the scale of the latents, unless it is kept."""
         if not self.keep_statistics:
             measure_statistics(self.network, store)
-
-
-class DecoderStage(CodecStage):
-    """Trains the decoder behind the finished encoder (as GameNGen does with its own), so latents stay as they are."""
-
-    def starting_network(self, parts: Parts, settings: dict[str, Any]) -> Any:
-        """The finished codec with its decoder set free."""
-        codec = parts.finished("codec").train()
-        codec.decoder.requires_grad_(True)
-        return codec
-
-    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Reconstruction from noised latents."""
-        return reconstruction_loss(self.decoded(batch, generator), batch["frames"], batch["weights"])
-
-    def decoded(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Frames decoded from the frozen encoder's latents with noise, as diffusion leaves some in them; not clipped."""
-        with torch.no_grad():
-            latents = self.network.read(batch["frames"])
-        level = DECODER_NOISE * torch.rand(len(latents), 1, 1, 1, generator=generator).square()
-        noise = level * torch.randn(latents.shape, generator=generator)
-        return self.network.draw(latents + noise.to(latents.device))
-
-    def finish(self, store: ClipStore) -> None:
-        """The encoder is the same, and so is the scale of the latents."""

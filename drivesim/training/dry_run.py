@@ -19,8 +19,10 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from drivesim.controls import ATTRIBUTE_CHANNELS, LAYOUT_CHANNELS, LAYOUT_SIZE, MOTION_CHANNELS, SCENERY_CHANNELS
+from drivesim.controls import RASTER_CHANNELS, Control
 from drivesim.evaluation.probe import FrameLabels, build_targets
+from drivesim.models.video_ldm.conditioning_inputs import SHAPES
+from drivesim.models.video_ldm.parts import latent_size
 from drivesim.training.probe_batches import pack_targets
 from drivesim.training.recipe import Recipe
 from drivesim.training.stage import Batch, Stage
@@ -102,7 +104,7 @@ def example_batch(module: Stage, count: int) -> Batch:
     height, width = getattr(module, "crop", (256, 512))
     frames = getattr(module, "num_frames", None)
     lead = (count,) if frames is None else (count, frames)
-    grid = (LAYOUT_SIZE[0] // 4, LAYOUT_SIZE[1] // 4)
+    grid = latent_size()
     image = getattr(module.network, "image", module.network)
     channels = getattr(image.config, "latent_channels", 16)
     return {
@@ -110,16 +112,15 @@ def example_batch(module: Stage, count: int) -> Batch:
         "previous": torch.zeros(count, 3, height, width),
         **pack_targets(build_targets([FrameLabels()] * count)),
         "weights": torch.ones(count, 1, height, width),
-        "small": torch.zeros(count, 3, height, width),
-        "large": torch.zeros(count, 3, 2 * height, 2 * width),
         "latents": torch.zeros(*lead, channels, *grid),
-        "layout": torch.zeros(*lead, len(LAYOUT_CHANNELS), *LAYOUT_SIZE, dtype=torch.uint8),
-        "scenery": torch.zeros(*lead, len(SCENERY_CHANNELS), *LAYOUT_SIZE, dtype=torch.uint8),
-        "motion": torch.zeros(*lead, len(MOTION_CHANNELS)),
-        "attributes": torch.zeros(*lead, len(ATTRIBUTE_CHANNELS)),
-        **{f"{name}_given": torch.ones(count) for name in ("layout", "scenery", "motion", "attributes")},
+        **{
+            kind.value: torch.zeros(*lead, *shape, dtype=torch.uint8 if kind in RASTER_CHANNELS else torch.float32)
+            for kind, shape in SHAPES.items()
+        },
+        **{f"{kind.value}_given": torch.ones(count) for kind in Control},
         "num_context": torch.tensor(2),
         "position": torch.zeros(count, dtype=torch.long),
+        **module.example(count),
     }
 
 

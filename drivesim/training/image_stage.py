@@ -1,4 +1,4 @@
-"""Training the box-conditioned image LDM with the EDM loss; layout and attributes are dropped at random."""
+"""Training the box-conditioned image LDM with the EDM loss; controls are withheld at random."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from drivesim.clip import tensor_to_frames
+from drivesim.controls import RASTER_CHANNELS
 from drivesim.datasets.store import ClipStore
 from drivesim.diffusion.edm import NoiseDistribution, Preconditioning, add_noise
 from drivesim.diffusion.sampler import SamplerConfig, sample
@@ -20,6 +21,9 @@ from drivesim.training.latents import LatentClips, load_latents, prepare_latents
 from drivesim.training.parts import DTYPES, Dtype, Parts
 from drivesim.training.stage import Batch, Stage
 from drivesim.training.stream import Draw, draw_generator
+
+#: What a single frame is told: everything but the motion.
+FRAME_CONTROLS = (*(kind.value for kind in RASTER_CHANNELS), "attributes")
 
 
 class ImageBatches:
@@ -32,7 +36,7 @@ class ImageBatches:
         return len(self.clips)
 
     def __call__(self, draws: Sequence[Draw]) -> Batch:
-        """The rows of :meth:`LatentClips.gather` for one frame each: latents (N, C, h, w), layout (N, 19, 64, 128), ..."""
+        """The rows of :meth:`LatentClips.gather` for one frame each: latents (N, C, h, w), map (N, 4, 128, 256), ..."""
         count = self.clips.frames_per_clip
         frames = [int(draw_generator(13, draw.position).integers(count)) for draw in draws]
         rows = self.clips.gather([draw.sample for draw in draws], frames)
@@ -54,13 +58,15 @@ class ImageStage(Stage):
         warmup_steps: int = 100,
         average_decay: float = 0.999,
         weight_decay: float = 1e-3,
-        layout_dropout: float = 0.12,
-        scenery_dropout: float = 0.12,
+        layout_dropout: float = 0.1,
+        raster_dropout: float = 0.08,
         attribute_dropout: float = 0.1,
         noise_mean: float = 0.4,
         noise_std: float = 1.4,
     ) -> None:
         """See the recipes; ``noise_mean`` and ``noise_std`` are those of ln(sigma).
+
+        ``layout_dropout`` is the share of frames of which no raster is told, ``raster_dropout`` that of each raster alone.
 
         An initial network that was trained without scenery gets a stem for it.
         """
@@ -76,7 +82,7 @@ class ImageStage(Stage):
         )
         self.compute_dtype = DTYPES[dtype]
         self.layout_dropout = layout_dropout
-        self.scenery_dropout = scenery_dropout
+        self.raster_dropout = raster_dropout
         self.attribute_dropout = attribute_dropout
         self.preconditioning = Preconditioning()
         self.noise_levels = NoiseDistribution(mean=noise_mean, std=noise_std)
@@ -95,38 +101,25 @@ class ImageStage(Stage):
         count = len(clean)
         sigma = self.noise_levels.sample(count, generator).to(clean.device)
         noisy = add_noise(clean, torch.randn(clean.shape, generator=generator).to(clean.device), sigma)
-        controls = self.controls(
-            batch,
-            layout=(torch.rand(count, generator=generator) >= self.layout_dropout).float(),
-            attributes=(torch.rand(count, generator=generator) >= self.attribute_dropout).float(),
-            scenery=(torch.rand(count, generator=generator) >= self.scenery_dropout).float(),
-        )
+        layout = _kept(count, self.layout_dropout, generator)
+        told = {kind.value: layout * _kept(count, self.raster_dropout, generator) for kind in RASTER_CHANNELS}
+        told["attributes"] = _kept(count, self.attribute_dropout, generator)
+        controls = self.controls(batch, told)
         scaled = (noisy * self.preconditioning.input_scale(sigma)).to(self.compute_dtype)
         raw = self.network(
             scaled.contiguous(memory_format=torch.channels_last), self.preconditioning.noise_condition(sigma), controls
         )
         return (raw.float() - self.preconditioning.target(clean, noisy, sigma)).square().mean()
 
-    def controls(self, batch: Batch, *, layout: Tensor, attributes: Tensor, scenery: Tensor) -> ControlTensors:
-        """Controls of a batch of frames, told where the flags (N,) are 1 and the source knew them; never the motion."""
-        count = len(batch["latents"])
-        return ControlTensors.assemble(
-            batch["layout"].cpu().numpy(),
-            np.zeros((count, 6), np.float32),
-            batch["attributes"].cpu().numpy(),
-            layout_given=layout * batch["layout_given"].cpu(),
-            motion_given=torch.zeros(count),
-            attributes_given=attributes * batch["attributes_given"].cpu(),
-            scenery=batch["scenery"].cpu().numpy(),
-            scenery_given=scenery * batch["scenery_given"].cpu(),
-        ).to(self.device, self.compute_dtype)
+    def controls(self, batch: Batch, told: dict[str, Tensor]) -> ControlTensors:
+        """Controls of a batch of frames by their flags (N,), told where those are 1 and the source knew them."""
+        return frame_controls(batch, told).to(self.device, self.compute_dtype)
 
     @torch.no_grad()
     def pictures(self, batch: Batch) -> np.ndarray:
         """Four encoded frames as the codec decodes them; below, samples for their layouts (12 steps, no guidance)."""
         few = {name: value[:4] for name, value in batch.items()}
-        told = torch.ones(len(few["latents"]))
-        controls = self.controls(few, layout=told, attributes=told, scenery=told)
+        controls = self.controls(few, dict.fromkeys(FRAME_CONTROLS, torch.ones(len(few["latents"]))))
 
         def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
             scaled = (noisy * self.preconditioning.input_scale(sigma)).to(self.compute_dtype)
@@ -136,6 +129,17 @@ class ImageStage(Stage):
         noise = torch.randn(few["latents"].shape, generator=self._generator(batch)).to(self.device)
         drawn = sample(denoise, noise, SamplerConfig(steps=12, sigma_max=80.0))
         return decoded_rows(self.parts, few["latents"].float(), drawn)
+
+
+def frame_controls(batch: Batch, told: dict[str, Tensor]) -> ControlTensors:
+    """Controls of the N frames of a batch, on its CPU: those named in ``told`` where their flag (N,) is 1 and known."""
+    arrays = {name: batch[name].cpu() for name in told}
+    given = {name: flag * batch[f"{name}_given"].cpu() for name, flag in told.items()}
+    return ControlTensors.assemble(len(batch["position"]), arrays, given)
+
+
+def _kept(count: int, dropout: float, generator: torch.Generator) -> Tensor:
+    return (torch.rand(count, generator=generator) >= dropout).float()
 
 
 def decoded_rows(parts: Parts, *rows: Tensor) -> np.ndarray:

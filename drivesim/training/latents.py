@@ -9,39 +9,44 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from rich.progress import track
 
 from drivesim.clip import frames_to_tensor
+from drivesim.controls import Control
 from drivesim.datasets.store import ClipStore
 from drivesim.errors import InputError
 from drivesim.models.video_ldm.codec import CELL, FrameCodec
 from drivesim.training.parts import encoder_hash
 
+#: Frames of more rows than the codec was made for are halved before it sees them, as in a rollout.
+LARGEST_HEIGHT = 256
+
 #: Least deviation that the two chroma channels are divided by.
 CHROMA_STD = 0.12
 
 #: Controls of at most this many bytes are read into memory at the start; larger ones stay in the store.
-PRELOAD_BYTES = 6_000_000_000
+PRELOAD_BYTES = 8_000_000_000
 
-CONTROL_ARRAYS = ("layout", "scenery", "motion", "attributes")
+CONTROL_ARRAYS = tuple(kind.value for kind in Control)
 
 
 class LatentClips:
     """Standardised latents (N, T, C, h, w) with the controls of the same frames.
 
-    ``latents`` is a .npy file, read through a memory map, or None when the store holds them. ``given`` (N, 4) tells which
-    of layout, scenery, motion and attributes the source knew. A data loader's worker gets paths, not gigabytes: what is preloaded
+    ``latents`` is a .npy file, read through a memory map, or None when the store holds them. ``given`` (N, 5) tells which
+    of CONTROL_ARRAYS the source knew. A data loader's worker gets paths, not gigabytes: what is preloaded
     stays in this process, and the worker reads the store.
     """
 
-    def __init__(self, store: ClipStore, latents: Path | None) -> None:
+    def __init__(self, store: ClipStore, latents: Path | None, preload: bool = True) -> None:
         self.store = store
         self.latents = latents
         known = [[store.gives(name, clip) for name in CONTROL_ARRAYS] for clip in range(len(store))]
         self.given = np.asarray(known, np.float32)
         self._arrays = self._mapped()
         size = sum(int(np.prod(store.read(name, 0).shape)) for name in CONTROL_ARRAYS) * len(store)
-        if size <= PRELOAD_BYTES:
+        if preload and size <= PRELOAD_BYTES:
             self._arrays |= {name: store.read_all(name) for name in CONTROL_ARRAYS}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -65,17 +70,18 @@ class LatentClips:
     def gather(self, clips: Sequence[int], frames: Sequence[Any]) -> dict[str, torch.Tensor]:
         """Latents and controls of frame (or slice of frames) ``frames[i]`` of clip ``clips[i]``, stacked over i.
 
-        ``layout_given``, ``scenery_given``, ``motion_given`` and ``attributes_given`` (N,) come with them.
+        A flag (N,) comes with each control: ``map_given``, ``scenery_given`` and so on.
         """
         rows: dict[str, torch.Tensor] = {}
         for name in ("latents", *CONTROL_ARRAYS):
             pairs = zip(clips, frames, strict=True)
-            rows[name] = torch.from_numpy(np.stack([self._read(name, clip, frame) for clip, frame in pairs]))
+            rows[name] = torch.from_numpy(np.stack([self.read(name, clip, frame) for clip, frame in pairs]))
         for column, name in enumerate(CONTROL_ARRAYS):
             rows[f"{name}_given"] = torch.from_numpy(self.given[list(clips), column])
         return rows
 
-    def _read(self, name: str, clip: int, frame: Any) -> np.ndarray:
+    def read(self, name: str, clip: int, frame: Any) -> np.ndarray:
+        """Latents or a control of frame (or slice of frames) ``frame`` of a clip; zeros where the source did not know it."""
         if name in self._arrays:
             return self._arrays[name][clip, frame]
         return self.store.read(name, clip, frame)
@@ -86,9 +92,9 @@ def measure_statistics(codec: FrameCodec, store: ClipStore, num_frames: int = 51
     raw = []
     device = next(codec.parameters()).device
     for index in np.linspace(0, len(store) - 1, num_frames).astype(int):
-        frames = frames_to_tensor(store.read("rgb", int(index), index % store.frames_per_clip)[None])
+        frames = store.read("rgb", int(index), index % store.frames_per_clip)[None]
         with torch.inference_mode():
-            raw.append(codec.read(frames.to(device)).cpu())
+            raw.append(codec.read(_halved(frames_to_tensor(frames)).to(device)).cpu())
     stacked = torch.cat(raw)
     std = stacked.std((0, 2, 3))
     # Most cells are grey: by its own deviation a red car would lie ten units out, where diffusion does not reach.
@@ -107,7 +113,13 @@ def clip_latents(codec: FrameCodec, frames: np.ndarray, url: str) -> np.ndarray:
             "with another --height and --width"
         )
     with torch.inference_mode():
-        return codec.encode(frames_to_tensor(frames).to(next(codec.parameters()).device)).half().cpu().numpy()
+        pixels = _halved(frames_to_tensor(frames)).to(next(codec.parameters()).device)
+        return codec.encode(pixels).half().cpu().numpy()
+
+
+def _halved(frames: torch.Tensor) -> torch.Tensor:
+    """Frames (N, 3, H, W) as the codec sees them."""
+    return F.avg_pool2d(frames, 2) if frames.shape[-2] > LARGEST_HEIGHT else frames
 
 
 def prepare_latents(codec: FrameCodec, store: ClipStore, folder: Path) -> None:
@@ -127,11 +139,19 @@ def prepare_latents(codec: FrameCodec, store: ClipStore, folder: Path) -> None:
     os.replace(unfinished, file)
 
 
-def load_latents(codec: FrameCodec, store: ClipStore, folder: Path) -> LatentClips:
-    """The latents that :func:`prepare_latents` has seen to, memory-mapped where they are a file."""
-    if _in_store(codec, store):
-        return LatentClips(store, None)
-    return LatentClips(store, _file(codec, store, folder))
+def load_latents(codec: FrameCodec, store: ClipStore, folder: Path, *, preload: bool = True) -> LatentClips:
+    """The latents that :func:`prepare_latents` has seen to, memory-mapped where they are a file.
+
+    Without ``preload``, controls stay in the store.
+    """
+    file = None if _in_store(codec, store) else _file(codec, store, folder)
+    return LatentClips(store, file, preload)
+
+
+def latent_grid(store: ClipStore) -> tuple[int, int]:
+    """Height and width of the latents of a store's frames, halved where they have the size of the output."""
+    half = 2 if store.layout.height > LARGEST_HEIGHT else 1
+    return store.layout.height // (half * CELL), store.layout.width // (half * CELL)
 
 
 def _in_store(codec: FrameCodec, store: ClipStore) -> bool:

@@ -23,11 +23,10 @@ from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.image_unet import ImageUNet
 from drivesim.models.video_ldm.load import SHARD_SIZE, forget_origin
 from drivesim.models.video_ldm.temporal import TemporalLayers
-from drivesim.models.video_ldm.upsampler import Upsampler
 
 #: The parts that a model folder consists of.
 MODEL_PARTS: dict[str, Any] = {
-    "codec": FrameCodec, "upsampler": Upsampler, "image": ImageUNet, "temporal": TemporalLayers,
+    "codec": FrameCodec, "image": ImageUNet, "temporal": TemporalLayers,
 }  # fmt: skip
 
 #: Networks that are no part of a model: what measures models must not be of their making.
@@ -72,6 +71,10 @@ class Parts:
     def finished(self, part: str) -> nn.Module:
         """A part that another stage has trained, frozen. Raises InputError when there is none."""
         return self.placed(self._read(self._finished_folder(part), NETWORK_CLASSES[part])).eval().requires_grad_(False)
+
+    def has(self, part: str) -> bool:
+        """Whether :meth:`finished` finds the part."""
+        return self.is_trained(part) or (part in MODEL_PARTS and self.initial is not None)
 
     def is_trained(self, part: str) -> bool:
         """Whether a stage has saved the part into ``work``."""

@@ -24,7 +24,7 @@ from drivesim.training.stage import Batch
 from drivesim.training.stream import Draw, draw_generator
 
 #: What a clip must know at least one of to teach something.
-TEACHES = ("layout", "motion", "attributes", "semantic")
+TEACHES = ("actors", "motion", "attributes", "semantic")
 
 #: Clips whose labels are kept in memory, about 20 kB each.
 MAX_KEPT = 20_000
@@ -135,7 +135,7 @@ def teaching_samples(store: ClipStore) -> np.ndarray:
 def clip_labels(store: ClipStore, index: int) -> list[FrameLabels]:
     """Labels of all frames of a clip but their semantic maps; None for what its source does not know."""
     scene, given = store.scene(index), store.given(index)
-    has_boxes = Control.LAYOUT in given
+    has_boxes = Control.ACTORS in given
     boxes = [image_boxes(scene, frame) if has_boxes else [] for frame in range(len(scene))]
     attributes = store.read("attributes", index) if Control.ATTRIBUTES in given else None
     return [

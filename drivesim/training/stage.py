@@ -80,6 +80,10 @@ class Stage(pl.LightningModule):
     def prepare(self, store: ClipStore, folder: Path) -> None:
         """Make caches that all processes share; runs in one of them, before :meth:`batches`."""
 
+    def example(self, count: int) -> Batch:
+        """What a batch of zeros of ``count`` samples holds that the generic one of a dry run does not."""
+        return {}
+
     def measures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Validation figures of a batch under the averaged weights, by name."""
         return {"validation_loss": self.loss(batch, generator)}

@@ -118,16 +118,17 @@ def fit(cli: StageCLI) -> None:
 def averages(checkpoint: Path, names: list[str]) -> dict[str, torch.Tensor]:
     """The averaged weights (float32) in a stage's checkpoint, by parameter name; ``names`` in the optimiser's order.
 
-    Raises InputError when there is no checkpoint or it holds another network.
+    A weight that no step has reached is not among them. Raises InputError when there is no checkpoint or it holds another network.
     """
     if not checkpoint.exists():
         raise InputError(f"{checkpoint}: no checkpoint; train the stage '{checkpoint.parent.name}' first")
-    state = torch.load(checkpoint, map_location="cpu", weights_only=False)["optimizer_states"][0]["state"]
+    optimizer = torch.load(checkpoint, map_location="cpu", weights_only=False)["optimizer_states"][0]
+    state, held = optimizer["state"], sum(len(group["params"]) for group in optimizer["param_groups"])
     if state and isinstance(next(iter(state)), str):  # sharded training keys its state by name
         return {name: values["average"] for name, values in ((n.removeprefix("network."), v) for n, v in state.items())}
-    if len(state) != len(names):
-        raise InputError(f"{checkpoint}: holds {len(state)} tensors, the network trains {len(names)}; another recipe?")
-    return {name: state[index]["average"] for index, name in enumerate(names)}
+    if held != len(names):
+        raise InputError(f"{checkpoint}: holds {held} tensors, the network trains {len(names)}; another recipe?")
+    return {name: state[index]["average"] for index, name in enumerate(names) if index in state}
 
 
 def load_averages(stage: Stage, checkpoint: Path) -> None:

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from einops import rearrange, repeat
+from einops import rearrange
 from torch import Tensor
 
+from drivesim.controls import Control
 from drivesim.datasets.store import ClipStore
 from drivesim.diffusion.edm import NoiseDistribution, add_noise
 from drivesim.diffusion.sampler import SamplerConfig
@@ -52,7 +53,7 @@ class VideoBatches:
         return len(self.clips)
 
     def __call__(self, draws: Sequence[Draw]) -> Batch:
-        """Latents (B, T, C, h, w), layout, motion and attributes of the frames, and the number of context frames."""
+        """Latents (B, T, C, h, w) and controls of the frames, and the number of context frames."""
         starts = self.clips.frames_per_clip - self.num_frames + 1
         first = [int(draw_generator(17, draw.position).integers(starts)) for draw in draws]
         rows = self.clips.gather([draw.sample for draw in draws], [slice(at, at + self.num_frames) for at in first])
@@ -79,8 +80,8 @@ class VideoStage(Stage):
         weight_decay: float = 1e-3,
         num_frames: int = 8,
         context_shares: tuple[float, float, float] = (0.1, 0.2, 0.7),
-        layout_shares: tuple[float, float, float] = (0.55, 0.2, 0.25),
-        scenery_dropout: float = 0.2,
+        told_shares: tuple[float, float, float, float] = (0.5, 0.25, 0.1, 0.15),
+        scenery_dropout: float = 0.15,
         largest_context_noise: float = 0.7,
         recycled_share: float = 0.5,
         motion_dropout: float = 0.15,
@@ -91,8 +92,9 @@ class VideoStage(Stage):
         """See the recipes.
 
         ``context_shares`` are those of 0, 1 and 2 context frames (Video LDM's three; the last is what a rollout does),
-        ``layout_shares`` those of clips with layout on all frames, on the context only, on none; scenery is withheld from
-        whole clips.
+        ``told_shares`` those of clips with the whole layout on all frames; with the actors on the context only, which is
+        free traffic on a known road; with all rasters on the context only; with none. Scenery is withheld from a further
+        share of the clips.
         """
         parts = Parts(Path(work), initial, dtype)
         image = parts.finished("image")
@@ -110,7 +112,7 @@ class VideoStage(Stage):
         self.compute_dtype = DTYPES[dtype]
         self.num_frames = num_frames
         self.context_shares = context_shares
-        self.layout_shares = torch.tensor(layout_shares)
+        self.told_shares = torch.tensor(told_shares)
         self.scenery_dropout = scenery_dropout
         self.largest_context_noise = largest_context_noise
         self.recycled_share = recycled_share
@@ -169,8 +171,8 @@ class VideoStage(Stage):
         clip = {name: value[:1] if value.ndim else value for name, value in batch.items()}
         clean = clip["latents"].float()
         num_context = 2
-        told = torch.ones(1)
-        controls = self._assembled(clip, told[:, None].repeat(1, clean.shape[1]), told, told, told)
+        every = torch.ones(1, clean.shape[1])
+        controls = self._assembled(clip, {kind.value: every for kind in Control})
         scheduler = SamplerConfig(steps=4, sigma_min=0.1).scheduler()
         noise = torch.randn(clean.shape, generator=self._generator(batch)).to(self.device)
         noisy = float(scheduler.sigmas[0]) * noise
@@ -186,29 +188,26 @@ class VideoStage(Stage):
 
     def _controls(self, batch: Batch, num_context: int, generator: torch.Generator) -> ControlTensors:
         batch_size, num_frames = batch["latents"].shape[:2]
-        pattern = torch.multinomial(self.layout_shares, batch_size, True, generator=generator)
-        layout_given = (pattern == 0).float()[:, None].repeat(1, num_frames)
-        layout_given[pattern == 1, :num_context] = 1.0
-        motion_given = (torch.rand(batch_size, generator=generator) >= self.motion_dropout).float()
-        attributes_given = (torch.rand(batch_size, generator=generator) >= self.attribute_dropout).float()
-        scenery_given = (torch.rand(batch_size, generator=generator) >= self.scenery_dropout).float()
-        return self._assembled(batch, layout_given, motion_given, attributes_given, scenery_given)
+        pattern = torch.multinomial(self.told_shares, batch_size, True, generator=generator)
+        context = torch.arange(num_frames) < num_context
+        # By pattern: on the later frames, and on the context.
+        ground = torch.where(context, pattern[:, None] <= 2, pattern[:, None] <= 1).float()
+        actors = torch.where(context, pattern[:, None] <= 2, pattern[:, None] == 0).float()
 
-    def _assembled(
-        self, batch: Batch, layout: Tensor, motion: Tensor, attributes: Tensor, scenery: Tensor
-    ) -> ControlTensors:
-        """Controls of all frames, told where the flags (B, T), (B,), (B,), (B,) are 1 and the source knew them."""
-        num_frames = batch["latents"].shape[1]
-        return ControlTensors.assemble(
-            _flat(batch["layout"]).cpu().numpy(),
-            _flat(batch["motion"]).cpu().numpy(),
-            _flat(batch["attributes"]).cpu().numpy(),
-            layout_given=_flat(layout * batch["layout_given"].cpu()[:, None]),
-            motion_given=repeat(motion * batch["motion_given"].cpu(), "b -> (b t)", t=num_frames),
-            attributes_given=repeat(attributes * batch["attributes_given"].cpu(), "b -> (b t)", t=num_frames),
-            scenery=_flat(batch["scenery"]).cpu().numpy(),
-            scenery_given=repeat(scenery * batch["scenery_given"].cpu(), "b -> (b t)", t=num_frames),
-        ).to(self.device, self.compute_dtype)
+        def kept(dropout: float) -> Tensor:
+            return (torch.rand(batch_size, 1, generator=generator) >= dropout).float().expand(-1, num_frames)
+
+        told = {"map": ground, "actors": actors, "motion": kept(self.motion_dropout)}
+        told["attributes"] = kept(self.attribute_dropout)
+        told["scenery"] = ground * kept(self.scenery_dropout)
+        return self._assembled(batch, told)
+
+    def _assembled(self, batch: Batch, told: dict[str, Tensor]) -> ControlTensors:
+        """Controls of all frames by their flags (B, T), told where those are 1 and the source knew them."""
+        arrays = {name: _flat(batch[name]).cpu() for name in told}
+        given = {name: _flat(flag * batch[f"{name}_given"].cpu()[:, None]) for name, flag in told.items()}
+        count = batch["latents"].shape[0] * batch["latents"].shape[1]
+        return ControlTensors.assemble(count, arrays, given).to(self.device, self.compute_dtype)
 
     def _recycled_errors(self, clean: Tensor, is_context: Tensor, generator: torch.Generator) -> Tensor:
         """Errors of earlier predictions for the context frames of a share of the clips, zero elsewhere."""

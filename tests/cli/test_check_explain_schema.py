@@ -94,7 +94,7 @@ def test_scripted_scenarios_are_explained_as_such(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     rows = json.loads(run("explain", str(path), "--json").output)["one"]
-    assert {row["carrier"] for row in rows if row["field"] == "actors.a"} == {"layout"}
+    assert {row["carrier"] for row in rows if row["field"] == "actors.a"} == {"actors"}
     assert "scripted" in run("explain", str(path)).output
 
 

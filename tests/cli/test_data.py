@@ -73,7 +73,7 @@ def test_other_settings_are_named(store: Path) -> None:
 def test_info_for_people_and_for_programs(packed: Path) -> None:
     text = run("info", packed).output
     assert "samples   3 of 3" in text
-    assert "given     layout 3, motion 3, attributes 3, semantic 3, large 3" in text
+    assert "given     map 3, scenery 3, actors 3, motion 3, attributes 3, flow 3, semantic 3, large 3" in text
     assert "licence Apache-2.0" in text
     row = json.loads(run("info", packed, "--json").output)
     assert (row["num_valid"], row["layout"]["shard_size"], row["encoder"]) == (3, 2, None)
@@ -89,13 +89,13 @@ def test_what_was_left_out_is_repeated(lossy: Path) -> None:
 def test_a_good_store_and_a_flipped_byte(store: Path) -> None:
     result = run("check", store)
     assert (result.exit_code, result.output) == (0, f"{store} is good.\n")
-    path = store / "layout/c/1/0/0/0/0"
+    path = store / "actors/c/1/0/0/0/0"
     content = bytearray(path.read_bytes())
     content[10] ^= 1
     path.write_bytes(content)
     result = run("check", store)
     assert result.exit_code == 2
-    assert "layout/c/1/0/0/0/0 (array layout, samples 2 to 2): damaged" in result.output
+    assert "actors/c/1/0/0/0/0 (array actors, samples 2 to 2): damaged" in result.output
     assert f"{store}: 1 problem\n" in result.output
 
 

@@ -79,7 +79,7 @@ def test_rollout_tells_the_plan_and_ends_with_the_videos_place(tmp_path: Path, t
     out = tmp_path / "run"
     result = succeed("rollout", scenario, "--seconds", "1.3", "--model", toy, "--out", out, "--threads", "1+1")
     assert "1 future × 13 frames = 13 frames; " in result.stderr and "frames/s measured → " in result.stderr
-    assert "actors scripted, ego planned, scenery told; start frame: synthesised" in result.stderr
+    assert "actors scripted, ego planned, map told, scenery told; start frame: synthesised" in result.stderr
     assert result.stdout.strip() == f"{out / 'f00.mp4'} (1.3 s, 13 frames)"
     info = probe(out / "f00.mp4")
     assert (info.width, info.height, info.num_frames, info.fps) == (1024, 512, 13, 10.0)

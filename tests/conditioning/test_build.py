@@ -3,29 +3,39 @@ import dataclasses
 import numpy as np
 import pytest
 
-from drivesim.conditioning import SceneControls, build_controls, draw_layout
-from drivesim.controls import ATTRIBUTE_CHANNELS, Control
+from drivesim.conditioning import LAYOUT, SceneControls, build_controls, draw_layout
+from drivesim.controls import ATTRIBUTE_CHANNELS, LAYOUT_SIZE, MAP_CHANNELS, RASTER_CHANNELS, Control
 
 
 def test_controls_cover_all_kinds_with_the_binding_shapes(busy_scene):
     controls = build_controls(busy_scene)
     assert controls.num_frames == 20
     assert controls.given() == frozenset(Control) - {Control.SCENERY}, "this scene has none"
-    assert controls.layout.dtype == np.uint8
+    assert controls.map.dtype == controls.actors.dtype == np.uint8
+    assert controls.map.shape == (20, 4, *LAYOUT_SIZE) and controls.actors.shape == (20, 16, *LAYOUT_SIZE)
     assert controls.motion.dtype == controls.attributes.dtype == np.float32
 
 
 def test_kinds_that_are_not_asked_for_are_absent(busy_scene):
     controls = build_controls(busy_scene, kinds=frozenset({Control.MOTION}))
-    assert controls.layout is None and controls.attributes is None
+    assert controls.given() == {Control.MOTION}
     assert controls.motion.shape == (20, 6)
+    for kind in (Control.MAP, Control.ACTORS):
+        assert build_controls(busy_scene, 0, 1, frozenset({kind})).given() == {kind}
+
+
+def test_the_layout_is_all_rasters_and_nothing_else():
+    assert LAYOUT == {Control.MAP, Control.SCENERY, Control.ACTORS}
+    planes = [name for kind in LAYOUT for name in RASTER_CHANNELS[kind]]
+    assert len(planes) == 4 + 12 + 16
 
 
 def test_a_window_of_the_source_equals_that_window_of_everything(busy_scene):
     whole, part = build_controls(busy_scene), SceneControls(busy_scene).window(5, 9)
-    for kind in ("layout", "motion", "attributes"):
+    for kind in ("map", "actors", "motion", "attributes"):
         np.testing.assert_array_equal(getattr(part, kind), getattr(whole.window(5, 9), kind))
-    np.testing.assert_array_equal(part.layout[1], draw_layout(busy_scene, 6))
+    drawn = np.concatenate([part.map[1], part.actors[1]])
+    np.testing.assert_array_equal(drawn, draw_layout(busy_scene, 6))
 
 
 @pytest.mark.parametrize(("start", "stop"), [(-1, 3), (4, 4), (15, 21)])
@@ -43,4 +53,12 @@ def test_attributes_follow_the_environment_and_the_road(busy_scene):
     assert (value["motorway"], value["rural"], value["urban"], value["left_hand"]) == (0.0, 0.0, 1.0, 0.0)
     bare = build_controls(dataclasses.replace(busy_scene, road=None), 0, 1)
     assert bare.attributes[0, ATTRIBUTE_CHANNELS.index("urban")] == 0.0
-    assert not bare.layout[0, :3].any()
+
+
+def test_a_scene_without_a_road_tells_no_map(busy_scene):
+    bare = dataclasses.replace(busy_scene, road=None)
+    controls = build_controls(bare, 0, 2)
+    assert controls.given() == {Control.ACTORS, Control.MOTION, Control.ATTRIBUTES}
+    np.testing.assert_array_equal(controls.actors, build_controls(busy_scene, 0, 2).actors)
+    ground = dict(zip(MAP_CHANNELS, draw_layout(bare, 0), strict=False))
+    assert ground["sky"].any() and not any(ground[name].any() for name in ("road", "lane_paint", "pavement"))

@@ -3,13 +3,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from drivesim.conditioning import draw_layout
+from drivesim.conditioning import LAYOUT, build_controls
 from drivesim.conditioning.birds_eye import birds_eye
 from drivesim.conditioning.drawing import CATEGORY_COLOURS, camera_overlay, layout_picture
-from drivesim.conditioning.layout import LayoutPainter
 from drivesim.conditioning.preview_page import describe, preview_page
 from drivesim.conditioning.projection import image_boxes
-from drivesim.conditioning.scenery import SceneryPainter
+from drivesim.controls import Control
 from drivesim.datasets.procedural.scene_sampler import sample_scene
 from drivesim.scene import CATEGORIES, Environment
 from drivesim.scenery import SCENERY_CLASSES
@@ -60,7 +59,7 @@ def test_birds_eye_puts_actors_where_they_are(make_scene, make_actor):
 
 def test_layout_picture_shows_an_actors_own_colour(make_scene, make_actor):
     scene = make_scene(make_actor("lead", "car", 12.0, 0.0, yaw=np.pi, colour=(200, 30, 30)))
-    picture = layout_picture(draw_layout(scene, 0))
+    picture = layout_picture(build_controls(scene, 0, 1))
     assert picture.shape == (512, 1024, 3)
     (box,) = image_boxes(scene, 0)
     middle = picture[int((box.y_min + box.y_max) / 2), int((box.x_min + box.x_max) / 2)]
@@ -76,9 +75,9 @@ def test_preview_page_has_an_even_size_for_video_and_works_without_a_road(busy_s
 
 def test_the_preview_shows_scenery_where_the_model_is_told_it():
     scene = sample_scene(1_000_033, 4, 10.0)
-    layout, scenery = LayoutPainter(scene).draw(1), SceneryPainter(scene).draw(1)
-    plain, told = layout_picture(layout, 1), layout_picture(layout, 1, scenery=scenery)
-    covered = scenery[: len(SCENERY_CLASSES)].max(axis=0) > 0
+    controls = build_controls(scene, 0, 2, LAYOUT)
+    plain, told = layout_picture(controls.without(Control.SCENERY), 1, scale=1), layout_picture(controls, 1, scale=1)
+    covered = controls.scenery[1, : len(SCENERY_CLASSES)].max(axis=0) > 0
     assert covered.mean() > 0.2 and np.array_equal(plain[~covered], told[~covered])
     assert (plain != told).any(axis=-1)[covered].mean() > 0.8
     assert not np.array_equal(preview_page(scene, 1), preview_page(dataclasses.replace(scene, scenery=None), 1))
@@ -88,3 +87,16 @@ def test_weather_in_words():
     wet = Environment(hour=21.5, sky="overcast", rain=0.4, wetness=0.6, fog_visibility_m=80.0, street_lights=True)
     assert describe(wet) == "21:30, overcast, rain, wet road, fog, 80 m visibility, street lights"
     assert describe(Environment()) == "14:00, clear"
+
+
+def test_the_rear_of_a_braking_car_is_red(make_scene, make_actor):
+    car = make_actor("lead", "car", 14.0, 0.0, colour=(40, 60, 200))
+    speed = np.linspace(12.0, 0.0, 20)
+    braking = dataclasses.replace(car, track=dataclasses.replace(car.track, speed_mps=speed))
+    colours = []
+    for actor in (car, braking):
+        scene = make_scene(actor)
+        (box,) = image_boxes(scene, 5)
+        picture = layout_picture(build_controls(scene, 5, 6))
+        colours.append(picture[int((box.y_min + box.y_max) / 2), int((box.x_min + box.x_max) / 2)].astype(int))
+    assert colours[1][0] > colours[0][0] + 80 and colours[1][2] < colours[0][2] - 40

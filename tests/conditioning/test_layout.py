@@ -4,17 +4,18 @@ import numpy as np
 import pytest
 
 from drivesim.conditioning import draw_layout
-from drivesim.conditioning.layout import FILL_OF_CATEGORY
-from drivesim.controls import LAYOUT_CHANNELS
+from drivesim.conditioning.layout import FILL_OF_CATEGORY, LAYOUT_CHANNELS
+from drivesim.controls import LAYOUT_SIZE
 from drivesim.geometry import project, transform_points, unproject
 from drivesim.scene import CATEGORIES
 
 PLANE = {name: index for index, name in enumerate(LAYOUT_CHANNELS)}
+HEIGHT, WIDTH = LAYOUT_SIZE
 
 
 def pixel_of(scene, point):
-    """Row and column of a world point in the 64 x 128 raster."""
-    small = scene.camera.resized(128, 64)
+    """Row and column of a world point in the raster."""
+    small = scene.camera.resized(WIDTH, HEIGHT)
     u, v = project(transform_points(small.optical_from_world(scene.ego.pose(0)), np.array(point)), small.intrinsics())
     return int(v), int(u)
 
@@ -59,9 +60,9 @@ def test_colour_planes_are_empty_where_no_colour_is_known(make_scene, make_actor
 
 
 def test_far_boxes_keep_fractional_coverage(make_scene, make_actor):
-    scene = make_scene(make_actor("far", "pedestrian", 90.0, 0.0))
-    small = scene.camera.resized(128, 64)
-    depth = 90.0 - 0.3 - 1.7
+    scene = make_scene(make_actor("far", "pedestrian", 180.0, 0.0))
+    small = scene.camera.resized(WIDTH, HEIGHT)
+    depth = 180.0 - 0.3 - 1.7
     expected = (0.6 * small.fx / depth) * (1.75 * small.fy / depth)
     covered = draw_layout(scene, 0)[PLANE["pedestrian"]].sum() / 255.0
     assert 0.0 < expected < 2.0
@@ -86,13 +87,13 @@ def test_road_planes_agree_with_points_on_the_road(make_scene, make_road):
     off_row, off_column = pixel_of(scene, (20.0, 1.75, 0.0))
     assert layout[PLANE["lane_paint"], on_row, on_column - 1 : on_column + 2].max() > 100
     assert layout[PLANE["lane_paint"], off_row, off_column - 1 : off_column + 2].max() < 20
-    assert (layout[PLANE["sky"], 0] == 255).all() and not layout[PLANE["sky"], 40:].any()
+    assert (layout[PLANE["sky"], 0] == 255).all() and not layout[PLANE["sky"], 80:].any()
 
 
 def brute_force_band(scene, low, high):
     """Share of each raster pixel whose ground lies between two offsets, from 8 x 8 samples a pixel."""
-    fine = scene.camera.resized(128 * 8, 64 * 8)
-    rows = np.arange(25 * 8, 64 * 8)
+    fine = scene.camera.resized(WIDTH * 8, HEIGHT * 8)
+    rows = np.arange(50 * 8, HEIGHT * 8)
     u, v = np.meshgrid(np.arange(fine.width) + 0.5, rows + 0.5)
     mount = fine.ego_from_optical()
     rays = unproject(np.stack([u, v], -1), np.ones_like(u), fine.intrinsics()) @ mount[:3, :3].T
@@ -102,8 +103,8 @@ def brute_force_band(scene, low, high):
     x, y = (rays[seen][:, axis] * depth[seen] + mount[axis, 3] for axis in (0, 1))
     _, d = scene.road.to_road(x, y, x, iterations=6)
     inside[seen] = (d > low) & (d < high)
-    share = np.zeros((64, 128))
-    share[25:] = inside.reshape(39, 8, 128, 8).mean(axis=(1, 3))
+    share = np.zeros(LAYOUT_SIZE)
+    share[50:] = inside.reshape(HEIGHT - 50, 8, WIDTH, 8).mean(axis=(1, 3))
     return share
 
 
@@ -119,3 +120,20 @@ def test_lane_paint_and_road_agree_with_brute_force_sampling(make_scene, make_ro
     surface = brute_force_band(scene, road.strips[0].right, road.strips[0].left)
     assert np.abs(layout[PLANE["road"]] - surface).mean() < 0.003
     assert np.abs(layout[PLANE["road"]] - surface).max() < 0.35
+
+
+def test_brake_lights_are_told_while_an_actor_slows_down_or_waits(make_scene, make_actor):
+    steady = make_actor("steady", "car", 15.0, 4.0, speed=10.0)
+    slowing = make_actor("slowing", "car", 15.0, 0.0, speed=10.0)
+    speed = np.concatenate([np.full(5, 10.0), np.linspace(10.0, 0.0, 10), np.zeros(5)])
+    slowing = dataclasses.replace(slowing, track=dataclasses.replace(slowing.track, speed_mps=speed))
+    assert not steady.braking(10.0).any()
+    assert slowing.braking(10.0).tolist() == [False] * 5 + [True] * 15
+    assert not dataclasses.replace(slowing, parked=True).braking(10.0).any()
+    scene = make_scene(steady, slowing)
+    for frame, expected in ((2, 0), (10, 255)):
+        layout = draw_layout(scene, frame)
+        rows, columns = np.nonzero(layout[PLANE["braking"]])
+        assert (len(rows) > 50) == (expected == 255)
+        assert set(layout[PLANE["braking"]].ravel()) == {0, expected}
+        assert not len(rows) or layout[PLANE["car"], rows, columns].min() > 0

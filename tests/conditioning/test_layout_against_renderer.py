@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from drivesim.conditioning import draw_layout
-from drivesim.conditioning.layout import FILL_OF_CATEGORY
+from drivesim.conditioning.layout import FILL_OF_CATEGORY, LAYOUT_CHANNELS
 from drivesim.conditioning.projection import image_boxes
-from drivesim.controls import LAYOUT_CHANNELS
+from drivesim.controls import LAYOUT_SIZE
 from drivesim.datasets.procedural.semantics import Semantic
 from drivesim.datasets.procedural.world import ProceduralWorld
 
@@ -34,7 +34,8 @@ def drawn(request, make_scene, make_actor, make_road):
 
 def shares(mask: np.ndarray) -> np.ndarray:
     """Share of each raster pixel that a 512 x 1024 mask covers."""
-    return mask.reshape(64, 8, 128, 8).mean(axis=(1, 3))
+    height, width = LAYOUT_SIZE
+    return mask.reshape(height, 512 // height, width, 1024 // width).mean(axis=(1, 3))
 
 
 def overlap(first: np.ndarray, second: np.ndarray) -> float:
@@ -73,7 +74,7 @@ def test_ground_planes_show_the_rendered_ground(drawn):
         ("sky", (Semantic.SKY,), 0.99),
     ):
         seen = shares(np.isin(frame.semantic, classes))[open_ground]
-        assert seen.sum() > 20.0
+        assert seen.sum() > 80.0
         assert overlap(seen, layout[PLANE[name]][open_ground]) > at_least, name
 
 

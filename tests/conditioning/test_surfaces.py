@@ -12,6 +12,7 @@ from drivesim.conditioning.surfaces import BoxSurfaces, SurfacePainter, layout_f
 from drivesim.datasets.procedural import ProceduralWorld, Semantic
 from drivesim.datasets.procedural.scene_sampler import sample_scene
 from drivesim.datasets.procedural.semantics import RenderedFrame
+from drivesim.evaluation.flicker import warped_flicker
 from drivesim.scene import Scene
 
 WIDTH, HEIGHT = 1024, 512
@@ -98,3 +99,33 @@ def test_without_boxes_there_is_ground_and_sky_alone(busy_scene: Scene) -> None:
     surfaces = SurfacePainter(replace(busy_scene, actors=()), 256, 128).at(0)
     assert not surfaces.instance.any()
     assert np.isinf(surfaces.depth).any() and np.isfinite(surfaces.depth).any()
+
+
+def test_what_stands_beside_the_road_has_surfaces_where_it_is_drawn() -> None:
+    scene = sample_scene(1_000_033, 4, 10.0)
+    told, bare = SurfacePainter(scene, 256, 128).at(1), SurfacePainter(scene, 256, 128, scenery=False).at(1)
+    drawn = ProceduralWorld(scene, scene.seed).render(1, 256, 128)
+    houses = drawn.semantic == Semantic.BUILDING
+    assert houses.mean() > 0.1
+    error = np.abs(1.0 / told.depth - 1.0 / drawn.depth)[houses]
+    assert np.median(error * drawn.depth[houses]) < 0.05
+    assert np.median(np.abs(1.0 / bare.depth - 1.0 / drawn.depth)[houses] * drawn.depth[houses]) > 0.5
+    assert (told.instance[houses] > 0).mean() < 0.05, "scenery stands still; boxes of actors reach a little over them"
+    alone = SurfacePainter(scene, 256, 128, actors=False).at(1)
+    assert not alone.instance.any() and told.instance.any()
+
+
+def test_an_empty_road_has_a_flow_too() -> None:
+    scene = replace(sample_scene(SEEDS[0], 4, 10.0), actors=())
+    (flow,) = layout_flows(SurfacePainter(scene, 256, 128), 1, 3)
+    assert flow.valid.mean() > 0.8
+
+
+def test_rendered_video_is_steady_under_the_told_flow_and_a_frozen_frame_is_not() -> None:
+    for seed in (1_000_001, 1_000_007):
+        scene = sample_scene(seed, 4, 10.0)
+        world = ProceduralWorld(scene, seed)
+        video = np.stack([world.render_rgb(frame, 512, 256) for frame in range(4)])
+        painter = SurfacePainter(scene, 512, 256)
+        found = [float(np.nanmean(warped_flicker(one, layout_flows(painter, 0, 4)))) for one in (video, video[[0] * 4])]
+        assert found[0] < 0.6 * found[1], seed

@@ -70,7 +70,11 @@ def renamed(data: dict[str, torch.Tensor]) -> None:
 
 
 CASES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "newer format": (edit("model.json", set_to(version=2)), r"written by a newer drivesim \(format 2, .* up to 1\)"),
+    "newer format": (edit("model.json", set_to(version=3)), r"written by a newer drivesim \(format 3, .* up to 2\)"),
+    "older format": (
+        edit("model.json", lambda d: d.pop("version")),
+        r"written by an older drivesim \(format 1, this version reads 2\): its decoder does not take the layout",
+    ),
     "version in words": (edit("model.json", set_to(version="two")), "'version' is 'two', expected a whole number"),
     "unknown key": (
         edit("model.json", set_to(mirrors=2)),
@@ -106,8 +110,8 @@ CASES: dict[str, tuple[Callable[[Path], object], str]] = {
         r"image/config\.json: the file is missing",
     ),
     "part of another class": (
-        edit("upsampler/config.json", set_to(_class_name="FrameCodec")),
-        r"upsampler/config\.json: '_class_name' is \"FrameCodec\", expected 'Upsampler'",
+        edit("temporal/config.json", set_to(_class_name="FrameCodec")),
+        r"temporal/config\.json: '_class_name' is \"FrameCodec\", expected 'TemporalLayers'",
     ),
     "part: wrong kind": (
         edit("image/config.json", set_to(widths=[32, "wide", 64])),
@@ -127,12 +131,12 @@ CASES: dict[str, tuple[Callable[[Path], object], str]] = {
         r"codec/config\.json: no network can be built from these values \(IndexError",
     ),
     "part: other width": (
-        edit("upsampler/config.json", set_to(width=16)),
-        r"upsampler: \d+ tensors of another shape: .*body\.1\.weight is \[8, 12, 3, 3\], expected \[16, 12, 3, 3\]",
+        edit("codec/config.json", set_to(layout_widths=[16, 8, 8, 8])),
+        r"codec: \d+ tensors of another shape: .*layout\.stem\.0\.weight is \[8, \d+, 1, 1\], expected \[16, \d+, 1, 1\]",
     ),
     "part: more blocks": (
-        edit("upsampler/config.json", set_to(num_blocks=2)),
-        r"upsampler: 4 tensors missing: .*body\.4\.body\.0\.weight \[8, 8, 3, 3\]",
+        edit("codec/config.json", set_to(finishing_blocks=2)),
+        r"codec: 4 tensors missing: .*finish\.1\.body\.0\.weight \[8, 8, 3, 3\]",
     ),
     "parts of two models": (
         lambda f: temporal_layers_for(ImageUNet(widths=(32, 64), blocks_per_level=1)).save_pretrained(f / "temporal"),
@@ -174,10 +178,10 @@ def test_all_differences_are_listed_at_once(folder: Path) -> None:
 
 
 def test_a_key_that_came_later_has_the_value_of_before(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    edit("upsampler/config.json", lambda d: d.pop("num_blocks"))(folder)
+    edit("codec/config.json", lambda d: d.pop("finishing_blocks"))(folder)
     write_hashes(folder)
-    monkeypatch.setitem(folder_format.ADDED_KEYS, "upsampler", {"num_blocks": 1})
-    assert load_model(folder, device="cpu").networks.upsampler.config.num_blocks == 1
+    monkeypatch.setitem(folder_format.ADDED_KEYS, "codec", {"finishing_blocks": 1})
+    assert load_model(folder, device="cpu").networks.codec.config.finishing_blocks == 1
 
 
 def test_a_file_that_no_hash_vouches_for_is_refused(folder: Path) -> None:

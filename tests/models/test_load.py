@@ -83,9 +83,9 @@ def test_a_foreign_configuration_says_so(model_folder: Path) -> None:
 def test_weights_of_another_shape_are_refused(model_folder: Path) -> None:
     from drivesim.models.load import write_hashes
 
-    path = model_folder / "upsampler" / "config.json"
+    path = model_folder / "codec" / "config.json"
     data = json.loads(path.read_text())
-    path.write_text(json.dumps({**data, "width": 16}))
+    path.write_text(json.dumps({**data, "layout_widths": [16, 8, 8, 8]}))
     write_hashes(model_folder)
     with pytest.raises(ModelError, match="written by another version or damaged"):
         load_model(model_folder)

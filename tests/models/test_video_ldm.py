@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from conformance import WorldModelConformance, some_controls
-from tiny_video_ldm import tiny_image, tiny_networks, woken
+from tiny_video_ldm import tiny_codec, tiny_image, tiny_networks, woken
 
-from drivesim.controls import Control, Controls
+from drivesim.controls import RASTER_CHANNELS, Control, Controls
 from drivesim.diffusion.edm import Preconditioning
-from drivesim.models.latent import LatentWorldModel
+from drivesim.models.latent import LatentChunk, LatentWorldModel
 from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.image_unet import ImageUNet, with_scenery
@@ -110,14 +113,17 @@ def test_gradients_reach_every_temporal_weight_and_no_frozen_one(video: VideoUNe
 def test_withheld_controls_are_flagged_and_zero() -> None:
     told = ControlTensors.from_controls(some_controls(2))
     withheld = ControlTensors.from_controls(Controls(num_frames=2))
-    assert told.layout_given.tolist() == [1.0, 1.0] and withheld.layout_given.tolist() == [0.0, 0.0]
-    assert told.layout.any() and not withheld.layout.any()
+    assert told.actors_given.tolist() == [1.0, 1.0] and withheld.actors_given.tolist() == [0.0, 0.0]
+    assert told.actors.any() and not withheld.layout_planes().any()
+    without = ControlTensors.from_controls(some_controls(2).without(Control.ACTORS)).layout_planes()
+    changed = (without != told.layout_planes()).flatten(2).any(-1)[0]
+    assert not changed[:16].any() and changed[16:32].any() and changed[32:].tolist() == [False, False, True]
     assert not withheld.motion_features().any() and not withheld.attribute_features().any()
 
 
 @torch.inference_mode()
 def test_codec_speaks_standardised_latents() -> None:
-    codec = FrameCodec(widths=(8, 8, 16, 16), encoder_blocks=(1, 1, 1, 1), decoder_blocks=(1, 1, 1, 1)).eval()
+    codec = tiny_codec()
     frames = torch.rand(3, 3, 64, 128, generator=torch.Generator().manual_seed(0)) * 2 - 1
     raw = codec.read(frames)
     before = codec.decode(codec.encode(frames))
@@ -147,7 +153,7 @@ def test_start_frames_follow_layout_and_seed() -> None:
     assert first.shape == (1, 3, 512, 1024) and first.abs().max() <= 1.0
     assert torch.equal(first, sampler.sample(some_controls(1), NoiseStream(1)))
     assert not torch.equal(first, sampler.sample(some_controls(1), NoiseStream(2)))
-    assert not torch.equal(first, sampler.sample(some_controls(1).without(Control.LAYOUT), NoiseStream(1)))
+    assert not torch.equal(first, sampler.sample(some_controls(1).without(*RASTER_CHANNELS), NoiseStream(1)))
     with pytest.raises(ValueError, match="controls of one frame, got 2"):
         sampler.sample(some_controls(2), NoiseStream(1))
 
@@ -155,17 +161,59 @@ def test_start_frames_follow_layout_and_seed() -> None:
 @torch.inference_mode()
 def test_layout_may_be_told_of_the_start_frame_only(model: LatentWorldModel) -> None:
     past = torch.zeros(1, 3, 512, 1024)
-    free = some_controls(6).without(Control.LAYOUT)
+    free = some_controls(6).without(*RASTER_CHANNELS)
     chunk, state = model.denoise(model.begin(past, some_controls(1)), free, NoiseStream(1))
-    assert chunk.shape == (6, 19, 16, 32)
-    assert state.controls.layout is None and len(state.context) == 2
-    assert np.isfinite(chunk.numpy()).all()
+    assert chunk.latents.shape == (6, 19, 16, 32)
+    assert state.controls.actors is None and len(state.context) == 2
+    assert np.isfinite(chunk.latents.numpy()).all()
 
 
 @torch.inference_mode()
 def test_cells_have_the_colour_that_their_latents_carry() -> None:
-    codec = FrameCodec(widths=(8, 8, 16, 16), encoder_blocks=(1, 1, 1, 1), decoder_blocks=(1, 1, 1, 1)).eval()
+    codec = tiny_codec()
     colours = torch.tensor([0.8, -0.2, -0.6])[None, :, None, None]
     frames = colours.expand(1, 3, 64, 128).contiguous()
     drawn = codec.draw(codec.read(frames))
     assert torch.allclose(drawn.mean((2, 3)), colours[:, :, 0, 0], atol=0.02)
+
+
+def _told(num_frames: int, *withheld: Control) -> ControlTensors:
+    return ControlTensors.from_controls(some_controls(num_frames).without(*withheld))
+
+
+@torch.inference_mode()
+def test_the_decoder_hears_every_raster_and_each_may_be_absent() -> None:
+    codec = tiny_codec()
+    latents = torch.randn(1, 19, 16, 32, generator=torch.Generator().manual_seed(0))
+    told, nothing = codec.render(latents, _told(1)), codec.render(latents)
+    assert told.shape == (1, 3, 512, 1024) and not torch.allclose(told, nothing, atol=1e-3)
+    for kind in RASTER_CHANNELS:
+        withheld = codec.render(latents, _told(1, kind))
+        assert torch.isfinite(withheld).all() and not torch.allclose(withheld, told, atol=1e-3), kind
+
+
+@torch.inference_mode()
+def test_an_untrained_layout_changes_nothing() -> None:
+    codec = FrameCodec(widths=(8, 8, 16, 16), encoder_blocks=(1, 1, 1, 1), decoder_blocks=(1, 1, 1, 1)).eval()
+    latents = torch.randn(1, 19, 16, 32, generator=torch.Generator().manual_seed(0))
+    small, large = codec.draw_both(codec.raw(latents), _told(1))
+    assert torch.allclose(small, codec.draw(codec.raw(latents)), atol=1e-6)
+    assert torch.allclose(large, F.interpolate(small, scale_factor=2.0, mode="bilinear"), atol=1e-5)
+
+
+@torch.inference_mode()
+def test_a_chunk_carries_on_the_frame_before_where_the_flow_is_told(model: LatentWorldModel) -> None:
+    controls = dataclasses.replace(some_controls(6), flow=np.zeros((6, 3, 128, 256), np.float32))
+    controls.flow[:, 2, :, 128:] = 1.0
+    chunk, _ = model.denoise(model.begin(torch.zeros(1, 3, 512, 1024), some_controls(1)), controls, NoiseStream(1))
+    dark, light = (model.decode(chunk, torch.full((3, 512, 1024), shade)) for shade in (-0.5, 0.5))
+    assert (dark - light).abs()[0, :, :, 600:].mean() > 0.02 > (dark - light).abs()[0, :, :, :400].mean()
+    unmoved = LatentChunk(chunk.latents, dataclasses.replace(controls, flow=None))
+    assert torch.equal(
+        model.decode(unmoved, torch.zeros(3, 512, 1024)), model.decode(unmoved, torch.ones(3, 512, 1024))
+    )
+    one_by_one, shown = [], torch.full((3, 512, 1024), 0.5)
+    for index in range(6):
+        shown = model.decode(LatentChunk(chunk.latents[index : index + 1], controls.window(index, index + 1)), shown)[0]
+        one_by_one.append(shown)
+    assert torch.equal(torch.stack(one_by_one), light)

@@ -57,8 +57,8 @@ def test_procedural_samples_are_the_rendered_scene(undisturbed: Path) -> None:
     np.testing.assert_array_equal(store.read("rgb", seed, 1), world.render(start + 1, 64, 32).rgb)
     np.testing.assert_array_equal(store.read("semantic", seed, 1), world.render(start + 1, 64, 32).semantic)
     np.testing.assert_array_equal(store.read("large", seed), world.render_rgb(start, 128, 64))
-    np.testing.assert_array_equal(store.read("layout", seed), expected.layout)
-    np.testing.assert_array_equal(store.read("attributes", seed), expected.attributes)
+    for kind in ("map", "scenery", "actors", "attributes"):
+        np.testing.assert_array_equal(store.read(kind, seed), getattr(expected, kind))
     np.testing.assert_allclose(store.read("motion", seed, 1), expected.motion[1], atol=1e-6)
     assert store.read("times_us", seed).tolist() == [start * 100_000, (start + 1) * 100_000]
 

@@ -83,7 +83,7 @@ def make_tiny_run(
             model=model,
             beginning=beginning,
             start_controls=controls.window(0, 1),
-            controls_of=lambda future: controls.without(Control.LAYOUT),
+            controls_of=lambda future: controls.without(Control.ACTORS),
         )
         return make_futures(run, ingredients, indices)
 

@@ -119,10 +119,10 @@ def interrupted(tmp_path: Path) -> Path:
     ("damaged", "whole_before"),
     [
         ("segments/000003.mp4", 3),
-        ("states/000012.safetensors", 3),
+        ("states/000012.state", 3),
         ("segments/000001.mp4", 1),
         ("segments/000002.json", 2),
-        ("states/000002.safetensors", 0),
+        ("states/000002.state", 0),
     ],
 )
 @pytest.mark.parametrize("truncate", [True, False])

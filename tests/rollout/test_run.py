@@ -10,12 +10,14 @@ import torch
 from conformance import some_controls, some_past
 from tiny_model import TinyWorldModel
 
-from drivesim.controls import Control, Controls
+from drivesim.clip import tensor_to_frames
+from drivesim.controls import Control
 from drivesim.errors import InputError
 from drivesim.noise import NoiseStream
 from drivesim.rollout.branch import branch_point
-from drivesim.rollout.engine import MAX_WAITING_CHUNKS, DecodedChunk, Threads, generate
+from drivesim.rollout.engine import LAST_FRAME, MAX_WAITING_CHUNKS, DecodedChunk, Threads, generate
 from drivesim.rollout.future import open_run
+from drivesim.rollout.run import restored
 from drivesim.rollout.timeline import Timeline
 
 sys.path.append(str(Path(__file__).parent))
@@ -23,13 +25,16 @@ from make_tiny_run import make_tiny_run, tiny_manifest
 
 TIMELINE = Timeline(num_frames=42, chunk_frames=4, segment_chunks=3, state_chunks=1)
 ONE_THREAD = Threads(denoise=1, decode=1)
+FIRST = tensor_to_frames(some_past(64, 128))[0]
 
 
 def collect(model: TinyWorldModel, timeline: Timeline, threads: Threads, **options: int) -> list[DecodedChunk]:
     chunks: list[DecodedChunk] = []
     controls = some_controls(options.get("scene_frame", 0) + timeline.control_frames)
     state = model.begin(some_past(64, 128), controls.window(0, 1))
-    generate(model, state, controls, NoiseStream(3), timeline, chunks.append, threads=threads, **options)
+    generate(
+        model, state, controls, NoiseStream(3), timeline, chunks.append, previous=FIRST, threads=threads, **options
+    )
     return chunks
 
 
@@ -43,12 +48,34 @@ def test_overlapped_and_sequential_are_bit_equal() -> None:
     assert len(overlapped[-1].frames) == 1, "the last chunk is cut at the video's end"
 
 
+def test_a_kept_state_holds_the_frame_that_is_carried_on() -> None:
+    """Every chunk shows the one before in its frames, so a state must know the last frame, and the run must have used it."""
+    model = TinyWorldModel()
+    chunks = collect(model, TIMELINE, ONE_THREAD)
+    assert chunks[3].state is not None
+    moment = restored(model, chunks[3].state)
+    assert 0.0 < np.abs(moment.frame.astype(int) - chunks[3].frames[-1]).mean() < 12.0, "a picture of the last frame"
+    again: list[DecodedChunk] = []
+    controls = some_controls(TIMELINE.control_frames)
+    for frame in (moment.frame, FIRST):
+        generate(
+            model, moment.state, controls, NoiseStream(3), TIMELINE, again.append,
+            previous=frame, threads=ONE_THREAD, first_chunk=4,
+        )  # fmt: skip
+    assert np.array_equal(again[0].frames, chunks[4].frames)
+    assert not np.array_equal(again[7].frames, chunks[4].frames)
+    with pytest.raises(InputError, match="it holds no 'last frame'"):
+        restored(model, {name: value for name, value in chunks[3].state.items() if name != LAST_FRAME})
+
+
 def test_too_short_controls_are_refused() -> None:
     model = TinyWorldModel()
     controls = some_controls(20)
     state = model.begin(some_past(64, 128), controls.window(0, 1))
     with pytest.raises(ValueError, match="cover 20 frames, the rollout needs 45"):
-        generate(model, state, controls, NoiseStream(3), TIMELINE, lambda chunk: None, threads=ONE_THREAD)
+        generate(
+            model, state, controls, NoiseStream(3), TIMELINE, lambda chunk: None, previous=FIRST, threads=ONE_THREAD
+        )
 
 
 def test_denoising_waits_for_a_slow_consumer() -> None:
@@ -67,7 +94,7 @@ def test_denoising_waits_for_a_slow_consumer() -> None:
     model = CountingModel()
     controls = some_controls(TIMELINE.control_frames)
     state = model.begin(some_past(64, 128), controls.window(0, 1))
-    generate(model, state, controls, NoiseStream(3), TIMELINE, consume, threads=ONE_THREAD)
+    generate(model, state, controls, NoiseStream(3), TIMELINE, consume, previous=FIRST, threads=ONE_THREAD)
     assert 1 < max(ahead) <= MAX_WAITING_CHUNKS + 1
 
 
@@ -83,7 +110,7 @@ def test_an_error_while_storing_ends_the_run_there() -> None:
     controls = some_controls(TIMELINE.control_frames)
     state = model.begin(some_past(64, 128), controls.window(0, 1))
     with pytest.raises(OSError, match="disk"):
-        generate(model, state, controls, NoiseStream(3), TIMELINE, consume, threads=ONE_THREAD)
+        generate(model, state, controls, NoiseStream(3), TIMELINE, consume, previous=FIRST, threads=ONE_THREAD)
     assert seen == [0, 1]
 
 
@@ -126,9 +153,9 @@ def test_lossless_frames_are_the_models(tmp_path: Path) -> None:
     controls = some_controls(9)
     start = torch.from_numpy(future.frames()[:1]).permute(0, 3, 1, 2) / 127.5 - 1.0
     state = model.begin(start, controls.window(0, 1))
-    timeline = Timeline(num_frames=9, chunk_frames=4, segment_chunks=1, state_chunks=1)
-    told = controls.without(Control.LAYOUT)
-    generate(model, state, told, future.stream, timeline, made.append, threads=ONE_THREAD)
+    told, timeline = controls.without(Control.ACTORS), future.manifest.timeline
+    first = future.frame_at(0.0)
+    generate(model, state, told, future.stream, timeline, made.append, previous=first, threads=ONE_THREAD)
     assert np.array_equal(future.frames()[1:], np.concatenate([chunk.frames for chunk in made]))
 
 
@@ -158,10 +185,13 @@ class TestBranch:
         model = TinyWorldModel()
         made: list[DecodedChunk] = []
         controls = some_controls(61)
-        told = controls.without(Control.LAYOUT)
-        state = model.unpack_state(point.beginning.state)
+        told = controls.without(Control.ACTORS)
+        moment = restored(model, point.beginning.state)
         timeline = future.manifest.timeline
-        generate(model, state, told, future.stream, timeline, made.append, threads=ONE_THREAD, first_chunk=10)
+        generate(
+            model, moment.state, told, future.stream, timeline, made.append,
+            previous=moment.frame, threads=ONE_THREAD, first_chunk=10,
+        )  # fmt: skip
         assert np.array_equal(np.concatenate([chunk.frames for chunk in made]), future.frames()[41:])
 
     def test_its_noise_is_neither_the_parents_nor_anothers(self, parent: Path) -> None:

@@ -21,7 +21,7 @@ from drivesim.training.callbacks import read_curve
 from drivesim.training.chain import run_chain
 from drivesim.training.codec_stage import CodecStage
 from drivesim.training.encode import encode_store
-from drivesim.training.parts import Parts
+from drivesim.training.parts import Parts, encoder_hash
 from drivesim.training.recipe import read_recipe
 
 SHORT = ["--trainer.max_steps=4", "--trainer.val_check_interval=2", "--trainer.enable_progress_bar=false"]
@@ -52,7 +52,7 @@ def test_card_curves_and_pictures_are_there(trained: Path) -> None:
         assert f"| {stage} |" in card
     assert "drivesim procedural world" in card or "procedural" in card
     assert (trained / "model" / "curves.png").stat().st_size > 5000
-    for stage in ("codec", "gan", "upsampler", "image", "video"):
+    for stage in ("codec", "image", "video", "decoder", "gan"):
         assert list((trained / stage / "samples").glob("step-*.png")), stage
         assert list((trained / stage / "tensorboard").glob("events*")), stage
         names = {name for _, name, _ in read_curve(trained / stage / "metrics.csv")}
@@ -63,7 +63,8 @@ def test_later_stages_used_the_parts_of_earlier_ones(trained: Path) -> None:
     model = load_model(trained / "model", dtype="float32")
     assert tuple(model.start_frame_model.network.config.widths) == (16, 24, 32)
     assert model.start_frame_model.codec.codec.config.latent_std is not None
-    assert np.load(next((trained / "latents").glob("*.npy"))).shape == (6, 4, 19, 16, 32)
+    for name in ("latents", "estimates"):
+        assert np.load(next((trained / "latents").glob(f"{name}-*.npy"))).shape == (6, 4, 19, 16, 32)
 
 
 def test_a_finished_stage_is_skipped_and_says_so(trained: Path, store: Path) -> None:
@@ -105,15 +106,17 @@ def test_reading_in_a_worker_changes_nothing(trained: Path, store: Path, tmp_pat
 def test_starting_from_a_trained_model_needs_no_other_stage(trained: Path, store: Path, tmp_path: Path) -> None:
     recipe = read_recipe("smoke")
     overrides = [*SHORT, f"--data.path={store}", "--trainer.max_steps=1"]
-    run_chain(recipe, tmp_path, stages=["upsampler"], initial=str(trained / "model"), overrides=overrides, say=str)
+    run_chain(recipe, tmp_path, stages=["decoder"], initial=str(trained / "model"), overrides=overrides, say=str)
     hashes = [json.loads((w / "model" / "hashes.json").read_text()) for w in (trained, tmp_path)]
     same = {name for name in hashes[0] if hashes[0][name] == hashes[1].get(name) and name.endswith("safetensors")}
-    assert {name.split("/")[0] for name in same} == {"codec", "image", "temporal"}
+    assert {name.split("/")[0] for name in same} == {"image", "temporal"}
+    encoders = [encoder_hash(Parts(work).finished("codec")) for work in (trained, tmp_path)]
+    assert encoders[0] == encoders[1]
 
 
 def test_a_broken_loss_stops_with_the_batch_saved(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        CodecStage, "loss", lambda self, batch, generator: self.network.decoder.layers[0].weight.sum() * torch.nan
+        CodecStage, "loss", lambda self, batch, generator: self.network.decoder.enter.weight.sum() * torch.nan
     )
     with pytest.raises(FloatingPointError, match=r"the loss became nan at step 0; the batch is saved as .*nan_batch"):
         run_chain(
@@ -131,7 +134,7 @@ def test_a_broken_loss_stops_with_the_batch_saved(store: Path, tmp_path: Path, m
         (["--data.path=nowhere.zarr"], "nowhere.zarr: there is nothing"),
         (["--data.validation_share=0.9"], "data.validation_share is 0.9"),
         (["--data.batch_size=0"], "data.batch_size is 0"),
-        (["--model.crop=[1000,2000]"], "model.crop 1000x2000 is larger than the stored frames of 256x512"),
+        (["--model.crop=[1000,2000]"], "model.crop 1000x2000 is larger than the frames of 256x512"),
         (["--trainer.max_steps=-1"], "the stage has no end"),
         (["--trainer.presicion=16"], "presicion"),
     ],

@@ -269,7 +269,7 @@ def test_a_store_that_teaches_nothing_or_has_other_frames_is_refused(
     pack(Bare(clips, frozenset()), tmp_path / "bare.zarr")
     with pytest.raises(NothingToLearn, match="bare video has none of them"):
         stage.prepare(ClipStore(tmp_path / "bare.zarr"), tmp_path)
-    pack(Bare(clips, frozenset({Control.LAYOUT}), 2), tmp_path / "small.zarr")
+    pack(Bare(clips, frozenset({Control.ACTORS}), 2), tmp_path / "small.zarr")
     with pytest.raises(InputError, match="frames of 128x256; the probe takes 256x512"):
         stage.batches(ClipStore(tmp_path / "small.zarr"), tmp_path)
 

@@ -1,4 +1,6 @@
-"""The codec: frames to latents at 1/16 of the size and back, a plain convolutional autoencoder without norms.
+"""The codec: frames to latents at 1/16 of the size and back, and on to twice the size; convolutions without norms.
+
+The encoder sees frames alone. The decoder is told the layout as well, where one is known: see :class:`Decoder`.
 
 Design notes: no 3x3 convolution above half resolution (the last octave is pixel-shuffle), no normalisation (it would
 tie colour to the tile), and a soft clamp 3 tanh(z/3) on the latents as in TAESD and PVDM (Yu et al. 2023). Latents are
@@ -11,11 +13,16 @@ is left with detail, and the diffusion sees smooth channels that follow the colo
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
+
+from drivesim.models.carry import Past
+from drivesim.models.video_ldm.conditioning_inputs import NUM_LAYOUT_PLANES, ControlTensors
 
 #: Pixels along one side of the cell that a latent stands for.
 CELL = 16
@@ -64,26 +71,119 @@ class Encoder(nn.Module):
         return 3.0 * torch.tanh(self.layers(frames) / 3.0)
 
 
-class Decoder(nn.Module):
-    """Raw latents (N, latent_channels, h, w) to frames (N, 3, 16h, 16w)."""
+#: Planes that the frame before comes in: folded to an eighth of the cells' spacing, and whether its points were seen.
+NUM_PAST_PLANES = 3 * 16 + 1
 
-    def __init__(self, latent_channels: int, widths: tuple[int, ...], blocks: tuple[int, ...]) -> None:
+
+class LayoutReader(nn.Module):
+    """Planes of layout and past (N, 84, 8h, 8w) to features at the sizes of the decoder's levels, the finest first."""
+
+    def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.Conv2d(latent_channels, widths[-1], 3, padding=1), nn.ReLU(inplace=True)]
-        for level in reversed(range(len(widths))):
-            layers += [CodecBlock(widths[level]) for _ in range(blocks[level])]
-            if level > 0:
-                layers += [
-                    nn.Conv2d(widths[level], 4 * widths[level - 1], 1),
-                    nn.PixelShuffle(2),
-                    nn.ReLU(inplace=True),
-                ]
-        layers += [nn.Conv2d(widths[0], 12, 3, padding=1), nn.PixelShuffle(2)]
-        self.layers = nn.Sequential(*layers)
+        self.stem = nn.Sequential(
+            nn.Conv2d(NUM_LAYOUT_PLANES + NUM_PAST_PLANES, widths[0], 1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(widths[0], widths[0], 3, padding=1),
+            nn.ReLU(inplace=True),
+        )
+        self.down = nn.ModuleList(
+            [nn.Conv2d(before, after, 3, stride=2, padding=1) for before, after in pairwise(widths)]
+        )
 
-    def forward(self, latents: Tensor) -> Tensor:
-        """Frames in about [-1, 1], not clipped."""
-        return self.layers(latents)
+    def forward(self, planes: Tensor) -> list[Tensor]:
+        """Features (N, widths[k], 8h / 2^k, 8w / 2^k)."""
+        features = [self.stem(planes)]
+        for layer in self.down:
+            features.append(torch.relu(layer(features[-1])))
+        return features
+
+
+class Decoder(nn.Module):
+    """Raw latents (N, latent_channels, h, w), layout and past to frames: first (N, 3, 16h, 16w), then twice that size.
+
+    Layout and past, which is the frame before moved to its new place, are read at an eighth of the cells' spacing and join
+    every level (what a UNet's skips are), so edges of boxes, lane paint and what was seen before need not come through the
+    latents. All that joins begins at zero: untrained, they say nothing. What is told enters as planes with their flags, so
+    any raster may be absent; with nothing at all the reader is left out. The last octave is a residual over bilinear
+    enlargement, blended with the past by a learned share (Video LDM has a temporally aligned diffusion upsampler there).
+    """
+
+    def __init__(
+        self,
+        latent_channels: int,
+        widths: tuple[int, ...],
+        blocks: tuple[int, ...],
+        layout_widths: tuple[int, ...],
+        finishing_blocks: int,
+    ) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(latent_channels, widths[-1], 3, padding=1)
+        self.levels = nn.ModuleList(
+            [
+                nn.Sequential(*[CodecBlock(width) for _ in range(count)])
+                for width, count in zip(widths, blocks, strict=True)
+            ]
+        )
+        self.grow = nn.ModuleList([nn.Conv2d(coarse, 4 * fine, 1) for fine, coarse in pairwise(widths)])
+        self.small = nn.Conv2d(widths[0], 12, 3, padding=1)
+        self.layout = LayoutReader(layout_widths)
+        self.join = nn.ModuleList(
+            [nn.Conv2d(theirs, mine, 1, bias=False) for theirs, mine in zip(layout_widths, widths, strict=True)]
+        )
+        self.meet = nn.Conv2d(12 + widths[0] + layout_widths[0] + NUM_PAST_PLANES, widths[0], 3, padding=1)
+        self.finish = nn.Sequential(*[CodecBlock(widths[0]) for _ in range(finishing_blocks)])
+        self.large = nn.Conv2d(widths[0], 48 + 16, 3, padding=1)
+        for layer in (*self.join, self.large):
+            nn.init.zeros_(layer.weight)
+        with torch.no_grad():
+            self.large.bias.zero_()
+            self.large.bias[48:] = -3.0
+
+    def forward(
+        self, latents: Tensor, layout: Tensor | None = None, past: Past | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The small picture (N, 3, 16h, 16w), not clipped, and two sets of features at half its size for :meth:`enlarge`."""
+        planes = self._planes(latents, layout, past)
+        told = None if layout is None and past is None else self.layout(planes)
+        hidden = torch.relu(self.enter(latents))
+        for level in reversed(range(len(self.levels))):
+            if told is not None:
+                hidden = hidden + self.join[level](told[level])
+            hidden = self.levels[level](hidden)
+            if level > 0:
+                hidden = torch.relu(F.pixel_shuffle(self.grow[level - 1](hidden), 2))
+        read = hidden.new_zeros(len(hidden), self._layout_width, *hidden.shape[-2:]) if told is None else told[0]
+        return F.pixel_shuffle(self.small(hidden), 2), hidden, torch.cat([read, planes[:, NUM_LAYOUT_PLANES:]], dim=1)
+
+    def enlarge(self, small: Tensor, hidden: Tensor, read: Tensor, past: Past | None = None) -> Tensor:
+        """The picture at twice the size (N, 3, 32h, 32w), float32, not clipped; ``small`` float32, as it was corrected."""
+        folded = F.pixel_unshuffle(small.clamp(-1.0, 1.0).to(hidden.dtype), 2)
+        met = torch.cat([folded, hidden, read], dim=1).contiguous(memory_format=torch.channels_last)
+        drawn = F.pixel_shuffle(self.large(self.finish(torch.relu(self.meet(met)))), 4).float()
+        picture = F.interpolate(small, scale_factor=2.0, mode="bilinear", align_corners=False) + drawn[:, :3]
+        if past is None:
+            return picture
+        share = torch.sigmoid(drawn[:, 3:]) * F.interpolate(past.seen.float(), scale_factor=4.0, mode="nearest")
+        return picture + share * (past.picture.float() - picture)
+
+    def _planes(self, latents: Tensor, layout: Tensor | None, past: Past | None) -> Tensor:
+        """Planes of layout and past, zeros for what is not there."""
+        count, _, rows, columns = latents.shape
+        if layout is None:
+            layout = latents.new_zeros(count, NUM_LAYOUT_PLANES, 8 * rows, 8 * columns)
+        if past is None:
+            before = latents.new_zeros(count, NUM_PAST_PLANES, 8 * rows, 8 * columns)
+        else:
+            before = torch.cat([F.pixel_unshuffle(past.picture, 4), past.seen], dim=1).to(latents.dtype)
+        return torch.cat([layout, before], dim=1).contiguous(memory_format=torch.channels_last)
+
+    def beyond_small(self) -> list[nn.Module]:
+        """What the small picture does not need where nothing is told."""
+        return [self.layout, self.join, self.meet, self.finish, self.large]
+
+    @property
+    def _layout_width(self) -> int:
+        return self.meet.in_channels - 12 - self.small.in_channels - NUM_PAST_PLANES
 
 
 class FrameCodec(ModelMixin, ConfigMixin):
@@ -101,10 +201,14 @@ class FrameCodec(ModelMixin, ConfigMixin):
         decoder_blocks: tuple[int, ...] = (2, 2, 2, 2),
         latent_mean: tuple[float, ...] | None = None,
         latent_std: tuple[float, ...] | None = None,
+        layout_widths: tuple[int, ...] = (24, 32, 48, 64),
+        finishing_blocks: int = 3,
     ) -> None:
         super().__init__()
         self.encoder = Encoder(latent_channels, tuple(widths), tuple(encoder_blocks))
-        self.decoder = Decoder(latent_channels, tuple(widths), tuple(decoder_blocks))
+        self.decoder = Decoder(
+            latent_channels, tuple(widths), tuple(decoder_blocks), tuple(layout_widths), finishing_blocks
+        )
         total = latent_channels + COLOUR_CHANNELS
         mean = torch.zeros(total) if latent_mean is None else torch.tensor(latent_mean)
         std = torch.ones(total) if latent_std is None else torch.tensor(latent_std)
@@ -122,23 +226,44 @@ class FrameCodec(ModelMixin, ConfigMixin):
         learned = self.encoder(frames.to(self.dtype).contiguous(memory_format=torch.channels_last))
         return torch.cat([learned.float(), _mixed(F.avg_pool2d(frames.float(), CELL), YCC_FROM_RGB)], dim=1)
 
-    def draw(self, raw: Tensor) -> Tensor:
-        """Raw latents (N, C, h, w) to frames (N, 3, 16h, 16w), float32, not clipped.
+    def draw(self, raw: Tensor, told: ControlTensors | None = None) -> Tensor:
+        """Raw latents (N, C, h, w) to small frames (N, 3, 16h, 16w), float32, not clipped; ``told`` holds the N layouts."""
+        return self._paint(raw, told)[0]
 
-        The decoder's picture is shifted, smoothly between cells, so that its cells have the colours that were told.
-        """
+    def draw_both(
+        self, raw: Tensor, told: ControlTensors | None = None, past: Past | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """As :meth:`draw`, and the frames at twice that size (N, 3, 32h, 32w), float32, not clipped; both know ``past``."""
+        small, hidden, read = self._paint(raw, told, past)
+        return small, self.decoder.enlarge(small, hidden, read, past)
+
+    def _paint(
+        self, raw: Tensor, told: ControlTensors | None, past: Past | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The decoder's picture is shifted, smoothly between cells, so that its cells have the colours that were told."""
         learned, colour = raw[:, :-COLOUR_CHANNELS], _mixed(raw[:, -COLOUR_CHANNELS:].float(), RGB_FROM_YCC)
-        drawn = self.decoder(learned.to(self.dtype).contiguous(memory_format=torch.channels_last)).float()
-        shift = colour - F.avg_pool2d(drawn, CELL)
-        return drawn + F.interpolate(shift, scale_factor=float(CELL), mode="bilinear", align_corners=False)
+        layout = None if told is None else told.layout_planes().to(self.dtype)
+        latents = learned.to(self.dtype).contiguous(memory_format=torch.channels_last)
+        drawn, hidden, read = self.decoder(latents, layout, past)
+        shift = colour - F.avg_pool2d(drawn.float(), CELL)
+        smooth = F.interpolate(shift, scale_factor=float(CELL), mode="bilinear", align_corners=False)
+        return drawn.float() + smooth, hidden, read
 
     def encode(self, frames: Tensor) -> Tensor:
         """Frames (N, 3, H, W) in [-1, 1] to standardised latents (N, C, H/16, W/16), float32."""
         return (self.read(frames) - self.mean.float()) / self.std.float()
 
-    def decode(self, latents: Tensor) -> Tensor:
-        """Standardised latents (N, C, h, w) to frames (N, 3, 16h, 16w), clipped to [-1, 1], float32."""
-        return self.draw(latents.float() * self.std.float() + self.mean.float()).clamp(-1.0, 1.0)
+    def decode(self, latents: Tensor, told: ControlTensors | None = None) -> Tensor:
+        """Standardised latents (N, C, h, w) to small frames (N, 3, 16h, 16w), clipped to [-1, 1], float32."""
+        return self.draw(self.raw(latents), told).clamp(-1.0, 1.0)
+
+    def render(self, latents: Tensor, told: ControlTensors | None = None, past: Past | None = None) -> Tensor:
+        """Standardised latents (N, C, h, w) to frames (N, 3, 32h, 32w), clipped to [-1, 1], float32."""
+        return self.draw_both(self.raw(latents), told, past)[1].clamp(-1.0, 1.0)
+
+    def raw(self, latents: Tensor) -> Tensor:
+        """Standardised latents as the decoder takes them."""
+        return latents.float() * self.std.float() + self.mean.float()
 
 
 def _mixed(colours: Tensor, matrix: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,85 +11,71 @@ from torch import Tensor
 
 from drivesim.controls import (
     ATTRIBUTE_CHANNELS,
-    LAYOUT_CHANNELS,
     LAYOUT_SIZE,
     MOTION_CHANNELS,
-    SCENERY_CHANNELS,
+    RASTER_CHANNELS,
+    Control,
     Controls,
 )
 
 #: Typical sizes of the motion channels (m, m, rad, m/s, 1/m, s), so that the network sees values of about 1.
 MOTION_SCALE = torch.tensor([1.0, 0.1, 0.02, 10.0, 0.01, 0.1])
 
+#: Shape of each control of one frame.
+SHAPES: dict[Control, tuple[int, ...]] = {
+    **{kind: (len(planes), *LAYOUT_SIZE) for kind, planes in RASTER_CHANNELS.items()},
+    Control.MOTION: (len(MOTION_CHANNELS),),
+    Control.ATTRIBUTES: (len(ATTRIBUTE_CHANNELS),),
+}
+
 
 @dataclass(frozen=True, eq=False)
 class ControlTensors:
-    """Controls of N frames: ``layout`` (N, 19, 64, 128) and ``scenery`` (N, 12, 64, 128) in [0, 1], ``motion`` (N, 6)
-    scaled, ``attributes`` (N, 13).
+    """Controls of N frames: the rasters ``map`` (N, 4, 128, 256), ``scenery`` (N, 12, ...) and ``actors`` (N, 16, ...) in
+    [0, 1], ``motion`` (N, 6) scaled, ``attributes`` (N, 13).
 
     The ``*_given`` flags (N,) are 1 where the control is told and 0 where it is withheld; withheld values are zero.
     """
 
-    layout: Tensor
-    layout_given: Tensor
+    map: Tensor
+    map_given: Tensor
+    scenery: Tensor
+    scenery_given: Tensor
+    actors: Tensor
+    actors_given: Tensor
     motion: Tensor
     motion_given: Tensor
     attributes: Tensor
     attributes_given: Tensor
-    scenery: Tensor
-    scenery_given: Tensor
 
     @classmethod
     def from_controls(cls, controls: Controls) -> ControlTensors:
         """The tensors of a :class:`~drivesim.controls.Controls`, float32 on the CPU."""
-        count = controls.num_frames
-        return cls.assemble(
-            controls.layout if controls.layout is not None else np.zeros((count, len(LAYOUT_CHANNELS), *LAYOUT_SIZE)),
-            controls.motion if controls.motion is not None else np.zeros((count, len(MOTION_CHANNELS))),
-            controls.attributes if controls.attributes is not None else np.zeros((count, len(ATTRIBUTE_CHANNELS))),
-            layout_given=torch.full((count,), float(controls.layout is not None)),
-            motion_given=torch.full((count,), float(controls.motion is not None)),
-            attributes_given=torch.full((count,), float(controls.attributes is not None)),
-            scenery=controls.scenery,
-            scenery_given=torch.full((count,), float(controls.scenery is not None)),
-        )
+        told = {kind.value: getattr(controls, kind.value) for kind in controls.given()}
+        return cls.assemble(controls.num_frames, told, {})
 
     @classmethod
     def assemble(
-        cls,
-        layout: np.ndarray,
-        motion: np.ndarray,
-        attributes: np.ndarray,
-        *,
-        layout_given: Tensor,
-        motion_given: Tensor,
-        attributes_given: Tensor,
-        scenery: np.ndarray | None = None,
-        scenery_given: Tensor | None = None,
+        cls, count: int, arrays: Mapping[str, np.ndarray | Tensor], given: Mapping[str, Tensor]
     ) -> ControlTensors:
-        """From stored arrays (layout and scenery uint8) and flags (N,); withheld rows are set to zero.
+        """From arrays of ``count`` frames by the name of their control (rasters uint8) and flags (N,), 1 where none is named.
 
-        Without ``scenery`` and its flag it is withheld.
+        A control without an array is withheld; rows whose flag is 0 are set to zero.
         """
-        count = len(layout)
-        if scenery is None:
-            scenery = np.zeros((count, len(SCENERY_CHANNELS), *LAYOUT_SIZE), np.uint8)
-        if scenery_given is None:
-            scenery_given = torch.zeros(count)
-        scenery_tensor = torch.from_numpy(np.ascontiguousarray(scenery)).float() / 255.0
-        layout_tensor = torch.from_numpy(np.ascontiguousarray(layout)).float() / 255.0
-        motion_tensor = torch.from_numpy(np.ascontiguousarray(motion)).float() / MOTION_SCALE
-        attribute_tensor = torch.from_numpy(np.ascontiguousarray(attributes)).float()
-        return cls(
-            layout=layout_tensor * layout_given[:, None, None, None],
-            layout_given=layout_given,
-            motion=motion_tensor.clamp(-4.0, 4.0) * motion_given[:, None],
-            motion_given=motion_given,
-            attributes=attribute_tensor * attributes_given[:, None],
-            attributes_given=attributes_given,
-            scenery=scenery_tensor * scenery_given[:, None, None, None],
-            scenery_given=scenery_given,
-        )
+        made: dict[str, Tensor] = {}
+        for kind, shape in SHAPES.items():
+            name = kind.value
+            if name not in arrays:
+                # One number for all: an absent raster costs no memory.
+                made[name] = torch.zeros(()).expand(count, *shape)
+                made[f"{name}_given"] = torch.zeros(count)
+                continue
+            array = arrays[name]
+            values = torch.from_numpy(np.ascontiguousarray(array)) if isinstance(array, np.ndarray) else array
+            flag = given.get(name, torch.ones(count))
+            made[name] = _scaled(kind, values.float()) * flag.reshape(count, *[1] * len(shape))
+            made[f"{name}_given"] = flag
+        return cls(**made)
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> ControlTensors:
         """The same on another device and in another dtype."""
@@ -105,3 +92,22 @@ class ControlTensors:
     def motion_features(self) -> Tensor:
         """Motion with its flag (N, 7)."""
         return torch.cat([self.motion, self.motion_given[:, None]], dim=1)
+
+    def layout_planes(self) -> Tensor:
+        """All rasters and, as planes of their own, their flags: (N, 35, 128, 256)."""
+        kinds = [kind.value for kind in RASTER_CHANNELS]
+        flags = torch.stack([getattr(self, f"{name}_given") for name in kinds], dim=1)
+        rasters = [getattr(self, name) for name in kinds]
+        return torch.cat([*rasters, flags[:, :, None, None].expand(-1, -1, *rasters[0].shape[-2:])], dim=1)
+
+
+#: Planes of :meth:`ControlTensors.layout_planes`.
+NUM_LAYOUT_PLANES = sum(len(planes) + 1 for planes in RASTER_CHANNELS.values())
+
+
+def _scaled(kind: Control, values: Tensor) -> Tensor:
+    if kind in RASTER_CHANNELS:
+        return values / 255.0
+    if kind is Control.MOTION:
+        return (values / MOTION_SCALE).clamp(-4.0, 4.0)
+    return values

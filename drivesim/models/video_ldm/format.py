@@ -15,22 +15,21 @@ from drivesim.models.video_ldm.codec import COLOUR_CHANNELS, FrameCodec
 from drivesim.models.video_ldm.config import VideoLDMConfig
 from drivesim.models.video_ldm.image_unet import ImageUNet
 from drivesim.models.video_ldm.temporal import TemporalLayers
-from drivesim.models.video_ldm.upsampler import Upsampler
 from drivesim.models.video_ldm.video_unet import NEWEST_CONTEXT, temporal_layers_for
 
-#: The format that this version writes and the newest it reads. Format 1 has no "version" key in model.json.
-FORMAT_VERSION = 1
+#: The format that this version writes and reads. Format 1 has no "version" key in model.json; its decoder and its image
+#: network were never told the layout as three rasters.
+FORMAT_VERSION = 2
 
 PARTS: dict[str, type[ModelMixin]] = {
     "codec": FrameCodec,
-    "upsampler": Upsampler,
     "image": ImageUNet,
     "temporal": TemporalLayers,
 }
 
 #: Keys that came later, by part ("model" is model.json), each with the value that its absence in older files means.
 #: A new constructor argument needs an entry here; without it, older models are refused instead of quietly changed.
-ADDED_KEYS: dict[str, dict[str, Any]] = {"image": {"scenery": False}, "model": {}}
+ADDED_KEYS: dict[str, dict[str, Any]] = {"model": {}}
 
 
 def read_config(folder: Path) -> VideoLDMConfig:
@@ -44,6 +43,11 @@ def read_config(folder: Path) -> VideoLDMConfig:
         raise ModelError(
             f"{path}: written by a newer drivesim (format {version}, this version reads up to {FORMAT_VERSION}); "
             "update drivesim"
+        )
+    if version < FORMAT_VERSION:
+        raise ModelError(
+            f"{path}: written by an older drivesim (format {version}, this version reads {FORMAT_VERSION}): its decoder does "
+            "not take the layout. Use the version that wrote it, or train its recipe again: drivesim train RECIPE"
         )
     data.pop("family", None)
     data = {**ADDED_KEYS.get("model", {}), **data}

@@ -1,4 +1,4 @@
-"""The box-conditioned image LDM: a UNet over latents that sees the layout raster at its input.
+"""The box-conditioned image LDM: a UNet over latents that sees the layout at its input.
 
 Raster conditioning by concatenation keeps boxes aligned with pixels without learning to align them (the choice of the
 layout-conditioned driving generators); attributes and the noise level enter through adaptive norm.
@@ -14,7 +14,7 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
-from drivesim.controls import ATTRIBUTE_CHANNELS, LAYOUT_CHANNELS, SCENERY_CHANNELS
+from drivesim.controls import ACTOR_CHANNELS, ATTRIBUTE_CHANNELS, MAP_CHANNELS, SCENERY_CHANNELS
 from drivesim.models.video_ldm.blocks import (
     ChannelNorm,
     Downsample,
@@ -30,19 +30,20 @@ AfterBlock = Callable[[int, Tensor], Tensor]
 
 
 class LayoutStem(nn.Module):
-    """A raster (N, planes, 64, 128) and its flag to features (N, features, 16, 32)."""
+    """Rasters (N, planes, 128, 256) and F flags to features (N, features, 16, 32)."""
 
-    def __init__(self, layout_channels: int, features: int) -> None:
+    def __init__(self, planes: int, flags: int, features: int) -> None:
         super().__init__()
-        self.fold = nn.PixelUnshuffle(4)
-        self.mix = nn.Conv2d(layout_channels * 16 + 1, 2 * features, 1)
+        # Pairs of pixels are averaged first: at a thirty-second of the picture's size the rest of the detail says little.
+        self.fold = nn.Sequential(nn.AvgPool2d(2), nn.PixelUnshuffle(4))
+        self.mix = nn.Conv2d(planes * 16 + flags, 2 * features, 1)
         self.spread = nn.Conv2d(2 * features, features, 3, padding=1)
 
-    def forward(self, layout: Tensor, given: Tensor) -> Tensor:
-        """Features at the size of the latents."""
-        folded = self.fold(layout)
-        flag = given[:, None, None, None].expand(-1, 1, *folded.shape[-2:])
-        return self.spread(F.silu(self.mix(torch.cat([folded, flag], dim=1))))
+    def forward(self, rasters: Tensor, given: Tensor) -> Tensor:
+        """Features at the size of the latents; ``given`` (N, F) says which rasters are told."""
+        folded = self.fold(rasters)
+        flags = given[:, :, None, None].expand(-1, -1, *folded.shape[-2:])
+        return self.spread(F.silu(self.mix(torch.cat([folded, flags], dim=1))))
 
 
 class Stage(nn.Module):
@@ -61,8 +62,8 @@ class Stage(nn.Module):
 class ImageUNet(ModelMixin, ConfigMixin):
     """Predicts the EDM target of latents (N, 19, 16, 32) from noisy latents, noise level, layout and attributes.
 
-    With ``scenery`` it also sees the scenery raster, through a stem of its own whose features are added to the layout's.
-    The last layer of that stem begins at zero, so a network that was trained without it goes on where it was.
+    One stem reads map and actors; with ``scenery`` another reads the scenery, and its features are added. The last layer
+    of that stem begins at zero, so a network that was trained without it goes on where it was.
     """
 
     @register_to_config
@@ -78,10 +79,10 @@ class ImageUNet(ModelMixin, ConfigMixin):
         scenery: bool = False,
     ) -> None:
         super().__init__()
-        self.layout_stem = LayoutStem(len(LAYOUT_CHANNELS), layout_features)
+        self.layout_stem = LayoutStem(len(MAP_CHANNELS) + len(ACTOR_CHANNELS), 2, layout_features)
         self.scenery_stem: LayoutStem | None = None
         if scenery:
-            self.scenery_stem = LayoutStem(len(SCENERY_CHANNELS), layout_features)
+            self.scenery_stem = LayoutStem(len(SCENERY_CHANNELS), 1, layout_features)
             nn.init.zeros_(self.scenery_stem.spread.weight)
             nn.init.zeros_(self.scenery_stem.spread.bias)
         self.noise_embedding = nn.Sequential(nn.Linear(64, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
@@ -138,11 +139,12 @@ class ImageUNet(ModelMixin, ConfigMixin):
         return self.conv_out(F.silu(self.norm_out(hidden)))
 
     def read_layout(self, controls: ControlTensors) -> Tensor:
-        """Features (N, layout_features, H, W) of the layout raster, and of the scenery where the network sees it."""
-        features = self.layout_stem(controls.layout, controls.layout_given)
+        """Features (N, layout_features, H, W) of map and actors, and of the scenery where the network sees it."""
+        rasters = torch.cat([controls.map, controls.actors], dim=1)
+        features = self.layout_stem(rasters, torch.stack([controls.map_given, controls.actors_given], dim=1))
         if self.scenery_stem is None:
             return features
-        return features + self.scenery_stem(controls.scenery, controls.scenery_given)
+        return features + self.scenery_stem(controls.scenery, controls.scenery_given[:, None])
 
     def _embed(self, noise_condition: Tensor, controls: ControlTensors) -> Tensor:
         features = fourier_features(noise_condition, 64).to(controls.attributes.dtype)

@@ -1,6 +1,6 @@
 """A model folder of the Video LDM: model.json, and one diffusers folder per part, safetensors only.
 
-``codec/``, ``upsampler/``, ``image/`` and ``temporal/`` hold config.json and weights in shards of at most 15 MB.
+``codec/``, ``image/`` and ``temporal/`` hold config.json and weights in shards of at most 15 MB.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.config import VideoLDMConfig
 from drivesim.models.video_ldm.format import FORMAT_VERSION, PARTS, check_parts, older_values, read_config
 from drivesim.models.video_ldm.image_unet import ImageUNet
-from drivesim.models.video_ldm.parts import ImageStartFrames, UpsampledCodec, VideoDenoiser
+from drivesim.models.video_ldm.parts import ImageStartFrames, LayoutCodec, VideoDenoiser
 from drivesim.models.video_ldm.temporal import TemporalLayers
-from drivesim.models.video_ldm.upsampler import Upsampler
 from drivesim.models.video_ldm.video_unet import VideoUNet
 from drivesim.world_model import WorldModelSpec
 
@@ -38,7 +37,6 @@ class VideoLDM:
     """The networks of one model, before they are given their roles."""
 
     codec: FrameCodec
-    upsampler: Upsampler
     image: ImageUNet
     temporal: TemporalLayers
 
@@ -51,8 +49,7 @@ def save_networks(networks: VideoLDM, config: VideoLDMConfig, folder: Path) -> N
         network = nn.Module.to(copy.deepcopy(getattr(networks, part.name)), "cpu", torch.bfloat16)
         network.save_pretrained(folder / part.name, safe_serialization=True, max_shard_size=SHARD_SIZE)
         forget_origin(folder / part.name / "config.json")
-    version = {"version": FORMAT_VERSION} if FORMAT_VERSION > 1 else {}
-    data = {"family": "video_ldm", **version, **dataclasses.asdict(config)}
+    data = {"family": "video_ldm", "version": FORMAT_VERSION, **dataclasses.asdict(config)}
     (folder / "model.json").write_text(json.dumps(data, indent=2))
 
 
@@ -132,10 +129,9 @@ def assemble(
 ) -> LoadedVideoLDM:
     """Give the networks their roles on a device."""
     codec = networks.codec.to(device, memory_format=torch.channels_last)
-    upsampler = networks.upsampler.to(device, memory_format=torch.channels_last)
     image = networks.image.to(device, memory_format=torch.channels_last)
     temporal = networks.temporal.to(device, memory_format=torch.channels_last)
-    frames = UpsampledCodec(codec, upsampler, device)
+    frames = LayoutCodec(codec, device)
     spec = WorldModelSpec(
         name=config.name,
         height=512,
@@ -152,7 +148,7 @@ def assemble(
     return LoadedVideoLDM(
         world_model=world_model,
         start_frame_model=ImageStartFrames(image, frames, config.start_frame),
-        networks=VideoLDM(codec=codec, upsampler=upsampler, image=image, temporal=temporal),
+        networks=VideoLDM(codec=codec, image=image, temporal=temporal),
         config=config,
         device=str(device),
         dtype=str(image.dtype).removeprefix("torch."),

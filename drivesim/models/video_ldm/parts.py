@@ -1,4 +1,4 @@
-"""The Video LDM's networks behind the contracts of a latent world model: codec with upsampler, denoiser, start frames."""
+"""The Video LDM's networks behind the contracts of a latent world model: codec, denoiser, start frames."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from drivesim.controls import LAYOUT_SIZE, Control, Controls
+from drivesim.controls import LAYOUT_SIZE, RASTER_CHANNELS, Control, Controls
 from drivesim.diffusion.edm import Preconditioning
 from drivesim.diffusion.sampler import Denoise, SamplerConfig, guided, sample
+from drivesim.models.carry import carried
 from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.image_unet import ImageUNet
-from drivesim.models.video_ldm.upsampler import Upsampler
 from drivesim.models.video_ldm.video_unet import VideoUNet
 from drivesim.noise import NoiseStream
 
 
-class UpsampledCodec:
-    """A frame codec at half the output size with the x2 upsampler behind its decoder."""
+class LayoutCodec:
+    """A frame codec that encodes half-size frames and decodes to the output size, told the layout."""
 
-    def __init__(self, codec: FrameCodec, upsampler: Upsampler, device: torch.device) -> None:
+    def __init__(self, codec: FrameCodec, device: torch.device) -> None:
         self.codec = codec
-        self.upsampler = upsampler
         self.device = device
 
     @torch.inference_mode()
@@ -34,10 +33,22 @@ class UpsampledCodec:
         return self.codec.encode(small).cpu()
 
     @torch.inference_mode()
-    def decode(self, latents: Tensor) -> Tensor:
-        """Latents to frames (T, 3, H, W), frame by frame: the working set then stays in the processor's cache."""
-        frames = [self.upsampler(self.codec.decode(row[None].to(self.device))) for row in latents]
-        return torch.cat(frames).clamp(-1.0, 1.0).cpu()
+    def decode(self, latents: Tensor, controls: Controls, previous: Tensor | None = None) -> Tensor:
+        """Latents and the controls of their frames to frames (T, 3, H, W).
+
+        Where the flow is told, every frame carries on the one before, beginning with ``previous`` (3, H, W).
+        """
+        frames: list[Tensor] = []
+        shown = None if previous is None else previous[None].to(self.device)
+        for index, row in enumerate(latents):
+            told = layout_of(controls.window(index, index + 1))
+            told = None if told is None else told.to(self.device, self.codec.dtype)
+            past = None
+            if controls.flow is not None and shown is not None:
+                past = carried(shown, torch.from_numpy(controls.flow[index : index + 1]).to(self.device))
+            shown = self.codec.render(row[None].to(self.device), told, past)
+            frames.append(shown)
+        return torch.cat(frames).cpu()
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +91,7 @@ class StartFrameConfig:
 class ImageStartFrames:
     """The box-conditioned image LDM as a :class:`drivesim.world_model.StartFrameModel`."""
 
-    def __init__(self, network: ImageUNet, codec: UpsampledCodec, config: StartFrameConfig) -> None:
+    def __init__(self, network: ImageUNet, codec: LayoutCodec, config: StartFrameConfig) -> None:
         self.network = network
         self.codec = codec
         self.config = config
@@ -92,12 +103,12 @@ class ImageStartFrames:
         if controls.num_frames != 1:
             raise ValueError(f"a start frame takes the controls of one frame, got {controls.num_frames}")
         told = self._denoiser(controls)
-        if Control.LAYOUT in controls.given() and self.config.guidance != 1.0:
-            untold = self._denoiser(controls.without(Control.LAYOUT, Control.SCENERY))
+        if controls.given() & set(RASTER_CHANNELS) and self.config.guidance != 1.0:
+            untold = self._denoiser(controls.without(*RASTER_CHANNELS))
             told = guided(told, untold, self.config.guidance, self.config.guidance_low, self.config.guidance_high)
         size = latent_size()
         latents = sample(told, noise.normal(1, self.network.config.latent_channels, *size), self.config.sampler)
-        return self.codec.decode(latents)
+        return self.codec.decode(latents, controls)
 
     def _denoiser(self, controls: Controls) -> Denoise:
         device, dtype = self.codec.device, self.network.dtype
@@ -112,7 +123,13 @@ class ImageStartFrames:
         return denoise
 
 
-def latent_size() -> tuple[int, int]:
-    """Height and width of the latents, which the layout raster fixes: a quarter of it."""
+def layout_of(controls: Controls) -> ControlTensors | None:
+    """The rasters of ``controls`` alone, or None where none is told."""
+    rasters = controls.without(*(kind for kind in Control if kind not in RASTER_CHANNELS))
+    return ControlTensors.from_controls(rasters) if rasters.given() else None
 
-    return LAYOUT_SIZE[0] // 4, LAYOUT_SIZE[1] // 4
+
+def latent_size() -> tuple[int, int]:
+    """Height and width of the latents, which the rasters of the layout fix: an eighth of theirs."""
+
+    return LAYOUT_SIZE[0] // 8, LAYOUT_SIZE[1] // 8

@@ -47,7 +47,7 @@ class VideoUNet(nn.Module):
         flat = rearrange(noisy, "b t c h w -> (b t) c h w")
         flat_sigma = rearrange(sigma, "b t -> (b t)")
         noise_condition = self.preconditioning.noise_condition(flat_sigma)
-        scaled = (flat * self.preconditioning.input_scale(flat_sigma)).to(controls.layout.dtype)
+        scaled = (flat * self.preconditioning.input_scale(flat_sigma)).to(controls.motion.dtype)
         context = self._context(rearrange(scaled, "(b t) c h w -> b t c h w", b=batch), num_context)
         positions = torch.arange(num_frames, device=noisy.device) - num_context + NEWEST_CONTEXT + 1
         embedding = self.temporal.embed(

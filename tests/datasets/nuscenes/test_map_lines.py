@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import shapely
 
-from drivesim.conditioning.layout import draw_layout
-from drivesim.controls import LAYOUT_CHANNELS
+from drivesim.conditioning.layout import LayoutPainter
+from drivesim.controls import MAP_CHANNELS, Control
 from drivesim.datasets.nuscenes import NuScenesDataset, check_nuscenes
 from drivesim.datasets.nuscenes.map_lines import strips_of
 from drivesim.errors import InputError
@@ -77,8 +77,7 @@ def read(folder, **settings) -> NuScenesDataset:
 
 
 def planes(scene: Scene, frame: int) -> dict[str, np.ndarray]:
-    layout = draw_layout(dataclasses.replace(scene, actors=()), frame).astype(float) / 255.0
-    return {name: layout[LAYOUT_CHANNELS.index(name)] for name in ("road", "lane_paint", "pavement")}
+    return dict(zip(MAP_CHANNELS, LayoutPainter(scene).draw_map(frame).astype(float) / 255.0, strict=True))
 
 
 @pytest.mark.parametrize(("name", "split"), [("alpha", "train"), ("beta", "val")])
@@ -94,12 +93,12 @@ def test_the_layout_shows_the_road_of_the_map(copy_of, name: str, split: str) ->
     )
     found = planes(sample.scene, 2)
     both = np.minimum(expected["road"], found["road"]).sum() / np.maximum(expected["road"], found["road"]).sum()
-    assert expected["road"].sum() > 200 and both > 0.93
-    assert np.abs(expected["road"] - found["road"])[40:].mean() < 0.02
+    assert expected["road"].sum() > 800 and both > 0.93
+    assert np.abs(expected["road"] - found["road"])[80:].mean() < 0.02
     # Dashes have no place in a map: compare the paint of whole columns below the horizon.
     painted = expected["lane_paint"].sum(), found["lane_paint"].sum()
-    assert painted[0] > 5 and painted[1] == pytest.approx(painted[0], rel=0.25)
-    if expected["pavement"].sum() > 20:
+    assert painted[0] > 20 and painted[1] == pytest.approx(painted[0], rel=0.25)
+    if expected["pavement"].sum() > 80:
         assert np.abs(expected["pavement"] - found["pavement"]).mean() < 0.01
 
 
@@ -108,8 +107,9 @@ def test_maps_are_optional_and_described(copy_of) -> None:
     assert read(folder).describe()["maps"] == [] and read(folder)[0].scene.road is None
     path = with_map(folder, folder.scenes["alpha"].road, "boston-seaport")
     assert read(folder).describe()["maps"] == ["boston-seaport"]
-    assert read(folder)[0].scene.road.traffic_side == "right"
-    assert read(folder, use_map=False)[0].scene.road is None
+    assert read(folder)[0].scene.road.traffic_side == "right" and Control.MAP in read(folder)[0].known
+    blind = read(folder, use_map=False)[0]
+    assert blind.scene.road is None and Control.MAP not in blind.known
     path.write_text(path.read_text()[:1000])
     with pytest.raises(InputError, match=r"maps/expansion/boston-seaport\.json: JSONDecodeError.*v1\.3 again"):
         read(folder)

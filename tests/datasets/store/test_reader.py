@@ -18,7 +18,7 @@ from drivesim.datasets.store import ClipStore, count_given, inspect
 from drivesim.errors import InputError
 from drivesim.packing import pack
 
-ARRAYS = ("rgb", "semantic", "layout", "motion", "attributes", "times_us", "large")
+ARRAYS = ("rgb", "semantic", "map", "scenery", "actors", "flow", "motion", "attributes", "times_us", "large")
 
 
 @pytest.fixture(scope="module")
@@ -76,18 +76,20 @@ def assert_same(found: Sample, expected: Sample) -> None:
 
 
 def test_controls_are_those_of_inference_and_the_unknown_ones_are_withheld(store: ClipStore) -> None:
-    assert store.given(0) == {Control.LAYOUT, Control.MOTION}
-    expected = build_controls(StripedDataset()[0].scene)
-    np.testing.assert_array_equal(store.read("layout", 0), expected.layout)
+    assert store.given(0) == {Control.ACTORS, Control.MOTION}
+    expected = build_controls(StripedDataset()[0].scene, with_flow=True)
+    np.testing.assert_array_equal(store.read("flow", 0), expected.flow.astype(np.float16))
+    np.testing.assert_array_equal(store.read("actors", 0), expected.actors)
     np.testing.assert_array_equal(store.read("motion", 0), expected.motion)
-    assert not store.has("attributes")
-    assert not store.read("attributes", 0).any()
+    for name in ("map", "scenery", "attributes"):
+        assert not store.has(name)
+        assert not store.read(name, 0).any()
     bare = 3
     assert store.given(bare) == frozenset()
     assert not store.gives("semantic", bare)
     assert store.has("semantic") and store.has("rgb") and not store.has("latents")
     assert store.read("large", bare).shape == (2 * HEIGHT, 2 * WIDTH, 3)
-    assert count_given(store.info) == {"layout": 5, "motion": 5, "semantic": 5, "large": 5}
+    assert count_given(store.info) == {"actors": 5, "motion": 5, "flow": 5, "semantic": 5, "large": 5}
 
 
 def test_what_nobody_gave_takes_no_space(packed: Path) -> None:
@@ -126,15 +128,15 @@ def test_a_folder_that_is_no_store(tmp_path: Path) -> None:
 
 def test_a_store_of_version_1(tmp_path: Path) -> None:
     (tmp_path / "part-0000000").mkdir()
-    with pytest.raises(InputError, match=r"a store of version 1 .* reads version 3\. Pack the data again"):
+    with pytest.raises(InputError, match=r"a store of version 1 .* reads version 4\. Pack the data again"):
         ClipStore(tmp_path)
 
 
 def test_a_store_of_a_later_version(packed: Path, tmp_path: Path) -> None:
     root = json.loads((packed / "zarr.json").read_text())
-    root["attributes"]["drivesim_store"] = 4
+    root["attributes"]["drivesim_store"] = 5
     (tmp_path / "zarr.json").write_text(json.dumps(root))
-    with pytest.raises(InputError, match=r"version 4, this drivesim reads version 3"):
+    with pytest.raises(InputError, match=r"version 5, this drivesim reads version 4"):
         ClipStore(tmp_path)
 
 

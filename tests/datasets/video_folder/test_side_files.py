@@ -12,7 +12,7 @@ import pytest
 from numbered_video import BOX_COLUMNS, HEIGHT, WIDTH, write_camera
 
 from drivesim.conditioning.build import build_controls
-from drivesim.controls import LAYOUT_CHANNELS, Control
+from drivesim.controls import ACTOR_CHANNELS, Control
 from drivesim.datasets.procedural import ProceduralWorld
 from drivesim.datasets.procedural.scene_sampler import sample_scene
 from drivesim.datasets.sample import Sample
@@ -72,7 +72,7 @@ def test_a_scene_comes_back_from_its_files(tmp_path: Path, scene: Scene) -> None
     dataset = VideoFolderDataset(tmp_path, 10, 10.0, 64, 128)
     assert not dataset.problems and len(dataset) == 1
     sample = dataset[0]
-    assert sample.known == {Control.LAYOUT, Control.MOTION}
+    assert sample.known == {Control.ACTORS, Control.MOTION}
     start = invert_rigid(scene.ego.pose(0).matrix())
     ego = transform_points(start, scene.ego.positions)
     assert np.abs(sample.scene.ego.positions - ego).max() < 0.001
@@ -99,13 +99,14 @@ def test_controls_of_the_scene_and_of_its_files_agree(tmp_path: Path, scene: Sce
     export(scene, tmp_path)
     back = VideoFolderDataset(tmp_path, 10, 10.0, 64, 128)[0].scene
     wanted, found = build_controls(scene), build_controls(back)
-    assert wanted.layout is not None and found.layout is not None
-    # Files know neither the road nor colours.
-    told = [LAYOUT_CHANNELS.index(name) for name in ("sky", "car", "large_vehicle", "pedestrian", "two_wheeler")]
-    told += [LAYOUT_CHANNELS.index(name) for name in ("static_object", "box_edge", "shade", "sin_yaw", "cos_yaw")]
-    told += [LAYOUT_CHANNELS.index(name) for name in ("inverse_depth", "instance")]
-    assert found.layout[:, LAYOUT_CHANNELS.index("box_edge")].any()
-    differs = wanted.layout[:, told].astype(int) - found.layout[:, told]
+    assert wanted.actors is not None and found.actors is not None
+    # Files know neither the road nor colours, and speeds only as positions tell them.
+    assert wanted.map is not None and found.map is None
+    told = [
+        at for at, name in enumerate(ACTOR_CHANNELS) if name not in ("red", "green", "blue", "colour_given", "braking")
+    ]
+    assert found.actors[:, ACTOR_CHANNELS.index("box_edge")].any()
+    differs = wanted.actors[:, told].astype(int) - found.actors[:, told]
     assert np.mean(np.abs(differs) > 2) < 0.001
     assert wanted.motion is not None and found.motion is not None
     assert np.abs(wanted.motion - found.motion)[:, :3].max() < 0.01
@@ -164,7 +165,7 @@ def test_json_boxes_with_frame_numbers_and_clock_times(folder_with: Make) -> Non
     )
     write_camera(root / "good.camera.json", width=2 * WIDTH, height=2 * HEIGHT, fx=320.0, fy=320.0, cx=192.0, cy=96.0)
     sample = sample_of(root, 3)
-    assert sample.known == {Control.LAYOUT, Control.MOTION}
+    assert sample.known == {Control.ACTORS, Control.MOTION}
     assert sample.scene.camera.fx == 160.0 and sample.scene.camera.cy == 48.0
     assert np.allclose(sample.scene.ego.speed_mps, 10.0) and np.allclose(sample.scene.ego.positions[:, 0], [0, 1, 2, 3])
     assert np.allclose(sample.scene.actors[0].track.positions[:, 0], [10, 11, 12, 13])

@@ -1,0 +1,369 @@
+"""Training the decoder behind the finished encoder, told the layout, up to the full size of the pictures.
+
+It learns from what it will get: the encoder's latents, the same with noise, and what the image LDM makes of them in one
+denoising step. Latents stay as they are, so the diffusion parts stay valid (as GameNGen trains its decoder).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from rich.progress import track
+from torch import Tensor
+
+from drivesim.clip import tensor_to_frames
+from drivesim.controls import RASTER_CHANNELS
+from drivesim.datasets.store import ClipStore
+from drivesim.diffusion.edm import Preconditioning, add_noise
+from drivesim.errors import InputError
+from drivesim.models.carry import Past, carried
+from drivesim.models.video_ldm.codec import CELL, COLOUR_CHANNELS
+from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
+from drivesim.models.video_ldm.image_unet import ImageUNet
+from drivesim.training.codec_stage import pixel_weights
+from drivesim.training.image_stage import FRAME_CONTROLS, frame_controls
+from drivesim.training.latents import LatentClips, latent_grid, load_latents, prepare_latents
+from drivesim.training.parts import DTYPES, Dtype, Parts, encoder_hash
+from drivesim.training.reconstruction import psnr_db, reconstruction_loss
+from drivesim.training.stage import Batch, NothingToLearn, Stage
+from drivesim.training.stream import Draw, draw_generator
+
+#: Noise levels of the image LDM's estimates: where the layout decides what the latents say.
+LOWEST_SIGMA, HIGHEST_SIGMA = 0.3, 4.0
+
+#: Share of the clips whose second frame carries on the true first one, as behind a start frame from elsewhere.
+BEGINS_TRUE = 0.3
+
+#: Height and width of what the decoder draws.
+OUTPUT_SIZE = (512, 1024)
+
+RASTERS = tuple(kind.value for kind in RASTER_CHANNELS)
+
+
+class DecoderBatches:
+    """Crops of clips at full size: latents of one kind or another, layout and flow, and the pictures.
+
+    A store of full-size frames gives clips of up to ``num_frames`` frames; one of half-size frames gives the first frame of
+    each sample that has a large picture.
+    """
+
+    def __init__(
+        self,
+        clips: LatentClips,
+        estimates: np.ndarray | None,
+        *,
+        crop: tuple[int, int],
+        num_frames: int,
+        estimated_share: float,
+    ) -> None:
+        self.clips, self.store = clips, clips.store
+        self.is_full = is_full_size(self.store)
+        self.num_frames = min(num_frames, self.store.frames_per_clip) if self.is_full else 1
+        self.samples = [i for i in range(len(self.store)) if self.is_full or self.store.gives("large", i)]
+        self.estimates = estimates
+        self.crop = crop
+        self.estimated_share = 0.0 if estimates is None else estimated_share
+        self.weights = pixel_weights()
+        self.size = latent_grid(self.store)
+        if crop[0] > self.size[0] * CELL or crop[1] > self.size[1] * CELL or crop[0] % CELL or crop[1] % CELL:
+            raise InputError(
+                f"model.crop {crop[0]}x{crop[1]}: expected multiples of {CELL} within {self.size[0] * CELL}x"
+                f"{self.size[1] * CELL}, half the size of the pictures"
+            )
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __call__(self, draws: Sequence[Draw]) -> Batch:
+        """``latents`` (N, T, C, h, w), rasters and ``flow`` (N, T, ..., 8h, 8w) with flags (N,), ``pictures`` (N, T, 3, 32h,
+        32w) in [-1, 1] and ``weights`` (N, T, 1, 32h, 32w); ``is_estimate`` (N,) bool.
+        """
+        rows = [self._row(draw) for draw in draws]
+        batch = {name: torch.from_numpy(np.stack([row[name] for row in rows])) for name in rows[0]}
+        pictures = rearrange(batch["pictures"], "n t h w c -> n t c h w").float() / 127.5 - 1.0
+        return {**batch, "pictures": pictures, "position": torch.tensor([draw.position for draw in draws])}
+
+    def _row(self, draw: Draw) -> dict[str, np.ndarray]:
+        rng = draw_generator(23, draw.position)
+        sample = int(self.samples[draw.sample])
+        cells = self.crop[0] // CELL, self.crop[1] // CELL
+        top, left = (int(rng.integers(0, have - want + 1)) for have, want in zip(self.size, cells, strict=True))
+        first = int(rng.integers(0, self.store.frames_per_clip - self.num_frames + 1)) if self.is_full else 0
+        frames = slice(first, first + self.num_frames)
+
+        def cut(array: np.ndarray, pixels: int) -> np.ndarray:
+            """The crop of an array (T, ..., H, W) that has ``pixels`` pixels along a cell."""
+            rows = slice(top * pixels, (top + cells[0]) * pixels)
+            return np.ascontiguousarray(array[..., rows, left * pixels : (left + cells[1]) * pixels])
+
+        is_estimate = rng.uniform() < self.estimated_share
+        latents = self.clips.read("latents", sample, frames)
+        if is_estimate and self.estimates is not None:
+            latents = self.estimates[sample, frames]
+        row = {
+            "latents": cut(latents, 1).astype(np.float32),
+            "pictures": np.moveaxis(cut(np.moveaxis(self._pictures(sample, frames), -1, 1), 2 * CELL), 1, -1),
+            "weights": self._weights(sample, frames, cut),
+            "is_estimate": np.asarray(is_estimate),
+            "flow": cut(self.store.read("flow", sample, frames).astype(np.float32), CELL // 2),
+            "flow_given": np.asarray(float(self.store.gives("flow", sample)), np.float32),
+        }
+        for name in RASTERS:
+            row[name] = cut(self.store.read(name, sample, frames), CELL // 2)
+            row[f"{name}_given"] = np.asarray(float(self.store.gives(name, sample)), np.float32)
+        return row
+
+    def _pictures(self, sample: int, frames: slice) -> np.ndarray:
+        return self.store.read("rgb", sample, frames) if self.is_full else self.store.read("large", sample)[None]
+
+    def _weights(self, sample: int, frames: slice, cut: Any) -> np.ndarray:
+        """Weights (T, 1, 32h, 32w) of the crop's pixels."""
+        if not self.store.gives("semantic", sample):
+            return np.ones((self.num_frames, 1, 2 * self.crop[0], 2 * self.crop[1]), np.float32)
+        semantic = self.store.read("semantic", sample, frames)
+        if self.is_full:
+            return self.weights[cut(semantic, 2 * CELL)][:, None]
+        return self.weights[cut(semantic, CELL).repeat(2, axis=-2).repeat(2, axis=-1)][:, None]
+
+
+def is_full_size(store: ClipStore) -> bool:
+    """Whether a store's frames have the size of the output: the codec then sees them halved."""
+    return (store.layout.height, store.layout.width) == OUTPUT_SIZE
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnFrame:
+    """One frame of a batch while training: ``large`` (N, 3, 32h, 32w), what was told of it, and its loss."""
+
+    large: Tensor
+    layout: ControlTensors | None
+    loss: Tensor
+
+
+class DecoderStage(Stage):
+    """Trains the whole decoder of a finished codec."""
+
+    part = "codec"
+
+    def __init__(
+        self,
+        work: Path,
+        initial: str | None = None,
+        dtype: Dtype = "bfloat16",
+        learning_rate: float = 3e-4,
+        warmup_steps: int = 50,
+        average_decay: float = 0.998,
+        weight_decay: float = 1e-3,
+        crop: tuple[int, int] = (128, 256),
+        noise: float = 0.6,
+        estimated_share: float = 0.4,
+        layout_dropout: float = 0.15,
+        raster_dropout: float = 0.1,
+        small_weight: float = 0.5,
+        num_frames: int = 3,
+        past_dropout: float = 0.15,
+        steady_weight: float = 0.5,
+    ) -> None:
+        """See the recipes; ``crop`` is that of half-size pictures, ``num_frames`` that of the clips.
+
+        Latents carry noise of up to ``noise`` deviations (most far less), or are, for ``estimated_share`` of the crops, the
+        image LDM's. ``layout_dropout`` is the share of batches that are told nothing, ``raster_dropout`` that of each raster
+        of the others, ``past_dropout`` that of clips whose frames know nothing of each other. ``small_weight`` counts the
+        loss at half size, ``steady_weight`` what changes from frame to frame beyond the true change.
+        """
+        parts = Parts(Path(work), initial, dtype)
+        codec = parts.finished("codec").train()
+        codec.decoder.requires_grad_(True)
+        super().__init__(
+            codec,
+            parts,
+            learning_rate=learning_rate,
+            warmup_steps=warmup_steps,
+            average_decay=average_decay,
+            weight_decay=weight_decay,
+        )
+        self.compute_dtype = DTYPES[dtype]
+        self.crop = crop
+        self.noise = noise
+        self.estimated_share = estimated_share
+        self.layout_dropout = layout_dropout
+        self.raster_dropout = raster_dropout
+        self.small_weight = small_weight
+        self.num_frames = num_frames
+        self.past_dropout = past_dropout
+        self.steady_weight = steady_weight
+
+    def prepare(self, store: ClipStore, folder: Path) -> None:
+        """Encode the store, and let the image LDM estimate its latents where there is one.
+
+        Raises NothingToLearn when the store has neither frames of the output's size nor large pictures.
+        """
+        if not is_full_size(store) and not store.has("large"):
+            raise NothingToLearn(
+                f"{store.info.url}: frames of {store.layout.height}x{store.layout.width} and no large pictures; the decoder "
+                f"learns from {OUTPUT_SIZE[0]}x{OUTPUT_SIZE[1]}. Pack with --height {OUTPUT_SIZE[0]} --width {OUTPUT_SIZE[1]}"
+            )
+        prepare_latents(self.parts.finished("codec"), store, folder.parent / "latents")
+        if self.estimated_share > 0.0 and self.parts.has("image"):
+            clips = load_latents(self.network, store, folder.parent / "latents", preload=False)
+            _prepare_estimates(self.parts.finished("image"), clips, self._estimates_file(store, folder))
+
+    def batches(self, store: ClipStore, folder: Path) -> DecoderBatches:
+        """Crops of the store's clips."""
+        clips = load_latents(self.network, store, folder.parent / "latents", preload=False)
+        file = self._estimates_file(store, folder)
+        estimates = np.load(file, mmap_mode="r") if self.estimated_share > 0.0 and file.exists() else None
+        return DecoderBatches(
+            clips, estimates, crop=self.crop, num_frames=self.num_frames, estimated_share=self.estimated_share
+        )
+
+    def _estimates_file(self, store: ClipStore, folder: Path) -> Path:
+        name = f"estimates-{encoder_hash(self.network)[:12]}-{len(store)}x{store.frames_per_clip}.npy"
+        return folder.parent / "latents" / name
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Reconstruction of all frames, and their steadiness."""
+        drawn = self.draw(batch, self.told(batch, generator), generator)
+        return torch.stack([frame.loss for frame in drawn]).mean()
+
+    def told(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor] | None:
+        """Which rasters each row is told, flags (N,); None for batches that are told nothing."""
+        if float(torch.rand((), generator=generator)) < self.layout_dropout:
+            return None
+        count = len(batch["position"])
+        return {name: (torch.rand(count, generator=generator) >= self.raster_dropout).float() for name in RASTERS}
+
+    def draw(self, batch: Batch, told: dict[str, Tensor] | None, generator: torch.Generator) -> list[DrawnFrame]:
+        """All frames of the clips one after the other, each carrying on its own picture of the one before.
+
+        Latents carry noise where they are the encoder's. Some clips begin from the true frame, some from nothing.
+        """
+        count, num_frames = batch["latents"].shape[:2]
+        level = self.noise * torch.rand(count, 1, 1, 1, 1, generator=generator).square()
+        level = level * ~batch["is_estimate"].cpu()[:, None, None, None, None]
+        noise = level * torch.randn(batch["latents"].shape, generator=generator)
+        latents = batch["latents"] + noise.to(batch["latents"].device)
+        remembers = float(torch.rand((), generator=generator)) >= self.past_dropout
+        begins_true = float(torch.rand((), generator=generator)) < BEGINS_TRUE
+        drawn: list[DrawnFrame] = []
+        for index in range(num_frames):
+            past = before = None
+            if index > 0 and remembers:
+                truth = batch["pictures"][:, index - 1]
+                shown = truth if index == 1 and begins_true else drawn[-1].large.detach().clamp(-1.0, 1.0)
+                flow = batch["flow"][:, index] * batch["flow_given"][:, None, None, None]
+                past, before = carried(shown, flow), carried(truth, flow)
+            controls = None if told is None else self._controls(batch, told, index)
+            small, large = self.network.draw_both(self.network.raw(latents[:, index]), controls, past)
+            loss = self._frame_loss(small, large, batch, index)
+            if past is not None and before is not None:
+                loss = loss + self.steady_weight * unsteadiness(large, past, batch["pictures"][:, index], before)
+            drawn.append(DrawnFrame(large=large, layout=controls, loss=loss))
+        return drawn
+
+    def _controls(self, batch: Batch, told: dict[str, Tensor], index: int) -> ControlTensors:
+        rows = {name: batch[name][:, index] for name in RASTERS}
+        given = {f"{name}_given": batch[f"{name}_given"] for name in RASTERS}
+        controls = frame_controls({**rows, **given, "position": batch["position"]}, told)
+        return controls.to(self.device, self.compute_dtype)
+
+    def _frame_loss(self, small: Tensor, large: Tensor, batch: Batch, index: int) -> Tensor:
+        weights, picture = batch["weights"][:, index], batch["pictures"][:, index]
+        halved = F.avg_pool2d(picture, 2), F.avg_pool2d(weights, 2)
+        return reconstruction_loss(large, picture, weights) + self.small_weight * reconstruction_loss(small, *halved)
+
+    def example(self, count: int) -> Batch:
+        """A batch of zeros."""
+        rows, columns = self.crop[0] // CELL, self.crop[1] // CELL
+        lead, raster = (count, self.num_frames), (rows * CELL // 2, columns * CELL // 2)
+        channels = self.network.config.latent_channels + COLOUR_CHANNELS
+        return {
+            "latents": torch.zeros(*lead, channels, rows, columns),
+            "pictures": torch.zeros(*lead, 3, 2 * rows * CELL, 2 * columns * CELL),
+            "weights": torch.ones(*lead, 1, 2 * rows * CELL, 2 * columns * CELL),
+            "is_estimate": torch.zeros(count, dtype=torch.bool),
+            "flow": torch.zeros(*lead, 3, *raster),
+            "flow_given": torch.ones(count),
+            **{
+                kind.value: torch.zeros(*lead, len(planes), *raster, dtype=torch.uint8)
+                for kind, planes in RASTER_CHANNELS.items()
+            },
+        }
+
+    @torch.no_grad()
+    def measures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """PSNR (dB) with the layout told, withheld, and of what the image LDM makes; of the last frame with its past."""
+        everything = dict.fromkeys(RASTERS, torch.ones(len(batch["position"])))
+        told = self._controls(batch, everything, 0)
+        truth, raw = batch["pictures"][:, 0], self.network.raw(batch["latents"][:, 0])
+        small, large = self.network.draw_both(raw, told)
+        bilinear = F.interpolate(small, scale_factor=2.0, mode="bilinear", align_corners=False)
+        found = {
+            "validation_loss": self._frame_loss(small, large, batch, 0),
+            "validation_psnr_db": _psnr(large, truth),
+            "withheld_psnr_db": _psnr(self.network.draw_both(raw, None)[1], truth),
+            "bilinear_psnr_db": _psnr(bilinear, truth),
+        }
+        if batch["latents"].shape[1] > 1:
+            flow = batch["flow"][:, 1] * batch["flow_given"][:, None, None, None]
+            past, before = carried(large.clamp(-1.0, 1.0), flow), carried(truth, flow)
+            raw = self.network.raw(batch["latents"][:, 1])
+            _, after = self.network.draw_both(raw, self._controls(batch, everything, 1), past)
+            found["carried_psnr_db"] = _psnr(after, batch["pictures"][:, 1])
+            found["unsteadiness"] = unsteadiness(after, past, batch["pictures"][:, 1], before)
+        return found
+
+    @torch.no_grad()
+    def pictures(self, batch: Batch) -> np.ndarray:
+        """Three crops: drawn with the layout told, withheld, and the truth."""
+        few = {name: value[:3] for name, value in batch.items()}
+        raw = self.network.raw(few["latents"][:, 0])
+        told = self._controls(few, dict.fromkeys(RASTERS, torch.ones(len(raw))), 0)
+        drawn = [self.network.draw_both(raw, one)[1].clamp(-1.0, 1.0) for one in (told, None)]
+        rows = (*drawn, few["pictures"][:, 0])
+        return np.concatenate([np.concatenate(list(tensor_to_frames(row.cpu())), axis=1) for row in rows])
+
+
+def unsteadiness(frame: Tensor, past: Past, truth: Tensor, before: Past) -> Tensor:
+    """How much a frame differs from the moved one before it beyond what the true pair does, where points were seen (L1)."""
+    seen = F.interpolate(past.seen, size=frame.shape[-2:], mode="nearest")
+    change, own = (truth - before.picture).abs(), (frame - past.picture).abs()
+    return (F.relu(own - change) * seen).mean()
+
+
+def _psnr(frames: Tensor, truth: Tensor) -> Tensor:
+    return psnr_db(frames.clamp(-1.0, 1.0), truth)
+
+
+def _prepare_estimates(image: ImageUNet, clips: LatentClips, file: Path) -> None:
+    """What one denoising step makes of every frame at a random noise level: float16 (N, T, C, h, w)."""
+    if file.exists():
+        return
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    image = image.to(device)
+    preconditioning = Preconditioning()
+    generator = torch.Generator().manual_seed(7)
+    count = clips.frames_per_clip
+    made = []
+    for clip in track(range(len(clips)), description="estimating"):
+        rows = clips.gather([clip] * count, list(range(count)))
+        clean = rows["latents"].float()
+        sigma = LOWEST_SIGMA * (HIGHEST_SIGMA / LOWEST_SIGMA) ** torch.rand(count, generator=generator)
+        noisy = add_noise(clean, torch.randn(clean.shape, generator=generator), sigma)
+        everything = dict.fromkeys(FRAME_CONTROLS, torch.ones(count))
+        told = frame_controls({**rows, "position": sigma}, everything).to(device, image.dtype)
+        scaled = (noisy * preconditioning.input_scale(sigma)).to(device, image.dtype)
+        with torch.inference_mode():
+            raw = image(scaled, preconditioning.noise_condition(sigma).to(device), told).float().cpu()
+        made.append(preconditioning.denoised(noisy, raw, sigma).half().numpy())
+    unfinished = file.with_suffix(".unfinished.npy")
+    np.save(unfinished, np.stack(made))
+    os.replace(unfinished, file)
