@@ -127,7 +127,7 @@ def make(
     run = RunFolder(folder)
     manifest = staged.manifest
 
-    simulated = manifest.actors == "simulated"
+    apart = manifest.develops_apart
 
     def tracks(path: Path, scene: Scene) -> None:
         write_tracks(
@@ -141,11 +141,11 @@ def make(
         )
 
     def shared_tracks() -> None:
-        if not simulated:
+        if not apart:
             tracks(run.shared_tracks_path, staged.scene)
 
     def own_tracks(future: int) -> None:
-        if simulated:
+        if apart:
             tracks(run.tracks_path(future), staged.scene_of(future))
 
     with run.locked():

@@ -20,7 +20,7 @@ from drivesim.conditioning import SceneControls
 from drivesim.controls import Control
 from drivesim.errors import InputError
 from drivesim.rollout.branch import BranchPoint, branch_point
-from drivesim.rollout.development import turns_of
+from drivesim.rollout.development import as_rows, turns_of
 from drivesim.rollout.engine import Threads
 from drivesim.rollout.manifest import ActorMode, EgoMode, Manifest, Told
 from drivesim.rollout.run import Beginning, Ingredients
@@ -29,7 +29,7 @@ from drivesim.rollout.storage import sha256_of
 from drivesim.rollout.streams import futures_stream, start_frame_stream
 from drivesim.rollout.timeline import Timeline
 from drivesim.scenarios import Scenario, loads
-from drivesim.scenarios.expand import Development, develop
+from drivesim.scenarios.expand import Development, Turn, develop
 from drivesim.scene import Scene
 from drivesim.world_model import StartFrameModel, WorldModel, WorldModelSpec
 
@@ -59,8 +59,8 @@ class Options:
     follows a development of its own, with the same t = 0, so futures differ by what drivers do. free: only the start
     frame is fixed, and the model invents the rest. None: scripted for one video, simulated for several, free where the
     model takes no boxes or the video begins from a picture. ``ego`` planned: the model is told the ego's motion (the
-    ego drives by its plan and reacts to the traffic of its future), free: it is not (None: planned where the model obeys
-    motion). ``map`` and ``scenery`` told: the model sees the road, or what stands beside it, on every frame, withheld: it
+    ego drives by its plan and reacts to the traffic of its future), simulated: so it is, but in every future its driver
+    chooses pace, distance and lane anew, free: it is not (None: planned where the model obeys motion). ``map`` and ``scenery`` told: the model sees the road, or what stands beside it, on every frame, withheld: it
     does not (None: told where the model obeys them and the first frame is its own picture of the scene; the map also
     where actors are told). ``lossless`` and ``png_frames`` store the frames again beside the mp4.
     """
@@ -117,7 +117,7 @@ class Staged:
         later = _known(manifest)
         if not manifest.told_boxes:
             later -= {Control.ACTORS}
-        if manifest.ego == "free":
+        if not manifest.told_motion:
             later -= {Control.MOTION}
         first = _known(manifest) if self.told_at_start else later
         # Two frames hold all that frame 0 depends on; a painter for the whole scene would hold minutes of tracks again.
@@ -130,9 +130,9 @@ class Staged:
         )
 
     def scene_of(self, future: int) -> Scene:
-        """The development that a future shows: the run's, or with simulated actors its own."""
+        """The development that a future shows: the run's, or where each develops apart its own."""
         turns = turns_of(self.manifest, future)
-        if turns == dict(self.manifest.turns):
+        if as_rows(turns) == self.manifest.turns:
             return self.scene
         return _developed(self.scenario, self.manifest, turns).scene
 
@@ -257,17 +257,17 @@ def _staged(
         stream_key=stream.key,
         scene_frames=scene_frames,
         scene_frame=scene_frame,
-        turns=() if point is None else tuple(turns_of(point.parent, point.origin.future).items()),
+        turns=() if point is None else as_rows(turns_of(point.parent, point.origin.future)),
         parameters=scenario.parameters(options.variation),
         branch=None if point is None else point.origin,
         events=_event_reports(scenario, actors),
         command=tuple(sys.argv),
     )
-    scene = _developed(scenario, manifest, dict(manifest.turns)).scene
+    scene = _developed(scenario, manifest, turns_of(manifest, 0)).scene
     return Staged(model=model, scenario=scenario, scene=scene, manifest=manifest, given_start=given_start)
 
 
-def _developed(scenario: Scenario, manifest: Manifest, turns: Mapping[int, int]) -> Development:
+def _developed(scenario: Scenario, manifest: Manifest, turns: Mapping[int, Turn]) -> Development:
     """The scenario as it goes under the run's seed and these turns."""
     return develop(
         scenario,
@@ -316,8 +316,13 @@ def _modes(spec: WorldModelSpec, options: Options) -> tuple[ActorMode, EgoMode]:
     if actors != "free" and Control.ACTORS not in spec.controls:
         raise _no_boxes(f"--actors {actors}", spec)
     obeys_motion = Control.MOTION in spec.controls
-    if options.ego == "planned" and not obeys_motion:
-        raise InputError(f"--ego planned: model {spec.name!r} does not take the ego's motion. Use --ego free.")
+    if options.ego not in (None, "free") and not obeys_motion:
+        raise InputError(f"--ego {options.ego}: model {spec.name!r} does not take the ego's motion. Use --ego free.")
+    if options.ego == "simulated" and actors == "scripted":
+        raise InputError(
+            "--ego simulated with --actors scripted: traffic that follows one development cannot make way for an ego that drives "
+            "another. Use --actors simulated, or free."
+        )
     return actors, options.ego or ("planned" if obeys_motion else "free")
 
 

@@ -74,6 +74,17 @@ class Development:
     event_times: dict[str, float | None]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """Another course from some frame on: the seed of the traffic from there, and whether the ego's driver is part of it.
+
+    Else the ego keeps to its plan, as closely as the others let it.
+    """
+
+    seed: int
+    ego: bool = False
+
+
 def expand(
     scenario: Scenario,
     seed: int = 0,
@@ -95,11 +106,11 @@ def develop(
     fps: float | None = None,
     duration_s: float | None = None,
     variation: int = 0,
-    turns: Mapping[int, int] | None = None,
+    turns: Mapping[int, Turn] | None = None,
 ) -> Development:
     """Like :func:`expand`, with the parameters' values and the times of the events.
 
-    ``turns`` maps frames to seeds: from such a frame on the traffic develops by that seed, and up to it nothing changes.
+    At the frames of ``turns`` the traffic takes another course: up to such a frame nothing changes.
     """
     parameters = scenario.parameters(variation)
     concrete = scenario.with_parameters(parameters)
@@ -130,7 +141,8 @@ def develop(
         fps=rate,
         rng=generator(seed),
         ambient=_ambient(concrete, placed),
-        turns={frame: generator(other) for frame, other in (turns or {}).items()},
+        turns={frame: generator(turn.seed) for frame, turn in (turns or {}).items()},
+        ego_turns=frozenset(frame for frame, turn in (turns or {}).items() if turn.ego),
     )
     environment = environment_of(concrete)
     scene = Scene(

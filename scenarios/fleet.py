@@ -85,6 +85,11 @@ class Fleet:
         self["front"][0], self["rear"][0] = EGO_FRONT_M, EGO_REAR_M
         self["leeway"][0] = _EGO_LEEWAY
 
+    def release_ego(self) -> None:
+        """Let the ego's driver change his mind, and lanes, like the driver of any vehicle of the same plan."""
+        self["leeway"][0] = _leeway(self.plans[0], VEHICLE)
+        self.free_choice[0] = not self.plans[0].manoeuvres
+
     def add(self, plan: ActorPlan, rng: np.random.Generator, time_s: float = 0.0) -> int:
         """Append a participant and return its slot; who is where is taken from the plan, temper from ``rng``."""
         if self.count == len(self.alive):

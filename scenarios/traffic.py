@@ -76,13 +76,15 @@ def simulate(
     rng: np.random.Generator,
     ambient: AmbientTraffic | None = None,
     turns: Mapping[int, np.random.Generator] | None = None,
+    ego_turns: frozenset[int] = frozenset(),
 ) -> TrafficResult:
     """Simulate ``duration_s`` seconds on a grid of round(duration_s * fps) frames that starts at t = 0.
 
     Vehicles follow those ahead in their lane (IDM with the calm reaction of Kesting et al. 2010) and change lanes at
     will (MOBIL) unless scripted; every few seconds each changes his mind about pace, distance and lane. After a crash
     those involved brake to a stand. At each frame of ``turns`` another generator takes over: up to that frame the tracks
-    stay what they were, after it they develop anew. Raises InputError for an unknown lane or a script that refers to
+    stay what they were, after it they develop anew. From a frame of ``ego_turns`` on the ego's driver changes pace, distance and
+    lane like anybody, unless its plan has manoeuvres: then only as far as scripted drivers do. Raises InputError for an unknown lane or a script that refers to
     nothing.
     """
     frames = max(1, round(duration_s * fps))
@@ -103,6 +105,8 @@ def simulate(
         if turns and frame in turns:
             # In place, because the ambient flow holds the same generator.
             rng.bit_generator.state = turns[frame].bit_generator.state
+            if frame in ego_turns:
+                fleet.release_ego()
             reconsider_soon(fleet, frame / fps, rng)
         for substep in range(substeps):
             time_s = (frame * substeps + substep) * dt

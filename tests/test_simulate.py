@@ -13,7 +13,7 @@ from tiny_model import TinyWorldModel
 
 from drivesim.controls import Control
 from drivesim.errors import InputError
-from drivesim.rollout.development import turns_of
+from drivesim.rollout.development import as_rows, turns_of
 from drivesim.rollout.engine import Threads
 from drivesim.rollout.manifest import ActorMode, Manifest, Told
 from drivesim.rollout.run_folder import RunFolder
@@ -190,6 +190,33 @@ def test_a_simulated_future_is_the_same_alone_and_keeps_its_own_tracks(tmp_path:
         assert np.allclose(challenger.track.positions, planned.track.positions[:30], atol=1e-4)
 
 
+@pytest.mark.parametrize("actors", ["simulated", "free"])
+def test_with_a_simulated_ego_every_future_is_told_another_motion(
+    tmp_path: Path, scenario: Scenario, actors: ActorMode
+) -> None:
+    options = dataclasses.replace(ONE, ego="simulated", actors=actors)
+    staged = stage(TinyLoaded(), scenario, num_frames=80, seed=7, options=options)
+    first, second = (staged.scene_of(future) for future in (0, 1))
+    assert first is staged.scene and staged.manifest.ego == "simulated"
+    assert np.array_equal(first.ego.positions[0], second.ego.positions[0])
+    assert np.abs(first.ego.positions[-1] - second.ego.positions[-1]).max() > 1.0
+    ingredients = staged.ingredients(staged.beginning)
+    told = [ingredients.controls_of(future).window(60, 61) for future in (0, 1)]
+    assert told[0].motion is not None and told[1].motion is not None
+    assert not np.array_equal(told[0].motion, told[1].motion)
+    made = make(dataclasses.replace(staged), tmp_path / "run", indices=[1])
+    assert np.allclose(made[0].tracks[0].positions, second.ego.positions[:80], atol=1e-4)
+    again = stage_branch(TinyLoaded(), tmp_path / "run", at_s=4.0, seconds=2.0, future=1, options=ONE)
+    assert again.manifest.ego == "simulated" and again.manifest.turns[0][2]
+    assert np.array_equal(again.scene.ego.positions[:40], second.ego.positions[:40])
+
+
+def test_a_simulated_ego_among_scripted_actors_is_refused(scenario: Scenario) -> None:
+    options = dataclasses.replace(ONE, ego="simulated", actors="scripted")
+    with pytest.raises(InputError, match="cannot make way for an ego that drives another"):
+        stage(TinyLoaded(), scenario, num_frames=20, seed=7, options=options)
+
+
 def test_branches_of_a_simulated_future_share_its_past_and_develop_anew(tmp_path: Path, scenario: Scenario) -> None:
     root = tmp_path / "root"
     futures(TinyLoaded(), scenario, num_futures=2, seconds=4.0, seed=7, out=root, options=ONE)
@@ -199,7 +226,7 @@ def test_branches_of_a_simulated_future_share_its_past_and_develop_anew(tmp_path
     )
     manifest = made[0].manifest
     first = manifest.scene_frame
-    assert manifest.actors == "simulated" and manifest.turns == tuple(turns_of(RunFolder(root).manifest(), 1).items())
+    assert manifest.actors == "simulated" and manifest.turns == as_rows(turns_of(RunFolder(root).manifest(), 1))
     again = stage_branch(TinyLoaded(), root, at_s=2.0, seconds=6.0, future=1, options=ONE)
     goes_on, anew = again.scene_of(0), again.scene_of(1)
     for scene in (goes_on, anew):

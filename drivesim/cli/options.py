@@ -22,6 +22,7 @@ class Ego(StrEnum):
 
     free = "free"
     planned = "planned"
+    simulated = "simulated"
 
 
 class Told(StrEnum):
@@ -54,7 +55,11 @@ ActorChoice = Annotated[
     ),
 ]
 EgoChoice = Annotated[
-    Ego | None, typer.Option(help="planned (default): the model is told the ego's motion. free: it is not.")
+    Ego | None,
+    typer.Option(
+        help="planned (default): the model is told the ego's motion, which follows its plan. simulated: so it is, but in "
+        "every future the ego's driver chooses pace, distance and lane anew. free: it is not told."
+    ),
 ]
 MapChoice = Annotated[
     Told | None,

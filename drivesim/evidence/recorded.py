@@ -79,20 +79,20 @@ class Commanded:
     @cached_property
     def moving(self) -> np.ndarray | None:
         """When (T,) the ego was told to move; None where the model decides that."""
-        return self.scene.ego.speed_mps > 1.0 if self.manifest.ego == "planned" else None
+        return self.scene.ego.speed_mps > 1.0 if self.manifest.told_motion else None
 
     @cached_property
     def labels(self) -> list[FrameLabels]:
         """What the model was told of each frame.
 
         Boxes and road where it was told them: in every frame unless actors are free, then in frame 0 alone. The ego's
-        motion where it is planned, weather and light always. Nothing of a frame 0 that the model did not make.
+        motion unless it is free, weather and light always. Nothing of a frame 0 that the model did not make.
         """
         manifest, scene = self.manifest, self.scene
         placed = scene if manifest.told_boxes else scene.window(0, int(self.made_start))
         labels = exact_labels(placed, list(self._semantic(len(placed)))) if len(placed) else []
         labels += [FrameLabels()] * (len(scene) - len(labels))
-        steps = ego_steps(scene) if manifest.ego == "planned" and len(scene) > 1 else None
+        steps = ego_steps(scene) if manifest.told_motion and len(scene) > 1 else None
         seen = visible_attributes(scene_attributes(scene))
         told = [
             replace(label, attributes=seen, motion=None if steps is None or frame == 0 else steps[frame])

@@ -166,7 +166,11 @@ def _told(recorded: Recorded) -> str:
             "Actors are free and the first frame is not of the model's making: no box was told, none is judged."
         )
     said.append(
-        "The ego's motion was told." if manifest.ego == "planned" else "The ego's motion was left to the model."
+        {
+            "planned": "The ego's motion was told.",
+            "simulated": "The ego is simulated: each future was told the motion of its own development.",
+            "free": "The ego's motion was left to the model.",
+        }[manifest.ego]
     )
     if not start:
         said.append("The first frame is given and not judged.")
@@ -203,7 +207,7 @@ def _traffic(recorded: Recorded) -> tuple[Track, tuple[Actor, ...]]:
     seconds, and what its own motion lacks stands under obedience. A free ego is measured.
     """
     scene = recorded.commanded.scene
-    if recorded.future.manifest.ego == "planned":
+    if recorded.future.manifest.told_motion:
         return measured_traffic(recorded.readings, scene.camera, scene.ego)
     ego, actors = measured_traffic(recorded.readings, scene.camera)
     placed = tuple(dataclasses.replace(actor, track=into_world(actor.track, scene.ego)) for actor in actors)

@@ -1,8 +1,9 @@
 """Which development of the traffic each future shows.
 
-With scripted or free actors there is one, that of the run's seed. With simulated actors future 0 shows that one too, and
-every other future takes a turn at its first frame: from there on the traffic develops by a seed of its own, so futures
-differ by what drivers do. A branch keeps the turns of the future that it leaves and adds its own at the moment it leaves.
+With scripted or free actors there is one, that of the run's seed. With simulated actors, or a simulated ego, future 0 shows
+that one too, and every other future takes a turn at its first frame: from there on the traffic develops by a seed of its own,
+so futures differ by what drivers do. A branch keeps the turns of the future that it leaves and adds its own at the moment it
+leaves.
 """
 
 from __future__ import annotations
@@ -10,14 +11,20 @@ from __future__ import annotations
 import numpy as np
 
 from drivesim.rollout.manifest import Manifest
+from drivesim.scenarios.expand import Turn
 
 
-def turns_of(manifest: Manifest, future: int) -> dict[int, int]:
-    """Seeds by the frame, on the scene's grid, from which the traffic of ``future`` follows them."""
-    turns = dict(manifest.turns)
-    if manifest.actors == "simulated" and future > 0:
-        turns[manifest.scene_frame] = _turn_seed(manifest, future)
+def turns_of(manifest: Manifest, future: int) -> dict[int, Turn]:
+    """Turns by the frame, on the scene's grid, at which the traffic of ``future`` takes them."""
+    turns = {frame: Turn(seed=seed, ego=ego) for frame, seed, ego in manifest.turns}
+    if manifest.develops_apart and future > 0:
+        turns[manifest.scene_frame] = Turn(seed=_turn_seed(manifest, future), ego=manifest.ego == "simulated")
     return turns
+
+
+def as_rows(turns: dict[int, Turn]) -> tuple[tuple[int, int, bool], ...]:
+    """Turns as a manifest holds them."""
+    return tuple((frame, turn.seed, turn.ego) for frame, turn in turns.items())
 
 
 def _turn_seed(manifest: Manifest, future: int) -> int:

@@ -17,7 +17,7 @@ from drivesim.rollout.timeline import Timeline
 MANIFEST_VERSION = 1
 
 ActorMode = Literal["simulated", "scripted", "free"]
-EgoMode = Literal["free", "planned"]
+EgoMode = Literal["free", "planned", "simulated"]
 #: Whether a raster of the layout is told after frame 0.
 Told = Literal["told", "withheld"]
 
@@ -42,8 +42,9 @@ class Manifest:
 
     ``start_source`` says where frame 0 came from, ``stream_root`` and ``stream_key`` name the node of the tree of seeds
     above the futures. The scene was expanded to ``scene_frames`` frames; ``scene_frame`` is the index of frame 0 on its
-    grid (not 0 in a branch), ``parameters`` the values of what varies in the scenario, ``turns`` the (frame, seed) at
-    which the traffic that all futures share took another course than ``seed`` gives it (see ``rollout/development.py``).
+    grid (not 0 in a branch), ``parameters`` the values of what varies in the scenario, ``turns`` the (frame, seed, whether
+    the ego is part of it) at which the traffic that all futures share took another course than ``seed`` gives it (see
+    ``rollout/development.py``).
     """
 
     scenario_id: str
@@ -72,7 +73,7 @@ class Manifest:
     scene_frame: int = 0
     map: Told = "withheld"
     scenery: Told = "withheld"
-    turns: tuple[tuple[int, int], ...] = ()
+    turns: tuple[tuple[int, int, bool], ...] = ()
     parameters: dict[str, float | str] = field(default_factory=dict)
     branch: BranchOrigin | None = None
     events: tuple[dict[str, str], ...] = ()
@@ -102,7 +103,9 @@ class Manifest:
             for name in ("stream_key", "events", "command"):
                 values[name] = tuple(values[name])
             values.setdefault("map", "withheld" if values["actors"] == "free" else "told")  # once told with the boxes
-            values["turns"] = tuple((int(frame), int(seed)) for frame, seed in values.get("turns", ()))
+            values["turns"] = tuple(
+                (int(frame), int(seed), bool(ego and ego[0])) for frame, seed, *ego in values.get("turns", ())
+            )
             return cls(**values)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise InputError(f"{where} is damaged or no drivesim manifest ({error}).") from error
@@ -140,6 +143,16 @@ class Manifest:
     def told_boxes(self) -> bool:
         """Whether the model is told the actors' boxes on every frame: those of one development, or each future of its own."""
         return self.actors != "free"
+
+    @property
+    def told_motion(self) -> bool:
+        """Whether the model is told the ego's motion: one for all futures, or each its own."""
+        return self.ego != "free"
+
+    @property
+    def develops_apart(self) -> bool:
+        """Whether every future has a development of its own."""
+        return "simulated" in (self.actors, self.ego)
 
     def require_same(self, wanted: Manifest, where: str) -> None:
         """Raise InputError naming every difference when ``wanted`` cannot continue this run."""

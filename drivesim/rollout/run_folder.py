@@ -66,8 +66,8 @@ class RunFolder:
         return self.path / f"{future_name(index)}{'.mkv' if lossless else '.mp4'}"
 
     def tracks_path(self, index: int) -> Path:
-        """Where the tracks behind future ``index`` are: its own with simulated actors, else those of the whole run."""
-        if self.manifest().actors == "simulated":
+        """Where the tracks behind future ``index`` are: its own where each develops apart, else those of the whole run."""
+        if self.manifest().develops_apart:
             return self.future(index).path / "tracks.csv"
         return self.shared_tracks_path
 

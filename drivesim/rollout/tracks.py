@@ -38,10 +38,10 @@ def write_tracks(
     """Write frames ``start`` to ``stop`` (exclusive) of a scene, atomically.
 
     ``conditioned`` is 1 where the model was told the row: every row of the start frame (unless ``told_start`` is false,
-    as in a branch or a video that begins from a photo), the ego's where it is planned, the actors' unless they are free.
+    as in a branch or a video that begins from a photo), the ego's unless it is free, the actors' unless they are free.
     """
     tracks: list[tuple[str, str, Track, tuple[str, str, str], bool]] = [
-        (EGO_ID, EGO_ID, scene.ego, ("", "", ""), ego == "planned")
+        (EGO_ID, EGO_ID, scene.ego, ("", "", ""), ego != "free")
     ]
     tracks += [
         (a.id, a.category, a.track, (f"{a.length:.3f}", f"{a.width:.3f}", f"{a.height:.3f}"), actors != "free")

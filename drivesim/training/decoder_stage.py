@@ -1,12 +1,11 @@
 """Training the decoder behind the finished encoder, told the layout, up to the full size of the pictures.
 
-It learns from what it will get: the encoder's latents, the same with noise, and what the image LDM makes of them in one
-denoising step. Latents stay as they are, so the diffusion parts stay valid (as GameNGen trains its decoder).
+It learns from what it will get: the encoder's latents, the same with noise, and what the image LDM makes of them. Latents
+stay as they are, so the diffusion parts stay valid (as GameNGen trains its decoder).
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,28 +15,23 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from einops import rearrange
-from rich.progress import track
 from torch import Tensor
 
 from drivesim.clip import tensor_to_frames
 from drivesim.controls import RASTER_CHANNELS
 from drivesim.datasets.store import ClipStore
-from drivesim.diffusion.edm import Preconditioning, add_noise
 from drivesim.errors import InputError
 from drivesim.models.carry import Past, carried
-from drivesim.models.video_ldm.codec import CELL, COLOUR_CHANNELS
+from drivesim.models.video_ldm.codec import CELL, COLOUR_CHANNELS, with_seams
 from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
-from drivesim.models.video_ldm.image_unet import ImageUNet
 from drivesim.training.codec_stage import pixel_weights
-from drivesim.training.image_stage import FRAME_CONTROLS, frame_controls
+from drivesim.training.estimates import prepare_estimates
+from drivesim.training.image_stage import frame_controls
 from drivesim.training.latents import LatentClips, latent_grid, load_latents, prepare_latents
 from drivesim.training.parts import DTYPES, Dtype, Parts, encoder_hash
 from drivesim.training.reconstruction import psnr_db, reconstruction_loss
 from drivesim.training.stage import Batch, NothingToLearn, Stage
 from drivesim.training.stream import Draw, draw_generator
-
-#: Noise levels of the image LDM's estimates: where the layout decides what the latents say.
-LOWEST_SIGMA, HIGHEST_SIGMA = 0.3, 4.0
 
 #: Share of the clips whose second frame carries on the true first one, as behind a start frame from elsewhere.
 BEGINS_TRUE = 0.3
@@ -180,7 +174,7 @@ class DecoderStage(Stage):
         loss at half size, ``steady_weight`` what changes from frame to frame beyond the true change.
         """
         parts = Parts(Path(work), initial, dtype)
-        codec = parts.finished("codec").train()
+        codec = parts.placed(with_seams(parts.finished("codec"))).train().requires_grad_(False)
         codec.decoder.requires_grad_(True)
         super().__init__(
             codec,
@@ -214,7 +208,7 @@ class DecoderStage(Stage):
         prepare_latents(self.parts.finished("codec"), store, folder.parent / "latents")
         if self.estimated_share > 0.0 and self.parts.has("image"):
             clips = load_latents(self.network, store, folder.parent / "latents", preload=False)
-            _prepare_estimates(self.parts.finished("image"), clips, self._estimates_file(store, folder))
+            prepare_estimates(self.parts.finished("image"), clips, self._estimates_file(store, folder))
 
     def batches(self, store: ClipStore, folder: Path) -> DecoderBatches:
         """Crops of the store's clips."""
@@ -341,29 +335,3 @@ def unsteadiness(frame: Tensor, past: Past, truth: Tensor, before: Past) -> Tens
 
 def _psnr(frames: Tensor, truth: Tensor) -> Tensor:
     return psnr_db(frames.clamp(-1.0, 1.0), truth)
-
-
-def _prepare_estimates(image: ImageUNet, clips: LatentClips, file: Path) -> None:
-    """What one denoising step makes of every frame at a random noise level: float16 (N, T, C, h, w)."""
-    if file.exists():
-        return
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    image = image.to(device)
-    preconditioning = Preconditioning()
-    generator = torch.Generator().manual_seed(7)
-    count = clips.frames_per_clip
-    made = []
-    for clip in track(range(len(clips)), description="estimating"):
-        rows = clips.gather([clip] * count, list(range(count)))
-        clean = rows["latents"].float()
-        sigma = LOWEST_SIGMA * (HIGHEST_SIGMA / LOWEST_SIGMA) ** torch.rand(count, generator=generator)
-        noisy = add_noise(clean, torch.randn(clean.shape, generator=generator), sigma)
-        everything = dict.fromkeys(FRAME_CONTROLS, torch.ones(count))
-        told = frame_controls({**rows, "position": sigma}, everything).to(device, image.dtype)
-        scaled = (noisy * preconditioning.input_scale(sigma)).to(device, image.dtype)
-        with torch.inference_mode():
-            raw = image(scaled, preconditioning.noise_condition(sigma).to(device), told).float().cpu()
-        made.append(preconditioning.denoised(noisy, raw, sigma).half().numpy())
-    unfinished = file.with_suffix(".unfinished.npy")
-    np.save(unfinished, np.stack(made))
-    os.replace(unfinished, file)

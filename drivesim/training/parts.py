@@ -20,6 +20,7 @@ from drivesim.evaluation.features import FeatureNetwork
 from drivesim.evaluation.probe import ProbeNetwork
 from drivesim.models.load import DTYPES, model_folder
 from drivesim.models.video_ldm.codec import FrameCodec
+from drivesim.models.video_ldm.format import older_values
 from drivesim.models.video_ldm.image_unet import ImageUNet
 from drivesim.models.video_ldm.load import SHARD_SIZE, forget_origin
 from drivesim.models.video_ldm.temporal import TemporalLayers
@@ -109,8 +110,9 @@ class Parts:
         return model_folder(self.initial) / part
 
     def _read(self, folder: Path, kind: Any) -> nn.Module:
+        older = older_values(folder.parent, folder.name)
         return kind.from_pretrained(
-            folder, torch_dtype=DTYPES[self.dtype], use_safetensors=True, low_cpu_mem_usage=False
+            folder, torch_dtype=DTYPES[self.dtype], use_safetensors=True, low_cpu_mem_usage=False, **older
         )
 
     def placed(self, network: nn.Module) -> nn.Module:

@@ -12,7 +12,7 @@ from drivesim.datasets.procedural.scene_sampler import sample_scene
 from drivesim.geometry import footprint
 from drivesim.scenarios import load
 from drivesim.scenarios.behaviour import draw_pace_factor
-from drivesim.scenarios.expand import Development, develop
+from drivesim.scenarios.expand import Development, Turn, develop
 from drivesim.scenarios.library import LibraryEntry, find, library
 from drivesim.scenarios.plans import ActorPlan, AmbientTraffic, EgoPlan, LaneChange, Manoeuvre, SpeedChange, Trigger
 from drivesim.scenarios.road_builder import build_road
@@ -23,7 +23,7 @@ CAR = {"category": "car", "length": 4.5, "width": 1.85, "height": 1.5}
 AT_FRAME = 60
 
 
-def developments(name: str, turns: list[dict[int, int]], duration_s: float = 6.1) -> list[Development]:
+def developments(name: str, turns: list[dict[int, Turn]], duration_s: float = 6.1) -> list[Development]:
     scenario = load(find(name))[0]
     return [develop(scenario, seed=0, duration_s=duration_s, turns=one) for one in turns]
 
@@ -71,7 +71,7 @@ def overlapping_pairs(scene: Scene) -> set[tuple[str, str]]:
 def test_futures_of_the_library_differ_by_what_people_do() -> None:
     spreads = {}
     for entry in library():
-        scenes = [one.scene for one in developments(entry.name, [{0: seed} for seed in (1, 2, 3, 4)])]
+        scenes = [one.scene for one in developments(entry.name, [{0: Turn(seed=seed)} for seed in (1, 2, 3, 4)])]
         first = scenes[0]
         for other in scenes[1:]:
             assert [(a.id, b) for a, b in first.boxes(0)] == [(a.id, b) for a, b in other.boxes(0)]
@@ -83,7 +83,8 @@ def test_futures_of_the_library_differ_by_what_people_do() -> None:
 
 @pytest.mark.parametrize("turn", [0, 25])
 def test_up_to_a_turn_all_is_equal_and_soon_after_it_is_not(turn: int) -> None:
-    scenes = [one.scene for one in developments("fog-motorway", [{turn: 5}, {turn: 5}, {turn: 6}], turn / 10 + 6.1)]
+    turns = [{turn: Turn(seed=seed)} for seed in (5, 5, 6)]
+    scenes = [one.scene for one in developments("fog-motorway", turns, turn / 10 + 6.1)]
     same, again, other = scenes
     assert np.array_equal(same.ego.positions, again.ego.positions)
     for one, twin in zip(same.actors, again.actors, strict=True):
@@ -94,6 +95,38 @@ def test_up_to_a_turn_all_is_equal_and_soon_after_it_is_not(turn: int) -> None:
             assert np.array_equal(one.track.positions[: turn + 1], others[one.id].positions[: turn + 1])
             assert np.array_equal(one.track.speed_mps[: turn + 1], others[one.id].speed_mps[: turn + 1])
     assert spread_m([same, other], turn + AT_FRAME) > 1.0
+
+
+def test_an_ego_that_is_part_of_a_turn_drives_otherwise_from_there_on_and_crashes_into_nobody() -> None:
+    turns = [{15: Turn(seed=seed, ego=ego)} for ego in (False, True) for seed in range(6)]
+    scenes = [one.scene for one in developments("cut-out-slow-lead", turns, 9.5)]
+    for scene in scenes:
+        assert np.array_equal(scene.ego.positions[:16], scenes[0].ego.positions[:16])
+        assert not [pair for pair in overlapping_pairs(scene) if "ego" in pair]
+    ends = np.array([scene.ego.positions[-1, :2] for scene in scenes]).reshape(2, 6, 2)
+    (planned_ahead, planned_aside), (ahead, aside) = ends.std(axis=1)
+    assert planned_aside < 0.3 and aside > 1.0, (planned_aside, aside)
+    assert ahead > planned_ahead, (planned_ahead, ahead)
+
+
+def test_an_ego_with_manoeuvres_keeps_them_in_a_turn_that_it_is_part_of() -> None:
+    road = build_road("motorway", lanes=3, ego_lane=2, length_m=2000.0, curvature="straight")
+    slow = Manoeuvre(id="slow", action=SpeedChange(to_mps=15.0, over_s=3.0), trigger=Trigger(at_s=1.0))
+    for seed in range(4):
+        turns = {0: np.random.default_rng(seed)}
+        plan = EgoPlan(speed=25.0, lane=2, manoeuvres=(slow,))
+        result = simulate(
+            road,
+            plan,
+            [],
+            duration_s=8.0,
+            fps=10.0,
+            rng=np.random.default_rng(9),
+            turns=turns,
+            ego_turns=frozenset({0}),
+        )
+        assert result.event_times["slow"] == 1.0 and result.ego.speed_mps[45] == pytest.approx(15.0, abs=1.0)
+        assert np.abs(result.ego.positions[:, 1]).max() < 0.6
 
 
 def test_drivers_with_room_choose_other_lanes_in_other_futures() -> None:
@@ -135,7 +168,7 @@ def test_scripts_start_and_end_as_written(seed: int) -> None:
 
 @pytest.mark.parametrize("entry", library(), ids=lambda entry: entry.name)
 def test_another_future_keeps_its_events(entry: LibraryEntry) -> None:
-    times = developments(entry.name, [{0: 1}], 14.0)[0].event_times
+    times = developments(entry.name, [{0: Turn(seed=1)}], 14.0)[0].event_times
     assert None not in times.values(), times
 
 

@@ -98,6 +98,26 @@ class LayoutReader(nn.Module):
         return features
 
 
+class Seams(nn.Module):
+    """A residual across the seams of a last octave that is drawn in blocks of 4x4 pixels, each by its own feature alone.
+
+    It works on 16 planes at half of the size, which costs a CPU a fiftieth of the decoder. Untrained, it changes nothing.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(16, width, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(width, 16, 3, padding=1)
+        )
+        nn.init.zeros_(self.body[2].weight)
+        nn.init.zeros_(self.body[2].bias)
+
+    def forward(self, drawn: Tensor) -> Tensor:
+        """(N, 4, H, W) to the same shape."""
+        folded = F.pixel_unshuffle(drawn, 2).contiguous(memory_format=torch.channels_last)
+        return drawn + F.pixel_shuffle(self.body(folded), 2)
+
+
 class Decoder(nn.Module):
     """Raw latents (N, latent_channels, h, w), layout and past to frames: first (N, 3, 16h, 16w), then twice that size.
 
@@ -115,6 +135,7 @@ class Decoder(nn.Module):
         blocks: tuple[int, ...],
         layout_widths: tuple[int, ...],
         finishing_blocks: int,
+        seam_width: int,
     ) -> None:
         super().__init__()
         self.enter = nn.Conv2d(latent_channels, widths[-1], 3, padding=1)
@@ -133,6 +154,7 @@ class Decoder(nn.Module):
         self.meet = nn.Conv2d(12 + widths[0] + layout_widths[0] + NUM_PAST_PLANES, widths[0], 3, padding=1)
         self.finish = nn.Sequential(*[CodecBlock(widths[0]) for _ in range(finishing_blocks)])
         self.large = nn.Conv2d(widths[0], 48 + 16, 3, padding=1)
+        self.seams = Seams(seam_width) if seam_width > 0 else nn.Identity()
         for layer in (*self.join, self.large):
             nn.init.zeros_(layer.weight)
         with torch.no_grad():
@@ -159,7 +181,7 @@ class Decoder(nn.Module):
         """The picture at twice the size (N, 3, 32h, 32w), float32, not clipped; ``small`` float32, as it was corrected."""
         folded = F.pixel_unshuffle(small.clamp(-1.0, 1.0).to(hidden.dtype), 2)
         met = torch.cat([folded, hidden, read], dim=1).contiguous(memory_format=torch.channels_last)
-        drawn = F.pixel_shuffle(self.large(self.finish(torch.relu(self.meet(met)))), 4).float()
+        drawn = self.seams(F.pixel_shuffle(self.large(self.finish(torch.relu(self.meet(met)))), 4)).float()
         picture = F.interpolate(small, scale_factor=2.0, mode="bilinear", align_corners=False) + drawn[:, :3]
         if past is None:
             return picture
@@ -179,7 +201,7 @@ class Decoder(nn.Module):
 
     def beyond_small(self) -> list[nn.Module]:
         """What the small picture does not need where nothing is told."""
-        return [self.layout, self.join, self.meet, self.finish, self.large]
+        return [self.layout, self.join, self.meet, self.finish, self.large, self.seams]
 
     @property
     def _layout_width(self) -> int:
@@ -203,11 +225,12 @@ class FrameCodec(ModelMixin, ConfigMixin):
         latent_std: tuple[float, ...] | None = None,
         layout_widths: tuple[int, ...] = (24, 32, 48, 64),
         finishing_blocks: int = 3,
+        seam_width: int = 16,
     ) -> None:
         super().__init__()
         self.encoder = Encoder(latent_channels, tuple(widths), tuple(encoder_blocks))
         self.decoder = Decoder(
-            latent_channels, tuple(widths), tuple(decoder_blocks), tuple(layout_widths), finishing_blocks
+            latent_channels, tuple(widths), tuple(decoder_blocks), tuple(layout_widths), finishing_blocks, seam_width
         )
         total = latent_channels + COLOUR_CHANNELS
         mean = torch.zeros(total) if latent_mean is None else torch.tensor(latent_mean)
@@ -264,6 +287,18 @@ class FrameCodec(ModelMixin, ConfigMixin):
     def raw(self, latents: Tensor) -> Tensor:
         """Standardised latents as the decoder takes them."""
         return latents.float() * self.std.float() + self.mean.float()
+
+
+def with_seams(codec: FrameCodec) -> FrameCodec:
+    """The same codec with a residual across the seams of its last octave, untrained and in float32; itself if it has one."""
+    if codec.config.seam_width > 0:
+        return codec
+    settings = {name: value for name, value in codec.config.items() if not name.startswith("_")}
+    del settings["seam_width"]
+    longer = FrameCodec(**settings)
+    seams = {name: value for name, value in longer.state_dict().items() if name.startswith("decoder.seams.")}
+    longer.load_state_dict({**codec.state_dict(), **seams})
+    return longer.to(codec.device)
 
 
 def _mixed(colours: Tensor, matrix: Tensor) -> Tensor:
