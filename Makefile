@@ -40,8 +40,9 @@ demo: $(READY)
 	@$(BIN)/drivesim rollout highway-cut-in --seconds 10 --out $(DEMO)
 	@ls -l $(DEMO)/*.mp4
 
+# One worker a core, one thread a worker; a file's tests stay together, as they share what their fixtures made.
 test: lint
-	@$(BIN)/pytest
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --dist loadfile
 
 lint: $(READY)
 	@$(BIN)/ruff check .

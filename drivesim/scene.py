@@ -291,6 +291,17 @@ class Environment:
         return float(max(rising, setting))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """Another course from some frame on: the seed of the traffic from there, and whether the ego's driver is part of it.
+
+    Else the ego keeps to its plan, as closely as the others let it.
+    """
+
+    seed: int
+    ego: bool = False
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
     """What happens: ego motion, actors, road, weather and camera on one uniform time grid of ``fps`` frames a second.

@@ -29,8 +29,8 @@ from drivesim.rollout.storage import sha256_of
 from drivesim.rollout.streams import futures_stream, start_frame_stream
 from drivesim.rollout.timeline import Timeline
 from drivesim.scenarios import Scenario, loads
-from drivesim.scenarios.expand import Development, Turn, develop
-from drivesim.scene import Scene
+from drivesim.scenarios.expand import Development, develop
+from drivesim.scene import Scene, Turn
 from drivesim.world_model import StartFrameModel, WorldModel, WorldModelSpec
 
 NOT_MEASURED = "not measured yet: 'drivesim score' measures it on the finished video"
@@ -62,7 +62,7 @@ class Options:
     ego drives by its plan and reacts to the traffic of its future), simulated: so it is, but in every future its driver
     chooses pace, distance and lane anew, free: it is not (None: planned where the model obeys motion). ``map`` and ``scenery`` told: the model sees the road, or what stands beside it, on every frame, withheld: it
     does not (None: told where the model obeys them and the first frame is its own picture of the scene; the map also
-    where actors are told). ``lossless`` and ``png_frames`` store the frames again beside the mp4.
+    where actors are told). ``lossless`` and ``png_frames`` store the frames again beside the mp4; ``outputs: [mp4, frames]`` of a scenario asks for PNGs too.
     """
 
     actors: ActorMode | None = None
@@ -247,7 +247,7 @@ def _staged(
         map=_map(spec, options, actors, start_source),
         scenery=_scenery(spec, options, start_source),
         lossless=options.lossless,
-        png_frames=options.png_frames,
+        png_frames=options.png_frames or "frames" in scenario.outputs,
         device=model.device,
         dtype=model.dtype,
         threads=options.threads or Threads.for_this_machine(),

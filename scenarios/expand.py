@@ -54,7 +54,7 @@ from drivesim.scenarios.traffic import (
     simulate,
 )
 from drivesim.scenarios.values import number
-from drivesim.scene import Colour, Environment, Scene
+from drivesim.scene import Colour, Environment, Scene, Turn
 from drivesim.scenery import Scenery
 
 #: Vehicles per km and lane by density; towns hold more, and more slowly.
@@ -72,17 +72,6 @@ class Development:
     scene: Scene
     parameters: dict[str, float | str]
     event_times: dict[str, float | None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Turn:
-    """Another course from some frame on: the seed of the traffic from there, and whether the ego's driver is part of it.
-
-    Else the ego keeps to its plan, as closely as the others let it.
-    """
-
-    seed: int
-    ego: bool = False
 
 
 def expand(

@@ -246,7 +246,7 @@ class Video(Model):
 
 
 class Sampling(Model):
-    """How parameters are sampled, and how many futures each variation gets."""
+    """How parameters are sampled, how many futures each variation gets, and how many may be drawn where events select."""
 
     seed: Annotated[int, Count(0, 2**63 - 1)] = 0
     method: Annotated[str, Word(("sobol", "latin", "halton", "grid", "random"), varies=False)] = "sobol"
@@ -277,7 +277,7 @@ Camera = Annotated[
     Discriminator(lambda value: "rig" if isinstance(value, Mapping | CameraRig) else "name"),
 ]
 Side = Annotated[str, Word(("right_hand", "left_hand"), {"right": "right_hand", "left": "left_hand"}, varies=False)]
-Output = Annotated[str, Word(("mp4", "mcap", "nuscenes", "coco", "frames"), varies=False)]
+Output = Annotated[str, Word(("mp4", "frames"), varies=False)]
 
 
 class ScenarioFields(Model):

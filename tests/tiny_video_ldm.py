@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import nn
 
+from drivesim.diffusion.sampler import SamplerConfig
+from drivesim.models.hashes import write_hashes
+from drivesim.models.latent import RolloutConfig
 from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.image_unet import ImageUNet
-from drivesim.models.video_ldm.load import VideoLDM
+from drivesim.models.video_ldm.load import VideoLDM, VideoLDMConfig, save_networks
+from drivesim.models.video_ldm.parts import StartFrameConfig
 from drivesim.models.video_ldm.video_unet import temporal_layers_for
 
 
@@ -42,3 +48,14 @@ def tiny_networks() -> VideoLDM:
     image = tiny_image()
     temporal = woken(temporal_layers_for(image), 2)
     return VideoLDM(codec=tiny_codec(), image=image, temporal=temporal)
+
+
+def save_toy(folder: Path) -> Path:
+    """All three as a model folder that makes 512x1024 video in two steps a chunk; returns the folder."""
+    quick = SamplerConfig(steps=2)
+    config = VideoLDMConfig(
+        name="toy", rollout=RolloutConfig(sampler=quick), start_frame=StartFrameConfig(sampler=quick)
+    )
+    save_networks(tiny_networks(), config, folder)
+    write_hashes(folder)
+    return folder

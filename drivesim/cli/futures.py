@@ -7,27 +7,50 @@ from typing import Annotated, Any
 
 import typer
 
+from drivesim.cli import measuring
 from drivesim.cli import options as given
+
+Samples = Annotated[
+    int | None, typer.Option(min=1, help="How many futures; 'sampling: futures' of the scenario (16) by default.")
+]
+Seconds = Annotated[str, typer.Option(help="Length of each, such as 8 or '8s'.")]
+OnlyFuture = Annotated[
+    int | None, typer.Option(min=0, help="Make just this one of the futures; it is the same as among all.")
+]
+From = Annotated[Path | None, typer.Option("--from", help="Branch off this run folder instead of starting a scenario.")]
+At = Annotated[str | None, typer.Option(help="With --from: the moment to branch at, such as 4.0 or '42s'.")]
+Future = Annotated[int, typer.Option(min=0, help="With --from: which future of that run to branch off.")]
+Select = Annotated[
+    bool,
+    typer.Option(
+        "--select/--no-select",
+        help="Whether events of 'mode: select' decide which futures count: the probe looks at each finished future, "
+        "and futures are drawn until --samples show all of them. With --no-select, and with --from, all count.",
+    ),
+]
+MaxTries = Annotated[
+    int | None,
+    typer.Option(min=1, help="With 'mode: select': futures to draw at most; 'sampling: max_tries' (128) by default."),
+]
 
 
 def futures(
     scenario: given.OptionalScenarioName = None,
-    samples: Annotated[int, typer.Option(min=1, help="How many futures.")] = 16,
-    seconds: Annotated[str, typer.Option(help="Length of each, such as 8 or '8s'.")] = "8",
+    samples: Samples = None,
+    seconds: Seconds = "8",
     seed: given.Seed = None,
-    only_future: Annotated[
-        int | None, typer.Option(min=0, help="Make just this one of the futures; it is the same as among all.")
-    ] = None,
-    run: Annotated[
-        Path | None, typer.Option("--from", help="Branch off this run folder instead of starting a scenario.")
-    ] = None,
-    at: Annotated[str | None, typer.Option(help="With --from: the moment to branch at, such as 4.0 or '42s'.")] = None,
-    future: Annotated[int, typer.Option(min=0, help="With --from: which future of that run to branch off.")] = 0,
+    only_future: OnlyFuture = None,
+    run: From = None,
+    at: At = None,
+    future: Future = 0,
     actors: given.ActorChoice = None,
     ego: given.EgoChoice = None,
     map: given.MapChoice = None,
     scenery: given.SceneryChoice = None,
     start: given.StartPicture = None,
+    select: Select = True,
+    max_tries: MaxTries = None,
+    judges: measuring.Judges = None,
     only: given.Only = None,
     settings: given.Settings = None,
     variation: given.Variations = "0",
@@ -47,26 +70,27 @@ def futures(
 
     In each, drivers decide anew what they do, and the noise is another. Writes an mp4 per future, contact_sheet.png and
     side_by_side.mp4. Future 3 is the same alone or among 800. With --from, the futures share the past of a run to --at.
+    For events with 'mode: select' it draws until enough futures show them, and ends with 3 when --max-tries are spent before.
 
     \b
     Examples:
       drivesim futures highway-cut-in --samples 8 --seconds 8
       drivesim futures --from runs/highway-cut-in-7 --at 4.0 --samples 8
     """
-    from drivesim.cli import making, progress
+    from drivesim.cli import making, progress, selecting
     from drivesim.models import load_model
 
     voice = progress.Voice(quiet=quiet, as_json=as_json)
     options = making.run_options(actors, ego, map, scenery, lossless, False, threads)
-    indices = range(samples) if only_future is None else [only_future]
+    indices = [only_future] if only_future is not None else None if samples is None else range(samples)
     making.require_one_source(scenario, run, at)
-    chosen = [] if scenario is None else making.chosen_scenarios(scenario, only, settings or [], voice)
-    scenarios = making.starting_from(start, chosen)
+    chosen = making.starting_from(start, making.chosen_scenarios(scenario, only, settings or [], voice))
     loaded = load_model(model, device=device, dtype=dtype, steps=steps)
-    shared = {"length_s": making.length_of(None, seconds), "indices": indices}
-    common: dict[str, Any] = {**shared, "seed": seed, "options": options, "out": out}
-    jobs = [] if run is None else [making.branch_job(loaded, run, at, future, **common)]
+    common: dict[str, Any] = {"length_s": making.length_of(None, seconds), "seed": seed, "options": options, "out": out}
     if run is None:
-        jobs = making.scenario_jobs(loaded, scenarios, variation, suffix="-futures", several=True, **common)
-    for job, made in making.make_all(jobs, resume=resume, dry_run=dry_run, voice=voice):
-        making.report(job, made, voice, sheet=only_future is None, grid=only_future is None)
+        common |= {"indices": indices, "suffix": "-futures", "several": True}
+        jobs = making.scenario_jobs(loaded, chosen, variation, **common)
+    else:
+        jobs = [making.branch_job(loaded, run, at, future, indices=indices or range(16), **common)]
+    maker = selecting.maker_of(jobs, max_tries, judges) if select and only_future is None and run is None else None
+    selecting.make(jobs, maker, together=only_future is None, resume=resume, dry_run=dry_run, voice=voice)

@@ -8,7 +8,7 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from drivesim.staging import Options as RunOptions
 
 
+#: Makes the futures of a job by its plan; whether to resume, and who to tell.
+Maker = Callable[["Job", "Plan", bool, Voice], "tuple[Future, ...]"]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Job:
     """One run to make: what was staged, where it goes, and which futures."""
@@ -38,11 +42,13 @@ class Job:
     indices: Sequence[int]
 
 
-def chosen_scenarios(name: str, only: str | None, settings: Sequence[str], voice: Voice) -> list[Scenario]:
-    """The scenarios of a file or library name, ``--only`` one of them, with ``--set`` parameters fixed."""
+def chosen_scenarios(name: str | None, only: str | None, settings: Sequence[str], voice: Voice) -> list[Scenario]:
+    """The scenarios of a file or library name, ``--only`` one of them, with ``--set`` parameters fixed; none of no name."""
     from drivesim.scenarios import check, load
     from drivesim.scenarios.library import find
 
+    if name is None:
+        return []
     path = find(name)
     scenarios = load(path)
     for warning in check(path).warnings:
@@ -151,11 +157,14 @@ def scenario_jobs(
     seed: int | None,
     options: RunOptions,
     out: Path | None,
-    indices: Sequence[int],
+    indices: Sequence[int] | None,
     suffix: str = "",
     several: bool = False,
 ) -> list[Job]:
-    """One job for each scenario and variation; everything is checked before the first one starts."""
+    """One job for each scenario and variation; everything is checked before the first one starts.
+
+    Without ``indices`` each makes as many futures as its scenario asks for (``sampling.futures``).
+    """
     from drivesim.simulate import default_folder, num_frames
     from drivesim.staging import stage
 
@@ -172,7 +181,8 @@ def scenario_jobs(
         )
         name = default_folder(staged.manifest, suffix)
         folder = name if out is None else out if len(chosen) == 1 else out / name.name
-        jobs.append(Job(staged=staged, folder=folder, indices=indices))
+        made = range(scenario.sampling_settings.futures) if indices is None else indices
+        jobs.append(Job(staged=staged, folder=folder, indices=made))
     return jobs
 
 
@@ -207,9 +217,9 @@ def branch_job(
 
 
 def make_all(
-    jobs: Sequence[Job], *, resume: bool, dry_run: bool, voice: Voice
+    jobs: Sequence[Job], *, resume: bool, dry_run: bool, voice: Voice, maker: Maker | None = None
 ) -> Iterator[tuple[Job, tuple[Future, ...]]]:
-    """Print the plan of every job and, unless ``dry_run``, make them one after the other."""
+    """Print the plan of every job and, unless ``dry_run``, make them one after the other, by ``maker`` where one is given."""
     from drivesim.rollout.run import require_room
     from drivesim.rollout.run_folder import RunFolder
 
@@ -226,7 +236,7 @@ def make_all(
         for plan in plans:
             plan.require_disk()
     for job, plan in zip(jobs, plans, strict=True):
-        yield job, _make(job, plan, resume, voice)
+        yield job, (maker or make_job)(job, plan, resume, voice)
 
 
 def report(job: Job, made: Sequence[Future], voice: Voice, *, sheet: bool = False, grid: bool = False) -> None:
@@ -305,14 +315,23 @@ def _notes(manifest: Manifest) -> Iterator[str]:
         yield f"{kind}: {event['status']}"
 
 
-def _make(job: Job, plan: Plan, resume: bool, voice: Voice) -> tuple[Future, ...]:
-    from drivesim.rollout.cost import remember_cost
+def make_job(job: Job, plan: Plan, resume: bool, voice: Voice) -> tuple[Future, ...]:
+    """Make the futures of a job."""
     from drivesim.simulate import make
+
+    with watched(job, plan, resume, voice) as progress:
+        return make(job.staged, job.folder, indices=job.indices, resume=resume, listener=progress.hear)
+
+
+@contextlib.contextmanager
+def watched(job: Job, plan: Plan, resume: bool, voice: Voice) -> Iterator[Progress]:
+    """The progress of a job while the block makes it; says how to continue when it is stopped, and remembers its speed."""
+    from drivesim.rollout.cost import remember_cost
 
     progress = Progress(plan.num_frames, voice)
     try:
         with progress.shown():
-            made = make(job.staged, job.folder, indices=job.indices, resume=resume, listener=progress.hear)
+            yield progress
     except KeyboardInterrupt:
         again = shlex.join(["drivesim", *sys.argv[1:], *([] if resume else ["--resume"])])
         voice.say(f"stopped at {progress.done} of {plan.num_frames} frames; {job.folder} keeps what is complete.")
@@ -320,7 +339,6 @@ def _make(job: Job, plan: Plan, resume: bool, voice: Voice) -> tuple[Future, ...
         raise
     if progress.made >= 4 * plan.manifest.timeline.chunk_frames and progress.steady_frames_per_s > 0.0:
         remember_cost(plan.manifest, plan.cost.scaled(plan.cost.frames_per_s / progress.steady_frames_per_s))
-    return made
 
 
 def _setting(text: str) -> tuple[str, float | str]:

@@ -73,6 +73,12 @@ class Progress:
             self._said = time.monotonic()
             self.voice.say(f"{self.done} of {self.total} frames, {self._status()}")
 
+    def expect(self, frames: int) -> None:
+        """There are ``frames`` more to make than was thought."""
+        self.total += frames
+        if self._bar is not None:
+            self._bar.update(self._task, total=self.total)
+
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
         """Show the bar while the block runs, if a person is watching."""

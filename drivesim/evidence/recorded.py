@@ -190,21 +190,21 @@ def record(futures: tuple[Future, ...], judges: Judges, progress: Progress) -> l
 
     Raises InputError for videos of a size that the judges cannot look at.
     """
-    require_judgeable(futures[0])
+    require_judgeable(futures[0].manifest)
     run, manifest = RunFolder(futures[0].folder), futures[0].manifest
     shared = Commanded(run, manifest, progress, futures[0].index)
 
     def commanded(future: Future) -> Commanded:
-        own = manifest.actors == "simulated" and future.index != shared.future
+        own = manifest.develops_apart and future.index != shared.future
         return Commanded(run, manifest, progress, future.index) if own else shared
 
     return [Recorded(future, commanded(future), judges, progress) for future in futures]
 
 
-def require_judgeable(future: Future) -> None:
+def require_judgeable(manifest: Manifest) -> None:
     """Raise InputError for videos that the judges cannot look at."""
-    height, width = future.manifest.height, future.manifest.width
+    height, width = manifest.height, manifest.width
     if height % JUDGED_HEIGHT or width * JUDGED_HEIGHT != height * JUDGED_WIDTH:
         raise InputError(
-            f"{future.id} is {height}x{width}; the judges see 256x512 or a whole multiple of it, such as 512x1024."
+            f"{manifest.scenario_id} is {height}x{width}; the judges see 256x512 or a whole multiple of it, such as 512x1024."
         )

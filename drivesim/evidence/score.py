@@ -61,8 +61,8 @@ def score_run(
     if not futures:
         raise InputError(f"{run} has no finished future yet. Continue it with --resume, then score it.")
     recorded = record(futures, judges, progress)
-    traffic = [_traffic(each) for each in recorded]
-    labels = _labels(recorded, traffic)
+    traffic = [traffic_of(each) for each in recorded]
+    labels = judged_labels(recorded, traffic)
     rendered = _rendered(recorded[0], rng)
     danger, order = danger_section(recorded, traffic)
     sections = [_obedience_section(recorded, rendered, rng)]
@@ -200,7 +200,7 @@ def _drift(recorded: Sequence[Recorded], ranges: Mapping[str, Range] | None, pro
     )
 
 
-def _traffic(recorded: Recorded) -> tuple[Track, tuple[Actor, ...]]:
+def traffic_of(recorded: Recorded) -> tuple[Track, tuple[Actor, ...]]:
     """The ego and the others in the world of the scene.
 
     An ego that was told where to go is where it was told: its measured motion would carry the others off the road within
@@ -214,7 +214,7 @@ def _traffic(recorded: Recorded) -> tuple[Track, tuple[Actor, ...]]:
     return into_world(ego, scene.ego), placed
 
 
-def _labels(recorded: Sequence[Recorded], traffic: Sequence[tuple[Track, tuple[Actor, ...]]]) -> LabelOutcome:
+def judged_labels(recorded: Sequence[Recorded], traffic: Sequence[tuple[Track, tuple[Actor, ...]]]) -> LabelOutcome:
     """Labels and events on measured tracks, measured actors under their planned names."""
     commanded = recorded[0].commanded
     road = commanded.scene.road

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from drivesim.rollout.manifest import Manifest
-from drivesim.scenarios.expand import Turn
+from drivesim.scene import Turn
 
 
 def turns_of(manifest: Manifest, future: int) -> dict[int, Turn]:

@@ -28,7 +28,7 @@ MATCHING = 1.0
 class PatchDiscriminator(nn.Module):
     """Frames (N, 3, H, W) and their layout planes (N, 35, H/4, W/4) to logits (N, 1, H/8, W/8)."""
 
-    def __init__(self, width: int = 32) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
         self.first = spectral_norm(nn.Conv2d(3, width, 4, stride=2, padding=1))
         self.second = spectral_norm(nn.Conv2d(width, 2 * width, 4, stride=2, padding=1))
@@ -70,6 +70,7 @@ class DecoderGanStage(DecoderStage):
         past_dropout: float = 0.15,
         steady_weight: float = 0.5,
         adversarial_weight: float = 0.1,
+        discriminator_width: int = 48,
         max_norm: float = 1.0,
     ) -> None:
         """As :class:`DecoderStage`; the discriminator learns at three times the rate, ``adversarial_weight`` counts its hinge."""
@@ -81,7 +82,9 @@ class DecoderGanStage(DecoderStage):
         self.adversarial_weight = adversarial_weight
         self.max_norm = max_norm
         torch.manual_seed(1)
-        self.discriminator = PatchDiscriminator().to(DTYPES[dtype]).to(memory_format=torch.channels_last)
+        self.discriminator = (
+            PatchDiscriminator(discriminator_width).to(DTYPES[dtype]).to(memory_format=torch.channels_last)
+        )
 
     @property
     def updates(self) -> int:

@@ -13,15 +13,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tiny_video_ldm import tiny_networks
+from tiny_video_ldm import save_toy
 from typer.testing import CliRunner, Result
 
 from drivesim.cli.main import app
-from drivesim.diffusion.sampler import SamplerConfig
-from drivesim.models.hashes import write_hashes
-from drivesim.models.latent import RolloutConfig
-from drivesim.models.video_ldm.load import VideoLDMConfig, save_networks
-from drivesim.models.video_ldm.parts import StartFrameConfig
 from drivesim.rollout.future import open_run
 from drivesim.rollout.run_folder import read_png
 from drivesim.rollout.video import probe
@@ -40,14 +35,7 @@ scene:
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "toy"
-    quick = SamplerConfig(steps=2)
-    config = VideoLDMConfig(
-        name="toy", rollout=RolloutConfig(sampler=quick), start_frame=StartFrameConfig(sampler=quick)
-    )
-    save_networks(tiny_networks(), config, folder)
-    write_hashes(folder)
-    return folder
+    return save_toy(tmp_path_factory.mktemp("models") / "toy")
 
 
 @pytest.fixture(scope="module", autouse=True)

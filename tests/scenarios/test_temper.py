@@ -12,12 +12,12 @@ from drivesim.datasets.procedural.scene_sampler import sample_scene
 from drivesim.geometry import footprint
 from drivesim.scenarios import load
 from drivesim.scenarios.behaviour import draw_pace_factor
-from drivesim.scenarios.expand import Development, Turn, develop
+from drivesim.scenarios.expand import Development, develop
 from drivesim.scenarios.library import LibraryEntry, find, library
 from drivesim.scenarios.plans import ActorPlan, AmbientTraffic, EgoPlan, LaneChange, Manoeuvre, SpeedChange, Trigger
 from drivesim.scenarios.road_builder import build_road
 from drivesim.scenarios.traffic import simulate
-from drivesim.scene import Scene
+from drivesim.scene import Scene, Turn
 
 CAR = {"category": "car", "length": 4.5, "width": 1.85, "height": 1.5}
 AT_FRAME = 60

@@ -136,6 +136,7 @@ class Decoder(nn.Module):
         layout_widths: tuple[int, ...],
         finishing_blocks: int,
         seam_width: int,
+        colour_trust: bool,
     ) -> None:
         super().__init__()
         self.enter = nn.Conv2d(latent_channels, widths[-1], 3, padding=1)
@@ -147,6 +148,7 @@ class Decoder(nn.Module):
         )
         self.grow = nn.ModuleList([nn.Conv2d(coarse, 4 * fine, 1) for fine, coarse in pairwise(widths)])
         self.small = nn.Conv2d(widths[0], 12, 3, padding=1)
+        self.trust = nn.Conv2d(widths[-1], 1, 1) if colour_trust else None
         self.layout = LayoutReader(layout_widths)
         self.join = nn.ModuleList(
             [nn.Conv2d(theirs, mine, 1, bias=False) for theirs, mine in zip(layout_widths, widths, strict=True)]
@@ -160,22 +162,31 @@ class Decoder(nn.Module):
         with torch.no_grad():
             self.large.bias.zero_()
             self.large.bias[48:] = -3.0
+            if self.trust is not None:
+                self.trust.weight.zero_()
+                self.trust.bias.fill_(3.0)
 
     def forward(
         self, latents: Tensor, layout: Tensor | None = None, past: Past | None = None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """The small picture (N, 3, 16h, 16w), not clipped, and two sets of features at half its size for :meth:`enlarge`."""
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor | float]:
+        """The small picture (N, 3, 16h, 16w), not clipped, two sets of features at half its size for :meth:`enlarge`, and how
+        far a cell's colour is to be believed (N, 1, h, w), 0 to 1: where a layout contradicts it, the layout may be right.
+        """
         planes = self._planes(latents, layout, past)
         told = None if layout is None and past is None else self.layout(planes)
         hidden = torch.relu(self.enter(latents))
+        trust: Tensor | float = 1.0
         for level in reversed(range(len(self.levels))):
             if told is not None:
                 hidden = hidden + self.join[level](told[level])
             hidden = self.levels[level](hidden)
+            if level + 1 == len(self.levels) and told is not None and self.trust is not None:
+                trust = torch.sigmoid(self.trust(hidden).float())
             if level > 0:
                 hidden = torch.relu(F.pixel_shuffle(self.grow[level - 1](hidden), 2))
         read = hidden.new_zeros(len(hidden), self._layout_width, *hidden.shape[-2:]) if told is None else told[0]
-        return F.pixel_shuffle(self.small(hidden), 2), hidden, torch.cat([read, planes[:, NUM_LAYOUT_PLANES:]], dim=1)
+        read = torch.cat([read, planes[:, NUM_LAYOUT_PLANES:]], dim=1)
+        return F.pixel_shuffle(self.small(hidden), 2), hidden, read, trust
 
     def enlarge(self, small: Tensor, hidden: Tensor, read: Tensor, past: Past | None = None) -> Tensor:
         """The picture at twice the size (N, 3, 32h, 32w), float32, not clipped; ``small`` float32, as it was corrected."""
@@ -201,7 +212,8 @@ class Decoder(nn.Module):
 
     def beyond_small(self) -> list[nn.Module]:
         """What the small picture does not need where nothing is told."""
-        return [self.layout, self.join, self.meet, self.finish, self.large, self.seams]
+        parts = [self.layout, self.join, self.meet, self.finish, self.large, self.seams, self.trust]
+        return [part for part in parts if part is not None]
 
     @property
     def _layout_width(self) -> int:
@@ -226,11 +238,18 @@ class FrameCodec(ModelMixin, ConfigMixin):
         layout_widths: tuple[int, ...] = (24, 32, 48, 64),
         finishing_blocks: int = 3,
         seam_width: int = 16,
+        colour_trust: bool = True,
     ) -> None:
         super().__init__()
         self.encoder = Encoder(latent_channels, tuple(widths), tuple(encoder_blocks))
         self.decoder = Decoder(
-            latent_channels, tuple(widths), tuple(decoder_blocks), tuple(layout_widths), finishing_blocks, seam_width
+            latent_channels,
+            tuple(widths),
+            tuple(decoder_blocks),
+            tuple(layout_widths),
+            finishing_blocks,
+            seam_width,
+            colour_trust,
         )
         total = latent_channels + COLOUR_CHANNELS
         mean = torch.zeros(total) if latent_mean is None else torch.tensor(latent_mean)
@@ -263,12 +282,14 @@ class FrameCodec(ModelMixin, ConfigMixin):
     def _paint(
         self, raw: Tensor, told: ControlTensors | None, past: Past | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The decoder's picture is shifted, smoothly between cells, so that its cells have the colours that were told."""
+        """The decoder's picture is shifted, smoothly between cells, to the colours that the latents give its cells, as far as
+        it believes them.
+        """
         learned, colour = raw[:, :-COLOUR_CHANNELS], _mixed(raw[:, -COLOUR_CHANNELS:].float(), RGB_FROM_YCC)
         layout = None if told is None else told.layout_planes().to(self.dtype)
         latents = learned.to(self.dtype).contiguous(memory_format=torch.channels_last)
-        drawn, hidden, read = self.decoder(latents, layout, past)
-        shift = colour - F.avg_pool2d(drawn.float(), CELL)
+        drawn, hidden, read, trust = self.decoder(latents, layout, past)
+        shift = (colour - F.avg_pool2d(drawn.float(), CELL)) * trust
         smooth = F.interpolate(shift, scale_factor=float(CELL), mode="bilinear", align_corners=False)
         return drawn.float() + smooth, hidden, read
 
@@ -289,16 +310,19 @@ class FrameCodec(ModelMixin, ConfigMixin):
         return latents.float() * self.std.float() + self.mean.float()
 
 
-def with_seams(codec: FrameCodec) -> FrameCodec:
-    """The same codec with a residual across the seams of its last octave, untrained and in float32; itself if it has one."""
-    if codec.config.seam_width > 0:
+def with_later_parts(codec: FrameCodec) -> FrameCodec:
+    """The same codec with what decoders got later, untrained and in float32; itself if it has all of that."""
+    if codec.config.seam_width > 0 and codec.config.colour_trust:
         return codec
     settings = {name: value for name, value in codec.config.items() if not name.startswith("_")}
-    del settings["seam_width"]
-    longer = FrameCodec(**settings)
-    seams = {name: value for name, value in longer.state_dict().items() if name.startswith("decoder.seams.")}
-    longer.load_state_dict({**codec.state_dict(), **seams})
-    return longer.to(codec.device)
+    later = FrameCodec(**{**settings, "seam_width": settings["seam_width"] or 16, "colour_trust": True})
+    mine = {
+        name: value
+        for name, value in later.state_dict().items()
+        if name.startswith(("decoder.seams.", "decoder.trust."))
+    }
+    later.load_state_dict({**mine, **codec.state_dict()})
+    return later.to(codec.device)
 
 
 def _mixed(colours: Tensor, matrix: Tensor) -> Tensor:
