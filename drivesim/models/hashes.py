@@ -56,7 +56,7 @@ def recorded_hashes(folder: Path) -> dict[str, str]:
     """The content of hashes.json: SHA-256 by relative path. Raises ModelError when it is missing or unreadable."""
     path = folder / HASHES
     if not path.is_file():
-        raise ModelError(f"{folder}: {HASHES} is missing; write the model again with 'drivesim train export'")
+        raise ModelError(f"{folder}: {HASHES} is missing; copy the whole folder that training or save_pretrained wrote")
     try:
         recorded = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

@@ -33,7 +33,7 @@ def model_folder(name: str | Path, revision: str | None = None) -> Path:
     if folder.suffix in PICKLE_SUFFIXES:
         raise ModelError(
             f"{folder}: this is a pickle, which can run code when it is loaded; drivesim reads safetensors only. "
-            "Give the folder that 'drivesim train export' wrote."
+            "Give the model folder that 'drivesim train' wrote, with its model.json and hashes.json."
         )
     if not folder.is_dir():
         raise ModelError(

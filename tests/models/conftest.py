@@ -13,7 +13,7 @@ from drivesim.models.video_ldm.load import VideoLDMConfig, save_networks
 
 @pytest.fixture
 def model_folder(tmp_path: Path) -> Path:
-    """A toy model as 'drivesim train export' writes it."""
+    """A toy model as 'drivesim train' writes it."""
     folder = tmp_path / "toy"
     save_networks(tiny_networks(), VideoLDMConfig(name="toy"), folder)
     write_hashes(folder)
