@@ -6,6 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from drivesim.evaluation.probe.labels import FrameLabels
+
+#: Boxes at least this tall, in pixels of a picture 512 high, are compared: smaller ones are mostly edge.
+TALL_PX = 24.0
+
 #: Corners of a box in pixels: x_min, y_min, x_max, y_max.
 PixelBox = tuple[float, float, float, float]
 
@@ -20,3 +25,18 @@ def box_colour_error(picture: np.ndarray, truth: np.ndarray, boxes: Sequence[Pix
         )
         errors.append(np.mean(np.abs(picture[window].astype(np.float64) - truth[window].astype(np.float64))))
     return np.array(errors)
+
+
+def colour_sums(frames: np.ndarray, truth: np.ndarray, labels: Sequence[FrameLabels]) -> np.ndarray:
+    """Sums (T, 2) of the error inside the boxes that count, and their number, for each frame of two videos (T, H, W, 3)."""
+    sums = np.zeros((len(frames), 2))
+    height, width = frames.shape[1:3]
+    for index, label in enumerate(labels):
+        if label.boxes is None:
+            continue
+        boxes = label.boxes.resized(width, height)
+        tall = (boxes.xyxy[:, 3] - boxes.xyxy[:, 1]) * (512.0 / height) >= TALL_PX
+        inside = np.clip(boxes.xyxy[boxes.counts & tall], 0.0, [width - 1, height - 1, width, height])
+        errors = box_colour_error(frames[index], truth[index], [tuple(row) for row in inside.tolist()])
+        sums[index] = float(errors.sum()), len(errors)
+    return sums

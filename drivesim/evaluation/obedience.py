@@ -101,6 +101,15 @@ class Obedience:
         """The whole second (T,) that each frame lies in."""
         return np.floor(np.arange(len(self)) / self.fps + 1e-9).astype(np.int64)
 
+    def start(self) -> Obedience:
+        """Frame 0 alone; what it was taken for is not kept by frame, so ``confusion`` is zero."""
+        return Obedience(
+            fps=self.fps,
+            matchings=self.matchings[:1],
+            sums={name: sums[:1] for name, sums in self.sums.items()},
+            confusion=np.zeros_like(self.confusion),
+        )
+
     def second_sums(self) -> dict[str, np.ndarray]:
         """The sums (S, 2) of every second, the last one maybe in part."""
         index = self.seconds

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from drivesim.evaluation.baselines import frozen, shifted
+from drivesim.evaluation.box_colour import colour_sums
 from drivesim.evaluation.flicker import warped_flicker
 from drivesim.evaluation.probe import FrameLabels
 from drivesim.evidence.dream import FREE, SCRIPTED, dream, frames_needed, round_trip, start_frame
@@ -32,7 +33,7 @@ KINDS: dict[str, str] = {
 class Clips:
     """N scenes in every kind of KINDS. ``videos`` by kind, in the order of ``seeds``; ``other`` are rendered videos of N other
     held-out scenes, which say how far two sets of the same source are apart. ``flicker`` is the mean warped difference of each
-    video under the renderer's exact flow of its scene; ``raw`` the frames (T, 256, 512, 3) of kinds that were asked for.
+    video under the renderer's exact flow of its scene, ``colour`` the sums (T, 2) of the colour error inside its boxes; ``raw`` the frames (T, 256, 512, 3) of kinds that were asked for.
     """
 
     seeds: tuple[int, ...]
@@ -42,6 +43,7 @@ class Clips:
     videos: dict[str, list[Measured]]
     other: list[Measured]
     flicker: dict[str, list[float]]
+    colour: dict[str, list[np.ndarray]] = field(default_factory=dict)
     raw: dict[str, list[np.ndarray]] = field(default_factory=dict)
 
 
@@ -60,14 +62,18 @@ def film(
     labels: list[list[FrameLabels]] = []
     videos: dict[str, list[Measured]] = {kind: [] for kind in KINDS}
     flicker: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    colour: dict[str, list[np.ndarray]] = {kind: [] for kind in KINDS}
     raw: dict[str, list[np.ndarray]] = {kind: [] for kind in keep_frames}
     for index, seed in enumerate(seeds):
         scene = take(seed, num_frames)
         pictures = scene.pictures()
         labels.append(scene.labels(pictures))
         flows = scene.flows(pictures)
+        truth: np.ndarray | None = None
         for kind, frames in _kinds(model, scene):
             small = np.stack([judged(frame) for frame in frames])
+            truth = small if truth is None else truth  # rendered comes first
+            colour[kind].append(colour_sums(small, truth, labels[-1]))
             videos[kind].append(measure(small, spec.fps, judges, labels[-1]))
             flicker[kind].append(float(np.nanmean(warped_flicker(small, flows))))
             if kind in raw:
@@ -86,6 +92,7 @@ def film(
         videos=videos,
         other=other,
         flicker=flicker,
+        colour=colour,
         raw=raw,
     )
 

@@ -24,7 +24,7 @@ from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, REPORT_SEED
 from drivesim.evidence.judges import Judges
 from drivesim.evidence.likeness_section import likeness_section, steadiness_section
 from drivesim.evidence.measure import Progress
-from drivesim.evidence.obedience_section import obedience_section, probe_section, summaries_of
+from drivesim.evidence.obedience_section import obedience_section, probe_section, start_section, summaries_of
 from drivesim.evidence.probe_bar import highlights_of
 from drivesim.evidence.recorded import Recorded, record
 from drivesim.scenarios import Scenario, load
@@ -113,6 +113,7 @@ def evaluate_model(
     probe, warnings = probe_section(summaries)
     sections = (
         obedience_section(clips, summaries, rng),
+        start_section(clips, rng),
         likeness_section(clips, rng, i3d),
         steadiness_section(clips, rng),
         *(futures_section(each, rng, kind) for kind, each in futures.items()),

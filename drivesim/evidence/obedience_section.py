@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from drivesim.evaluation.estimate import Estimate
+from drivesim.evaluation import tally
+from drivesim.evaluation.estimate import Estimate, mean_of
 from drivesim.evaluation.obedience import FIGURES, Obedience, ObedienceSummary, obedience_of, pool, shuffled
 from drivesim.evaluation.report import Picture, Section, Table
 from drivesim.evidence.clips import KINDS, Clips
@@ -32,6 +33,12 @@ LEADING = (
     "yaw_rate_error_dps",
     "attribute_error",
 )
+
+
+#: Figures of a single picture.
+OF_START = ("recall_24px", "precision", "class_accuracy", "road_iou", "lane_paint_near", "attribute_error")
+
+COLOUR_LABEL = "colour inside boxes of 24 px and taller, difference to the renderer's"
 
 
 def summaries_of(clips: Clips, rng: np.random.Generator) -> dict[str, ObedienceSummary]:
@@ -90,6 +97,8 @@ def obedience_section(clips: Clips, summaries: Mapping[str, ObedienceSummary], r
         )
         for name in LEADING
     ]  # fmt: skip
+    colour = _colour_errors(clips, rng)
+    figures.append(compared("obedience.colour_error", COLOUR_LABEL, "scripted", colour, unit="levels", better="lower"))
     return Section(
         title="Obedience",
         about=(
@@ -117,6 +126,40 @@ def obedience_section(clips: Clips, summaries: Mapping[str, ObedienceSummary], r
         ),
         pictures=tuple(_picture(clips, index) for index in range(min(4, len(clips.seeds)))),
     )
+
+
+def start_section(clips: Clips, rng: np.random.Generator) -> Section:
+    """The model's own first frame: what the image LDM makes of a layout before any frame was carried on."""
+    summaries = {
+        kind: pool([each.start() for each in _obediences(clips, kind)], rng)
+        for kind in ("rendered", "codec", "scripted")
+    }
+    figures = [
+        compared(
+            f"start.{'recall' if name == 'recall_24px' else name}", FIGURES[name].label, "scripted",
+            {kind: summary.figures[name] for kind, summary in summaries.items()},
+            unit=FIGURES[name].unit, better=FIGURES[name].better,
+        )
+        for name in OF_START
+    ]  # fmt: skip
+    colour = {kind: value for kind, value in _colour_errors(clips, rng, slice(0, 1)).items() if kind in summaries}
+    figures.append(compared("start.colour_error", COLOUR_LABEL, "scripted", colour, unit="levels", better="lower"))
+    sharpness = {
+        kind: mean_of([float(video.drift.curves["sharpness"][0]) for video in clips.videos[kind]], rng)
+        for kind in summaries
+    }
+    figures.append(compared("start.sharpness", "sharpness", "scripted", sharpness, unit="levels", better="near"))
+    return Section(
+        title="Start frame",
+        about=f"Frame 0 of the same {len(clips.seeds)} scenes: the picture that the image LDM synthesises from the layout alone.",
+        figures=tuple(figures),
+    )
+
+
+def _colour_errors(clips: Clips, rng: np.random.Generator, frames: slice = slice(None)) -> dict[str, Estimate]:
+    """Mean colour error inside boxes by kind of video, with intervals over scenes."""
+    sums = {kind: np.stack([each[frames].sum(axis=0) for each in videos]) for kind, videos in clips.colour.items()}
+    return tally.ratios(sums, rng)
 
 
 def key_of(name: str) -> str:

@@ -15,7 +15,7 @@ from drivesim.evidence.held_out import REPORT_SEED
 from drivesim.evidence.judges import Judges
 from drivesim.evidence.likeness_section import likeness_section, steadiness_section
 from drivesim.evidence.measure import clip_rows, judged, measure
-from drivesim.evidence.obedience_section import obedience_section, probe_section, summaries_of
+from drivesim.evidence.obedience_section import obedience_section, probe_section, start_section, summaries_of
 
 SEEDS = [REPORT_SEED, REPORT_SEED + 1]
 
@@ -75,6 +75,12 @@ def test_sections_compare_the_model_with_what_is_reachable(clips: Clips) -> None
     obedience = {figure.key: figure for figure in obedience_section(clips, summaries_of(clips, rng), rng).figures}
     assert set(obedience["obedience.road_iou"].references) == {"rendered", "codec", "frozen", "shifted"}
     assert "by chance" in obedience["obedience.road_iou"].note
+    colour = obedience["obedience.colour_error"]
+    assert colour.value is not None and colour.references["rendered"].value == 0.0
+    assert colour.value.value > colour.references["codec"].value > 0.0
+    start = {figure.key: figure for figure in start_section(clips, rng).figures}
+    assert set(start["start.road_iou"].references) == {"rendered", "codec"}
+    assert start["start.colour_error"].value is not None and start["start.sharpness"].references["rendered"].value > 0.0
     steady = {figure.key: figure for figure in steadiness_section(clips, rng).figures}
     assert steady["steadiness.motion"].references["frozen"].value == 0.0
     section, warnings = probe_section(summaries_of(clips, rng))
