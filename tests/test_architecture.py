@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parent.parent
 MAPPED = ("conditioning", "datasets", "scenarios")
 """Top-level folders that are imported as drivesim.<name>."""
@@ -140,73 +138,91 @@ TEXT_FILES = [
 ]
 
 
-@pytest.mark.parametrize("path", RUNTIME_FILES, ids=shown)
-def test_imports_go_downwards_only(path: Path) -> None:
-    part = part_of(module_name(path))
-    assert part in ALLOWED, f"a new part '{part}': give it a row in ALLOWED"
-    reached = {part_of(name) for name in all_imports(path) if name.split(".")[0] == "drivesim"}
-    # "from drivesim import load" names the package's face, whose names are no modules.
-    reached = {other if other in ALLOWED else "face" for other in reached}
-    assert not reached - ALLOWED[part] - {part}, f"{part} may import {sorted(ALLOWED[part])}"
+def test_imports_go_downwards_only() -> None:
+    wrong = []
+    for path in RUNTIME_FILES:
+        part = part_of(module_name(path))
+        assert part in ALLOWED, f"{shown(path)} makes a new part '{part}': give it a row in ALLOWED"
+        reached = {part_of(name) for name in all_imports(path) if name.split(".")[0] == "drivesim"}
+        # "from drivesim import load" names the package's face, whose names are no modules.
+        reached = {other if other in ALLOWED else "face" for other in reached}
+        if forbidden := reached - ALLOWED[part] - {part}:
+            wrong.append(f"{shown(path)} imports {sorted(forbidden)}; {part} may import {sorted(ALLOWED[part])}")
+    assert wrong == []
 
 
-@pytest.mark.parametrize("path", files(("drivesim/models",), ".py"), ids=shown)
-def test_model_families_never_import_each_other(path: Path) -> None:
-    own = module_name(path).split(".")
-    if len(own) < 4:
-        return
+def test_model_families_never_import_each_other() -> None:
     families = {child.name for child in (ROOT / "drivesim/models").iterdir() if child.is_dir()} - SKIPPED
-    reached = {name.split(".")[2] for name in all_imports(path) if name.startswith("drivesim.models.")}
-    assert not reached & families - {own[2]}
+    wrong = {}
+    for path in files(("drivesim/models",), ".py"):
+        own = module_name(path).split(".")
+        reached = {name.split(".")[2] for name in all_imports(path) if name.startswith("drivesim.models.")}
+        if len(own) >= 4 and reached & families - {own[2]}:
+            wrong[shown(path)] = reached & families - {own[2]}
+    assert wrong == {}
 
 
-@pytest.mark.parametrize("path", RUNTIME_FILES, ids=shown)
-def test_third_party_packages_are_declared_and_in_their_place(path: Path) -> None:
-    part = part_of(module_name(path))
-    outside = {name.split(".")[0] for name in all_imports(path)} - set(sys.stdlib_module_names) - {"drivesim"}
-    assert not outside - declared_modules(), "list the package in pyproject.toml"
-    assert not outside - THIRD_PARTY.get(part, outside), f"{part} is held to {sorted(THIRD_PARTY[part])}"
-    assert not {name for name in outside if part not in ONLY_IN.get(name, {part})}
+def test_third_party_packages_are_declared_and_in_their_place() -> None:
+    """Each is listed in pyproject.toml, within THIRD_PARTY where a part is held to that, and only where ONLY_IN has it."""
+    wrong = {}
+    for path in RUNTIME_FILES:
+        part = part_of(module_name(path))
+        outside = {name.split(".")[0] for name in all_imports(path)} - set(sys.stdlib_module_names) - {"drivesim"}
+        misplaced = {name for name in outside if part not in ONLY_IN.get(name, {part})}
+        if found := (outside - declared_modules()) | (outside - THIRD_PARTY.get(part, outside)) | misplaced:
+            wrong[shown(path)] = found
+    assert wrong == {}
 
 
-@pytest.mark.parametrize("path", files(("drivesim/cli",), ".py"), ids=shown)
-def test_command_files_import_nothing_heavy_at_the_top(path: Path) -> None:
+def test_command_files_import_nothing_heavy_at_the_top() -> None:
     """Otherwise ``drivesim --help`` waits for torch."""
-    top = ast.parse(path.read_text(encoding="utf-8")).body
     light = set(sys.stdlib_module_names) | {"typer"}
-    heavy = {
-        name
-        for name in imports(iter(top))
-        if name.split(".")[0] not in light and not name.startswith(("drivesim.errors", "drivesim.cli"))
-    }
-    assert not heavy
+    wrong = {}
+    for path in files(("drivesim/cli",), ".py"):
+        names = set(imports(iter(ast.parse(path.read_text(encoding="utf-8")).body)))
+        ours = ("drivesim.errors", "drivesim.cli")
+        if heavy := {name for name in names if name.split(".")[0] not in light and not name.startswith(ours)}:
+            wrong[shown(path)] = heavy
+    assert wrong == {}
 
 
-@pytest.mark.parametrize("path", files(CODE, ".py"), ids=shown)
-def test_files_and_functions_are_short(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= MAX_FILE_LINES
-    functions = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
-    long = {f.name: f.end_lineno - f.lineno + 1 for f in functions if f.end_lineno - f.lineno >= MAX_FUNCTION_LINES}
-    assert not long
+def test_files_and_functions_are_short() -> None:
+    wrong = {}
+    for path in files(CODE, ".py"):
+        text = path.read_text(encoding="utf-8")
+        if len(text.splitlines()) > MAX_FILE_LINES:
+            wrong[shown(path)] = len(text.splitlines())
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None:
+                lines = node.end_lineno - node.lineno + 1
+                if lines > MAX_FUNCTION_LINES:
+                    wrong[f"{shown(path)}: {node.name}"] = lines
+    assert wrong == {}
 
 
-@pytest.mark.parametrize("path", TEXT_FILES, ids=shown)
-def test_no_loose_ends_and_no_paths_of_one_machine(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert not re.findall(r"\b(?:TODO|FIXME|XXX|NotImplementedError)\b", text)
-    assert not re.findall(r"(?<![\w.])/(?:home|root|work|opt|Users)/\w+", text)
-    assert not re.search(r"(?:^|_)(?:utils?|helpers?|managers?)(?:_|$)", path.stem), "name the file by what it holds"
+def test_no_loose_ends_and_no_paths_of_one_machine() -> None:
+    """Nor names that say nothing: a file is named by what it holds."""
+    wrong = []
+    for path in TEXT_FILES:
+        text = path.read_text(encoding="utf-8")
+        found = re.findall(r"\b(?:TODO|FIXME|XXX|NotImplementedError)\b", text)
+        found += re.findall(r"(?<![\w.])/(?:home|root|work|opt|Users)/\w+", text)
+        found += re.findall(r"(?:^|_)(?:utils?|helpers?|managers?)(?:_|$)", path.stem)
+        wrong += [f"{shown(path)}: {one}" for one in found]
+    assert wrong == []
 
 
-@pytest.mark.parametrize("path", RUNTIME_FILES, ids=shown)
-def test_randomness_is_passed_in(path: Path) -> None:
+def test_randomness_is_passed_in() -> None:
     """A global seed would make future 3 depend on how many were drawn before it."""
-    assert "random" not in all_imports(path)
-    if part_of(module_name(path)) != "training":  # torch initialises new layers from its global stream only
-        assert not re.search(
-            r"\b(?:torch\.manual_seed|manual_seed_all|random\.seed|seed_everything)\(", path.read_text()
-        )
+    seeds = re.compile(r"\b(?:torch\.manual_seed|manual_seed_all|random\.seed|seed_everything)\(")
+    wrong = [shown(path) for path in RUNTIME_FILES if "random" in all_imports(path)]
+    wrong += [
+        shown(path)
+        for path in RUNTIME_FILES
+        if part_of(module_name(path)) != "training"  # torch initialises new layers from its global stream only
+        and seeds.search(path.read_text(encoding="utf-8"))
+    ]
+    assert wrong == []
 
 
 def test_no_pickles() -> None:
