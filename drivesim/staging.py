@@ -33,6 +33,9 @@ from drivesim.scenarios.expand import Development, develop
 from drivesim.scene import Scene, Turn
 from drivesim.world_model import StartFrameModel, WorldModel, WorldModelSpec
 
+#: Nobody means to make a longer video in one run.
+LONGEST_S = 86_400.0
+
 NOT_MEASURED = "not measured yet: 'drivesim score' measures it on the finished video"
 
 
@@ -280,9 +283,11 @@ def _developed(scenario: Scenario, manifest: Manifest, turns: Mapping[int, Turn]
 
 
 def frames_of(seconds: float, fps: float) -> int:
-    """Frames of a video of ``seconds``. Raises InputError when that is none, or no number."""
+    """Frames of a video of ``seconds``. Raises InputError when that is none, no number, or more than a day."""
     if not math.isfinite(seconds) or round(seconds * fps) < 1:
         raise InputError(f"a video of {seconds:g} s has no frame at {fps:g} frames/s. Ask for {1 / fps:g} s or more.")
+    if seconds > LONGEST_S:
+        raise InputError(f"a video of {seconds:g} s is longer than a day ({LONGEST_S:g} s). Ask for less.")
     return round(seconds * fps)
 
 

@@ -55,7 +55,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "vocabulary": {"numpy", "torch", "shapely", "einops"},
     "world_model": {"torch"},
     "diffusion": {"torch", "diffusers", "einops", "numpy"},
-    "rollout": {"numpy", "torch", "av", "cv2", "safetensors"},
+    "rollout": {"numpy", "torch", "av", "cv2", "safetensors", "pydantic", "annotated_types"},
     "cli": {"typer", "rich", "numpy", "torch", "cv2", "av"},
 }
 """Parts that are held to fewer packages than pyproject.toml lists."""
@@ -65,6 +65,7 @@ MODULE_OF = {
     "ruamel.yaml": "ruamel",
     "pytorch-lightning": "pytorch_lightning",
     "nuscenes-devkit": "nuscenes",
+    "annotated-types": "annotated_types",
 }
 ONLY_IN = {
     "pytorch_lightning": {"training"},

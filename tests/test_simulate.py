@@ -8,11 +8,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import torch
 from tiny_loaded import SCENARIO_TEXT, TinyLoaded
 from tiny_model import TinyWorldModel
 
 from drivesim.controls import Control
-from drivesim.errors import InputError
+from drivesim.errors import InputError, ModelError
 from drivesim.rollout.development import as_rows, turns_of
 from drivesim.rollout.engine import Threads
 from drivesim.rollout.manifest import ActorMode, Manifest, Told
@@ -340,3 +341,25 @@ def test_png_frames_are_the_models_pixels(tmp_path: Path, scenario: Scenario) ->
     pictures = sorted((tmp_path / "run/futures/f00/frames").glob("*.png"))
     assert [path.name for path in pictures] == [f"{index:06d}.png" for index in range(10)]
     assert np.array_equal(cv2.imread(str(pictures[7]))[..., ::-1], future.frames()[7])
+
+
+def test_frames_that_are_not_numbers_stop_the_run_before_they_are_stored(tmp_path: Path, scenario: Scenario) -> None:
+    class Broken(TinyWorldModel):
+        """Fails from its third chunk on."""
+
+        made = 0
+
+        def decode(self, chunk: torch.Tensor, previous: torch.Tensor) -> torch.Tensor:
+            frames = super().decode(chunk, previous)
+            self.made += 1
+            return frames if self.made < 3 else frames * float("nan")
+
+    with pytest.raises(ModelError, match="chunk 2: the model made values that are not numbers"):
+        rollout(TinyLoaded(world_model=Broken()), scenario, seconds=3.0, seed=7, out=tmp_path / "run", options=ONE)
+    assert open_run(tmp_path / "run") == ()
+
+
+@pytest.mark.parametrize("seconds", [1e308, 1e9, 0.0, float("nan")])
+def test_a_length_that_nobody_means_is_refused(scenario: Scenario, seconds: float) -> None:
+    with pytest.raises(InputError, match=r"a video of .* s "):
+        rollout(TinyLoaded(), scenario, seconds=seconds, seed=7)

@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import io
 import json
+import math
 import os
 import sys
 import time
@@ -66,6 +67,13 @@ class Cost:
     bytes_per_frame: float
     bytes_per_state: float
     working_bytes: float
+
+    @property
+    def is_plausible(self) -> bool:
+        """Whether it can have been measured: numbers, none of them negative or endless, and a chunk takes some time."""
+        values = [value for name, value in vars(self).items() if name != "overlap"]
+        numbers = all(isinstance(value, int | float) and 0.0 <= value < math.inf for value in values)
+        return numbers and self.chunk_frames >= 1 and self.chunk_s > 0.0
 
     @property
     def halves_s(self) -> tuple[float, float]:
@@ -248,8 +256,9 @@ def peak_resident_bytes() -> int:
 def remembered_cost(manifest: Manifest) -> Cost | None:
     """What an earlier run with the same model, device and settings took on this machine."""
     try:
-        return Cost(**json.loads(_memory().read_text(encoding="utf-8"))[_settings(manifest)])
-    except (OSError, ValueError, KeyError, TypeError):
+        cost = Cost(**json.loads(_memory().read_text(encoding="utf-8"))[_settings(manifest)])
+        return cost if cost.is_plausible else None
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError):  # RuntimeError: nested too deep, or no home
         return None
 
 
@@ -260,10 +269,13 @@ def remember_cost(manifest: Manifest, cost: Cost) -> None:
     """
     if manifest.timeline.num_chunks < _REMEMBERED_CHUNKS:
         return
-    path = _memory()
+    try:
+        path = _memory()
+    except RuntimeError:  # no home folder
+        return
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         known = {}
     if not isinstance(known, dict):
         known = {}

@@ -14,15 +14,17 @@ from concurrent.futures import Future as Task
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
 import torch
+from annotated_types import Gt
 from numpy.typing import NDArray
 
 from drivesim.clip import frames_to_tensor, tensor_to_frames
 from drivesim.controls import ControlSource
+from drivesim.errors import ModelError
 from drivesim.noise import NoiseStream
 from drivesim.rollout.timeline import Timeline
 from drivesim.world_model import WorldModel
@@ -38,8 +40,8 @@ MAX_WAITING_CHUNKS = 2
 class Threads:
     """Processor threads for the two halves of the loop, and whether they run at the same time."""
 
-    denoise: int
-    decode: int
+    denoise: Annotated[int, Gt(0)]
+    decode: Annotated[int, Gt(0)]
     overlap: bool = True
 
     @classmethod
@@ -102,7 +104,9 @@ def generate(
         nonlocal shown
         torch.set_num_threads(threads.decode)
         with torch.inference_mode():
-            frames = tensor_to_frames(model.decode(chunk, frames_to_tensor(shown[None])[0]))
+            drawn = model.decode(chunk, frames_to_tensor(shown[None])[0])
+            _require_finite(drawn, index)
+            frames = tensor_to_frames(drawn)
         shown = frames[-1]
         if packed is not None:
             # What is carried on is what a resumed run would find, so that it goes on equally.
@@ -116,6 +120,15 @@ def generate(
         else:
             for item in denoised():
                 decode(*item)
+
+
+def _require_finite(drawn: torch.Tensor, index: int) -> None:
+    """Raise ModelError for frames that are not numbers, which would be stored as black ones."""
+    if not bool(torch.isfinite(drawn).all()):
+        raise ModelError(
+            f"chunk {index}: the model made values that are not numbers (NaN or infinite). Nothing of this chunk was stored. Look at "
+            "the weights, try --dtype float32, or, where the run was resumed or branched, begin it anew: its state may be damaged."
+        )
 
 
 def packed_frame(frame: NDArray[np.uint8]) -> torch.Tensor:

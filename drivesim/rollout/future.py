@@ -94,7 +94,9 @@ class Future:
         return Clip(frames=self.frames(start, stop), fps=self.fps)
 
     def frame_at(self, time_s: float) -> NDArray[np.uint8]:
-        """The frame (H, W, 3) shown at ``time_s``, the last one at the very end."""
+        """The frame (H, W, 3) shown at ``time_s``, the last one at the very end. Raises InputError outside of the video."""
+        if not 0.0 <= time_s <= self.duration_s:
+            raise InputError(f"{self.id} has {self.duration_s:g} s of video; {time_s:g} s is not inside it.")
         index = min(round(time_s * self.fps), self.num_frames - 1)
         return next(iterate_frames(self.source, index, index + 1))
 

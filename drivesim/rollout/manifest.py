@@ -7,7 +7,10 @@ import importlib.metadata
 import json
 import platform
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Lt
+from pydantic import TypeAdapter, ValidationError
 
 from drivesim.errors import InputError
 from drivesim.rollout.engine import Threads
@@ -15,6 +18,11 @@ from drivesim.rollout.timeline import Timeline
 
 #: Version of the file's layout.
 MANIFEST_VERSION = 1
+
+#: What the file's numbers must be, as it may have been edited.
+Natural = Annotated[int, Ge(0)]
+Count = Annotated[int, Gt(0)]
+Rate = Annotated[float, Gt(0.0), Lt(1000.0)]
 
 ActorMode = Literal["simulated", "scripted", "free"]
 EgoMode = Literal["free", "planned", "simulated"]
@@ -30,10 +38,10 @@ class BranchOrigin:
     """
 
     run: str
-    future: int
-    frame: int
+    future: Natural
+    frame: Natural
     time_s: float
-    chunks: int
+    chunks: Natural
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,14 +57,14 @@ class Manifest:
 
     scenario_id: str
     scenario_sha256: str
-    variation: int
-    seed: int
+    variation: Natural
+    seed: Natural
     model: str
     weights_sha256: str
-    steps: int | None
-    width: int
-    height: int
-    fps: float
+    steps: Count | None
+    width: Count
+    height: Count
+    fps: Rate
     timeline: Timeline
     actors: ActorMode
     ego: EgoMode
@@ -67,13 +75,13 @@ class Manifest:
     threads: Threads
     start_source: str
     start_frame_sha256: str
-    stream_root: int
-    stream_key: tuple[int, ...]
-    scene_frames: int
-    scene_frame: int = 0
+    stream_root: Natural
+    stream_key: tuple[Natural, ...]
+    scene_frames: Natural
+    scene_frame: Natural = 0
     map: Told = "withheld"
     scenery: Told = "withheld"
-    turns: tuple[tuple[int, int, bool], ...] = ()
+    turns: tuple[tuple[Natural, Natural, bool], ...] = ()
     parameters: dict[str, float | str] = field(default_factory=dict)
     branch: BranchOrigin | None = None
     events: tuple[dict[str, str], ...] = ()
@@ -90,24 +98,23 @@ class Manifest:
     def from_json(cls, text: str, where: str) -> Manifest:
         """Read back what :meth:`to_json` wrote. Raises InputError when ``text`` is no manifest of this version."""
         try:
-            values: dict[str, Any] = json.loads(text)
+            values = json.loads(text)
             version = values.get("drivesim_manifest")
             if version != MANIFEST_VERSION:
                 raise InputError(
                     f"{where} has manifest version {version!r}, this drivesim reads {MANIFEST_VERSION}. "
                     "Use the drivesim version that wrote it."
                 )
-            values["timeline"] = Timeline(**values["timeline"])
-            values["threads"] = Threads(**values["threads"])
-            values["branch"] = None if values["branch"] is None else BranchOrigin(**values["branch"])
-            for name in ("stream_key", "events", "command"):
-                values[name] = tuple(values[name])
+            unknown = sorted(set(values) - {one.name for one in dataclasses.fields(cls)})
+            if unknown:
+                raise InputError(f"{where} is damaged or was edited (unknown: {', '.join(unknown)}).")
             values.setdefault("map", "withheld" if values["actors"] == "free" else "told")  # once told with the boxes
-            values["turns"] = tuple(
-                (int(frame), int(seed), bool(ego and ego[0])) for frame, seed, *ego in values.get("turns", ())
-            )
-            return cls(**values)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            values["turns"] = [[*turn, False][:3] for turn in values.get("turns", ())]  # once without the ego's part
+            return _READER.validate_json(json.dumps(values), strict=True)
+        except ValidationError as error:
+            faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:3])
+            raise InputError(f"{where} is damaged or was edited ({faults}).") from error
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise InputError(f"{where} is damaged or no drivesim manifest ({error}).") from error
 
     def identity(self) -> dict[str, object]:
@@ -167,6 +174,10 @@ class Manifest:
                 f"{where} cannot be resumed with other settings. " + "; ".join(different) + ". "
                 "Repeat the command that started it with --resume, or start a new run with --out."
             )
+
+
+#: Reads a manifest with the types of its fields; older files lack some of them, others stay as they are.
+_READER = TypeAdapter(Manifest)
 
 
 def software_versions() -> dict[str, str]:

@@ -51,7 +51,11 @@ class RunFolder:
         """The run's manifest. Raises InputError when ``path`` is no run folder."""
         if not self.manifest_path.is_file():
             raise InputError(f"{self.path} is not a drivesim run: it has no manifest.json.")
-        return Manifest.from_json(self.manifest_path.read_text(encoding="utf-8"), str(self.manifest_path))
+        try:
+            text = self.manifest_path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{self.manifest_path} is damaged: it is not UTF-8 ({error}).") from error
+        return Manifest.from_json(text, str(self.manifest_path))
 
     def future(self, index: int) -> FutureFolder:
         """Where future ``index`` is kept."""

@@ -196,3 +196,16 @@ def test_unreadable_hashes_are_named(folder: Path, text: str) -> None:
     (folder / "hashes.json").write_text(text)
     with pytest.raises(ModelError, match=r"hashes\.json: (not readable|expected one object)"):
         load_model(folder)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_numbers_are_refused(folder: Path, value: float) -> None:
+    def break_one(data: dict[str, torch.Tensor]) -> None:
+        name = next(name for name, tensor in data.items() if tensor.is_floating_point())
+        data[name] = data[name].clone()
+        data[name].view(-1)[0] = value
+
+    tensors("image", break_one)(folder)
+    write_hashes(folder)
+    with pytest.raises(ModelError, match="weights that are not numbers"):
+        load_model(folder, device="cpu")

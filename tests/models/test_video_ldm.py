@@ -14,7 +14,7 @@ from tiny_video_ldm import tiny_codec, tiny_image, tiny_networks, woken
 from drivesim.controls import RASTER_CHANNELS, Control, Controls
 from drivesim.diffusion.edm import Preconditioning
 from drivesim.models.latent import LatentChunk, LatentWorldModel
-from drivesim.models.video_ldm.codec import FrameCodec
+from drivesim.models.video_ldm.codec import FrameCodec, with_later_parts
 from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.image_unet import ImageUNet, with_scenery
 from drivesim.models.video_ldm.load import VideoLDMConfig, assemble
@@ -194,11 +194,26 @@ def test_the_decoder_hears_every_raster_and_each_may_be_absent() -> None:
 
 @torch.inference_mode()
 def test_an_untrained_layout_changes_nothing() -> None:
-    codec = FrameCodec(widths=(8, 8, 16, 16), encoder_blocks=(1, 1, 1, 1), decoder_blocks=(1, 1, 1, 1)).eval()
+    sizes = {"encoder_blocks": (1, 1, 1, 1), "decoder_blocks": (1, 1, 1, 1), "colour_trust": False}
+    codec = FrameCodec(widths=(8, 8, 16, 16), **sizes).eval()
     latents = torch.randn(1, 19, 16, 32, generator=torch.Generator().manual_seed(0))
     small, large = codec.draw_both(codec.raw(latents), _told(1))
     assert torch.allclose(small, codec.draw(codec.raw(latents)), atol=1e-6)
     assert torch.allclose(large, F.interpolate(small, scale_factor=2.0, mode="bilinear"), atol=1e-5)
+
+
+@torch.inference_mode()
+def test_an_older_codec_gets_the_later_parts_and_draws_what_it_drew() -> None:
+    torch.manual_seed(0)
+    sizes = {"encoder_blocks": (1, 1, 1, 1), "decoder_blocks": (1, 1, 1, 1), "layout_widths": (8, 8, 8, 8)}
+    older = woken(FrameCodec(widths=(8, 8, 16, 16), **sizes, seam_width=0, colour_trust=False), 4)
+    later = with_later_parts(older).eval()
+    assert later.config.seam_width == 16 and later.config.colour_trust and with_later_parts(later) is later
+    latents = torch.randn(1, 19, 16, 32, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(older.render(latents), later.render(latents))
+    # Where a layout is told, cells are believed a little less than fully from the start, so that this can be learned.
+    correction = (older.draw(older.raw(latents), _told(1)) - later.draw(later.raw(latents), _told(1))).abs()
+    assert 0.0 < correction.mean() < 0.1
 
 
 @torch.inference_mode()

@@ -198,3 +198,30 @@ def test_too_little_disk_is_said_before_the_start(tmp_path: Path) -> None:
     assert plan.loaded_bytes > 20e6 and plan.peak_bytes >= plan.loaded_bytes
     with pytest.raises(InputError, match=r"free\. Ask for fewer futures"):
         plan.require_disk()
+
+
+@pytest.mark.parametrize(
+    "change", [{"denoise_s": "x"}, {"denoise_s": float("nan")}, {"write_s": None}, {"tell_s": -1.0}]
+)
+def test_a_broken_memory_is_measured_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, object]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    manifest = tiny_manifest(TinyWorldModel())
+    remember_cost(manifest, COST)
+    path = tmp_path / "drivesim" / "cost.json"
+    path.write_text(json.dumps({key: value | change for key, value in json.loads(path.read_text()).items()}))
+    assert remembered_cost(manifest) is None
+    remember_cost(manifest, COST)
+    assert remembered_cost(manifest) == COST
+
+
+def test_a_machine_without_a_home_remembers_nothing_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    manifest = tiny_manifest(TinyWorldModel())
+    remember_cost(manifest, COST)
+    assert remembered_cost(manifest) is None

@@ -17,6 +17,7 @@ from diffusers.utils import logging
 from torch import nn
 
 from drivesim.controls import Control
+from drivesim.errors import ModelError
 from drivesim.models.hub import upload_model
 from drivesim.models.latent import LatentWorldModel
 from drivesim.models.saving import save_whole
@@ -68,7 +69,20 @@ def load_networks(folder: Path, dtype: torch.dtype) -> VideoLDM:
         name: network.from_pretrained(folder / name, **options, **older_values(folder, name))
         for name, network in PARTS.items()
     }
+    for name, network in loaded.items():
+        _require_finite(folder / name, network)
     return VideoLDM(**{name: network.eval().requires_grad_(False) for name, network in loaded.items()})
+
+
+def _require_finite(folder: Path, network: torch.nn.Module) -> None:
+    """Raise ModelError for weights that are not numbers: they would load without a word and make black video."""
+    broken = [name for name, tensor in network.state_dict().items() if not bool(torch.isfinite(tensor).all())]
+    if broken:
+        more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
+        raise ModelError(
+            f"{folder}: weights that are not numbers (NaN or infinite) in {broken[0]}{more}. Copy the model again, or go back to a "
+            "checkpoint from before the training broke."
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,119 @@
+"""A manifest that was edited or damaged is refused in one line that names the field; a whole one comes back as it was."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny_model import TinyWorldModel
+
+from drivesim.errors import DriveSimError, InputError
+from drivesim.rollout.branch import branch_point
+from drivesim.rollout.future import open_run
+from drivesim.rollout.manifest import Manifest
+from drivesim.rollout.run_folder import RunFolder
+
+sys.path.append(str(Path(__file__).parent))
+
+from make_tiny_run import make_tiny_run, tiny_manifest
+
+JUNK: tuple[Any, ...] = (None, True, -1, 0, 1.5, 1e308, "x", "", [], [1], {}, {"a": 1}, [[0]], 2**80)
+NUM_MUTATIONS = 300
+
+
+def text_with(**changes: Any) -> str:
+    """The tiny manifest with fields changed; ``threads__denoise`` names one of a part."""
+    values = json.loads(tiny_manifest(TinyWorldModel()).to_json())
+    for name, value in changes.items():
+        *parts, last = name.split("__")
+        inner = values
+        for part in parts:
+            inner = inner[part]
+        inner[last] = value
+    return json.dumps(values)
+
+
+def test_what_is_written_is_read() -> None:
+    manifest = tiny_manifest(TinyWorldModel())
+    assert Manifest.from_json(manifest.to_json(), "manifest.json") == manifest
+
+
+def test_turns_of_before_the_ego_was_part_of_them_are_read() -> None:
+    read = Manifest.from_json(text_with(turns=[[0, 5], [20, 6, True]]), "manifest.json")
+    assert read.turns == ((0, 5, False), (20, 6, True))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"fps": "x"}, "fps"),
+        ({"fps": 0}, "fps: Input should be greater than 0"),
+        ({"threads__denoise": 0}, r"threads\.denoise"),
+        ({"seed": "7"}, "seed"),
+        ({"variation": -1}, "variation"),
+        ({"stream_key": ["a"]}, r"stream_key\.0"),
+        ({"timeline__chunk_frames": 0}, "timeline"),
+        ({"actors": "wild"}, "actors"),
+        ({"lossless": 1}, "lossless"),
+        ({"unheard_of": 1}, "unheard_of"),
+    ],
+)
+def test_a_wrong_value_is_named(change: dict[str, Any], named: str) -> None:
+    with pytest.raises(InputError, match=rf"manifest\.json is damaged or was edited \(.*{named}"):
+        Manifest.from_json(text_with(**change), "manifest.json")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "7", "{}", '{"drivesim_manifest": 1}', "[" * 100_000])
+def test_what_is_no_manifest_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match=r"manifest\.json"):
+        Manifest.from_json(text, "manifest.json")
+
+
+def test_any_edit_ends_in_one_line_or_in_a_manifest() -> None:
+    rng = np.random.default_rng(0)
+    read = 0
+    for _ in range(NUM_MUTATIONS):
+        values = json.loads(tiny_manifest(TinyWorldModel()).to_json())
+        names = list(values)
+        for name in rng.choice(names, size=int(rng.integers(1, 3)), replace=False):
+            inner, key = values, str(name)
+            if isinstance(values[key], dict) and values[key] and rng.random() < 0.5:
+                inner = values[key]
+                key = str(rng.choice(list(inner)))
+            if rng.random() < 0.2:
+                inner.pop(key)
+            else:
+                inner[key] = JUNK[int(rng.integers(len(JUNK)))]
+        try:
+            read += isinstance(Manifest.from_json(json.dumps(values), "manifest.json"), Manifest)
+        except InputError as error:
+            assert "manifest.json" in str(error) and "\n" not in str(error)
+    assert 0 < read < NUM_MUTATIONS // 2
+
+
+def test_a_run_whose_manifest_is_not_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_bytes(b"\xff\xfe{}")
+    with pytest.raises(InputError, match="it is not UTF-8"):
+        RunFolder(tmp_path).manifest()
+
+
+def test_an_edited_manifest_stops_a_branch(tmp_path: Path) -> None:
+    make_tiny_run(tmp_path / "run")
+    path = tmp_path / "run" / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"stream_key": "abc"}))
+    with pytest.raises(DriveSimError, match="stream_key"):
+        branch_point(tmp_path / "run", 2.0, future=0, seed=None)
+
+
+def test_a_moment_outside_of_the_video_is_refused(tmp_path: Path) -> None:
+    (future,) = make_tiny_run(tmp_path / "run")
+    assert future == open_run(tmp_path / "run")[0]
+    last = future.frame_at(future.duration_s)
+    assert np.array_equal(last, future.frames()[-1])
+    for time_s in (-1.0, 1e9, float("nan"), float("inf")):
+        with pytest.raises(InputError, match=r"has 6\.1 s of video; .* is not inside it"):
+            future.frame_at(time_s)
