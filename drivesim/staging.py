@@ -190,7 +190,7 @@ def stage_branch(
             f"{run} was made by model {parent.model!r} ({parent.weights_sha256[:12]}), this is {spec.name!r} "
             f"({spec.weights_sha256[:12]}). A stored state continues only in the model that made it; choose it with --model."
         )
-    scenario = loads(RunFolder(run).scenario_path.read_bytes(), str(RunFolder(run).scenario_path))[0]
+    scenario = loads(RunFolder(run).scenario_text(), str(RunFolder(run).scenario_path))[0]
     timeline = Timeline.plan(num_frames=frames_of(seconds, spec.fps), chunk_frames=spec.chunk_frames, fps=spec.fps)
     options = dataclasses.replace(
         options,

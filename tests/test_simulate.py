@@ -143,6 +143,7 @@ def test_a_manifest_from_before_the_map_was_its_own_says_what_was_told(scenario:
         options = dataclasses.replace(ONE, actors=actors)
         values = json.loads(stage(TinyLoaded(), scenario, num_frames=20, seed=7, options=options).manifest.to_json())
         values.pop("map")
+        values.pop("sha256")
         assert Manifest.from_json(json.dumps(values), "manifest.json").map == expected
 
 

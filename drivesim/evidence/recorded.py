@@ -27,6 +27,7 @@ from drivesim.evidence.measure import Progress, judged
 from drivesim.rollout.development import turns_of
 from drivesim.rollout.future import Future
 from drivesim.rollout.manifest import Manifest
+from drivesim.rollout.recorder import require_intact
 from drivesim.rollout.run_folder import RunFolder
 from drivesim.scenarios import Scenario, loads
 from drivesim.scenarios.expand import develop
@@ -126,8 +127,7 @@ class Commanded:
 
     @cached_property
     def _written(self) -> Scenario:
-        path = self.run.scenario_path
-        return loads(path.read_bytes(), str(path))[0]
+        return loads(self.run.scenario_text(), str(self.run.scenario_path))[0]
 
     def _semantic(self, count: int) -> Iterator[np.ndarray]:
         world = ProceduralWorld(self.whole_scene, self.manifest.seed)
@@ -192,6 +192,8 @@ def record(futures: tuple[Future, ...], judges: Judges, progress: Progress) -> l
     """
     require_judgeable(futures[0].manifest)
     run, manifest = RunFolder(futures[0].folder), futures[0].manifest
+    for future in futures:
+        require_intact(run, future.index)
     shared = Commanded(run, manifest, progress, futures[0].index)
 
     def commanded(future: Future) -> Commanded:

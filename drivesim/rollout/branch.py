@@ -8,7 +8,7 @@ from pathlib import Path
 from drivesim.errors import InputError
 from drivesim.noise import NoiseStream
 from drivesim.rollout.manifest import BranchOrigin, Manifest
-from drivesim.rollout.recorder import is_finished
+from drivesim.rollout.recorder import is_finished, require_intact
 from drivesim.rollout.run import Beginning
 from drivesim.rollout.run_folder import RunFolder
 from drivesim.rollout.streams import branch_stream
@@ -71,6 +71,7 @@ def _shared_moment(run: RunFolder, manifest: Manifest, future: int, chunks: int)
     """The stored state after ``chunks`` chunks and the last frame of the parent's video before it."""
     folder, timeline = run.future(future), manifest.timeline
     frame = timeline.kept_frames(chunks - 1).stop - 1
+    require_intact(run, future)
     if is_finished(run, future):
         source, first = run.video(future, lossless=manifest.lossless), 0
     else:

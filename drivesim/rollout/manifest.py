@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import importlib.metadata
 import json
 import platform
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Lt
 from pydantic import TypeAdapter, ValidationError
@@ -23,6 +24,9 @@ MANIFEST_VERSION = 1
 Natural = Annotated[int, Ge(0)]
 Count = Annotated[int, Gt(0)]
 Rate = Annotated[float, Gt(0.0), Lt(1000.0)]
+
+#: Key of the hash that a manifest carries of itself.
+SEAL = "sha256"
 
 ActorMode = Literal["simulated", "scripted", "free"]
 EgoMode = Literal["free", "planned", "simulated"]
@@ -91,8 +95,9 @@ class Manifest:
     drivesim_manifest: int = MANIFEST_VERSION
 
     def to_json(self) -> str:
-        """The manifest as indented JSON with a final newline."""
-        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
+        """The manifest as indented JSON with a final newline, and a hash of itself."""
+        values = dataclasses.asdict(self)
+        return json.dumps({**values, SEAL: _seal(values)}, indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str, where: str) -> Manifest:
@@ -105,6 +110,9 @@ class Manifest:
                     f"{where} has manifest version {version!r}, this drivesim reads {MANIFEST_VERSION}. "
                     "Use the drivesim version that wrote it."
                 )
+            seal = values.pop(SEAL, None)
+            if seal is not None and seal != _seal(values):
+                raise InputError(f"{where} was edited since the run began; its hash of itself does not fit.")
             unknown = sorted(set(values) - {one.name for one in dataclasses.fields(cls)})
             if unknown:
                 raise InputError(f"{where} is damaged or was edited (unknown: {', '.join(unknown)}).")
@@ -189,6 +197,12 @@ def software_versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             versions[package] = "not installed"
     return versions
+
+
+def _seal(values: dict[str, Any]) -> str:
+    """SHA-256 of a manifest's values."""
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _short(value: object) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from drivesim.errors import InputError
 from drivesim.rollout.engine import DecodedChunk
 from drivesim.rollout.manifest import Manifest
 from drivesim.rollout.run_folder import FutureFolder, RunFolder, state_bytes, write_png
@@ -120,6 +121,29 @@ def is_finished(run: RunFolder, index: int) -> bool:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
     return bool(sizes) and all(_size(path) == size for path, size in sizes.items())
+
+
+def require_intact(run: RunFolder, index: int) -> None:
+    """Raise InputError, naming it, for a video of a finished future that is not the one that the run wrote.
+
+    A video that is missing is no damage: it is made again.
+    """
+    for name, digest in _video_hashes(run, index).items():
+        path = run.path / name
+        if path.is_file() and sha256_of(path) != digest:
+            raise InputError(
+                f"{path} is not the video that this run wrote: it was damaged, edited or replaced. Move it away, and --resume makes it "
+                "again."
+            )
+
+
+def _video_hashes(run: RunFolder, index: int) -> dict[str, str]:
+    """SHA-256 of a finished future's videos by name; empty where there is no sound record of them."""
+    try:
+        videos = json.loads(run.future(index).record_path.read_text(encoding="utf-8"))["videos"]
+        return {str(name): str(entry["sha256"]) for name, entry in videos.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
 
 
 def future_id(manifest: Manifest, index: int) -> str:

@@ -18,7 +18,7 @@ from drivesim.noise import NoiseStream
 from drivesim.rollout.engine import LAST_FRAME, generate, unchanged_thread_count, unpacked_frame
 from drivesim.rollout.future import Future
 from drivesim.rollout.manifest import Manifest
-from drivesim.rollout.recorder import Recorder, finish_future, is_finished, video_suffixes
+from drivesim.rollout.recorder import Recorder, finish_future, is_finished, require_intact, video_suffixes
 from drivesim.rollout.run_folder import RunFolder, read_png, read_state, state_bytes, write_png
 from drivesim.rollout.storage import remove_partial_files, sha256_of, write_atomic
 from drivesim.world_model import WorldModel
@@ -71,6 +71,7 @@ def open_or_create(
     require_room(run, resume=resume)
     if run.manifest_path.is_file():
         run.manifest().require_same(wanted, str(run.path))
+        run.scenario_text()
         return _read_beginning(run)
     beginning = begin()
     write_atomic(run.scenario_path, scenario_yaml)
@@ -151,6 +152,7 @@ def make_futures(
         torch.set_num_threads(manifest.threads.denoise)
         moment = ingredients.first_moment()
     for index in indices:
+        require_intact(run, index)
         if is_finished(run, index):
             run.future(index).drop_segment_videos()
             listener(index, manifest.timeline.num_frames, True)

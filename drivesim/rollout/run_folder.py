@@ -57,6 +57,17 @@ class RunFolder:
             raise InputError(f"{self.manifest_path} is damaged: it is not UTF-8 ({error}).") from error
         return Manifest.from_json(text, str(self.manifest_path))
 
+    def scenario_text(self) -> bytes:
+        """The scenario as the run was made from it. Raises InputError when the file was changed since."""
+        if not self.scenario_path.is_file():
+            raise InputError(f"{self.scenario_path} is missing; without it the run cannot be continued or judged.")
+        text = self.scenario_path.read_bytes()
+        if sha256_of(text) != self.manifest().scenario_sha256:
+            raise InputError(
+                f"{self.scenario_path} was changed since the run began. Put it back as it was; for another scenario start another run."
+            )
+        return text
+
     def future(self, index: int) -> FutureFolder:
         """Where future ``index`` is kept."""
         return FutureFolder(self.path / "futures" / future_name(index), self.manifest().timeline)
@@ -143,13 +154,18 @@ class FutureFolder:
         return self.timeline.num_segments
 
     def kept_states(self) -> list[int]:
-        """After how many chunks a whole state is stored, in order."""
+        """After how many chunks a state is stored, in order. Raises InputError for one that is not what was written."""
         kept = []
         for record in sorted((self.path / "segments").glob("*.json")):
             for name, digest in _hashes_of(record).items():
                 path = self.path / name
-                if path.suffix == ".state" and path.is_file() and sha256_of(path) == digest:
-                    kept.append(int(path.stem))
+                if path.suffix != ".state" or not path.is_file():
+                    continue
+                if sha256_of(path) != digest:
+                    raise InputError(
+                        f"{path} is not the state that this run wrote: it was damaged or replaced. Remove it to branch at others."
+                    )
+                kept.append(int(path.stem))
         return sorted(kept)
 
     def load_state(self, chunks_done: int) -> dict[str, torch.Tensor]:

@@ -19,6 +19,7 @@ from drivesim.rollout.future import Future
 from drivesim.rollout.manifest import Manifest
 from drivesim.rollout.run import Beginning, Ingredients, make_futures, open_or_create
 from drivesim.rollout.run_folder import RunFolder
+from drivesim.rollout.storage import sha256_of
 from drivesim.rollout.streams import futures_stream, start_frame_stream
 from drivesim.rollout.timeline import Timeline
 
@@ -32,7 +33,7 @@ def tiny_manifest(
     stream = futures_stream(seed, "tiny", 0)
     return Manifest(
         scenario_id="tiny",
-        scenario_sha256="0" * 64,
+        scenario_sha256=sha256_of(SCENARIO.encode()),
         variation=0,
         seed=seed,
         model=model.spec.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,16 @@ JUNK: tuple[Any, ...] = (None, True, -1, 0, 1.5, 1e308, "x", "", [], [1], {}, {"
 NUM_MUTATIONS = 300
 
 
+def unsealed() -> dict[str, Any]:
+    """The tiny manifest's values without the hash of itself, as older files are."""
+    values = json.loads(tiny_manifest(TinyWorldModel()).to_json())
+    del values["sha256"]
+    return values
+
+
 def text_with(**changes: Any) -> str:
     """The tiny manifest with fields changed; ``threads__denoise`` names one of a part."""
-    values = json.loads(tiny_manifest(TinyWorldModel()).to_json())
+    values = unsealed()
     for name, value in changes.items():
         *parts, last = name.split("__")
         inner = values
@@ -77,7 +85,7 @@ def test_any_edit_ends_in_one_line_or_in_a_manifest() -> None:
     rng = np.random.default_rng(0)
     read = 0
     for _ in range(NUM_MUTATIONS):
-        values = json.loads(tiny_manifest(TinyWorldModel()).to_json())
+        values = unsealed()
         names = list(values)
         for name in rng.choice(names, size=int(rng.integers(1, 3)), replace=False):
             inner, key = values, str(name)
@@ -104,9 +112,65 @@ def test_a_run_whose_manifest_is_not_text_is_refused(tmp_path: Path) -> None:
 def test_an_edited_manifest_stops_a_branch(tmp_path: Path) -> None:
     make_tiny_run(tmp_path / "run")
     path = tmp_path / "run" / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"stream_key": "abc"}))
-    with pytest.raises(DriveSimError, match="stream_key"):
-        branch_point(tmp_path / "run", 2.0, future=0, seed=None)
+    whole = path.read_text()
+    for change, named in (({"stream_key": "abc"}, "stream_key"), ({"variation": 1}, "was edited since the run began")):
+        values = json.loads(whole) | change
+        if named == "stream_key":
+            del values["sha256"]
+        path.write_text(json.dumps(values))
+        with pytest.raises(DriveSimError, match=named):
+            branch_point(tmp_path / "run", 2.0, future=0, seed=None)
+
+
+def flipped(path: Path) -> None:
+    """One byte in the middle of a file becomes another."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+
+
+def truncated(path: Path) -> None:
+    """The second half of a file is lost."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize("damage", [flipped, truncated])
+@pytest.mark.parametrize("name", ["f00.mp4", "scenario.yaml", "start.png", "manifest.json"])
+def test_a_finished_run_that_is_not_what_it_was_is_not_resumed(
+    tmp_path: Path, name: str, damage: Callable[[Path], None]
+) -> None:
+    run = tmp_path / "run"
+    make_tiny_run(run)
+    path = run / name
+    damage(path)
+    before = path.read_bytes()
+    with pytest.raises(DriveSimError, match=name.replace(".", r"\.")):
+        make_tiny_run(run, resume=True)
+    assert path.read_bytes() == before, "nothing is overwritten"
+
+
+def test_a_video_that_is_gone_is_made_again(tmp_path: Path) -> None:
+    (future,) = make_tiny_run(tmp_path / "run")
+    frames = future.frames()
+    future.video.unlink()
+    (again,) = make_tiny_run(tmp_path / "run", resume=True)
+    assert np.array_equal(again.frames(), frames)
+
+
+def test_a_branch_names_the_video_scenario_or_state_that_was_changed(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    make_tiny_run(run)
+    state = sorted((run / "futures/f00/states").glob("*.state"))[1]
+    for path in (state, run / "f00.mp4"):
+        whole = path.read_bytes()
+        flipped(path)
+        with pytest.raises(InputError, match=path.name.replace(".", r"\.")):
+            branch_point(run, 2.0, future=0, seed=None)
+        path.write_bytes(whole)
+    branch_point(run, 2.0, future=0, seed=None)
+    (run / "scenario.yaml").write_text("drivesim: 1\nid: other\n")
+    with pytest.raises(InputError, match=r"scenario\.yaml was changed since the run began"):
+        RunFolder(run).scenario_text()
 
 
 def test_a_moment_outside_of_the_video_is_refused(tmp_path: Path) -> None:
