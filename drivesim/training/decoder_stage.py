@@ -29,7 +29,7 @@ from drivesim.training.estimates import prepare_estimates
 from drivesim.training.image_stage import frame_controls
 from drivesim.training.latents import LatentClips, latent_grid, load_latents, prepare_latents
 from drivesim.training.parts import DTYPES, Dtype, Parts, encoder_hash
-from drivesim.training.reconstruction import psnr_db, reconstruction_loss
+from drivesim.training.reconstruction import grid_error, psnr_db, reconstruction_loss
 from drivesim.training.stage import Batch, NothingToLearn, Stage
 from drivesim.training.stream import Draw, draw_generator
 
@@ -186,13 +186,15 @@ class DecoderStage(Stage):
         num_frames: int = 3,
         past_dropout: float = 0.15,
         steady_weight: float = 0.5,
+        grid_weight: float = 4.0,
     ) -> None:
         """See the recipes; ``crop`` is that of half-size pictures, ``num_frames`` that of the clips.
 
         Latents carry noise of up to ``noise`` deviations (most far less), or are, for ``estimated_share`` of the crops, the
         image LDM's. ``layout_dropout`` is the share of batches that are told nothing, ``raster_dropout`` that of each raster
         of the others, ``past_dropout`` that of clips whose frames know nothing of each other. ``small_weight`` counts the
-        loss at half size, ``steady_weight`` what changes from frame to frame beyond the true change.
+        loss at half size, ``steady_weight`` what changes from frame to frame beyond the true change, ``grid_weight`` what repeats with the
+        blocks of the last octave.
         """
         parts = Parts(Path(work), initial, dtype)
         codec = parts.placed(with_later_parts(parts.finished("codec"))).train().requires_grad_(False)
@@ -215,6 +217,7 @@ class DecoderStage(Stage):
         self.num_frames = num_frames
         self.past_dropout = past_dropout
         self.steady_weight = steady_weight
+        self.grid_weight = grid_weight
 
     def prepare(self, store: ClipStore, folder: Path) -> None:
         """Encode the store, and let the image LDM estimate its latents where there is one.
@@ -293,7 +296,8 @@ class DecoderStage(Stage):
     def _frame_loss(self, small: Tensor, large: Tensor, batch: Batch, index: int) -> Tensor:
         weights, picture = batch["weights"][:, index], batch["pictures"][:, index]
         halved = F.avg_pool2d(picture, 2), F.avg_pool2d(weights, 2)
-        return reconstruction_loss(large, picture, weights) + self.small_weight * reconstruction_loss(small, *halved)
+        loss = reconstruction_loss(large, picture, weights) + self.small_weight * reconstruction_loss(small, *halved)
+        return loss + self.grid_weight * grid_error(large, picture)
 
     def example(self, count: int) -> Batch:
         """A batch of zeros."""
@@ -326,6 +330,7 @@ class DecoderStage(Stage):
             "validation_psnr_db": _psnr(large, truth),
             "withheld_psnr_db": _psnr(self.network.draw_both(raw, None)[1], truth),
             "bilinear_psnr_db": _psnr(bilinear, truth),
+            "grid_error": grid_error(large, truth),
         }
         if batch["latents"].shape[1] > 1:
             flow = batch["flow"][:, 1] * batch["flow_given"][:, None, None, None]

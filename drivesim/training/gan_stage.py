@@ -69,6 +69,7 @@ class DecoderGanStage(DecoderStage):
         num_frames: int = 3,
         past_dropout: float = 0.15,
         steady_weight: float = 0.5,
+        grid_weight: float = 4.0,
         adversarial_weight: float = 0.1,
         discriminator_width: int = 48,
         max_norm: float = 1.0,
@@ -76,7 +77,7 @@ class DecoderGanStage(DecoderStage):
         """As :class:`DecoderStage`; the discriminator learns at three times the rate, ``adversarial_weight`` counts its hinge."""
         super().__init__(
             work, initial, dtype, learning_rate, warmup_steps, average_decay, weight_decay, crop, noise, estimated_share,
-            layout_dropout, raster_dropout, small_weight, num_frames, past_dropout, steady_weight,
+            layout_dropout, raster_dropout, small_weight, num_frames, past_dropout, steady_weight, grid_weight,
         )  # fmt: skip
         self.automatic_optimization = False
         self.adversarial_weight = adversarial_weight
