@@ -284,10 +284,10 @@ def _developed(scenario: Scenario, manifest: Manifest, turns: Mapping[int, Turn]
 
 def frames_of(seconds: float, fps: float) -> int:
     """Frames of a video of ``seconds``. Raises InputError when that is none, no number, or more than a day."""
-    if not math.isfinite(seconds) or round(seconds * fps) < 1:
-        raise InputError(f"a video of {seconds:g} s has no frame at {fps:g} frames/s. Ask for {1 / fps:g} s or more.")
     if seconds > LONGEST_S:
         raise InputError(f"a video of {seconds:g} s is longer than a day ({LONGEST_S:g} s). Ask for less.")
+    if not math.isfinite(seconds) or round(seconds * fps) < 1:
+        raise InputError(f"a video of {seconds:g} s has no frame at {fps:g} frames/s. Ask for {1 / fps:g} s or more.")
     return round(seconds * fps)
 
 

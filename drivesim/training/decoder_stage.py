@@ -22,7 +22,7 @@ from drivesim.controls import RASTER_CHANNELS
 from drivesim.datasets.store import ClipStore
 from drivesim.errors import InputError
 from drivesim.models.carry import Past, carried
-from drivesim.models.video_ldm.codec import CELL, COLOUR_CHANNELS, with_later_parts
+from drivesim.models.video_ldm.codec import CELL, COLOUR_CHANNELS
 from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
 from drivesim.training.codec_stage import pixel_weights
 from drivesim.training.estimates import prepare_estimates
@@ -197,7 +197,7 @@ class DecoderStage(Stage):
         blocks of the last octave.
         """
         parts = Parts(Path(work), initial, dtype)
-        codec = parts.placed(with_later_parts(parts.finished("codec"))).train().requires_grad_(False)
+        codec = parts.finished("codec").train()
         codec.decoder.requires_grad_(True)
         super().__init__(
             codec,

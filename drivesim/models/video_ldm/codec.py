@@ -71,17 +71,21 @@ class Encoder(nn.Module):
         return 3.0 * torch.tanh(self.layers(frames) / 3.0)
 
 
-#: Planes that the frame before comes in: folded to an eighth of the cells' spacing, and whether its points were seen.
-NUM_PAST_PLANES = 3 * 16 + 1
+#: Most that the frame before may count in a picture: what is wrong in it fades within half a second. With a free share, nine
+#: tenths were carried on, and minutes of video were streaks.
+LARGEST_SHARE = 0.65
+
+#: The frame before is held to the colours that the new one has within a few pixels, give or take this much of [-1, 1].
+PAST_LEEWAY = 0.1
 
 
 class LayoutReader(nn.Module):
-    """Planes of layout and past (N, 84, 8h, 8w) to features at the sizes of the decoder's levels, the finest first."""
+    """Planes of the layout (N, 35, 8h, 8w) to features at the sizes of the decoder's levels, the finest first."""
 
     def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            nn.Conv2d(NUM_LAYOUT_PLANES + NUM_PAST_PLANES, widths[0], 1),
+            nn.Conv2d(NUM_LAYOUT_PLANES, widths[0], 1),
             nn.ReLU(inplace=True),
             nn.Conv2d(widths[0], widths[0], 3, padding=1),
             nn.ReLU(inplace=True),
@@ -121,11 +125,12 @@ class Seams(nn.Module):
 class Decoder(nn.Module):
     """Raw latents (N, latent_channels, h, w), layout and past to frames: first (N, 3, 16h, 16w), then twice that size.
 
-    Layout and past, which is the frame before moved to its new place, are read at an eighth of the cells' spacing and join
-    every level (what a UNet's skips are), so edges of boxes, lane paint and what was seen before need not come through the
-    latents. All that joins begins at zero: untrained, they say nothing. What is told enters as planes with their flags, so
-    any raster may be absent; with nothing at all the reader is left out. The last octave is a residual over bilinear
-    enlargement, blended with the past by a learned share (Video LDM has a temporally aligned diffusion upsampler there).
+    The layout is read at an eighth of the cells' spacing and joins every level (what a UNet's skips are), so edges of boxes and
+    lane paint need not come through the latents. All that joins begins at zero: untrained, it says nothing. What is told
+    enters as planes with their flags, so any raster may be absent; with nothing at all the reader is left out. The last octave
+    is a residual over bilinear enlargement. The past, which is the frame before moved to its new place, is blended in by a
+    learned share and held to the colours around, as temporal anti-aliasing does (Karis 2014; Video LDM has a temporally
+    aligned diffusion upsampler there). The network itself does not see the past: it copied it.
     """
 
     def __init__(
@@ -136,7 +141,6 @@ class Decoder(nn.Module):
         layout_widths: tuple[int, ...],
         finishing_blocks: int,
         seam_width: int,
-        colour_trust: bool,
     ) -> None:
         super().__init__()
         self.enter = nn.Conv2d(latent_channels, widths[-1], 3, padding=1)
@@ -148,44 +152,38 @@ class Decoder(nn.Module):
         )
         self.grow = nn.ModuleList([nn.Conv2d(coarse, 4 * fine, 1) for fine, coarse in pairwise(widths)])
         self.small = nn.Conv2d(widths[0], 12, 3, padding=1)
-        self.trust = nn.Conv2d(widths[-1], 1, 1) if colour_trust else None
+        self.trust = nn.Conv2d(widths[-1], 1, 1)
         self.layout = LayoutReader(layout_widths)
         self.join = nn.ModuleList(
             [nn.Conv2d(theirs, mine, 1, bias=False) for theirs, mine in zip(layout_widths, widths, strict=True)]
         )
-        self.meet = nn.Conv2d(12 + widths[0] + layout_widths[0] + NUM_PAST_PLANES, widths[0], 3, padding=1)
+        self.meet = nn.Conv2d(12 + widths[0] + layout_widths[0], widths[0], 3, padding=1)
         self.finish = nn.Sequential(*[CodecBlock(widths[0]) for _ in range(finishing_blocks)])
         self.large = nn.Conv2d(widths[0], 48 + 16, 3, padding=1)
-        self.seams = Seams(seam_width) if seam_width > 0 else nn.Identity()
-        for layer in (*self.join, self.large):
+        self.seams = Seams(seam_width)
+        for layer in (*self.join, self.large, self.trust):
             nn.init.zeros_(layer.weight)
         with torch.no_grad():
             self.large.bias.zero_()
             self.large.bias[48:] = -3.0
-            if self.trust is not None:
-                self.trust.weight.zero_()
-                self.trust.bias.fill_(3.0)
+            self.trust.bias.fill_(3.0)
 
-    def forward(
-        self, latents: Tensor, layout: Tensor | None = None, past: Past | None = None
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor | float]:
+    def forward(self, latents: Tensor, layout: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor | float]:
         """The small picture (N, 3, 16h, 16w), not clipped, two sets of features at half its size for :meth:`enlarge`, and how
         far a cell's colour is to be believed (N, 1, h, w), 0 to 1: where a layout contradicts it, the layout may be right.
         """
-        planes = self._planes(latents, layout, past)
-        told = None if layout is None and past is None else self.layout(planes)
+        told = None if layout is None else self.layout(layout.contiguous(memory_format=torch.channels_last))
         hidden = torch.relu(self.enter(latents))
         trust: Tensor | float = 1.0
         for level in reversed(range(len(self.levels))):
             if told is not None:
                 hidden = hidden + self.join[level](told[level])
             hidden = self.levels[level](hidden)
-            if level + 1 == len(self.levels) and told is not None and self.trust is not None:
+            if level + 1 == len(self.levels) and told is not None:
                 trust = torch.sigmoid(self.trust(hidden).float())
             if level > 0:
                 hidden = torch.relu(F.pixel_shuffle(self.grow[level - 1](hidden), 2))
         read = hidden.new_zeros(len(hidden), self._layout_width, *hidden.shape[-2:]) if told is None else told[0]
-        read = torch.cat([read, planes[:, NUM_LAYOUT_PLANES:]], dim=1)
         return F.pixel_shuffle(self.small(hidden), 2), hidden, read, trust
 
     def enlarge(self, small: Tensor, hidden: Tensor, read: Tensor, past: Past | None = None) -> Tensor:
@@ -196,28 +194,17 @@ class Decoder(nn.Module):
         picture = F.interpolate(small, scale_factor=2.0, mode="bilinear", align_corners=False) + drawn[:, :3]
         if past is None:
             return picture
-        share = torch.sigmoid(drawn[:, 3:]) * F.interpolate(past.seen.float(), scale_factor=4.0, mode="nearest")
-        return picture + share * (past.picture.float() - picture)
-
-    def _planes(self, latents: Tensor, layout: Tensor | None, past: Past | None) -> Tensor:
-        """Planes of layout and past, zeros for what is not there."""
-        count, _, rows, columns = latents.shape
-        if layout is None:
-            layout = latents.new_zeros(count, NUM_LAYOUT_PLANES, 8 * rows, 8 * columns)
-        if past is None:
-            before = latents.new_zeros(count, NUM_PAST_PLANES, 8 * rows, 8 * columns)
-        else:
-            before = torch.cat([F.pixel_unshuffle(past.picture, 4), past.seen], dim=1).to(latents.dtype)
-        return torch.cat([layout, before], dim=1).contiguous(memory_format=torch.channels_last)
+        seen = F.interpolate(past.seen.float(), scale_factor=4.0, mode="nearest")
+        share = LARGEST_SHARE * torch.sigmoid(drawn[:, 3:]) * seen
+        return picture + share * (_held(past.picture.float(), small) - picture)
 
     def beyond_small(self) -> list[nn.Module]:
         """What the small picture does not need where nothing is told."""
-        parts = [self.layout, self.join, self.meet, self.finish, self.large, self.seams, self.trust]
-        return [part for part in parts if part is not None]
+        return [self.layout, self.join, self.meet, self.finish, self.large, self.seams, self.trust]
 
     @property
     def _layout_width(self) -> int:
-        return self.meet.in_channels - 12 - self.small.in_channels - NUM_PAST_PLANES
+        return self.meet.in_channels - 12 - self.small.in_channels
 
 
 class FrameCodec(ModelMixin, ConfigMixin):
@@ -238,7 +225,6 @@ class FrameCodec(ModelMixin, ConfigMixin):
         layout_widths: tuple[int, ...] = (24, 32, 48, 64),
         finishing_blocks: int = 3,
         seam_width: int = 16,
-        colour_trust: bool = True,
     ) -> None:
         super().__init__()
         self.encoder = Encoder(latent_channels, tuple(widths), tuple(encoder_blocks))
@@ -249,7 +235,6 @@ class FrameCodec(ModelMixin, ConfigMixin):
             tuple(layout_widths),
             finishing_blocks,
             seam_width,
-            colour_trust,
         )
         total = latent_channels + COLOUR_CHANNELS
         mean = torch.zeros(total) if latent_mean is None else torch.tensor(latent_mean)
@@ -276,19 +261,17 @@ class FrameCodec(ModelMixin, ConfigMixin):
         self, raw: Tensor, told: ControlTensors | None = None, past: Past | None = None
     ) -> tuple[Tensor, Tensor]:
         """As :meth:`draw`, and the frames at twice that size (N, 3, 32h, 32w), float32, not clipped; both know ``past``."""
-        small, hidden, read = self._paint(raw, told, past)
+        small, hidden, read = self._paint(raw, told)
         return small, self.decoder.enlarge(small, hidden, read, past)
 
-    def _paint(
-        self, raw: Tensor, told: ControlTensors | None, past: Past | None = None
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _paint(self, raw: Tensor, told: ControlTensors | None) -> tuple[Tensor, Tensor, Tensor]:
         """The decoder's picture is shifted, smoothly between cells, to the colours that the latents give its cells, as far as
         it believes them.
         """
         learned, colour = raw[:, :-COLOUR_CHANNELS], _mixed(raw[:, -COLOUR_CHANNELS:].float(), RGB_FROM_YCC)
         layout = None if told is None else told.layout_planes().to(self.dtype)
         latents = learned.to(self.dtype).contiguous(memory_format=torch.channels_last)
-        drawn, hidden, read, trust = self.decoder(latents, layout, past)
+        drawn, hidden, read, trust = self.decoder(latents, layout)
         shift = (colour - F.avg_pool2d(drawn.float(), CELL)) * trust
         smooth = F.interpolate(shift, scale_factor=float(CELL), mode="bilinear", align_corners=False)
         return drawn.float() + smooth, hidden, read
@@ -310,19 +293,13 @@ class FrameCodec(ModelMixin, ConfigMixin):
         return latents.float() * self.std.float() + self.mean.float()
 
 
-def with_later_parts(codec: FrameCodec) -> FrameCodec:
-    """The same codec with what decoders got later, untrained and in float32; itself if it has all of that."""
-    if codec.config.seam_width > 0 and codec.config.colour_trust:
-        return codec
-    settings = {name: value for name, value in codec.config.items() if not name.startswith("_")}
-    later = FrameCodec(**{**settings, "seam_width": settings["seam_width"] or 16, "colour_trust": True})
-    mine = {
-        name: value
-        for name, value in later.state_dict().items()
-        if name.startswith(("decoder.seams.", "decoder.trust."))
-    }
-    later.load_state_dict({**mine, **codec.state_dict()})
-    return later.to(codec.device)
+def _held(past: Tensor, small: Tensor) -> Tensor:
+    """A past picture (N, 3, 2H, 2W) within the colours of the small new one (N, 3, H, W) around each place."""
+    around = small.detach()
+    highest = F.max_pool2d(around, 5, stride=1, padding=2) + PAST_LEEWAY
+    lowest = -F.max_pool2d(-around, 5, stride=1, padding=2) - PAST_LEEWAY
+    bounds = [F.interpolate(each, scale_factor=2.0, mode="nearest") for each in (lowest, highest)]
+    return torch.minimum(torch.maximum(past, bounds[0]), bounds[1])
 
 
 def _mixed(colours: Tensor, matrix: Tensor) -> Tensor:

@@ -18,8 +18,9 @@ from drivesim.models.video_ldm.temporal import TemporalLayers
 from drivesim.models.video_ldm.video_unet import NEWEST_CONTEXT, temporal_layers_for
 
 #: The format that this version writes and reads. Format 1 has no "version" key in model.json; its decoder and its image
-#: network were never told the layout as three rasters.
-FORMAT_VERSION = 2
+#: network were never told the layout as three rasters. In format 2 the decoder saw the frame before as planes, and its last
+#: octave had no convolutions across its blocks.
+FORMAT_VERSION = 3
 
 PARTS: dict[str, type[ModelMixin]] = {
     "codec": FrameCodec,
@@ -29,7 +30,7 @@ PARTS: dict[str, type[ModelMixin]] = {
 
 #: Keys that came later, by part ("model" is model.json), each with the value that its absence in older files means.
 #: A new constructor argument needs an entry here; without it, older models are refused instead of quietly changed.
-ADDED_KEYS: dict[str, dict[str, Any]] = {"model": {}, "codec": {"seam_width": 0, "colour_trust": False}}
+ADDED_KEYS: dict[str, dict[str, Any]] = {"model": {}, "codec": {}}
 
 
 def read_config(folder: Path) -> VideoLDMConfig:
@@ -46,8 +47,8 @@ def read_config(folder: Path) -> VideoLDMConfig:
         )
     if version < FORMAT_VERSION:
         raise ModelError(
-            f"{path}: written by an older drivesim (format {version}, this version reads {FORMAT_VERSION}): its decoder does "
-            "not take the layout. Use the version that wrote it, or train its recipe again: drivesim train RECIPE"
+            f"{path}: written by an older drivesim (format {version}, this version reads {FORMAT_VERSION}): its decoder is "
+            "another. Use the version that wrote it, or train its recipe again: drivesim train RECIPE"
         )
     data.pop("family", None)
     data = {**ADDED_KEYS.get("model", {}), **data}
