@@ -71,9 +71,9 @@ class Encoder(nn.Module):
         return 3.0 * torch.tanh(self.layers(frames) / 3.0)
 
 
-#: Most that the frame before may count in a picture: what is wrong in it fades within half a second. With a free share, nine
-#: tenths were carried on, and minutes of video were streaks.
-LARGEST_SHARE = 0.65
+#: Most that the frame before may count in a picture: what is wrong in it fades within a second. With a free share, and a
+#: network that saw the frame before, more than nine tenths were carried on, and seconds of video became streaks.
+LARGEST_SHARE = 0.72
 
 #: The frame before is held to the colours that the new one has within a few pixels, give or take this much of [-1, 1].
 PAST_LEEWAY = 0.1
