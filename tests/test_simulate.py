@@ -273,7 +273,7 @@ def test_another_video_shape_than_the_models_is_refused() -> None:
         stage(TinyLoaded(), large, num_frames=20, seed=7)
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.01, float("nan"), float("inf")])
+@pytest.mark.parametrize("seconds", [0.0, 0.01, float("nan")])
 def test_a_video_without_frames_is_refused(scenario: Scenario, seconds: float, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no frame"):
         rollout(TinyLoaded(), scenario, seconds=seconds, out=tmp_path / "run")
@@ -360,7 +360,7 @@ def test_frames_that_are_not_numbers_stop_the_run_before_they_are_stored(tmp_pat
     assert open_run(tmp_path / "run") == ()
 
 
-@pytest.mark.parametrize("seconds", [1e308, 1e9, 0.0, float("nan")])
+@pytest.mark.parametrize("seconds", [1e308, 1e9, float("inf")])
 def test_a_length_that_nobody_means_is_refused(scenario: Scenario, seconds: float) -> None:
-    with pytest.raises(InputError, match=r"a video of .* s "):
+    with pytest.raises(InputError, match="longer than a day"):
         rollout(TinyLoaded(), scenario, seconds=seconds, seed=7)

@@ -21,7 +21,7 @@ def test_the_suite_of_the_format_loads() -> None:
     cut_in, night, merge = loads(SUITE)
     assert [s.id for s in (cut_in, night, merge)] == ["highway-cut-in", "night-pedestrian", "rain-merge"]
     assert cut_in.vary["gap"].uniform == (20.0, 40.0)
-    assert cut_in.sampling_settings.seed == 7 and cut_in.outputs == ("mp4", "mcap")
+    assert cut_in.sampling_settings.seed == 7 and cut_in.outputs == ("mp4", "frames")
     assert merge.video_settings.duration == 90.0 and merge.video_settings.height == 512
     assert merge.sampling_settings.method == "grid" and merge.sampling_settings.seed == 7
     assert merge.sampling_settings.futures == 32 and cut_in.sampling_settings.futures == 16
@@ -181,3 +181,10 @@ def test_checking_never_imports_torch() -> None:
     code = "import sys, drivesim.scenarios, drivesim.scenarios.library as l; l.library(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_outputs_that_nothing_writes_are_refused() -> None:
+    report = check_text("drivesim: 1\nid: told\noutputs: [mp4, mcap]\n", "told.yaml")
+    assert [str(error) for error in report.errors] == [
+        "told.yaml:3:16  outputs[1] — 'mcap' is not one of: mp4, frames. [DS024]"
+    ]
