@@ -296,9 +296,10 @@ class FrameCodec(ModelMixin, ConfigMixin):
 def _held(past: Tensor, small: Tensor) -> Tensor:
     """A past picture (N, 3, 2H, 2W) within the colours of the small new one (N, 3, H, W) around each place."""
     around = small.detach()
-    highest = F.max_pool2d(around, 5, stride=1, padding=2) + PAST_LEEWAY
-    lowest = -F.max_pool2d(-around, 5, stride=1, padding=2) - PAST_LEEWAY
-    bounds = [F.interpolate(each, scale_factor=2.0, mode="nearest") for each in (lowest, highest)]
+    # Of every two by two places at once, which takes a CPU a quarter of the time.
+    highest = F.max_pool2d(around, 6, stride=2, padding=2) + PAST_LEEWAY
+    lowest = -F.max_pool2d(-around, 6, stride=2, padding=2) - PAST_LEEWAY
+    bounds = [F.interpolate(each, scale_factor=4.0, mode="nearest") for each in (lowest, highest)]
     return torch.minimum(torch.maximum(past, bounds[0]), bounds[1])
 
 
