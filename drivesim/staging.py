@@ -63,9 +63,10 @@ class Options:
     frame is fixed, and the model invents the rest. None: scripted for one video, simulated for several, free where the
     model takes no boxes or the video begins from a picture. ``ego`` planned: the model is told the ego's motion (the
     ego drives by its plan and reacts to the traffic of its future), simulated: so it is, but in every future its driver
-    chooses pace, distance and lane anew, free: it is not (None: planned where the model obeys motion). ``map`` and ``scenery`` told: the model sees the road, or what stands beside it, on every frame, withheld: it
-    does not (None: told where the model obeys them and the first frame is its own picture of the scene; the map also
-    where actors are told). ``lossless`` and ``png_frames`` store the frames again beside the mp4; ``outputs: [mp4, frames]`` of a scenario asks for PNGs too.
+    chooses pace, distance and lane anew, free: it is not (None: planned where the model obeys motion). ``map`` and
+    ``scenery`` told: the model sees the road, or what stands beside it, on every frame, withheld: it does not (None: told where the model obeys them and the first frame is its own picture of the scene; the map also
+    where actors are told). ``lossless`` and ``png_frames`` store the frames again beside the mp4; ``outputs: [mp4, frames]``
+    of a scenario asks for PNGs too.
     """
 
     actors: ActorMode | None = None

@@ -83,9 +83,9 @@ def simulate(
     Vehicles follow those ahead in their lane (IDM with the calm reaction of Kesting et al. 2010) and change lanes at
     will (MOBIL) unless scripted; every few seconds each changes his mind about pace, distance and lane. After a crash
     those involved brake to a stand. At each frame of ``turns`` another generator takes over: up to that frame the tracks
-    stay what they were, after it they develop anew. From a frame of ``ego_turns`` on the ego's driver changes pace, distance and
-    lane like anybody, unless its plan has manoeuvres: then only as far as scripted drivers do. Raises InputError for an unknown lane or a script that refers to
-    nothing.
+    stay what they were, after it they develop anew. From a frame of ``ego_turns`` on the ego's
+    driver changes pace, distance and lane like anybody, unless its plan has manoeuvres: then only as far as scripted
+    drivers do. Raises InputError for an unknown lane or a script that refers to nothing.
     """
     frames = max(1, round(duration_s * fps))
     substeps = max(1, math.ceil(1.0 / fps / _LARGEST_STEP_S - 1e-9))

@@ -50,9 +50,9 @@ def tiny_networks() -> VideoLDM:
     return VideoLDM(codec=tiny_codec(), image=image, temporal=temporal)
 
 
-def save_toy(folder: Path) -> Path:
-    """All three as a model folder that makes 512x1024 video in two steps a chunk; returns the folder."""
-    quick = SamplerConfig(steps=2)
+def save_toy(folder: Path, steps: int = 2) -> Path:
+    """All three as a model folder that makes 512x1024 video in so many steps a chunk; returns the folder."""
+    quick = SamplerConfig(steps=steps)
     config = VideoLDMConfig(
         name="toy", rollout=RolloutConfig(sampler=quick), start_frame=StartFrameConfig(sampler=quick)
     )

@@ -86,11 +86,10 @@ def futures(
     making.require_one_source(scenario, run, at)
     chosen = making.starting_from(start, making.chosen_scenarios(scenario, only, settings or [], voice))
     loaded = load_model(model, device=device, dtype=dtype, steps=steps)
-    common: dict[str, Any] = {"length_s": making.length_of(None, seconds), "seed": seed, "options": options, "out": out}
+    shared = {"length_s": making.length_of(None, seconds), "indices": indices}
+    common: dict[str, Any] = {**shared, "seed": seed, "options": options, "out": out}
+    jobs = [] if run is None else [making.branch_job(loaded, run, at, future, **common)]
     if run is None:
-        common |= {"indices": indices, "suffix": "-futures", "several": True}
-        jobs = making.scenario_jobs(loaded, chosen, variation, **common)
-    else:
-        jobs = [making.branch_job(loaded, run, at, future, indices=indices or range(16), **common)]
+        jobs = making.scenario_jobs(loaded, chosen, variation, suffix="-futures", several=True, **common)
     maker = selecting.maker_of(jobs, max_tries, judges) if select and only_future is None and run is None else None
     selecting.make(jobs, maker, together=only_future is None, resume=resume, dry_run=dry_run, voice=voice)

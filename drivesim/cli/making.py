@@ -181,8 +181,7 @@ def scenario_jobs(
         )
         name = default_folder(staged.manifest, suffix)
         folder = name if out is None else out if len(chosen) == 1 else out / name.name
-        made = range(scenario.sampling_settings.futures) if indices is None else indices
-        jobs.append(Job(staged=staged, folder=folder, indices=made))
+        jobs.append(Job(staged=staged, folder=folder, indices=_asked_for(scenario, indices)))
     return jobs
 
 
@@ -204,16 +203,22 @@ def branch_job(
     seed: int | None,
     options: RunOptions,
     out: Path | None,
-    indices: Sequence[int],
+    indices: Sequence[int] | None,
 ) -> Job:
-    """The job of futures that branch off a run."""
+    """The job of futures that branch off a run; without ``indices`` as many as in :func:`scenario_jobs`."""
     from drivesim.simulate import branch_folder
     from drivesim.staging import stage_branch
 
     at_s = duration_of("--at", at)
     assert at_s is not None and length_s is not None
     staged = stage_branch(model, run, at_s=at_s, seconds=length_s, future=future, seed=seed, options=options)
-    return Job(staged=staged, folder=branch_folder(staged.manifest) if out is None else out, indices=indices)
+    made = _asked_for(staged.scenario, indices)
+    return Job(staged=staged, folder=branch_folder(staged.manifest) if out is None else out, indices=made)
+
+
+def _asked_for(scenario: Scenario, indices: Sequence[int] | None) -> Sequence[int]:
+    """The futures to make: those named, else as many as the scenario says."""
+    return range(scenario.sampling_settings.futures) if indices is None else indices
 
 
 def make_all(

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from drivesim.evaluation.obedience import TALL_PX
 from drivesim.evaluation.probe.labels import FrameLabels
-
-#: Boxes at least this tall, in pixels of a picture 512 high, are compared: smaller ones are mostly edge.
-TALL_PX = 24.0
 
 #: Corners of a box in pixels: x_min, y_min, x_max, y_max.
 PixelBox = tuple[float, float, float, float]
@@ -28,7 +26,10 @@ def box_colour_error(picture: np.ndarray, truth: np.ndarray, boxes: Sequence[Pix
 
 
 def colour_sums(frames: np.ndarray, truth: np.ndarray, labels: Sequence[FrameLabels]) -> np.ndarray:
-    """Sums (T, 2) of the error inside the boxes that count, and their number, for each frame of two videos (T, H, W, 3)."""
+    """Sums (T, 2) of the error inside the boxes that count, and their number, for each frame of two videos (T, H, W, 3).
+
+    Boxes below TALL_PX are left out: they are mostly edge.
+    """
     sums = np.zeros((len(frames), 2))
     height, width = frames.shape[1:3]
     for index, label in enumerate(labels):

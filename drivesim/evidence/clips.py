@@ -33,7 +33,8 @@ KINDS: dict[str, str] = {
 class Clips:
     """N scenes in every kind of KINDS. ``videos`` by kind, in the order of ``seeds``; ``other`` are rendered videos of N other
     held-out scenes, which say how far two sets of the same source are apart. ``flicker`` is the mean warped difference of each
-    video under the renderer's exact flow of its scene, ``colour`` the sums (T, 2) of the colour error inside its boxes; ``raw`` the frames (T, 256, 512, 3) of kinds that were asked for.
+    video under the renderer's exact flow of its scene, ``colour`` the sums (T, 2) of the colour error inside its boxes;
+    ``raw`` the frames (T, 256, 512, 3) of kinds that were asked for.
     """
 
     seeds: tuple[int, ...]

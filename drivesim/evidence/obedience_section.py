@@ -9,7 +9,7 @@ import numpy as np
 from drivesim.evaluation import tally
 from drivesim.evaluation.estimate import Estimate, mean_of
 from drivesim.evaluation.obedience import FIGURES, Obedience, ObedienceSummary, obedience_of, pool, shuffled
-from drivesim.evaluation.report import Picture, Section, Table
+from drivesim.evaluation.report import Figure, Picture, Section, Table
 from drivesim.evidence.clips import KINDS, Clips
 from drivesim.evidence.figures import compared, shown, strip
 from drivesim.evidence.probe_bar import probe_warnings
@@ -49,14 +49,7 @@ def summaries_of(clips: Clips, rng: np.random.Generator) -> dict[str, ObedienceS
 def probe_section(summaries: Mapping[str, ObedienceSummary]) -> tuple[Section, tuple[str, ...]]:
     """What the judge itself misses on video that shows exactly what was commanded, and what to read with care therefore."""
     rendered, codec = summaries["rendered"], summaries["codec"]
-    figures = [
-        compared(
-            f"probe.{name}", FIGURES[name].label, "rendered",
-            {"rendered": rendered.figures[name], "codec": codec.figures[name]},
-            unit=FIGURES[name].unit, better=FIGURES[name].better,
-        )
-        for name in LEADING
-    ]  # fmt: skip
+    figures = [_figure(f"probe.{name}", name, "rendered", {"rendered": rendered, "codec": codec}) for name in LEADING]
     groups = [name for name in rendered.groups if name.startswith("recall/")]
     rows = [
         (name.removeprefix("recall/"), rendered.groups[name], codec.groups.get(name),
@@ -88,10 +81,8 @@ def obedience_section(clips: Clips, summaries: Mapping[str, ObedienceSummary], r
     """Whether the model's video shows what it was told."""
     chance = _chance(clips, "scripted", rng)
     figures = [
-        compared(
-            key_of(name), FIGURES[name].label, "scripted",
-            {kind: summary.figures[name] for kind, summary in summaries.items()},
-            unit=FIGURES[name].unit, better=FIGURES[name].better,
+        _figure(
+            key_of(name), name, "scripted", summaries,
             judge=f"the probe on rendered video: {shown(summaries['rendered'].figures[name])}",
             note=f"by chance: {shown(chance.figures[name])}" if chance.figures[name].count else "",
         )
@@ -135,13 +126,9 @@ def start_section(clips: Clips, rng: np.random.Generator) -> Section:
         for kind in ("rendered", "codec", "scripted")
     }
     figures = [
-        compared(
-            f"start.{'recall' if name == 'recall_24px' else name}", FIGURES[name].label, "scripted",
-            {kind: summary.figures[name] for kind, summary in summaries.items()},
-            unit=FIGURES[name].unit, better=FIGURES[name].better,
-        )
+        _figure(f"start.{'recall' if name == 'recall_24px' else name}", name, "scripted", summaries)
         for name in OF_START
-    ]  # fmt: skip
+    ]
     colour = {kind: value for kind, value in _colour_errors(clips, rng, slice(0, 1)).items() if kind in summaries}
     figures.append(compared("start.colour_error", COLOUR_LABEL, "scripted", colour, unit="levels", better="lower"))
     sharpness = {
@@ -154,6 +141,15 @@ def start_section(clips: Clips, rng: np.random.Generator) -> Section:
         about=f"Frame 0 of the same {len(clips.seeds)} scenes: the picture that the image LDM synthesises from the layout alone.",
         figures=tuple(figures),
     )
+
+
+def _figure(
+    key: str, name: str, subject: str, summaries: Mapping[str, ObedienceSummary], judge: str = "", note: str = ""
+) -> Figure:
+    """The figure ``name`` of FIGURES of one kind of video, between those of the others."""
+    estimates = {kind: summary.figures[name] for kind, summary in summaries.items()}
+    about = FIGURES[name]
+    return compared(key, about.label, subject, estimates, unit=about.unit, better=about.better, judge=judge, note=note)
 
 
 def _colour_errors(clips: Clips, rng: np.random.Generator, frames: slice = slice(None)) -> dict[str, Estimate]:

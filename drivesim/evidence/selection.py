@@ -75,17 +75,23 @@ class Selection:
     @property
     def rate(self) -> Estimate:
         """Share of the tries that was accepted, with its Wilson interval."""
-        return share_of(sum(one.accepted for one in self.tries), len(self.tries))
+        return share_of(self._hits, len(self.tries))
+
+    @property
+    def _hits(self) -> int:
+        return sum(one.accepted for one in self.tries)
 
     def summary(self) -> str:
         """How many of how many tries, and the rate with its interval."""
-        hits, rate = sum(one.accepted for one in self.tries), self.rate
+        rate = self.rate
         share = (
             f" ({100 * rate.value:.0f} %, interval {100 * rate.low:.0f} to {100 * rate.high:.0f} %)"
             if self.tries
             else ""
         )
-        return f"{hits} of {len(self.tries)} futures show {' and '.join(self.events)}{share}; {self.wanted} wanted"
+        return (
+            f"{self._hits} of {len(self.tries)} futures show {' and '.join(self.events)}{share}; {self.wanted} wanted"
+        )
 
     def reasons(self) -> tuple[tuple[str, int], ...]:
         """Reasons of those that were not accepted and how often each came up, the most frequent first."""
@@ -164,15 +170,11 @@ def _read(path: Path, judges: Judges) -> dict[int, dict[str, Verdict]]:
         if data["judges"] != judges.sha256:
             return {}
         return {
-            int(one["future"]): {name: _verdict(values) for name, values in one["verdicts"].items()}
+            int(one["future"]): {name: Verdict(**values) for name, values in one["verdicts"].items()}
             for one in data["tries"]
         }
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path} is damaged ({error}). Delete it: the futures are then measured again.") from error
-
-
-def _verdict(values: dict[str, Any]) -> Verdict:
-    return Verdict(**values)
 
 
 def _write(path: Path, selection: Selection, judges: Judges) -> None:

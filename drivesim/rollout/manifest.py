@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import importlib.metadata
 import json
 import platform
@@ -15,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from drivesim.errors import InputError
 from drivesim.rollout.engine import Threads
+from drivesim.rollout.storage import sha256_of
 from drivesim.rollout.timeline import Timeline
 
 #: Version of the file's layout.
@@ -201,8 +201,7 @@ def software_versions() -> dict[str, str]:
 
 def _seal(values: dict[str, Any]) -> str:
     """SHA-256 of a manifest's values."""
-    text = json.dumps(values, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256_of(json.dumps(values, sort_keys=True, ensure_ascii=False).encode())
 
 
 def _short(value: object) -> str:

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,12 +115,7 @@ def finish_future(run: RunFolder, manifest: Manifest, index: int) -> None:
 
 def is_finished(run: RunFolder, index: int) -> bool:
     """Whether the finished video of a future is there, with the size it was written with."""
-    record = run.future(index).record_path
-    try:
-        videos = json.loads(record.read_text(encoding="utf-8"))["videos"]
-        sizes = {run.path / name: entry["bytes"] for name, entry in videos.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False
+    sizes = {run.path / name: entry["bytes"] for name, entry in _recorded_videos(run, index).items()}
     return bool(sizes) and all(_size(path) == size for path, size in sizes.items())
 
 
@@ -128,20 +124,20 @@ def require_intact(run: RunFolder, index: int) -> None:
 
     A video that is missing is no damage: it is made again.
     """
-    for name, digest in _video_hashes(run, index).items():
+    for name, entry in _recorded_videos(run, index).items():
         path = run.path / name
-        if path.is_file() and sha256_of(path) != digest:
+        if path.is_file() and sha256_of(path) != entry["sha256"]:
             raise InputError(
                 f"{path} is not the video that this run wrote: it was damaged, edited or replaced. Move it away, and --resume makes it "
                 "again."
             )
 
 
-def _video_hashes(run: RunFolder, index: int) -> dict[str, str]:
-    """SHA-256 of a finished future's videos by name; empty where there is no sound record of them."""
+def _recorded_videos(run: RunFolder, index: int) -> dict[str, dict[str, Any]]:
+    """``bytes`` and ``sha256`` of a finished future's videos by name; empty where there is no sound record of them."""
     try:
         videos = json.loads(run.future(index).record_path.read_text(encoding="utf-8"))["videos"]
-        return {str(name): str(entry["sha256"]) for name, entry in videos.items()}
+        return {name: {key: entry[key] for key in ("bytes", "sha256")} for name, entry in videos.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
 

@@ -67,6 +67,7 @@ class DecoderBatches:
         self.samples = [i for i in range(len(self.store)) if self.is_full or self.store.gives("large", i)]
         self.estimates = estimates
         self.crop = crop
+        self.cells = crop[0] // CELL, crop[1] // CELL
         self.estimated_share = 0.0 if estimates is None else estimated_share
         self.weights = pixel_weights()
         self.size = latent_grid(self.store)
@@ -91,7 +92,7 @@ class DecoderBatches:
     def _row(self, draw: Draw) -> dict[str, np.ndarray]:
         rng = draw_generator(23, draw.position)
         sample = int(self.samples[draw.sample])
-        cells = self.crop[0] // CELL, self.crop[1] // CELL
+        cells = self.cells
         first = int(rng.integers(0, self.store.frames_per_clip - self.num_frames + 1)) if self.is_full else 0
         frames = slice(first, first + self.num_frames)
         top, left = self._corner(rng, sample, first)
@@ -120,8 +121,7 @@ class DecoderBatches:
 
     def _corner(self, rng: np.random.Generator, sample: int, frame: int) -> tuple[int, int]:
         """The upper left cell of a crop: at random, and for half of the crops the one of a few that has most to learn from."""
-        cells = self.crop[0] // CELL, self.crop[1] // CELL
-        most = [have - want for have, want in zip(self.size, cells, strict=True)]
+        most = [have - want for have, want in zip(self.size, self.cells, strict=True)]
         corners = rng.integers(0, np.add(most, 1), size=(CANDIDATES, 2)).tolist()
         if rng.uniform() < 0.5 or not self.store.gives("semantic", sample):
             return corners[0][0], corners[0][1]
@@ -131,7 +131,7 @@ class DecoderBatches:
 
         def worth(corner: list[int]) -> float:
             top, left = (4 * cell for cell in corner)
-            return float(coarse[top : top + 4 * cells[0], left : left + 4 * cells[1]].sum())
+            return float(coarse[top : top + 4 * self.cells[0], left : left + 4 * self.cells[1]].sum())
 
         top, left = max(corners, key=worth)
         return top, left
@@ -193,8 +193,8 @@ class DecoderStage(Stage):
         Latents carry noise of up to ``noise`` deviations (most far less), or are, for ``estimated_share`` of the crops, the
         image LDM's. ``layout_dropout`` is the share of batches that are told nothing, ``raster_dropout`` that of each raster
         of the others, ``past_dropout`` that of clips whose frames know nothing of each other. ``small_weight`` counts the
-        loss at half size, ``steady_weight`` what changes from frame to frame beyond the true change, ``grid_weight`` what repeats with the
-        blocks of the last octave.
+        loss at half size, ``steady_weight`` what changes from frame to frame beyond the true change, ``grid_weight``
+        what repeats with the blocks of the last octave.
         """
         parts = Parts(Path(work), initial, dtype)
         codec = parts.finished("codec").train()

@@ -8,12 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from rich.progress import track
-from torch import Tensor
 
-from drivesim.diffusion.edm import Preconditioning
-from drivesim.diffusion.sampler import Denoise, SamplerConfig, sample
-from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
+from drivesim.diffusion.sampler import SamplerConfig, sample
 from drivesim.models.video_ldm.image_unet import ImageUNet
+from drivesim.models.video_ldm.parts import image_denoiser
 from drivesim.training.image_stage import FRAME_CONTROLS, frame_controls
 from drivesim.training.latents import LatentClips
 
@@ -41,7 +39,7 @@ def prepare_estimates(image: ImageUNet, clips: LatentClips, file: Path) -> None:
         rows = clips.gather([clip] * count, list(range(count)))
         everything = dict.fromkeys(FRAME_CONTROLS, torch.ones(count))
         told = frame_controls({**rows, "position": torch.zeros(count)}, everything).to(device, image.dtype)
-        denoise = _denoiser(image, told)
+        denoise = image_denoiser(image, told)
         clean = rows["latents"].float().to(device)
         noise = torch.randn(clean.shape, generator=generator).to(device)
         share = float(torch.rand((), generator=generator))
@@ -56,14 +54,3 @@ def prepare_estimates(image: ImageUNet, clips: LatentClips, file: Path) -> None:
     unfinished = file.with_suffix(".unfinished.npy")
     np.save(unfinished, np.stack(made))
     os.replace(unfinished, file)
-
-
-def _denoiser(image: ImageUNet, told: ControlTensors) -> Denoise:
-    preconditioning = Preconditioning()
-
-    def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
-        scaled = (noisy * preconditioning.input_scale(sigma)).to(image.dtype)
-        raw = image(scaled, preconditioning.noise_condition(sigma), told).float()
-        return preconditioning.denoised(noisy, raw, sigma)
-
-    return denoise

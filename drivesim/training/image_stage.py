@@ -17,6 +17,7 @@ from drivesim.diffusion.edm import NoiseDistribution, Preconditioning, add_noise
 from drivesim.diffusion.sampler import SamplerConfig, sample
 from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.image_unet import with_scenery
+from drivesim.models.video_ldm.parts import image_denoiser
 from drivesim.training.latents import LatentClips, load_latents, prepare_latents
 from drivesim.training.parts import DTYPES, Dtype, Parts
 from drivesim.training.stage import Batch, Stage
@@ -120,14 +121,8 @@ class ImageStage(Stage):
         """Four encoded frames as the codec decodes them; below, samples for their layouts (12 steps, no guidance)."""
         few = {name: value[:4] for name, value in batch.items()}
         controls = self.controls(few, dict.fromkeys(FRAME_CONTROLS, torch.ones(len(few["latents"]))))
-
-        def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
-            scaled = (noisy * self.preconditioning.input_scale(sigma)).to(self.compute_dtype)
-            raw = self.network(scaled, self.preconditioning.noise_condition(sigma), controls)
-            return self.preconditioning.denoised(noisy, raw.float(), sigma)
-
         noise = torch.randn(few["latents"].shape, generator=self._generator(batch)).to(self.device)
-        drawn = sample(denoise, noise, SamplerConfig(steps=12, sigma_max=80.0))
+        drawn = sample(image_denoiser(self.network, controls), noise, SamplerConfig(steps=12, sigma_max=80.0))
         return decoded_rows(self.parts, few["latents"].float(), drawn)
 
 

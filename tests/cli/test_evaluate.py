@@ -8,17 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 from tiny_judges import write_judges
-from tiny_video_ldm import tiny_networks
+from tiny_video_ldm import save_toy
 from typer.testing import CliRunner, Result
 
 from drivesim.cli.main import app
-from drivesim.diffusion.sampler import SamplerConfig
 from drivesim.errors import InputError
 from drivesim.evidence.evaluate import QUICK, Protocol
-from drivesim.models.hashes import write_hashes
-from drivesim.models.latent import RolloutConfig
-from drivesim.models.video_ldm.load import VideoLDMConfig, save_networks
-from drivesim.models.video_ldm.parts import StartFrameConfig
 
 #: The exit code for models that are missing or damaged; judges are such.
 MODEL_ERROR = 4
@@ -31,14 +26,7 @@ def judges(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "toy"
-    quick = SamplerConfig(steps=1)
-    config = VideoLDMConfig(
-        name="toy", rollout=RolloutConfig(sampler=quick), start_frame=StartFrameConfig(sampler=quick)
-    )
-    save_networks(tiny_networks(), config, folder)
-    write_hashes(folder)
-    return folder
+    return save_toy(tmp_path_factory.mktemp("models") / "toy", steps=1)
 
 
 def evaluate(*arguments: object) -> Result:

@@ -260,7 +260,7 @@ class FrameCodec(ModelMixin, ConfigMixin):
     def draw_both(
         self, raw: Tensor, told: ControlTensors | None = None, past: Past | None = None
     ) -> tuple[Tensor, Tensor]:
-        """As :meth:`draw`, and the frames at twice that size (N, 3, 32h, 32w), float32, not clipped; both know ``past``."""
+        """As :meth:`draw`, and the frames at twice that size (N, 3, 32h, 32w), float32, not clipped, which carry on ``past``."""
         small, hidden, read = self._paint(raw, told)
         return small, self.decoder.enlarge(small, hidden, read, past)
 

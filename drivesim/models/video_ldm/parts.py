@@ -95,7 +95,6 @@ class ImageStartFrames:
         self.network = network
         self.codec = codec
         self.config = config
-        self.preconditioning = Preconditioning()
 
     @torch.inference_mode()
     def sample(self, controls: Controls, noise: NoiseStream) -> Tensor:
@@ -111,16 +110,22 @@ class ImageStartFrames:
         return self.codec.decode(latents, controls)
 
     def _denoiser(self, controls: Controls) -> Denoise:
-        device, dtype = self.codec.device, self.network.dtype
-        tensors = ControlTensors.from_controls(controls.without(Control.MOTION)).to(device, dtype)
+        device = self.codec.device
+        told = ControlTensors.from_controls(controls.without(Control.MOTION)).to(device, self.network.dtype)
+        denoise = image_denoiser(self.network, told)
+        return lambda noisy, sigma: denoise(noisy.to(device), sigma.to(device)).cpu()
 
-        def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
-            noisy, sigma = noisy.to(device), sigma.to(device)
-            scaled = (noisy * self.preconditioning.input_scale(sigma)).to(dtype)
-            raw = self.network(scaled, self.preconditioning.noise_condition(sigma), tensors)
-            return self.preconditioning.denoised(noisy, raw.float(), sigma).cpu()
 
-        return denoise
+def image_denoiser(network: ImageUNet, told: ControlTensors) -> Denoise:
+    """The image network as a denoiser of latents on its device, float32, told the same at every noise level."""
+    preconditioning = Preconditioning()
+
+    def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
+        scaled = (noisy * preconditioning.input_scale(sigma)).to(network.dtype)
+        raw = network(scaled, preconditioning.noise_condition(sigma), told)
+        return preconditioning.denoised(noisy, raw.float(), sigma)
+
+    return denoise
 
 
 def layout_of(controls: Controls) -> ControlTensors | None:
