@@ -84,12 +84,13 @@ def futures(
     options = making.run_options(actors, ego, map, scenery, lossless, False, threads)
     indices = [only_future] if only_future is not None else None if samples is None else range(samples)
     making.require_one_source(scenario, run, at)
+    making.refuse_beside_a_run(run, start, only, settings, variation)
     chosen = making.starting_from(start, making.chosen_scenarios(scenario, only, settings or [], voice))
-    loaded = load_model(model, device=device, dtype=dtype, steps=steps)
-    shared = {"length_s": making.length_of(None, seconds), "indices": indices}
-    common: dict[str, Any] = {**shared, "seed": seed, "options": options, "out": out}
-    jobs = [] if run is None else [making.branch_job(loaded, run, at, future, **common)]
-    if run is None:
+    loaded, length_s = load_model(model, device=device, dtype=dtype, steps=steps), making.length_of(None, seconds)
+    common: dict[str, Any] = dict(length_s=length_s, indices=indices, seed=seed, options=options, out=out)
+    if run is not None:
+        jobs = [making.branch_job(loaded, run, at, future, **common)]
+    else:
         jobs = making.scenario_jobs(loaded, chosen, variation, suffix="-futures", several=True, **common)
-    maker = selecting.maker_of(jobs, max_tries, judges) if select and only_future is None and run is None else None
+    maker = selecting.maker_of(jobs, max_tries, judges, may_select=select and only_future is None and run is None)
     selecting.make(jobs, maker, together=only_future is None, resume=resume, dry_run=dry_run, voice=voice)

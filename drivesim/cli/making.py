@@ -193,6 +193,19 @@ def require_one_source(scenario: str | None, run: Path | None, at: str | None) -
         raise InputError("--from and --at go together: the run to branch off, and the moment, such as --at 4.0.")
 
 
+def refuse_beside_a_run(
+    run: Path | None, start: Path | None, only: str | None, settings: Sequence[str] | None, variation: str
+) -> None:
+    """Raise InputError for options of a scenario that were given beside a run (--from), which has its scene already."""
+    given = {"--start": start, "--only": only, "--set": settings, "--variation": variation != "0"}
+    useless = [name for name, value in given.items() if value]
+    if run is not None and useless:
+        raise InputError(
+            f"{', '.join(useless)} with --from: a run that is branched has its scenario, variation and first picture already. "
+            "Leave that out, or name a scenario instead of --from."
+        )
+
+
 def branch_job(
     model: LoadedModel,
     run: Path,

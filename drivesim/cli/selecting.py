@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from drivesim.cli import making
 from drivesim.cli.progress import Voice
-from drivesim.errors import SelectBudgetError
+from drivesim.errors import InputError, SelectBudgetError
 
 if TYPE_CHECKING:
     from drivesim.evidence.selection import Selection
@@ -16,14 +16,25 @@ if TYPE_CHECKING:
     from drivesim.rollout.plan import Plan
 
 
-def maker_of(jobs: Sequence[making.Job], max_tries: int | None, judges: Path | None) -> Selecting | None:
-    """What makes jobs of which some select by events, None where none does. Raises InputError where no judge can look."""
+def maker_of(
+    jobs: Sequence[making.Job], max_tries: int | None, judges: Path | None, *, may_select: bool
+) -> Selecting | None:
+    """What makes jobs of which some select by events, None where none does or none may.
+
+    Raises InputError where no judge can look, and for options that only selecting reads where nothing is selected.
+    """
     from drivesim.evidence.recorded import require_judgeable
     from drivesim.evidence.selection import selected_events
 
-    choosing = [job for job in jobs if selected_events(job.staged.scenario)]
+    choosing = [job for job in jobs if may_select and selected_events(job.staged.scenario)]
     for job in choosing:
         require_judgeable(job.staged.manifest)
+    given = [name for name, value in (("--max-tries", max_tries), ("--judges", judges)) if value is not None]
+    if given and not choosing:
+        raise InputError(
+            f"{' and '.join(given)}: nothing is selected here. Give an event 'mode: select', and leave out --no-select, "
+            "--only-future and --from; or leave this out."
+        )
     return Selecting(max_tries, judges) if choosing else None
 
 
@@ -80,7 +91,7 @@ class Selecting:
                 scenario,
                 self.judges,
                 wanted=len(job.indices),
-                max_tries=max(self.max_tries or scenario.sampling_settings.max_tries, len(job.indices)),
+                max_tries=self._most_tries(job),
                 listener=hear,
             )
         voice.say(selection.summary())
@@ -88,6 +99,18 @@ class Selecting:
             voice.say(f"  {count:>4} × {reason}")
         self.selections.append(selection)
         return accepted
+
+    def _most_tries(self, job: making.Job) -> int:
+        """Futures to draw at most. Raises InputError for fewer than are wanted."""
+        written = job.staged.scenario.sampling_settings.max_tries
+        most, wanted = self.max_tries or written, len(job.indices)
+        if most < wanted:
+            said = f"--max-tries {most}" if self.max_tries else f"'sampling: max_tries: {most}'"
+            raise InputError(
+                f"{job.staged.scenario.id}: {said} allows fewer futures than the {wanted} that are wanted. Allow at least "
+                f"{wanted}, or want fewer with --samples."
+            )
+        return most
 
     def require_met(self) -> None:
         """Raise SelectBudgetError, which ends the command with 3, when a scenario spent its tries too soon."""

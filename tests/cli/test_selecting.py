@@ -71,6 +71,29 @@ def test_the_budget_is_spent_then_raised_and_the_run_goes_on(tmp_path: Path, com
 
 
 def test_without_selecting_all_futures_count(tmp_path: Path, command: tuple[object, ...]) -> None:
-    made = drivesim(*command, "--no-select", "--json", "-q")
+    bare = [part for at, part in enumerate(command) if "--judges" not in command[max(at - 1, 0) : at + 1]]
+    made = drivesim(*bare, "--no-select", "--json", "-q")
     assert made.exit_code == 0, made.output
     assert len(json.loads(made.stdout)["futures"]) == 2 and not (tmp_path / "run/selection.json").exists()
+
+
+def test_fewer_tries_than_wanted_futures_are_refused(tmp_path: Path, command: tuple[object, ...]) -> None:
+    few = drivesim(*command, "--max-tries", "1")
+    assert few.exit_code == 2 and not (tmp_path / "run/selection.json").exists()
+    assert "chosen: --max-tries 1 allows fewer futures than the 2 that are wanted" in few.output
+    many = drivesim(*command, "--samples", "5")
+    assert many.exit_code == 2 and "'sampling: max_tries: 3' allows fewer futures than the 5" in many.output
+
+
+@pytest.mark.parametrize("options", [("--no-select",), ("--only-future", "1")])
+def test_options_of_selecting_are_refused_where_nothing_is_selected(
+    command: tuple[object, ...], options: tuple[str, ...]
+) -> None:
+    refused = drivesim(*command, *options, "--max-tries", "9")
+    assert refused.exit_code == 2 and "--max-tries and --judges: nothing is selected here" in refused.output
+
+
+@pytest.mark.parametrize("option", [("--set", "gap=20 m"), ("--variation", "1"), ("--only", "x"), ("--start", "a.png")])
+def test_what_a_scenario_decides_is_refused_beside_a_run(command: tuple[object, ...], option: tuple[str, str]) -> None:
+    refused = drivesim("futures", "--from", "somewhere", "--at", "1.0", *option)
+    assert refused.exit_code == 2 and f"{option[0]} with --from" in refused.output
