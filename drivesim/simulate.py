@@ -9,21 +9,27 @@
     for future in futures(model, scenario, num_futures=8, seconds=8, seed=7):
         print(future.id, future.video, future.frames(2.0, 4.0).shape)
     later = branch(model, "runs/highway-cut-in-7", at_s=4.0, num_futures=8, seconds=8)
+    for piece in generate(model, scenario, seconds=30, seed=7):  # the same frames as the rollout's, nothing stored
+        print(piece.first, piece.frames.shape, piece.scene.ego.speed_mps[-1])
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivesim.models import load_model
+from drivesim.rollout.engine import thread_count
 from drivesim.rollout.future import Future, open_run
 from drivesim.rollout.manifest import Manifest
-from drivesim.rollout.run import Listener, make_futures, open_or_create
+from drivesim.rollout.run import Listener, chunks_of, make_futures, open_or_create
 from drivesim.rollout.run_folder import RunFolder
 from drivesim.rollout.tracks import write_tracks
 from drivesim.scenarios import Scenario, load
@@ -33,8 +39,10 @@ from drivesim.staging import DEFAULT_OPTIONS, LoadedModel, Options, Staged, fram
 __all__ = [
     "Future",
     "Options",
+    "Piece",
     "branch",
     "futures",
+    "generate",
     "load",
     "load_model",
     "make",
@@ -113,6 +121,56 @@ def branch(
     staged = stage_branch(model, Path(run), at_s=at_s, seconds=seconds, future=future, seed=seed, options=options)
     folder = branch_folder(staged.manifest) if out is None else Path(out)
     return make(staged, folder, indices=range(num_futures), resume=resume)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Piece:
+    """Frames of a future, uint8 RGB (T, H, W, 3), from frame ``first`` on, and the ``scene`` of T frames that they show."""
+
+    first: int
+    frames: NDArray[np.uint8]
+    scene: Scene
+
+
+def generate(
+    model: LoadedModel,
+    scenario: Scenario,
+    *,
+    seconds: float | None = None,
+    seed: int = 0,
+    future: int | None = None,
+    start: NDArray[np.uint8] | None = None,
+    options: Options = DEFAULT_OPTIONS,
+) -> Iterator[Piece]:
+    """Frames while they are made, in memory: the first alone, then chunk by chunk; nothing is stored.
+
+    They are those that :func:`rollout` would store, or with ``future`` those of that one of :func:`futures`, before video
+    compression. Whoever has seen enough stops asking; what is already under way is then finished and dropped.
+    """
+    staged = stage(
+        model,
+        scenario,
+        num_frames=num_frames(model, scenario, seconds),
+        seed=seed,
+        options=options,
+        start=start,
+        several=future is not None,
+    )
+    return _pieces(staged, future or 0)
+
+
+def _pieces(staged: Staged, future: int) -> Iterator[Piece]:
+    manifest, scene = staged.manifest, staged.scene_of(future)
+    with thread_count(manifest.threads.denoise):
+        ingredients = staged.ingredients(staged.beginning)
+        moment = ingredients.first_moment()
+    first = 0
+    chunks = chunks_of(ingredients, manifest, future, moment)
+    with contextlib.closing(chunks):
+        for frames in itertools.chain([moment.frame[None]], (chunk.frames for chunk in chunks)):
+            begins = manifest.scene_frame + first
+            yield Piece(first=first, frames=frames, scene=scene.window(begins, begins + len(frames)))
+            first += len(frames)
 
 
 def make(

@@ -15,13 +15,13 @@ from tiny_model import TinyWorldModel
 from drivesim.controls import Control
 from drivesim.errors import InputError, ModelError
 from drivesim.rollout.development import as_rows, turns_of
-from drivesim.rollout.engine import Threads
+from drivesim.rollout.engine import MAX_WAITING_CHUNKS, Threads
 from drivesim.rollout.manifest import ActorMode, Manifest, Told
 from drivesim.rollout.run_folder import RunFolder
 from drivesim.rollout.tracks import read_tracks
 from drivesim.scenarios import Scenario, loads
 from drivesim.scenarios.schema import Start
-from drivesim.simulate import branch, futures, make, open_run, rollout, start_frame
+from drivesim.simulate import branch, futures, generate, make, open_run, rollout, start_frame
 from drivesim.staging import NOT_MEASURED, Options, Staged, resize_and_crop, stage, stage_branch
 
 ONE = Options(threads=Threads(denoise=1, decode=1))
@@ -364,3 +364,33 @@ def test_frames_that_are_not_numbers_stop_the_run_before_they_are_stored(tmp_pat
 def test_a_length_that_nobody_means_is_refused(scenario: Scenario, seconds: float) -> None:
     with pytest.raises(InputError, match="longer than a day"):
         rollout(TinyLoaded(), scenario, seconds=seconds, seed=7)
+
+
+def test_generating_in_memory_gives_what_a_run_stores(run: Path, scenario: Scenario) -> None:
+    pieces = list(generate(TinyLoaded(), scenario, seconds=6.0, seed=7, options=ONE))
+    (future,) = open_run(run)
+    assert np.array_equal(np.concatenate([piece.frames for piece in pieces]), future.frames())
+    assert [piece.first for piece in pieces[:3]] == [0, 1, 5] and len(pieces[0].frames) == 1
+    whole = stage(TinyLoaded(), scenario, num_frames=60, seed=7, options=ONE).scene
+    for piece in pieces:
+        assert len(piece.scene) == len(piece.frames)
+        shown = slice(piece.first, piece.first + len(piece.frames))
+        assert np.array_equal(piece.scene.ego.positions, whole.ego.positions[shown])
+
+
+def test_one_of_several_futures_in_memory_is_that_one(tmp_path: Path, scenario: Scenario) -> None:
+    lossless = dataclasses.replace(ONE, lossless=True)
+    made = futures(TinyLoaded(), scenario, num_futures=3, seconds=1.0, seed=7, out=tmp_path / "three", options=lossless)
+    for stored in (made[0], made[2]):
+        pieces = generate(TinyLoaded(), scenario, seconds=1.0, seed=7, future=stored.index, options=ONE)
+        assert np.array_equal(np.concatenate([piece.frames for piece in pieces]), stored.frames())
+
+
+def test_whoever_has_seen_enough_stops_asking(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    decode = TinyWorldModel.decode
+    monkeypatch.setattr(TinyWorldModel, "decode", lambda *given: calls.append(1) or decode(*given))
+    pieces = generate(TinyLoaded(), scenario, seconds=6.0, seed=7, options=ONE)
+    assert [next(pieces).first for _ in range(2)] == [0, 1]
+    del pieces
+    assert 1 <= len(calls) <= 2 + MAX_WAITING_CHUNKS, "of the 15 chunks of 6 s"

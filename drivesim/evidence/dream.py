@@ -13,7 +13,7 @@ from drivesim.conditioning import SceneControls
 from drivesim.controls import Control, Controls
 from drivesim.errors import ModelError
 from drivesim.noise import NoiseStream
-from drivesim.rollout.engine import DecodedChunk, Threads, generate
+from drivesim.rollout.engine import Threads, generate
 from drivesim.rollout.timeline import Timeline
 from drivesim.scene import Scene
 from drivesim.staging import LoadedModel
@@ -46,22 +46,16 @@ def dream(
     """
     spec = model.world_model.spec
     state: Any = begin(model, scene, first)
-    parts = [first[None]]
-
-    def keep(chunk: DecodedChunk) -> None:
-        parts.append(chunk.frames)
-
-    generate(
+    chunks = generate(
         model.world_model,
         state,
         SceneControls(scene, spec.controls & told, with_flow=True),
         noise,
         _timeline(model, num_frames),
-        keep,
         previous=first,
         threads=Threads.for_this_machine(),
     )
-    return np.concatenate(parts)[:num_frames]
+    return np.concatenate([first[None], *(chunk.frames for chunk in chunks)])[:num_frames]
 
 
 def begin(model: LoadedModel, scene: Scene, first: np.ndarray) -> Any:

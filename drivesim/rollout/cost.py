@@ -1,7 +1,7 @@
 """The cost model: what one chunk of a rollout takes on this machine, stage by stage, and what a whole run will take.
 
-A run is a start (start frame and first state) and, per future, a pipeline of two halves: *denoise* (controls are drawn,
-the chunk is sampled) and *decode* (the chunk becomes pictures, the pictures become video). Overlapped, n chunks take
+A run is a start (start frame and first state) and, per future, a pipeline of two halves: one draws the controls, samples the
+chunk and encodes finished pictures as video, the other decodes the chunk to pictures. Overlapped, n chunks take
 ``first half + (n - 1) * slower half + second half``; one after the other, n times their sum. Memory is what the process
 holds before the run plus the most that the run was seen to add; it does not grow with the length of a video.
 """
@@ -52,8 +52,8 @@ class Cost:
     """What one machine takes for one model and one set of options.
 
     Seconds per chunk of ``chunk_frames`` frames: ``tell_s`` draws the controls, ``denoise_s`` samples, ``decode_s`` makes
-    pictures, ``write_s`` encodes them; the first two are one half of the loop, the others the second, side by side
-    if ``overlap``. ``start_s`` is spent once a run. ``working_bytes`` is the most that a run adds to the memory of the
+    pictures, ``write_s`` encodes them; ``decode_s`` is one half of the loop, the others the other, side by side if
+    ``overlap``. ``start_s`` is spent once a run. ``working_bytes`` is the most that a run adds to the memory of the
     process; ``bytes_per_frame`` and ``bytes_per_state`` are stored.
     """
 
@@ -78,7 +78,7 @@ class Cost:
     @property
     def halves_s(self) -> tuple[float, float]:
         """Seconds per chunk of the two halves of the loop."""
-        return self.tell_s + self.denoise_s, self.decode_s + self.write_s
+        return self.tell_s + self.denoise_s + self.write_s, self.decode_s
 
     @property
     def chunk_s(self) -> float:
@@ -117,17 +117,19 @@ def measure_cost(manifest: Manifest, prepare: Callable[[], Ingredients]) -> Cost
     timeline = dataclasses.replace(manifest.timeline, num_frames=num_frames)
     clock = StageClock()
     with _Output(manifest, clock) as output:
-        generate(
+        chunks = generate(
             TimedModel(ingredients.model, clock),
             moment.state,
             TimedControls(ingredients.controls_of(0), clock),
             NoiseStream(0),
             timeline,
-            output,
             previous=moment.frame,
             threads=manifest.threads,
             scene_frame=manifest.scene_frame,
         )
+        with contextlib.closing(chunks):
+            for chunk in chunks:
+                output.encode(chunk)
     overlap = manifest.threads.overlap
     return Cost(
         chunk_frames=timeline.chunk_frames,
@@ -159,7 +161,7 @@ class StageClock:
         The first chunk warms up; overlapped, the decoding of the last has the machine to itself.
         """
         seconds = self.seconds[stage]
-        last = len(seconds) - 1 if overlap and stage in ("decode", "write") and len(seconds) > 2 else len(seconds)
+        last = len(seconds) - 1 if overlap and stage == "decode" and len(seconds) > 2 else len(seconds)
         warm = seconds[1:last] or seconds
         return float(np.mean(warm)) if warm else 0.0
 
@@ -220,7 +222,8 @@ class _Output:
             writer.close()
         self.stored_bytes = self.png_bytes + sum(len(buffer.getvalue()) for buffer in self._buffers)
 
-    def __call__(self, chunk: DecodedChunk) -> None:
+    def encode(self, chunk: DecodedChunk) -> None:
+        """Take the next chunk."""
         with self._clock.timing("write"):
             for writer in self._writers:
                 writer.write(chunk.frames)

@@ -1,15 +1,15 @@
 """The loop: chunk after chunk, with the decoding of chunk k overlapped with the denoising of chunk k + 1.
 
 Latents pass from chunk to chunk inside the state and are never encoded again. Whether the two halves overlap changes
-nothing in the result: each runs on its own fixed number of threads either way.
+nothing in the result: each runs on its own fixed number of threads either way. Chunks are yielded, so that whoever wants
+them (a run folder, evidence, a program) is the caller and not a callback.
 """
 
 from __future__ import annotations
 
 import os
-import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future as Task
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -69,18 +69,18 @@ def generate(
     controls: ControlSource,
     stream: NoiseStream,
     timeline: Timeline,
-    consume: Callable[[DecodedChunk], None],
     *,
     previous: NDArray[np.uint8],
     threads: Threads,
     first_chunk: int = 0,
     scene_frame: int = 0,
-) -> None:
-    """Make the chunks ``first_chunk`` to the last of one future and hand each, in order, to ``consume``.
+) -> Generator[DecodedChunk, None, None]:
+    """The chunks ``first_chunk`` to the last of one future, in order, each as soon as it is decoded.
 
-    ``state`` stands before ``first_chunk``, behind the frame ``previous``, uint8 (H, W, 3); ``scene_frame`` is the index on the grid of ``controls`` of the future's
-    frame 0; chunk c draws from ``stream.child(c)``. ``consume`` runs in the decoding thread. Whatever it raises, or a
-    Ctrl-C, stops the loop after the chunk at hand and is raised here. Raises ValueError when ``controls`` are too short.
+    ``state`` stands before ``first_chunk``, behind the frame ``previous``, uint8 (H, W, 3); ``scene_frame`` is the index on
+    the grid of ``controls`` of the future's frame 0; chunk c draws from ``stream.child(c)``. The caller's own work happens
+    while the next chunks are made, at most :data:`MAX_WAITING_CHUNKS` ahead. Whoever leaves early closes it
+    (``contextlib.closing``), which ends it after the chunk at hand. Raises ValueError when ``controls`` are too short.
     """
     needed = scene_frame + timeline.control_frames
     if controls.num_frames < needed:
@@ -91,8 +91,7 @@ def generate(
         for chunk_index in range(first_chunk, timeline.num_chunks):
             frames = timeline.generated_frames(chunk_index)
             told = controls.window(scene_frame + frames.start, scene_frame + frames.stop)
-            torch.set_num_threads(threads.denoise)
-            with torch.inference_mode():
+            with thread_count(threads.denoise), torch.inference_mode():
                 chunk, current = model.denoise(current, told, stream.child(chunk_index))
                 kept = timeline.keeps_state(chunk_index + 1)
                 packed = model.pack_state(current) if kept else None
@@ -100,10 +99,9 @@ def generate(
 
     shown = previous
 
-    def decode(index: int, chunk: Any, packed: dict[str, torch.Tensor] | None) -> None:
+    def decode(index: int, chunk: Any, packed: dict[str, torch.Tensor] | None) -> DecodedChunk:
         nonlocal shown
-        torch.set_num_threads(threads.decode)
-        with torch.inference_mode():
+        with thread_count(threads.decode), torch.inference_mode():
             drawn = model.decode(chunk, frames_to_tensor(shown[None])[0])
             _require_finite(drawn, index)
             frames = tensor_to_frames(drawn)
@@ -112,14 +110,9 @@ def generate(
             # What is carried on is what a resumed run would find, so that it goes on equally.
             packed = {**packed, LAST_FRAME: packed_frame(shown)}
             shown = unpacked_frame(packed[LAST_FRAME])
-        consume(DecodedChunk(index=index, frames=frames[: len(timeline.kept_frames(index))], state=packed))
+        return DecodedChunk(index=index, frames=frames[: len(timeline.kept_frames(index))], state=packed)
 
-    with unchanged_thread_count():
-        if threads.overlap:
-            _overlap(denoised(), decode)
-        else:
-            for item in denoised():
-                decode(*item)
+    return _overlapped(denoised(), decode) if threads.overlap else (decode(*item) for item in denoised())
 
 
 def _require_finite(drawn: torch.Tensor, index: int) -> None:
@@ -146,37 +139,28 @@ def unpacked_frame(data: torch.Tensor) -> NDArray[np.uint8]:
     return np.ascontiguousarray(picture[..., ::-1], dtype=np.uint8)
 
 
-def _overlap(items: Iterator[tuple[Any, ...]], work: Callable[..., None]) -> None:
-    """Run ``work(*item)`` in order on one other thread, at most :data:`MAX_WAITING_CHUNKS` behind ``items``."""
-    stopped = threading.Event()
-
-    def guarded(*item: Any) -> None:
-        if stopped.is_set():
-            return
-        try:
-            work(*item)
-        except BaseException:
-            stopped.set()
-            raise
-
-    waiting: deque[Task[None]] = deque()
+def _overlapped(
+    items: Iterator[tuple[Any, ...]], work: Callable[..., DecodedChunk]
+) -> Generator[DecodedChunk, None, None]:
+    """``work(*item)`` of each item in order, on one other thread, at most :data:`MAX_WAITING_CHUNKS` behind ``items``."""
+    waiting: deque[Task[DecodedChunk]] = deque()
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode")
     try:
         for item in items:
-            waiting.append(pool.submit(guarded, *item))
+            waiting.append(pool.submit(work, *item))
             while len(waiting) > MAX_WAITING_CHUNKS or (waiting and waiting[0].done()):
-                waiting.popleft().result()
+                yield waiting.popleft().result()
         while waiting:
-            waiting.popleft().result()
+            yield waiting.popleft().result()
     finally:
-        stopped.set()
         pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextmanager
-def unchanged_thread_count() -> Iterator[None]:
-    """Give the calling thread its number of torch threads back; inside, each half of the loop sets its own."""
+def thread_count(count: int) -> Iterator[None]:
+    """Let torch use ``count`` threads for what the calling thread does inside."""
     before = torch.get_num_threads()
+    torch.set_num_threads(count)
     try:
         yield
     finally:

@@ -22,7 +22,7 @@ from drivesim.rollout.video import VideoWriter, concatenate
 class Recorder:
     """Encodes in memory, at most one segment at a time, and stores a segment only when it is whole.
 
-    Call it with chunks in order; ``on_frames`` hears how many frames each one added.
+    It takes chunks in order; ``on_frames`` hears how many frames each one added.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Recorder:
         self._writers: dict[str, VideoWriter] = {}
         self._states: dict[int, bytes] = {}
 
-    def __call__(self, chunk: DecodedChunk) -> None:
+    def record(self, chunk: DecodedChunk) -> None:
         """Append a chunk; stores the segment when the chunk completes it."""
         timeline = self.folder.timeline
         segment = timeline.segment_of(chunk.index)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from drivesim.clip import frames_to_tensor
 from drivesim.controls import Controls, ControlSource
 from drivesim.errors import InputError
 from drivesim.noise import NoiseStream
-from drivesim.rollout.engine import LAST_FRAME, generate, unchanged_thread_count, unpacked_frame
+from drivesim.rollout.engine import LAST_FRAME, DecodedChunk, generate, thread_count, unpacked_frame
 from drivesim.rollout.future import Future
 from drivesim.rollout.manifest import Manifest
 from drivesim.rollout.recorder import Recorder, finish_future, is_finished, require_intact, video_suffixes
@@ -148,8 +149,7 @@ def make_futures(
     """
     manifest = run.manifest()
     remove_partial_files(run.path)
-    with unchanged_thread_count():
-        torch.set_num_threads(manifest.threads.denoise)
+    with thread_count(manifest.threads.denoise):
         moment = ingredients.first_moment()
     for index in indices:
         require_intact(run, index)
@@ -179,13 +179,22 @@ def _make_future(
     first_chunk = timeline.chunks_of(complete).start
     if complete:
         moment = restored(ingredients.model, folder.load_state(first_chunk))
-    generate(
+    chunks = chunks_of(ingredients, manifest, index, moment, first_chunk)
+    with contextlib.closing(chunks):
+        for chunk in chunks:
+            recorder.record(chunk)
+
+
+def chunks_of(
+    ingredients: Ingredients, manifest: Manifest, index: int, moment: Moment, first_chunk: int = 0
+) -> Generator[DecodedChunk, None, None]:
+    """The chunks of future ``index`` from ``first_chunk`` on, before which ``moment`` is."""
+    return generate(
         ingredients.model,
         moment.state,
         ingredients.controls_of(index),
         NoiseStream(manifest.stream_root, manifest.stream_key).child(index),
-        timeline,
-        recorder,
+        manifest.timeline,
         previous=moment.frame,
         threads=manifest.threads,
         first_chunk=first_chunk,

@@ -68,7 +68,7 @@ def simulated_pipeline(first: float, second: float, num_chunks: int) -> float:
 @pytest.mark.parametrize("num_chunks", [1, 2, 15])
 def test_overlapped_halves_take_what_a_simulated_pipeline_takes(decode_s: float, num_chunks: int) -> None:
     cost = dataclasses.replace(COST, decode_s=decode_s)
-    assert cost.future_s(num_chunks) == pytest.approx(simulated_pipeline(0.4, decode_s + 0.05, num_chunks))
+    assert cost.future_s(num_chunks) == pytest.approx(simulated_pipeline(0.45, decode_s, num_chunks))
 
 
 def test_in_turn_the_halves_add_up() -> None:
@@ -89,11 +89,11 @@ def test_scaling_changes_the_stages_only() -> None:
 def test_a_plan_adds_loading_the_start_and_every_future() -> None:
     plan = plan_of(COST, num_futures=3, loading_s=5.0)
     assert plan.manifest.timeline.num_chunks == 15
-    assert plan.making_s == pytest.approx(2.0 + 3 * simulated_pipeline(0.4, 0.25, 15))
+    assert plan.making_s == pytest.approx(2.0 + 3 * simulated_pipeline(0.45, 0.2, 15))
     assert plan.seconds == pytest.approx(plan.making_s + 5.0)
     told = plan.to_dict()
     assert told["seconds"] == pytest.approx(plan.seconds, abs=0.06)
-    assert told["chunk_s"] == 0.4 and told["stages_s"] == {"tell": 0.1, "denoise": 0.3, "decode": 0.2, "write": 0.05}
+    assert told["chunk_s"] == 0.45 and told["stages_s"] == {"tell": 0.1, "denoise": 0.3, "decode": 0.2, "write": 0.05}
 
 
 def test_memory_is_what_is_loaded_and_what_a_run_adds_whatever_the_length() -> None:

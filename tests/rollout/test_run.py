@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -29,13 +30,9 @@ FIRST = tensor_to_frames(some_past(64, 128))[0]
 
 
 def collect(model: TinyWorldModel, timeline: Timeline, threads: Threads, **options: int) -> list[DecodedChunk]:
-    chunks: list[DecodedChunk] = []
     controls = some_controls(options.get("scene_frame", 0) + timeline.control_frames)
     state = model.begin(some_past(64, 128), controls.window(0, 1))
-    generate(
-        model, state, controls, NoiseStream(3), timeline, chunks.append, previous=FIRST, threads=threads, **options
-    )
-    return chunks
+    return list(generate(model, state, controls, NoiseStream(3), timeline, previous=FIRST, threads=threads, **options))
 
 
 def test_overlapped_and_sequential_are_bit_equal() -> None:
@@ -58,8 +55,8 @@ def test_a_kept_state_holds_the_frame_that_is_carried_on() -> None:
     again: list[DecodedChunk] = []
     controls = some_controls(TIMELINE.control_frames)
     for frame in (moment.frame, FIRST):
-        generate(
-            model, moment.state, controls, NoiseStream(3), TIMELINE, again.append,
+        again += generate(
+            model, moment.state, controls, NoiseStream(3), TIMELINE,
             previous=frame, threads=ONE_THREAD, first_chunk=4,
         )  # fmt: skip
     assert np.array_equal(again[0].frames, chunks[4].frames)
@@ -73,9 +70,7 @@ def test_too_short_controls_are_refused() -> None:
     controls = some_controls(20)
     state = model.begin(some_past(64, 128), controls.window(0, 1))
     with pytest.raises(ValueError, match="cover 20 frames, the rollout needs 45"):
-        generate(
-            model, state, controls, NoiseStream(3), TIMELINE, lambda chunk: None, previous=FIRST, threads=ONE_THREAD
-        )
+        generate(model, state, controls, NoiseStream(3), TIMELINE, previous=FIRST, threads=ONE_THREAD)
 
 
 def test_denoising_waits_for_a_slow_consumer() -> None:
@@ -87,36 +82,67 @@ def test_denoising_waits_for_a_slow_consumer() -> None:
             made[0] += 1
             return super().denoise(state, controls, noise)
 
-    def consume(chunk: DecodedChunk) -> None:
+    model = CountingModel()
+    controls = some_controls(TIMELINE.control_frames)
+    state = model.begin(some_past(64, 128), controls.window(0, 1))
+    for chunk in generate(model, state, controls, NoiseStream(3), TIMELINE, previous=FIRST, threads=ONE_THREAD):
         time.sleep(0.04)
         ahead.append(made[0] - chunk.index)
+    assert 1 < max(ahead) <= MAX_WAITING_CHUNKS + 1
+
+
+@pytest.mark.parametrize("overlap", [True, False])
+def test_whoever_leaves_early_ends_it_after_the_chunk_at_hand(overlap: bool) -> None:
+    decoded: list[int] = []
+
+    class CountingModel(TinyWorldModel):
+        def decode(self, chunk, previous):  # type: ignore[no-untyped-def]
+            decoded.append(len(decoded))
+            return super().decode(chunk, previous)
 
     model = CountingModel()
     controls = some_controls(TIMELINE.control_frames)
     state = model.begin(some_past(64, 128), controls.window(0, 1))
-    generate(model, state, controls, NoiseStream(3), TIMELINE, consume, previous=FIRST, threads=ONE_THREAD)
-    assert 1 < max(ahead) <= MAX_WAITING_CHUNKS + 1
+    threads = Threads(denoise=1, decode=1, overlap=overlap)
+    chunks = generate(model, state, controls, NoiseStream(3), TIMELINE, previous=FIRST, threads=threads)
+    before = threading.active_count()
+    assert [next(chunks).index for _ in range(3)] == [0, 1, 2]
+    chunks.close()
+    assert len(decoded) <= 3 + MAX_WAITING_CHUNKS and threading.active_count() <= before
+    assert next(chunks, None) is None
 
 
-def test_an_error_while_storing_ends_the_run_there() -> None:
-    seen: list[int] = []
+@pytest.mark.parametrize("overlap", [True, False])
+def test_an_error_of_the_decoder_is_raised_where_its_chunk_would_be(overlap: bool) -> None:
+    class FailingModel(TinyWorldModel):
+        calls = 0
 
-    def consume(chunk: DecodedChunk) -> None:
-        if chunk.index == 2:
-            raise OSError("disk")
-        seen.append(chunk.index)
+        def decode(self, chunk, previous):  # type: ignore[no-untyped-def]
+            self.calls += 1
+            if self.calls == 3:
+                raise OSError("out of memory")
+            return super().decode(chunk, previous)
 
-    model = TinyWorldModel()
+    model, seen = FailingModel(), []
     controls = some_controls(TIMELINE.control_frames)
     state = model.begin(some_past(64, 128), controls.window(0, 1))
-    with pytest.raises(OSError, match="disk"):
-        generate(model, state, controls, NoiseStream(3), TIMELINE, consume, previous=FIRST, threads=ONE_THREAD)
-    assert seen == [0, 1]
+    threads = Threads(denoise=1, decode=1, overlap=overlap)
+    with pytest.raises(OSError, match="out of memory"):
+        seen.extend(
+            chunk.index
+            for chunk in generate(model, state, controls, NoiseStream(3), TIMELINE, previous=FIRST, threads=threads)
+        )
+    assert model.calls <= 3 + MAX_WAITING_CHUNKS
 
 
 def test_the_thread_count_of_the_caller_is_given_back() -> None:
     before = torch.get_num_threads()
-    collect(TinyWorldModel(), TIMELINE, Threads(denoise=2, decode=1))
+    controls = some_controls(TIMELINE.control_frames)
+    model = TinyWorldModel()
+    state = model.begin(some_past(64, 128), controls.window(0, 1))
+    threads = Threads(denoise=before + 1, decode=before + 2)
+    for _ in generate(model, state, controls, NoiseStream(3), TIMELINE, previous=FIRST, threads=threads):
+        assert torch.get_num_threads() == before, "between two chunks too"
     assert torch.get_num_threads() == before
 
 
@@ -149,13 +175,12 @@ def test_frames_are_read_lazily_by_time(tmp_path: Path) -> None:
 def test_lossless_frames_are_the_models(tmp_path: Path) -> None:
     model = TinyWorldModel()
     (future,) = make_tiny_run(tmp_path / "run", manifest=tiny_manifest(model, num_frames=9, lossless=True))
-    made: list[DecodedChunk] = []
     controls = some_controls(9)
     start = torch.from_numpy(future.frames()[:1]).permute(0, 3, 1, 2) / 127.5 - 1.0
     state = model.begin(start, controls.window(0, 1))
     told, timeline = controls.without(Control.ACTORS), future.manifest.timeline
     first = future.frame_at(0.0)
-    generate(model, state, told, future.stream, timeline, made.append, previous=first, threads=ONE_THREAD)
+    made = generate(model, state, told, future.stream, timeline, previous=first, threads=ONE_THREAD)
     assert np.array_equal(future.frames()[1:], np.concatenate([chunk.frames for chunk in made]))
 
 
@@ -183,13 +208,12 @@ class TestBranch:
         (future,) = open_run(parent)
         point = branch_point(parent, 4.0)
         model = TinyWorldModel()
-        made: list[DecodedChunk] = []
         controls = some_controls(61)
         told = controls.without(Control.ACTORS)
         moment = restored(model, point.beginning.state)
         timeline = future.manifest.timeline
-        generate(
-            model, moment.state, told, future.stream, timeline, made.append,
+        made = generate(
+            model, moment.state, told, future.stream, timeline,
             previous=moment.frame, threads=ONE_THREAD, first_chunk=10,
         )  # fmt: skip
         assert np.array_equal(np.concatenate([chunk.frames for chunk in made]), future.frames()[41:])
