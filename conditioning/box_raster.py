@@ -1,16 +1,18 @@
 """Boxes as raster planes of 128 x 256, drawn far to near: fills by class, edges, and values of the nearest face.
 
 Boxes are drawn at twice the raster's size and averaged down, so that a far pedestrian of a quarter of a pixel keeps
-a quarter of the fill. The value planes hold the nearest box that touches the pixel.
+a quarter of the fill. The value planes hold the nearest box that touches the pixel, and which point of it is seen there.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from drivesim.conditioning.projection import FACE_CORNERS, FACES, NEAR_M, BoxBatch
-from drivesim.controls import LAYOUT_SIZE
+from drivesim.controls import LAYOUT_SIZE, POINT_CHANNELS
 from drivesim.geometry import FloatArray, project
 from drivesim.scene import Camera
 
@@ -21,6 +23,24 @@ _SCALE = 2
 _SHIFT = 4  # fractional bits of OpenCV's fixed-point coordinates
 _SHADES = np.array([SHADE_OF_FACE[face] for face in FACES], dtype=np.float32)
 
+#: Each face lies where one share of the box (0 length, 1 width, 2 height) has this value.
+_SHARE_OF_FACE = np.array([0, 0, 1, 1, 2])
+_VALUE_OF_FACE = np.array([1.0, 0.0, 1.0, 0.0, 1.0])
+#: Corners at the box's origin (rear, right, foot) and at the end of its length, width and height from there.
+_ORIGIN, _ENDS = 2, [1, 3, 6]
+
+
+@dataclass(frozen=True, eq=False)
+class SeenPoints:
+    """The P pixels of a raster that show boxes: their ``rows`` and ``columns``, the ``box`` of each as its row in the batch, and
+    ``shares`` float32 (P, 3), which point of it is seen, as shares of its length, width and height.
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+    box: np.ndarray
+    shares: np.ndarray
+
 
 class BoxRaster:
     """Draws batches of boxes seen by one camera."""
@@ -29,20 +49,27 @@ class BoxRaster:
         height, width = LAYOUT_SIZE
         self._intrinsics = camera.resized(width * _SCALE, height * _SCALE).intrinsics()
         self._faces = np.zeros((height * _SCALE, width * _SCALE), dtype=np.int16)
+        small = camera.resized(width, height)
+        u, v = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+        #: Per pixel of the raster the point at depth 1 in the optical frame.
+        self._rays = np.stack([(u - small.cx) / small.fx, (v - small.cy) / small.fy, np.ones_like(u)], axis=-1)
 
-    def draw(self, target: np.ndarray, boxes: BoxBatch, fills: np.ndarray, num_fills: int, values: FloatArray) -> None:
-        """Draw A boxes into ``target`` uint8 (num_fills + 5 + K, 128, 256), in place; what no box covers stays as it is.
+    def draw(
+        self, target: np.ndarray, boxes: BoxBatch, fills: np.ndarray, num_fills: int, values: FloatArray
+    ) -> SeenPoints:
+        """Draw A boxes into ``target`` uint8 (num_fills + 8 + K, 128, 256), in place; what no box covers stays as it is.
 
-        Its planes: ``num_fills`` fills, box edges, shade of the face, sin and cos of the heading, inverse depth, and
-        the K further ``values`` (K, A), 0-255. ``fills`` (A,) says which fill each box belongs to.
+        Its planes: ``num_fills`` fills, box edges, shade of the face, sin and cos of the heading, inverse depth, the K
+        further ``values`` (K, A), 0-255, and 255 times the shares of the points seen, which are returned.
+        ``fills`` (A,) says which fill each box belongs to.
         """
         if not len(boxes.actor_indices):
-            return
+            return _NOTHING
         depth = self._draw_faces(boxes)
         top, bottom = _extent(self._faces.any(axis=1))
         left, right = _extent(self._faces.any(axis=0))
         if bottom <= top:
-            return
+            return _NOTHING
         numbers = self._faces[top * _SCALE : bottom * _SCALE, left * _SCALE : right * _SCALE]
         count, faces = depth.shape
         size = (right - left, bottom - top)
@@ -55,8 +82,18 @@ class BoxRaster:
             if plane == num_fills:
                 share = cv2.convertScaleAbs(share, alpha=_SCALE)
             target[plane, top:bottom, left:right] = share
-        table = _value_table(boxes, depth, values)
-        target[num_fills + 1 :, top:bottom, left:right] = np.take(table, _nearest(numbers), axis=1)
+        nearest = _nearest(numbers)
+        first_point = num_fills + 5 + len(values)
+        target[num_fills + 1 : first_point, top:bottom, left:right] = np.take(
+            _value_table(boxes, depth, values), nearest, axis=1
+        )
+        rows, columns = np.nonzero(nearest)
+        box, face = np.divmod((nearest[rows, columns].astype(np.int64) - 1) // 2, len(FACES))
+        rows, columns = rows + top, columns + left
+        shares = _shares(boxes, self._rays[rows, columns], box, face)
+        last_point = first_point + len(POINT_CHANNELS)
+        target[first_point:last_point, rows, columns] = np.round(255.0 * shares.T)
+        return SeenPoints(rows, columns, box, shares)
 
     def _draw_faces(self, boxes: BoxBatch) -> np.ndarray:
         """Paints the number of each visible face, far to near; returns the mean depth (A, 5) of the drawn faces.
@@ -87,6 +124,25 @@ class BoxRaster:
             return points
         joined = _fixed_points(project(np.concatenate(points), self._intrinsics)[None])[0]
         return np.split(joined, np.cumsum([len(outline) for outline in points])[:-1])
+
+
+def _shares(boxes: BoxBatch, rays: FloatArray, box: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """Which point of face ``face`` (P,) of box ``box`` (P,) each of the ``rays`` (P, 3) meets: float32 (P, 3) shares in 0 to 1."""
+    origins = boxes.corners[:, _ORIGIN]
+    axes = boxes.corners[:, _ENDS] - origins[:, None]
+    axes = axes / np.sum(axes * axes, axis=-1, keepdims=True)
+    offsets = np.einsum("aki,ai->ak", axes, origins)
+    slopes = np.einsum("pki,pi->pk", axes[box], rays)
+    pixels, axis = np.arange(len(box)), _SHARE_OF_FACE[face]
+    slope = slopes[pixels, axis]
+    # A face seen edge-on meets its rays nowhere; its pixels show its nearest end.
+    slope = np.where(np.abs(slope) > 1e-9, slope, 1e-9)
+    depth = (_VALUE_OF_FACE[face] + offsets[box, axis]) / slope
+    nearest, farthest = boxes.corners[..., 2].min(axis=1), boxes.corners[..., 2].max(axis=1)
+    depth = np.clip(depth, np.maximum(nearest, NEAR_M)[box], np.maximum(farthest, NEAR_M)[box])
+    found = np.clip(depth[:, None] * slopes - offsets[box], 0.0, 1.0)
+    found[pixels, axis] = _VALUE_OF_FACE[face]
+    return found.astype(np.float32)
 
 
 def _value_table(boxes: BoxBatch, depth: np.ndarray, further: FloatArray) -> np.ndarray:
@@ -125,3 +181,8 @@ def _nearest(numbers: np.ndarray) -> np.ndarray:
     return np.maximum(
         np.maximum(numbers[::2, ::2], numbers[::2, 1::2]), np.maximum(numbers[1::2, ::2], numbers[1::2, 1::2])
     )
+
+
+_NOTHING = SeenPoints(
+    np.zeros(0, dtype=int), np.zeros(0, dtype=int), np.zeros(0, dtype=int), np.zeros((0, 3), dtype=np.float32)
+)

@@ -1,4 +1,4 @@
-"""Map and actors as rasters: what lies and stands where in the image, as 4 and 16 planes of 128 x 256.
+"""Map and actors as rasters: what lies and stands where in the image, as 4 and 19 planes of 128 x 256.
 
 The map runs on beneath the boxes, which :class:`drivesim.conditioning.box_raster.BoxRaster` draws.
 """
@@ -36,7 +36,7 @@ LAYOUT_CHANNELS = MAP_CHANNELS + ACTOR_CHANNELS
 
 
 def draw_layout(scene: Scene, frame: int) -> np.ndarray:
-    """Map and actors of one frame: uint8 (20, 128, 256), planes as in LAYOUT_CHANNELS.
+    """Map and actors of one frame: uint8 (23, 128, 256), planes as in LAYOUT_CHANNELS.
 
     For many frames of one scene use :class:`LayoutPainter`, which prepares the camera and the tracks once.
     """
@@ -70,7 +70,7 @@ class LayoutPainter:
         return raster
 
     def draw_actors(self, frame: int) -> np.ndarray:
-        """Actors' raster uint8 (16, 128, 256) of ``frame``, planes as in ACTOR_CHANNELS."""
+        """Actors' raster uint8 (19, 128, 256) of ``frame``, planes as in ACTOR_CHANNELS."""
         raster = np.zeros((len(ACTOR_CHANNELS), *LAYOUT_SIZE), dtype=np.uint8)
         boxes = self._geometry.at(frame)
         actors = boxes.actor_indices

@@ -287,16 +287,18 @@ def painter_order(footprints: FloatArray, camera_xy: FloatArray) -> np.ndarray:
 
 def _farthest_first(nearer: np.ndarray) -> np.ndarray:
     """Indices so that a comes before b wherever ``nearer[b, a]``; cycles are cut at the farthest box left."""
-    left = np.ones(len(nearer), dtype=bool)
-    order = []
-    blockers = nearer.sum(axis=1)  # how many unpainted boxes must come before each
-    for _ in range(len(nearer)):
-        free = np.flatnonzero(left & (blockers <= 0))
-        chosen = int(free[0]) if len(free) else int(np.flatnonzero(left)[0])
-        order.append(chosen)
-        left[chosen] = False
-        blockers = blockers - nearer[:, chosen]
-    return np.array(order)
+    painted = 1 << 30
+    hides = np.ascontiguousarray(nearer.T).astype(np.int32)
+    blockers = nearer.sum(axis=1, dtype=np.int32)  # how many unpainted boxes must come before each
+    order = np.empty(len(nearer), dtype=np.intp)
+    for place in range(len(order)):
+        chosen = int((blockers <= 0).argmax())
+        if blockers[chosen] > 0:
+            chosen = int((blockers < painted // 2).argmax())
+        order[place] = chosen
+        blockers -= hides[chosen]
+        blockers[chosen] = painted
+    return order
 
 
 def _in_view(corners: FloatArray, width: int, height: int, intrinsics: FloatArray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The scenery raster: what stands beside the road in the image, as 12 planes of 128 x 256."""
+"""The scenery raster: what stands beside the road in the image, as 18 planes of 128 x 256."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from drivesim.conditioning.ground import positions_on_road
 from drivesim.conditioning.projection import project_boxes
 from drivesim.controls import LAYOUT_SIZE, SCENERY_CHANNELS
 from drivesim.scene import Scene
-from drivesim.scenery import SCENERY_CLASSES, Scenery, SceneryBoxes, boxes_of
+from drivesim.scenery import SCENERY_CLASSES, STOREY_M, Scenery, SceneryBoxes, ThingKind, boxes_of
 
 #: How far ahead of the ego, and behind it, scenery is told, metres along the road.
 REACH_M, BEHIND_M = 190.0, 24.0
+
+
+_PLANE = {name: index for index, name in enumerate(SCENERY_CHANNELS)}
 
 
 class StandingBoxes:
@@ -40,12 +43,19 @@ class SceneryPainter:
         self._raster = BoxRaster(scene.camera)
 
     def draw(self, frame: int) -> np.ndarray:
-        """Scenery raster uint8 (12, 128, 256) of ``frame``, planes as in SCENERY_CHANNELS."""
+        """Scenery raster uint8 (18, 128, 256) of ``frame``, planes as in SCENERY_CHANNELS."""
         raster = np.zeros((len(SCENERY_CHANNELS), *LAYOUT_SIZE), dtype=np.uint8)
         boxes = self._standing.at(frame)
         numbers = np.arange(len(boxes))
         seen = project_boxes(self.scene, frame, numbers, boxes.centres, boxes.sizes, boxes.yaw_rad, reach_m=REACH_M)
         chosen = seen.actor_indices
-        colours = 255.0 * boxes.colours[chosen].T
-        self._raster.draw(raster, seen, boxes.classes[chosen], len(SCENERY_CLASSES), colours)
+        kinds = (boxes.kinds[chosen] + 1) * (255.0 / len(ThingKind))
+        values = np.concatenate([255.0 * boxes.colours[chosen].T, kinds[None]])
+        points = self._raster.draw(raster, seen, boxes.classes[chosen], len(SCENERY_CLASSES), values)
+        # Fronts of buildings: shares of a window bay and of a storey.
+        thing = chosen[points.box]
+        bays = boxes.bays[thing]
+        storeys = points.shares[:, 2] * boxes.sizes[thing, 2] / STOREY_M
+        for plane, at in (("bay", points.shares[:, 0] * bays), ("storey", np.where(bays > 0, storeys, 0.0))):
+            raster[_PLANE[plane], points.rows, points.columns] = np.round(255.0 * (at % 1.0))
         return raster

@@ -29,10 +29,15 @@ class Control(StrEnum):
 #: Planes of the map raster, stored as uint8 0-255 in this order: shares of a pixel. They run on beneath the boxes.
 MAP_CHANNELS: tuple[str, ...] = ("road", "lane_paint", "pavement", "sky")
 
+#: Which point of its box a pixel shows.
+POINT_CHANNELS: tuple[str, ...] = ("along", "across", "up")
+
 #: Planes of the actors' raster, stored as uint8 0-255 in this order. "shade" is the face that is seen (front 255,
 #: rear 170, side 85, top 40), "sin_yaw"/"cos_yaw" are 128 + 127 * value of the heading relative to the camera,
 #: "inverse_depth" is 255 * min(1, 4 m / depth), "instance" a hash that tells neighbours apart, "braking" 255 while the
-#: brake lights are on.
+#: brake lights are on. The last three say which point of its box a pixel shows, as 255 * its share of the box's length
+#: (0 at the rear), width (0 at the right) and height (0 at the foot): where on a car its windows, lamps and wheels are.
+#: They are normalised object coordinates (Wang et al. 2019), of the box instead of the body.
 ACTOR_CHANNELS: tuple[str, ...] = (
     "car",
     "large_vehicle",
@@ -50,10 +55,12 @@ ACTOR_CHANNELS: tuple[str, ...] = (
     "colour_given",
     "instance",
     "braking",
+    *POINT_CHANNELS,
 )
 
 #: Planes of the scenery raster, stored as uint8 0-255 in this order; the values as in ACTOR_CHANNELS. The first are
-#: the classes of ``drivesim.scenery``.
+#: the classes of ``drivesim.scenery``. "kind" tells the members of a class apart, "bay" and "storey" are the point's share
+#: of a building's window bay and storey, 0 on all else: house fronts repeat, so a share of the whole would not tell them.
 SCENERY_CHANNELS: tuple[str, ...] = (
     *SCENERY_CLASSES,
     "scenery_edge",
@@ -64,6 +71,10 @@ SCENERY_CHANNELS: tuple[str, ...] = (
     "red",
     "green",
     "blue",
+    "kind",
+    *POINT_CHANNELS,
+    "bay",
+    "storey",
 )
 
 #: The planes of each raster of the layout.
@@ -99,7 +110,7 @@ ATTRIBUTE_CHANNELS: tuple[str, ...] = (
 class Controls:
     """What a model is told of T frames.
 
-    ``map`` uint8 (T, 4, 128, 256), ``scenery`` uint8 (T, 12, 128, 256), ``actors`` uint8 (T, 16, 128, 256), ``motion``
+    ``map`` uint8 (T, 4, 128, 256), ``scenery`` uint8 (T, 18, 128, 256), ``actors`` uint8 (T, 19, 128, 256), ``motion``
     float32 (T, 6) in SI units, ``attributes`` float32 (T, 13). None means "not told", which models are trained for.
 
     ``flow`` float32 (T, 3, 128, 256) follows from the told boxes and poses: for every pixel of the rasters where its point

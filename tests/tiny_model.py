@@ -11,13 +11,28 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from drivesim.controls import ACTOR_CHANNELS, MAP_CHANNELS, Control, Controls
+from drivesim.controls import (
+    ACTOR_CHANNELS,
+    ATTRIBUTE_CHANNELS,
+    MAP_CHANNELS,
+    MOTION_CHANNELS,
+    RASTER_CHANNELS,
+    Control,
+    Controls,
+)
 from drivesim.noise import NoiseStream
 from drivesim.world_model import WorldModelSpec
 
 HEIGHT, WIDTH, CHUNK_FRAMES = 64, 128, 4
 _CHANNELS, _LATENT_HEIGHT, _LATENT_WIDTH = 12, 16, 32
-_NUM_TOLD = 4 + 16 + 6 + 13 + 12
+#: What is told, in this order, and how many planes each kind takes.
+_TOLD = {
+    **{kind.value: len(planes) for kind, planes in RASTER_CHANNELS.items()},
+    "motion": len(MOTION_CHANNELS),
+    "attributes": len(ATTRIBUTE_CHANNELS),
+}
+_NUM_TOLD = sum(_TOLD.values())
+RASTER_NAMES = frozenset(kind.value for kind in RASTER_CHANNELS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,16 +106,15 @@ class TinyWorldModel:
     def _told(self, controls: Controls, frame: int) -> torch.Tensor:
         """What frame ``frame`` is told, as a latent (12, 16, 32); zeros where nothing is."""
         told = torch.zeros(_NUM_TOLD, _LATENT_HEIGHT, _LATENT_WIDTH)
-        if controls.map is not None:
-            told[:4] = _small(controls.map[frame])
-        if controls.actors is not None:
-            told[4:20] = _small(controls.actors[frame])
-        if controls.motion is not None:
-            told[20:26] = torch.from_numpy(controls.motion[frame]).to(torch.float32)[:, None, None] / 10.0
-        if controls.attributes is not None:
-            told[26:39] = torch.from_numpy(controls.attributes[frame]).to(torch.float32)[:, None, None]
-        if controls.scenery is not None:
-            told[39:] = _small(controls.scenery[frame])
+        first = 0
+        for name, count in _TOLD.items():
+            values = getattr(controls, name)
+            if values is not None and name in RASTER_NAMES:
+                told[first : first + count] = _small(values[frame])
+            elif values is not None:
+                scale = 0.1 if name == "motion" else 1.0
+                told[first : first + count] = scale * torch.from_numpy(values[frame]).to(torch.float32)[:, None, None]
+            first += count
         return F.conv2d(told[None], self._tell)[0]
 
 

@@ -11,7 +11,7 @@ from drivesim.datasets.procedural.lighting import Lighting
 from drivesim.datasets.procedural.shadows import shadow_reach, swept_shadow
 from drivesim.datasets.procedural.shapes import Shape
 from drivesim.datasets.procedural.street_lamps import lamp_light
-from drivesim.scenery import Scenery, Thing, ThingKind, paved_edges
+from drivesim.scenery import STOREY_M, Scenery, Thing, ThingKind, paved_edges
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,7 @@ class Roadside:
         elif thing.kind in (ThingKind.BUILDING, ThingKind.HOUSE):
             half, depth = 0.5 * thing.length, thing.side * thing.width
             ground = np.array([[half, 0.0], [half, depth], [-half, depth], [-half, 0.0]])
-            low, high = 0.0, (3.1 * thing.storeys if thing.kind is ThingKind.BUILDING else 4.2)
+            low, high = 0.0, (STOREY_M * thing.storeys if thing.kind is ThingKind.BUILDING else 4.2)
         else:
             return None
         cosine, sine = np.cos(thing.yaw_rad), np.sin(thing.yaw_rad)

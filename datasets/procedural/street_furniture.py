@@ -7,8 +7,8 @@ import numpy as np
 from drivesim.datasets.procedural.semantics import Semantic
 from drivesim.datasets.procedural.shapes import Colour3, Shape, ShapeBuilder
 from drivesim.datasets.procedural.vehicles import GLASS, patch, shade
-from drivesim.scenery import Thing, ThingKind
-from drivesim.scenery.placement import STEEL
+from drivesim.scenery import STOREY_M, Thing, ThingKind
+from drivesim.scenery.things import BEAM_EDGES_M, BOARD_EDGES_M, BOARD_M, STEEL, board_middles
 
 LAMP: Colour3 = (1.0, 0.90, 0.66)
 LIT_WINDOW: Colour3 = (0.98, 0.80, 0.46)
@@ -56,7 +56,7 @@ def building(thing: Thing, lit_share: float, snow: float) -> Shape:
     """A town house whose front lies at y = 0 and looks at the road."""
     b, rng = ShapeBuilder(Semantic.BUILDING), thing.detail_rng()
     length, depth, storeys, wall, side = thing.length, thing.width, thing.storeys, thing.colour, thing.side
-    storey, half = 3.1, 0.5 * length
+    storey, half = STOREY_M, 0.5 * length
     height = storeys * storey + 0.5
     low, high = (0.0, depth) if side > 0 else (-depth, 0.0)
     roof = _mix(shade(wall, 0.62), _SNOW, 0.8 * snow)
@@ -67,7 +67,7 @@ def building(thing: Thing, lit_share: float, snow: float) -> Shape:
         front = front[[1, 0, 3, 2]]
     b.face(patch(front, 0.0, 1.0, 0.0, 0.75 / height), shade(wall, 0.72))
     b.face(patch(front, 0.0, 1.0, 1.0 - 0.32 / height, 1.0), shade(wall, 1.12))
-    columns = max(2, round(length / 3.2))
+    columns = thing.bays
     shop = rng.random() < 0.35
     for level in range(storeys):
         v0 = (level * storey + (0.55 if level == 0 and shop else 1.0)) / height
@@ -226,11 +226,10 @@ def gantry(colour: Colour3, right: float, left: float) -> Shape:
     for y in (right, left):
         b.capsule((0, y, 0), (0, y, 7.0), 0.22, 0.18, STEEL)
         b.next_part()
-    b.box((-0.1, right, 6.6), (0.25, left, 7.1), STEEL)
+    b.box((-0.1, right, BEAM_EDGES_M[0]), (0.25, left, BEAM_EDGES_M[1]), STEEL)
     b.next_part()
-    for share in (0.26, 0.62):
-        middle = right + share * (left - right) * 0.62
-        _board(b, middle - 2.4, middle + 2.4, 5.6, 8.1, colour)
+    for middle in board_middles(right, left):
+        _board(b, middle - 0.5 * BOARD_M, middle + 0.5 * BOARD_M, *BOARD_EDGES_M, colour)
     return b.build()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from drivesim.controls import ATTRIBUTE_CHANNELS, LAYOUT_SIZE, MOTION_CHANNELS, RASTER_CHANNELS
 from drivesim.errors import InputError
 
-STORE_VERSION = 4
+STORE_VERSION = 5
 DEFAULT_SHARD_SIZE = 16
 
 #: Per sample, which of these the source really gave; where it did not, the array holds zeros.

@@ -21,7 +21,7 @@ from drivesim.staging import LoadedModel
 #: Every kind of video of a scene, and what it is. The first four are what REFERENCES of a report names.
 KINDS: dict[str, str] = {
     "rendered": "the renderer's own video of the scene: what was commanded",
-    "codec": "the rendered video through the model's codec and back: the best that a latent model can do",
+    "codec": "the rendered video through the model's codec and back, told nothing: what latents alone can say",
     "frozen": "the first rendered frame, repeated",
     "shifted": "the first rendered frame, moved as a flat world would by the ego's motion",
     "scripted": "the model: its own first frame, told where everything goes",

@@ -11,8 +11,8 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Past:
-    """The frame before, as the new one would show it: ``picture`` (N, 3, H, W) in [-1, 1], and ``seen`` (N, 1, h, w), 1 where
-    a point was in view; h and w are those of the layout's rasters. The picture is 0 where nothing was seen.
+    """The frame before, as the new one would show it: ``picture`` (N, 3, H, W) in about [-1, 1], and ``seen`` (N, 1, h, w), 1 where
+    a point was in view; h and w are those of the layout's rasters. Where nothing was seen the picture says nothing.
     """
 
     picture: Tensor
@@ -23,17 +23,31 @@ def carried(previous: Tensor, flow: Tensor) -> Past:
     """Warp frames (N, 3, H, W) by flows (N, 3, h, w), as in :class:`drivesim.controls.Controls`, in pixels of h x w."""
     height, width = previous.shape[-2:]
     rows, columns = flow.shape[-2:]
+    grid = torch.stack(
+        torch.meshgrid(_places(columns, flow.device), _places(rows, flow.device), indexing="xy"), dim=-1
+    )  # (h, w, 2) in [-1, 1]
+    moved = grid + flow[:, :2].float().permute(0, 2, 3, 1) * torch.tensor(
+        [2.0 / columns, 2.0 / rows], device=flow.device
+    )
+    # A point that lies outside of the pictures, which may be crops, was not seen.
+    seen = flow[:, 2:].float() * (moved.abs() <= 1.0).all(dim=-1)[:, None]
     shift = F.interpolate(flow[:, :2].float(), size=(height, width), mode="bilinear", align_corners=False)
-    seen = flow[:, 2:].float()
-    x = torch.arange(width, device=flow.device) + 0.5
-    y = torch.arange(height, device=flow.device)[:, None] + 0.5
     at = torch.stack(
-        [(x + shift[:, 0] * (width / columns)) * (2.0 / width), (y + shift[:, 1] * (height / rows)) * (2.0 / height)],
+        [
+            torch.addcmul(_places(width, flow.device), shift[:, 0], torch.tensor(2.0 / columns, device=flow.device)),
+            torch.addcmul(
+                _places(height, flow.device)[:, None], shift[:, 1], torch.tensor(2.0 / rows, device=flow.device)
+            ),
+        ],
         dim=-1,
     )
-    moved = F.grid_sample(previous.float(), at - 1.0, mode="bicubic", padding_mode="border", align_corners=False)
-    # A point that lies outside of the pictures, which may be crops, was not seen.
-    inside = (at[..., 0] >= 0.0) & (at[..., 0] <= 2.0) & (at[..., 1] >= 0.0) & (at[..., 1] <= 2.0)
-    seen = seen * F.adaptive_avg_pool2d(inside[:, None].float(), (rows, columns))
-    shown = F.interpolate(seen, size=(height, width), mode="nearest")
-    return Past(picture=moved.clamp(-1.0, 1.0) * shown, seen=seen)
+    # A CPU takes ten times as long to move pixels whose channels lie side by side.
+    picture = F.grid_sample(
+        previous.float().contiguous(), at, mode="bicubic", padding_mode="border", align_corners=False
+    )
+    return Past(picture=picture, seen=seen)
+
+
+def _places(count: int, device: torch.device) -> Tensor:
+    """Middles of ``count`` pixels in [-1, 1]."""
+    return (torch.arange(count, device=device) + 0.5) * (2.0 / count) - 1.0

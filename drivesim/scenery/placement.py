@@ -12,7 +12,7 @@ import numpy as np
 
 from drivesim.noise import NoiseStream
 from drivesim.road import Road, strip_edges
-from drivesim.scenery.things import Colour3, Thing, ThingKind
+from drivesim.scenery.things import STEEL, STOREY_M, Colour3, Thing, ThingKind
 
 BUCKET_M = 24.0
 _FIRST_BUCKET = 1 << 20
@@ -21,7 +21,6 @@ _MOST_REMEMBERED = 64
 #: Street lamps stand this far apart on each side, those on the left staggered by half of it.
 LAMP_SPACING_M = 48.0
 
-STEEL: Colour3 = (0.52, 0.54, 0.56)
 WALLS: tuple[Colour3, ...] = (
     (0.70, 0.62, 0.52),
     (0.62, 0.42, 0.34),
@@ -32,7 +31,7 @@ WALLS: tuple[Colour3, ...] = (
     (0.66, 0.68, 0.70),
     (0.72, 0.54, 0.42),
 )
-_STOREY_M, _BUILDING_DEPTH_M = 3.1, 11.0
+_BUILDING_DEPTH_M = 11.0
 _SIGN_COLOURS: tuple[Colour3, ...] = ((0.85, 0.35, 0.36), (0.85, 0.35, 0.36), (0.35, 0.48, 0.75))
 _BOARD_COLOURS: tuple[Colour3, ...] = ((0.10, 0.30, 0.66), (0.08, 0.42, 0.28))
 _BUSH: Colour3 = (0.27, 0.37, 0.18)
@@ -166,7 +165,7 @@ class _Bucket:
                 storeys = max(1, self.storeys + int(rng.integers(-1, 2)))
                 wall = WALLS[int(rng.integers(len(WALLS)))]
                 d = side * (front + float(rng.choice([0.0, 0.0, 0.6, 1.5])))
-                size = (length - float(rng.choice([0.0, 0.0, 1.0])), _BUILDING_DEPTH_M, storeys * _STOREY_M + 0.5)
+                size = (length - float(rng.choice([0.0, 0.0, 1.0])), _BUILDING_DEPTH_M, storeys * STOREY_M + 0.5)
                 self._add(
                     ThingKind.BUILDING, position + 0.5 * length, d, size, wall, side=side,
                     aside=0.5 * side * _BUILDING_DEPTH_M, order=(position + length, d), storeys=storeys,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -14,6 +14,13 @@ Colour3 = tuple[float, float, float]
 
 #: The classes of scenery that a model tells apart, in the order of their layout planes.
 SCENERY_CLASSES: tuple[str, ...] = ("building", "vegetation", "street_furniture", "guard_rail")
+
+
+#: Height of a building's storeys and usual width of its window bays, metres.
+STOREY_M, BAY_M = 3.1, 3.2
+
+
+STEEL: Colour3 = (0.52, 0.54, 0.56)
 
 
 class ThingKind(StrEnum):
@@ -45,6 +52,9 @@ class ThingKind(StrEnum):
         return "guard_rail" if self is ThingKind.GUARD_RAIL else "street_furniture"
 
 
+_KINDS = tuple(ThingKind)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Thing:
     """One thing beside the road.
@@ -73,6 +83,11 @@ class Thing:
     detail: int = 0
     storeys: int = 0
 
+    @property
+    def bays(self) -> int:
+        """Window bays along the front of a building, 0 of all else."""
+        return max(2, round(self.length / BAY_M)) if self.kind is ThingKind.BUILDING else 0
+
     def detail_rng(self) -> np.random.Generator:
         """The draws of its finer looks, the same each time."""
         return np.random.default_rng(self.detail)
@@ -81,21 +96,44 @@ class Thing:
 @dataclass(frozen=True, eq=False)
 class SceneryBoxes:
     """Boxes of N things: ``centres`` (N, 3) metres in the world, ``sizes`` (N, 3) length, width, height, ``yaw_rad`` (N,),
-    ``classes`` (N,) indices into SCENERY_CLASSES, ``colours`` (N, 3) RGB 0-1.
+    ``classes`` (N,) indices into SCENERY_CLASSES, ``kinds`` (N,) indices into ThingKind, ``colours`` (N, 3) RGB 0-1,
+    ``bays`` (N,) window bays along the length, 0 where there are none.
     """
 
     centres: FloatArray
     sizes: FloatArray
     yaw_rad: FloatArray
     classes: np.ndarray
+    kinds: np.ndarray
     colours: FloatArray
+    bays: np.ndarray
 
     def __len__(self) -> int:
         return len(self.yaw_rad)
 
 
+#: Width of a gantry's boards, their lower and upper edge, and that of the beam, metres over the ground.
+BOARD_M, BOARD_EDGES_M, BEAM_EDGES_M = 4.8, (5.6, 8.1), (6.6, 7.1)
+
+
+def board_middles(right: float, left: float) -> tuple[float, ...]:
+    """Where the boards of a gantry from ``right`` to ``left`` (metres across the road) have their middles."""
+    return tuple(right + share * (left - right) * 0.62 for share in (0.26, 0.62))
+
+
+def told_parts(thing: Thing) -> tuple[Thing, ...]:
+    """The boxes that tell a thing: its own, or of a gantry, whose box is nearly all sky, its beam and boards."""
+    if thing.kind is not ThingKind.GANTRY:
+        return (thing,)
+    (low, high), (under, over) = BOARD_EDGES_M, BEAM_EDGES_M
+    middles = board_middles(thing.aside - 0.5 * thing.width, thing.aside + 0.5 * thing.width)
+    boards = [replace(thing, aside=middle, width=BOARD_M, low=low, high=high) for middle in middles]
+    return replace(thing, low=under, high=over, colour=STEEL), *boards
+
+
 def boxes_of(things: Sequence[Thing]) -> SceneryBoxes:
-    """The boxes of things as arrays."""
+    """The boxes that tell of things, as arrays."""
+    things = [part for thing in things for part in told_parts(thing)]
     count = len(things)
     yaw = np.array([thing.yaw_rad for thing in things], dtype=float)
     aside = np.array([thing.aside for thing in things], dtype=float)
@@ -109,5 +147,7 @@ def boxes_of(things: Sequence[Thing]) -> SceneryBoxes:
         sizes=np.concatenate([flat, (high - low)[:, None]], axis=1),
         yaw_rad=yaw,
         classes=np.array([SCENERY_CLASSES.index(thing.kind.scenery_class) for thing in things], dtype=int),
+        kinds=np.array([_KINDS.index(thing.kind) for thing in things], dtype=int),
         colours=np.array([thing.colour for thing in things], dtype=float).reshape(count, 3),
+        bays=np.array([thing.bays for thing in things], dtype=int),
     )

@@ -26,7 +26,7 @@ MATCHING = 1.0
 
 
 class PatchDiscriminator(nn.Module):
-    """Frames (N, 3, H, W) and their layout planes (N, 35, H/4, W/4) to logits (N, 1, H/8, W/8)."""
+    """Frames (N, 3, H, W) and their layout planes (N, 44, H/4, W/4) to logits (N, 1, H/8, W/8)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

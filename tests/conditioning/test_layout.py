@@ -137,3 +137,34 @@ def test_brake_lights_are_told_while_an_actor_slows_down_or_waits(make_scene, ma
         assert (len(rows) > 50) == (expected == 255)
         assert set(layout[PLANE["braking"]].ravel()) == {0, expected}
         assert not len(rows) or layout[PLANE["car"], rows, columns].min() > 0
+
+
+@pytest.mark.parametrize("yaw", [0.0, np.pi, 0.5, 2.2, -1.1])
+def test_every_pixel_of_a_box_tells_which_point_of_it_is_seen(make_scene, make_actor, yaw):
+    car = make_actor("car", "car", 14.0, 1.0, yaw=yaw)
+    scene = make_scene(car)
+    layout = draw_layout(scene, 0)
+    rows, columns = np.nonzero(layout[PLANE["car"]] == 255)
+    shares = np.stack([layout[PLANE[name], rows, columns] for name in ("along", "across", "up")], axis=1) / 255.0
+    local = (shares - 0.5) * (car.length, car.width, car.height)
+    heading = np.array([[np.cos(yaw), -np.sin(yaw), 0.0], [np.sin(yaw), np.cos(yaw), 0.0], [0.0, 0.0, 1.0]])
+    points = local @ heading.T + car.track.positions[0]
+    small = scene.camera.resized(WIDTH, HEIGHT)
+    seen = project(transform_points(small.optical_from_world(scene.ego.pose(0)), points), small.intrinsics())
+    assert len(rows) > 150
+    off = np.linalg.norm(seen - np.stack([columns + 0.5, rows + 0.5], axis=1), axis=1)
+    # Told to one part in 255 of the box. A pixel on the outline of a face that is seen nearly edge-on may show another one.
+    assert np.median(off) < 0.1 and np.percentile(off, 93) < 0.3
+    elsewhere = layout[PLANE["box_edge"]] + layout[PLANE["car"]] == 0
+    assert not any(layout[PLANE[name]][elsewhere].any() for name in ("along", "across", "up"))
+
+
+def test_the_points_of_a_box_that_the_near_plane_cuts_stay_within_it(make_scene, make_actor):
+    layout = draw_layout(make_scene(make_actor("beside", "truck", 3.0, 2.2)), 0)
+    rows, columns = np.nonzero(layout[PLANE["large_vehicle"]] == 255)
+    along = layout[PLANE["along"], rows, columns].astype(int)
+    side = layout[PLANE["shade"], rows, columns] == 85
+    assert side.sum() > 500
+    # Its right side runs ahead from the camera: the farther right, the farther ahead.
+    order = np.argsort(columns[side], kind="stable")
+    assert np.all(np.diff(along[side][order]) >= -1) and along[side].max() > 240

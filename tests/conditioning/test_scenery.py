@@ -65,7 +65,7 @@ def test_colours_of_near_houses_are_those_drawn_in_daylight() -> None:
         picture = ProceduralWorld(scene, scene.seed).render(2, WIDTH, HEIGHT)
         raster = SceneryPainter(scene).draw(2)
         near = (picture.semantic == Semantic.BUILDING) & (raster[0] == 255) & (raster[8] > 20)
-        told = raster[9:, near].astype(float) + 1.0
+        told = raster[9:12, near].astype(float) + 1.0
         shown = picture.rgb[near].T.astype(float) + 1.0
         errors.append(np.abs(told / told.sum(0) - shown / shown.sum(0)).mean(0))
     assert len(np.concatenate(errors)) > 800
@@ -86,3 +86,38 @@ def test_windows_of_a_drive_are_parts_of_the_whole(scenes: list[Scene]) -> None:
     assert whole is not None and part is not None
     np.testing.assert_array_equal(whole[2:5], part)
     assert whole.any()
+
+
+def test_windows_lie_where_bays_and_storeys_say(scenes: list[Scene]) -> None:
+    """Windows are darker than the wall around them: in the middle of a bay, and not at a storey's floor."""
+    plane = {name: index for index, name in enumerate(SCENERY_CHANNELS)}
+    inside, outside = [], []
+    for seed in range(1_000_000, 1_000_200):
+        scene = sample_scene(seed, 6, 10.0)
+        if scene.road is None or scene.road.road_type != "urban" or scene.environment.darkness > 0.0:
+            continue
+        raster = SceneryPainter(scene).draw(2).astype(float)
+        picture = cv2.resize(
+            ProceduralWorld(scene, scene.seed).render_rgb(2, 1024, 512), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA
+        )
+        bay, storey = raster[plane["bay"]] / 255.0, raster[plane["storey"]] / 255.0
+        front = (raster[plane["building"]] == 255) & (raster[plane["inverse_depth"]] > 25) & (bay > 0.0)
+        front &= (raster[plane["up"]] < 235) & (raster[plane["up"]] > 0)
+        is_window = (np.abs(bay - 0.5) < 0.15) & (np.abs(storey - 0.6) < 0.15)
+        is_wall = (storey < 0.2) & (storey > 0.02)
+        for chosen, found in ((front & is_window, inside), (front & is_wall, outside)):
+            wall = np.stack([raster[plane[name]] for name in ("red", "green", "blue")], axis=-1).mean(axis=-1)
+            found.extend((picture.mean(axis=-1)[chosen] / np.maximum(wall[chosen], 1.0)).tolist())
+        if len(inside) > 3000:
+            break
+    assert len(inside) > 1000 and len(outside) > 1000
+    assert np.median(inside) < 0.75 * np.median(outside)
+
+
+def test_all_but_buildings_have_no_bays(scenes: list[Scene]) -> None:
+    plane = {name: index for index, name in enumerate(SCENERY_CHANNELS)}
+    for scene in scenes:
+        raster = SceneryPainter(scene).draw(2)
+        trees = raster[plane["vegetation"]] == 255
+        assert not raster[plane["bay"]][trees].any() and not raster[plane["storey"]][trees].any()
+        assert set(np.unique(raster[plane["kind"]][trees])) <= {round(255 * k / 15) for k in (4, 5, 6)}

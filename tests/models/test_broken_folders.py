@@ -70,10 +70,10 @@ def renamed(data: dict[str, torch.Tensor]) -> None:
 
 
 CASES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "newer format": (edit("model.json", set_to(version=4)), r"written by a newer drivesim \(format 4, .* up to 3\)"),
+    "newer format": (edit("model.json", set_to(version=5)), r"written by a newer drivesim \(format 5, .* up to 4\)"),
     "older format": (
         edit("model.json", lambda d: d.pop("version")),
-        r"written by an older drivesim \(format 1, this version reads 3\): its decoder is another",
+        r"written by an older drivesim \(format 1, this version reads 4\): its decoder is another",
     ),
     "version in words": (edit("model.json", set_to(version="two")), "'version' is 'two', expected a whole number"),
     "unknown key": (

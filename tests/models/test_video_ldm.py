@@ -15,8 +15,9 @@ from drivesim.controls import RASTER_CHANNELS, Control, Controls
 from drivesim.diffusion.edm import Preconditioning
 from drivesim.models.carry import Past
 from drivesim.models.latent import LatentChunk, LatentWorldModel
-from drivesim.models.video_ldm.codec import LARGEST_SHARE, PAST_LEEWAY, FrameCodec
+from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
+from drivesim.models.video_ldm.decoder import LARGEST_SHARE, PAST_LEEWAY
 from drivesim.models.video_ldm.image_unet import ImageUNet, with_scenery
 from drivesim.models.video_ldm.load import VideoLDMConfig, assemble
 from drivesim.models.video_ldm.video_unet import VideoUNet, temporal_layers_for
@@ -118,7 +119,7 @@ def test_withheld_controls_are_flagged_and_zero() -> None:
     assert told.actors.any() and not withheld.layout_planes().any()
     without = ControlTensors.from_controls(some_controls(2).without(Control.ACTORS)).layout_planes()
     changed = (without != told.layout_planes()).flatten(2).any(-1)[0]
-    assert not changed[:16].any() and changed[16:32].any() and changed[32:].tolist() == [False, False, True]
+    assert not changed[:22].any() and changed[22:41].any() and changed[41:].tolist() == [False, False, True]
     assert not withheld.motion_features().any() and not withheld.attribute_features().any()
 
 
@@ -226,7 +227,7 @@ def test_the_frame_before_counts_at_most_its_share_and_stays_within_the_colours_
     expected = alone + LARGEST_SHARE * (near - alone)
     assert torch.allclose(carrying(near)[..., 512:], expected[..., 512:], atol=1e-4)
     far = carrying(torch.full_like(alone, 50.0))[..., 512:] - alone[..., 512:]
-    assert far.max() < 5.0, "a colour that is nowhere near is not carried on"
+    assert far.max() < 10.0, "a colour that is nowhere near is not carried on"
 
 
 @torch.inference_mode()

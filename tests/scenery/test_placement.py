@@ -10,6 +10,7 @@ import pytest
 from drivesim.road import RoadType
 from drivesim.scenarios.road_builder import build_road
 from drivesim.scenery import BUCKET_M, SCENERY_CLASSES, Scenery, ThingKind, boxes_of, paved_edges
+from drivesim.scenery.things import told_parts
 
 
 def road_of(road_type: RoadType):
@@ -77,3 +78,19 @@ def test_street_lamps_stand_by_night_and_in_towns() -> None:
         return sum(thing.kind is ThingKind.STREET_LAMP for thing in things)
 
     assert lamps("rural", False) == 0 and lamps("rural", True) == lamps("urban", False) == 40
+
+
+def test_a_gantry_is_told_as_its_beam_and_boards() -> None:
+    """Its own box is nearly all sky."""
+    things = Scenery(road=road_of("motorway"), seed=2).between(0.0, 6000.0)
+    gantries = [thing for thing in things if thing.kind is ThingKind.GANTRY]
+    assert gantries
+    for gantry in gantries:
+        beam, *boards = told_parts(gantry)
+        assert len(boards) == 2 and beam.width == gantry.width and beam.high - beam.low == pytest.approx(0.5)
+        for board in boards:
+            assert abs(board.aside - gantry.aside) + 0.5 * board.width <= 0.5 * gantry.width
+            assert (board.low, board.high, board.colour) == (gantry.low, gantry.high, gantry.colour)
+    others = [thing for thing in things if thing.kind is not ThingKind.GANTRY]
+    assert all(told_parts(thing) == (thing,) for thing in others[:50])
+    assert len(boxes_of(things)) == len(others) + 3 * len(gantries)

@@ -14,6 +14,7 @@ from drivesim.datasets.procedural.dataset import ProceduralDataset
 from drivesim.datasets.store import ClipStore
 from drivesim.models.carry import Past, carried
 from drivesim.models.hashes import write_hashes
+from drivesim.models.video_ldm.conditioning_inputs import NUM_LAYOUT_PLANES
 from drivesim.models.video_ldm.load import VideoLDMConfig, save_networks
 from drivesim.packing import pack
 from drivesim.training import DecoderGanStage, DecoderStage
@@ -52,7 +53,7 @@ def batches(stage: DecoderStage, full: ClipStore) -> DecoderBatches:
 def test_a_batch_holds_crops_of_one_place_in_all_frames(batches: DecoderBatches, full: ClipStore) -> None:
     batch = batches(DRAWS)
     assert batch["latents"].shape == (2, 3, 19, 4, 8) and batch["pictures"].shape == (2, 3, 3, 128, 256)
-    assert batch["actors"].shape == (2, 3, 16, 32, 64) and batch["flow"].shape == (2, 3, 3, 32, 64)
+    assert batch["actors"].shape == (2, 3, 19, 32, 64) and batch["flow"].shape == (2, 3, 3, 32, 64)
     assert batch["weights"].shape == (2, 3, 1, 128, 256) and batch["weights"].max() > 1.0
     assert batch["map_given"].tolist() == batch["flow_given"].tolist() == [1.0, 1.0]
     frames = torch.from_numpy(full.read("rgb", 0)).permute(0, 3, 1, 2) / 127.5 - 1.0
@@ -126,7 +127,7 @@ def test_the_stored_flow_leads_from_each_frame_to_the_one_before(full: ClipStore
 def test_the_discriminator_sees_the_layout_and_both_learn(batches: DecoderBatches, stage: DecoderStage) -> None:
     gan = DecoderGanStage(stage.parts.work, stage.parts.initial, "float32", crop=(64, 128))
     frames = torch.randn(1, 3, 128, 256)
-    planes = torch.rand(1, 35, 32, 64)
+    planes = torch.rand(1, NUM_LAYOUT_PLANES, 32, 64)
     logits, features = gan.discriminator(frames, planes)
     assert logits.shape == (1, 1, 16, 32) and len(features) == 3
     assert not torch.allclose(logits, gan.discriminator(frames, 0.0 * planes)[0], atol=1e-4)

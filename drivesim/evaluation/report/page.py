@@ -32,7 +32,7 @@ _FOLDER = Path(__file__).parent
 
 REFERENCE_WORDS = {
     "rendered": "rendered video judged against other rendered video: what a perfect generator would score",
-    "codec": "rendered video through the model's codec: the best that a latent model can reach",
+    "codec": "rendered video through the model's codec, told nothing: what latents alone can say. A decoder that is told the layout can do better",
     "frozen": "the first frame repeated",
     "shifted": "the first frame moved by the commanded ego motion",
     COMPARED: "the same figure of the first report",

@@ -108,3 +108,22 @@ def fourier_features(values: Tensor, width: int, longest_period: float = 4.0) ->
     frequencies = torch.exp(torch.linspace(0.0, math.log(64.0), width // 2, device=values.device))
     phase = values.float()[:, None] * frequencies * (2.0 * math.pi / longest_period)
     return torch.cat([torch.sin(phase), torch.cos(phase)], dim=1)
+
+
+class CodecBlock(nn.Module):
+    """Two 3x3 convolutions with ReLU and a residual connection."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels, channels, 3, padding=1),
+        )
+        nn.init.zeros_(self.body[2].bias)
+        with torch.no_grad():
+            self.body[2].weight.mul_(0.3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the same shape."""
+        return torch.relu(x + self.body(x))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +31,7 @@ SHAPES: dict[Control, tuple[int, ...]] = {
 
 @dataclass(frozen=True, eq=False)
 class ControlTensors:
-    """Controls of N frames: the rasters ``map`` (N, 4, 128, 256), ``scenery`` (N, 12, ...) and ``actors`` (N, 16, ...) in
+    """Controls of N frames: the rasters ``map`` (N, 4, 128, 256), ``scenery`` (N, 18, ...) and ``actors`` (N, 19, ...) in
     [0, 1], ``motion`` (N, 6) scaled, ``attributes`` (N, 13).
 
     The ``*_given`` flags (N,) are 1 where the control is told and 0 where it is withheld; withheld values are zero.
@@ -94,7 +94,7 @@ class ControlTensors:
         return torch.cat([self.motion, self.motion_given[:, None]], dim=1)
 
     def layout_planes(self) -> Tensor:
-        """All rasters and, as planes of their own, their flags: (N, 35, 128, 256)."""
+        """All rasters and, as planes of their own, their flags: (N, 44, 128, 256)."""
         kinds = [kind.value for kind in RASTER_CHANNELS]
         flags = torch.stack([getattr(self, f"{name}_given") for name in kinds], dim=1)
         rasters = [getattr(self, name) for name in kinds]
@@ -103,6 +103,13 @@ class ControlTensors:
 
 #: Planes of :meth:`ControlTensors.layout_planes`.
 NUM_LAYOUT_PLANES = sum(len(planes) + 1 for planes in RASTER_CHANNELS.values())
+
+
+def planes_named(kind: Control, names: Iterable[str]) -> tuple[int, ...]:
+    """Where planes of one raster stand among those of :meth:`ControlTensors.layout_planes`."""
+    kinds = list(RASTER_CHANNELS)
+    first = sum(len(RASTER_CHANNELS[before]) for before in kinds[: kinds.index(kind)])
+    return tuple(first + RASTER_CHANNELS[kind].index(name) for name in names)
 
 
 def _scaled(kind: Control, values: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from striped_dataset import FRAMES, HEIGHT, WIDTH, StripedDataset
 from drivesim.conditioning import build_controls
 from drivesim.controls import Control
 from drivesim.datasets.sample import Sample
-from drivesim.datasets.store import ClipStore, count_given, inspect
+from drivesim.datasets.store import STORE_VERSION, ClipStore, count_given, inspect
 from drivesim.errors import InputError
 from drivesim.packing import pack
 
@@ -128,15 +128,17 @@ def test_a_folder_that_is_no_store(tmp_path: Path) -> None:
 
 def test_a_store_of_version_1(tmp_path: Path) -> None:
     (tmp_path / "part-0000000").mkdir()
-    with pytest.raises(InputError, match=r"a store of version 1 .* reads version 4\. Pack the data again"):
+    with pytest.raises(
+        InputError, match=rf"a store of version 1 .* reads version {STORE_VERSION}\. Pack the data again"
+    ):
         ClipStore(tmp_path)
 
 
 def test_a_store_of_a_later_version(packed: Path, tmp_path: Path) -> None:
     root = json.loads((packed / "zarr.json").read_text())
-    root["attributes"]["drivesim_store"] = 5
+    root["attributes"]["drivesim_store"] = STORE_VERSION + 1
     (tmp_path / "zarr.json").write_text(json.dumps(root))
-    with pytest.raises(InputError, match=r"version 5, this drivesim reads version 4"):
+    with pytest.raises(InputError, match=f"version {STORE_VERSION + 1}, this drivesim reads version {STORE_VERSION}"):
         ClipStore(tmp_path)
 
 
