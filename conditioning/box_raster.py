@@ -49,10 +49,7 @@ class BoxRaster:
         height, width = LAYOUT_SIZE
         self._intrinsics = camera.resized(width * _SCALE, height * _SCALE).intrinsics()
         self._faces = np.zeros((height * _SCALE, width * _SCALE), dtype=np.int16)
-        small = camera.resized(width, height)
-        u, v = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
-        #: Per pixel of the raster the point at depth 1 in the optical frame.
-        self._rays = np.stack([(u - small.cx) / small.fx, (v - small.cy) / small.fy, np.ones_like(u)], axis=-1)
+        self._rays = camera.resized(width, height).rays()
 
     def draw(
         self, target: np.ndarray, boxes: BoxBatch, fills: np.ndarray, num_fills: int, values: FloatArray

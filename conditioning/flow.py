@@ -55,8 +55,7 @@ def surface_flow(scene: Scene, frame: int, other: int, picture: Surfaces, other_
     height, width = picture.depth.shape
     camera = scene.camera.resized(width, height)
     here, there = (camera.optical_from_world(scene.ego.pose(index)) for index in (frame, other))
-    u, v = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
-    rays = np.stack([(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones_like(u)], axis=-1)
+    (u, v), rays = camera.pixel_centres(), camera.rays()
     is_far = ~np.isfinite(picture.depth)
     points = rays * np.where(is_far, 1.0, picture.depth)[..., None]
     # What is infinitely far turns with the camera and never comes nearer.

@@ -46,9 +46,7 @@ class SurfacePainter:
         self._standing = StandingBoxes(scene) if scenery and scene.scenery is not None else None
         camera = scene.camera.resized(width, height)
         self._intrinsics = camera.intrinsics()
-        u, v = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
-        #: Per pixel the point at depth 1 in the optical frame.
-        self._rays = np.stack([(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones_like(u)], axis=-1)
+        self._rays = camera.rays()
         # The ego stands upright on flat ground, so only its height moves the ground in the picture.
         mount = camera.ego_from_optical()
         self._camera_height = float(mount[2, 3])

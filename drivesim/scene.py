@@ -225,6 +225,16 @@ class Camera:
         """Matrix K (3, 3)."""
         return np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
 
+    def pixel_centres(self) -> tuple[FloatArray, FloatArray]:
+        """Columns u and rows v of the middles of all pixels, each (H, W)."""
+        u, v = np.meshgrid(np.arange(self.width) + 0.5, np.arange(self.height) + 0.5)
+        return u, v
+
+    def rays(self) -> FloatArray:
+        """Of every pixel the point at depth 1 in the optical frame: (H, W, 3)."""
+        u, v = self.pixel_centres()
+        return np.stack([(u - self.cx) / self.fx, (v - self.cy) / self.fy, np.ones_like(u)], axis=-1)
+
     def resized(self, width: int, height: int) -> Camera:
         """The same view at another image size."""
         sx, sy = width / self.width, height / self.height

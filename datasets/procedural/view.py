@@ -51,9 +51,7 @@ class CameraView:
     def of(cls, camera: Camera, camera_height: float) -> CameraView:
         """Tables for ``camera`` (already at its final size) at ``camera_height`` metres over the ground."""
         optical = camera.ego_from_optical()
-        u, v = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
-        pixels = np.stack([(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones_like(u)], -1)
-        rays = pixels @ optical[:3, :3].T
+        rays = camera.rays() @ optical[:3, :3].T
         down = -rays[..., 2]
         with np.errstate(divide="ignore"):
             depth = np.where(down > 1e-6, camera_height / np.maximum(down, 1e-6), np.inf)

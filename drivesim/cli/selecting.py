@@ -29,6 +29,7 @@ def maker_of(
     choosing = [job for job in jobs if may_select and selected_events(job.staged.scenario)]
     for job in choosing:
         require_judgeable(job.staged.manifest)
+        _require_enough_tries(job, max_tries)
     given = [name for name, value in (("--max-tries", max_tries), ("--judges", judges)) if value is not None]
     if given and not choosing:
         raise InputError(
@@ -91,7 +92,7 @@ class Selecting:
                 scenario,
                 self.judges,
                 wanted=len(job.indices),
-                max_tries=self._most_tries(job),
+                max_tries=_most_tries(job, self.max_tries),
                 listener=hear,
             )
         voice.say(selection.summary())
@@ -99,18 +100,6 @@ class Selecting:
             voice.say(f"  {count:>4} × {reason}")
         self.selections.append(selection)
         return accepted
-
-    def _most_tries(self, job: making.Job) -> int:
-        """Futures to draw at most. Raises InputError for fewer than are wanted."""
-        written = job.staged.scenario.sampling_settings.max_tries
-        most, wanted = self.max_tries or written, len(job.indices)
-        if most < wanted:
-            said = f"--max-tries {most}" if self.max_tries else f"'sampling: max_tries: {most}'"
-            raise InputError(
-                f"{job.staged.scenario.id}: {said} allows fewer futures than the {wanted} that are wanted. Allow at least "
-                f"{wanted}, or want fewer with --samples."
-            )
-        return most
 
     def require_met(self) -> None:
         """Raise SelectBudgetError, which ends the command with 3, when a scenario spent its tries too soon."""
@@ -122,3 +111,19 @@ class Selecting:
                 + ". The futures that were drawn "
                 "are kept. Allow more with --max-tries and --resume, want fewer with --samples, or take all with --no-select."
             )
+
+
+def _most_tries(job: making.Job, asked: int | None) -> int:
+    """Futures to draw at most: as ``asked`` for, else as the scenario says."""
+    return asked or job.staged.scenario.sampling_settings.max_tries
+
+
+def _require_enough_tries(job: making.Job, asked: int | None) -> None:
+    """Raise InputError for fewer tries than futures are wanted."""
+    most, wanted = _most_tries(job, asked), len(job.indices)
+    if most < wanted:
+        said = f"--max-tries {most}" if asked else f"'sampling: max_tries: {most}'"
+        raise InputError(
+            f"{job.staged.scenario.id}: {said} allows fewer futures than the {wanted} that are wanted. Allow at least "
+            f"{wanted}, or want fewer with --samples."
+        )

@@ -23,21 +23,16 @@ def carried(previous: Tensor, flow: Tensor) -> Past:
     """Warp frames (N, 3, H, W) by flows (N, 3, h, w), as in :class:`drivesim.controls.Controls`, in pixels of h x w."""
     height, width = previous.shape[-2:]
     rows, columns = flow.shape[-2:]
-    grid = torch.stack(
-        torch.meshgrid(_places(columns, flow.device), _places(rows, flow.device), indexing="xy"), dim=-1
-    )  # (h, w, 2) in [-1, 1]
-    moved = grid + flow[:, :2].float().permute(0, 2, 3, 1) * torch.tensor(
-        [2.0 / columns, 2.0 / rows], device=flow.device
-    )
+    across, down, seen = flow.float().split(1, dim=1)
     # A point that lies outside of the pictures, which may be crops, was not seen.
-    seen = flow[:, 2:].float() * (moved.abs() <= 1.0).all(dim=-1)[:, None]
+    x = _places(columns, flow.device) + across * (2.0 / columns)
+    y = _places(rows, flow.device)[:, None] + down * (2.0 / rows)
+    seen = seen * ((x.abs() <= 1.0) & (y.abs() <= 1.0))
     shift = F.interpolate(flow[:, :2].float(), size=(height, width), mode="bilinear", align_corners=False)
     at = torch.stack(
         [
-            torch.addcmul(_places(width, flow.device), shift[:, 0], torch.tensor(2.0 / columns, device=flow.device)),
-            torch.addcmul(
-                _places(height, flow.device)[:, None], shift[:, 1], torch.tensor(2.0 / rows, device=flow.device)
-            ),
+            _places(width, flow.device) + shift[:, 0] * (2.0 / columns),
+            _places(height, flow.device)[:, None] + shift[:, 1] * (2.0 / rows),
         ],
         dim=-1,
     )

@@ -1,10 +1,9 @@
 """What stands beside the road, as boxes: the renderer draws it, and a model may be told of it."""
 
 from drivesim.scenery.placement import BUCKET_M, LAMP_SPACING_M, Scenery, paved_edges
-from drivesim.scenery.things import BAY_M, SCENERY_CLASSES, STOREY_M, SceneryBoxes, Thing, ThingKind, boxes_of
+from drivesim.scenery.things import SCENERY_CLASSES, STOREY_M, SceneryBoxes, Thing, ThingKind, boxes_of
 
 __all__ = [
-    "BAY_M",
     "BUCKET_M",
     "LAMP_SPACING_M",
     "SCENERY_CLASSES",

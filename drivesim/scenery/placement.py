@@ -12,7 +12,7 @@ import numpy as np
 
 from drivesim.noise import NoiseStream
 from drivesim.road import Road, strip_edges
-from drivesim.scenery.things import STEEL, STOREY_M, Colour3, Thing, ThingKind
+from drivesim.scenery.things import BOARD_EDGES_M, STEEL, STOREY_M, Colour3, Thing, ThingKind
 
 BUCKET_M = 24.0
 _FIRST_BUCKET = 1 << 20
@@ -276,8 +276,9 @@ class _Bucket:
             low, high = right - 1.5, left + 1.5
             aside, detail = 0.5 * (low + high), int(self.rng.integers(2**31))
             colour = _BOARD_COLOURS[detail % len(_BOARD_COLOURS)]
-            size = (0.35, high - low, 8.1)
-            self._add(ThingKind.GANTRY, self.start + 12.0, 0.0, size, colour, low=5.6, aside=aside, detail=detail)
+            under, over = BOARD_EDGES_M
+            size = (0.35, high - low, over)
+            self._add(ThingKind.GANTRY, self.start + 12.0, 0.0, size, colour, low=under, aside=aside, detail=detail)
         else:
             low, high = right - 14.0, left + 14.0
             size, concrete = (9.0, high - low, 7.9), (0.60, 0.59, 0.57)

@@ -112,7 +112,7 @@ class SceneryBoxes:
         return len(self.yaw_rad)
 
 
-#: Width of a gantry's boards, their lower and upper edge, and that of the beam, metres over the ground.
+#: Width of a gantry's boards, their lower and upper edge, which are the gantry's, and the beam's, metres over the ground.
 BOARD_M, BOARD_EDGES_M, BEAM_EDGES_M = 4.8, (5.6, 8.1), (6.6, 7.1)
 
 
@@ -125,10 +125,9 @@ def told_parts(thing: Thing) -> tuple[Thing, ...]:
     """The boxes that tell a thing: its own, or of a gantry, whose box is nearly all sky, its beam and boards."""
     if thing.kind is not ThingKind.GANTRY:
         return (thing,)
-    (low, high), (under, over) = BOARD_EDGES_M, BEAM_EDGES_M
     middles = board_middles(thing.aside - 0.5 * thing.width, thing.aside + 0.5 * thing.width)
-    boards = [replace(thing, aside=middle, width=BOARD_M, low=low, high=high) for middle in middles]
-    return replace(thing, low=under, high=over, colour=STEEL), *boards
+    beam = replace(thing, low=BEAM_EDGES_M[0], high=BEAM_EDGES_M[1], colour=STEEL)
+    return beam, *(replace(thing, aside=middle, width=BOARD_M) for middle in middles)
 
 
 def boxes_of(things: Sequence[Thing]) -> SceneryBoxes:

@@ -12,6 +12,8 @@ from drivesim.models.carry import Past
 from drivesim.models.video_ldm import decoder as module
 from drivesim.models.video_ldm.conditioning_inputs import NUM_LAYOUT_PLANES, ControlTensors, planes_named
 
+RASTER_SHAPE = (len(RASTER_CHANNELS[Control.ACTORS]), 128, 256)
+
 
 def test_the_planes_of_shares_are_found_among_all_planes() -> None:
     names = [name for kind in RASTER_CHANNELS for name in RASTER_CHANNELS[kind]]
@@ -22,9 +24,6 @@ def test_the_planes_of_shares_are_found_among_all_planes() -> None:
         1, {"actors": torch.zeros(1, *RASTER_SHAPE).index_fill(1, torch.tensor(15), 255.0)}, {}
     )
     assert made.layout_planes()[0, braking].min() == 1.0
-
-
-RASTER_SHAPE = (len(RASTER_CHANNELS[Control.ACTORS]), 128, 256)
 
 
 def test_waves_rise_and_fall_twice_as_often_each_time() -> None:
