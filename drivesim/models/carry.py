@@ -23,7 +23,7 @@ def carried(previous: Tensor, flow: Tensor) -> Past:
     """Warp frames (N, 3, H, W) by flows (N, 3, h, w), as in :class:`drivesim.controls.Controls`, in pixels of h x w."""
     height, width = previous.shape[-2:]
     rows, columns = flow.shape[-2:]
-    across, down, seen = flow.float().split(1, dim=1)
+    across, down, seen = torch.split(flow.float(), 1, dim=1)
     # A point that lies outside of the pictures, which may be crops, was not seen.
     x = _places(columns, flow.device) + across * (2.0 / columns)
     y = _places(rows, flow.device)[:, None] + down * (2.0 / rows)
