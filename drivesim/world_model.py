@@ -59,6 +59,13 @@ class WorldModel(Protocol[State, Chunk]):
         """
         ...
 
+    def draw(self, chunk: Chunk) -> Chunk:
+        """The chunk with all of its decoding done that does not need the frame before; one without such work as it is.
+
+        Any thread may call it, also while another chunk is made or decoded. Decoding a chunk that was not drawn gives the same frames.
+        """
+        ...
+
     def decode(self, chunk: Chunk, previous: torch.Tensor) -> torch.Tensor:
         """Frames (T, 3, H, W) of a chunk, float32 in [-1, 1] on the CPU.
 

@@ -144,6 +144,14 @@ class WorldModelConformance:
             model.denoise(after, controls, NoiseStream(2))
             assert torch.equal(first, model.decode(chunk, shown(model)))
 
+    def test_drawing_first_changes_nothing(self, model: Any, state: Any, controls: Controls) -> None:
+        with torch.inference_mode():
+            chunk, _ = model.denoise(state, controls, NoiseStream(1))
+            drawn = model.draw(chunk)
+            frames = model.decode(chunk, shown(model))
+            assert torch.equal(model.decode(drawn, shown(model)), frames)
+            assert torch.equal(model.decode(model.draw(drawn), shown(model)), frames)
+
 
 def _assert_equal_states(model: Any, left: Any, right: Any) -> None:
     left, right = model.pack_state(left), model.pack_state(right)

@@ -86,6 +86,9 @@ class TinyWorldModel:
             made.append(latent)
         return torch.stack(made), TinyState(latent=latent, chunks=state.chunks + 1)
 
+    def draw(self, chunk: torch.Tensor) -> torch.Tensor:
+        return chunk
+
     def decode(self, chunk: torch.Tensor, previous: torch.Tensor) -> torch.Tensor:
         painted = torch.tanh(F.pixel_shuffle(F.conv2d(chunk, self._paint, padding=1), 4)).to(torch.float32)
         frames = []

@@ -16,11 +16,14 @@ class Codec(Protocol):
         """Frames (T, 3, H, W) in [-1, 1] at the output size to latents (T, ...), float32."""
         ...
 
-    def decode(self, latents: Tensor, controls: Controls, previous: Tensor | None = None) -> Tensor:
-        """Latents (T, ...) to frames (T, 3, H, W) in [-1, 1] at the output size, float32 on the CPU.
+    def draw(self, latents: Tensor, controls: Controls) -> Any:
+        """All of decoding latents (T, ...) that does not need the frame before; ``controls`` are told of the T frames."""
+        ...
 
-        A codec may make use of ``controls``, which are told of the T frames, and of ``previous`` (3, H, W), the frame
-        before them.
+    def finish(self, drawn: Any, controls: Controls, previous: Tensor | None = None) -> Tensor:
+        """What :meth:`draw` made to frames (T, 3, H, W) in [-1, 1] at the output size, float32 on the CPU.
+
+        A codec may make use of ``controls`` and of ``previous`` (3, H, W), the frame before them.
         """
         ...
 

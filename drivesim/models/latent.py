@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,10 +47,11 @@ class LatentState:
 
 @dataclass(frozen=True, eq=False)
 class LatentChunk:
-    """New frames before decoding: latents (T, ...) and what was told of them."""
+    """New frames before decoding: latents (T, ...) and what was told of them; ``drawn`` is what the codec drew of them so far."""
 
     latents: Tensor
     controls: Controls
+    drawn: Any = None
 
 
 class LatentWorldModel:
@@ -108,9 +111,16 @@ class LatentWorldModel:
         return LatentChunk(fresh, controls), after
 
     @torch.inference_mode()
+    def draw(self, chunk: LatentChunk) -> LatentChunk:
+        """The chunk, drawn."""
+        if chunk.drawn is not None:
+            return chunk
+        return dataclasses.replace(chunk, drawn=self.codec.draw(chunk.latents, chunk.controls))
+
+    @torch.inference_mode()
     def decode(self, chunk: LatentChunk, previous: Tensor) -> Tensor:
         """Frames (T, 3, H, W) of a chunk, behind the frame ``previous`` (3, H, W)."""
-        return self.codec.decode(chunk.latents, chunk.controls, previous)
+        return self.codec.finish(self.draw(chunk).drawn, chunk.controls, previous)
 
     def pack_state(self, state: LatentState) -> dict[str, Tensor]:
         """The state as named tensors."""

@@ -1,8 +1,9 @@
 """The cost model: what one chunk of a rollout takes on this machine, stage by stage, and what a whole run will take.
 
-A run is a start (start frame and first state) and, per future, a pipeline of two halves: one draws the controls, samples the
-chunk and encodes finished pictures as video, the other decodes the chunk to pictures. Overlapped, n chunks take
-``first half + (n - 1) * slower half + second half``; one after the other, n times their sum. Memory is what the process
+A run is a start (start frame and first state) and, per future, a pipeline of two halves: one makes the controls, samples the
+chunk and encodes finished pictures as video, the other finishes the chunk's pictures; between them they are drawn, by
+whichever half has time. Overlapped, every chunk but the first adds the slower half, or half of everything where that is more;
+one after the other, a chunk takes the sum. Memory is what the process
 holds before the run plus the most that the run was seen to add; it does not grow with the length of a video.
 """
 
@@ -44,16 +45,16 @@ MEASURED_CHUNKS = 7
 # With fewer chunks than this most of the measurement is warming up, and nothing of it is kept.
 _REMEMBERED_CHUNKS = 3
 
-STAGES = ("tell", "denoise", "decode", "write")
+STAGES = ("tell", "denoise", "draw", "decode", "write")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
     """What one machine takes for one model and one set of options.
 
-    Seconds per chunk of ``chunk_frames`` frames: ``tell_s`` draws the controls, ``denoise_s`` samples, ``decode_s`` makes
-    pictures, ``write_s`` encodes them; ``decode_s`` is one half of the loop, the others the other, side by side if
-    ``overlap``. ``start_s`` is spent once a run. ``working_bytes`` is the most that a run adds to the memory of the
+    Seconds per chunk of ``chunk_frames`` frames: ``tell_s`` makes the controls, ``denoise_s`` samples, ``draw_s`` and
+    ``decode_s`` make pictures, ``write_s`` encodes them. ``decode_s`` is one half of the loop, ``draw_s`` belongs to either, the others are
+    the other half; side by side if ``overlap``. ``start_s`` is spent once a run. ``working_bytes`` is the most that a run adds to the memory of the
     process; ``bytes_per_frame`` and ``bytes_per_state`` are stored.
     """
 
@@ -62,6 +63,7 @@ class Cost:
     start_s: float
     tell_s: float
     denoise_s: float
+    draw_s: float
     decode_s: float
     write_s: float
     bytes_per_frame: float
@@ -76,14 +78,16 @@ class Cost:
         return numbers and self.chunk_frames >= 1 and self.chunk_s > 0.0
 
     @property
-    def halves_s(self) -> tuple[float, float]:
-        """Seconds per chunk of the two halves of the loop."""
-        return self.tell_s + self.denoise_s + self.write_s, self.decode_s
+    def _work_s(self) -> float:
+        """Seconds of work in a chunk, whoever does it."""
+        return sum(float(getattr(self, f"{stage}_s")) for stage in STAGES)
 
     @property
     def chunk_s(self) -> float:
         """Seconds that one more chunk adds to a future."""
-        return max(self.halves_s) if self.overlap else sum(self.halves_s)
+        if not self.overlap:
+            return self._work_s
+        return max(self.tell_s + self.denoise_s + self.write_s, self.decode_s, 0.5 * self._work_s)
 
     @property
     def frames_per_s(self) -> float:
@@ -94,7 +98,7 @@ class Cost:
         """Seconds for one future of ``num_chunks`` chunks."""
         if num_chunks == 0:
             return 0.0
-        return sum(self.halves_s) + (num_chunks - 1) * self.chunk_s
+        return self._work_s + (num_chunks - 1) * self.chunk_s
 
     def scaled(self, factor: float) -> Cost:
         """The same with every stage's time times ``factor``, as a finished run has shown it."""
@@ -143,7 +147,7 @@ def measure_cost(manifest: Manifest, prepare: Callable[[], Ingredients]) -> Cost
 
 
 class StageClock:
-    """Seconds of each call of each stage, in order; a stage is only ever timed from one thread."""
+    """Seconds of each call of each stage, as they end."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, list[float]] = {stage: [] for stage in STAGES}
@@ -167,7 +171,7 @@ class StageClock:
 
 
 class TimedModel:
-    """A world model whose denoising and decoding are timed."""
+    """A world model whose denoising, drawing and decoding are timed."""
 
     def __init__(self, model: WorldModel[Any, Any], clock: StageClock) -> None:
         self.spec = model.spec
@@ -178,6 +182,11 @@ class TimedModel:
         """The model's own, timed."""
         with self._clock.timing("denoise"):
             return self._model.denoise(state, controls, noise)
+
+    def draw(self, chunk: Any) -> Any:
+        """The model's own, timed."""
+        with self._clock.timing("draw"):
+            return self._model.draw(chunk)
 
     def decode(self, chunk: Any, previous: torch.Tensor) -> torch.Tensor:
         """The model's own, timed."""

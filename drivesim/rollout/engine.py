@@ -1,7 +1,8 @@
 """The loop: chunk after chunk, with the decoding of chunk k overlapped with the denoising of chunk k + 1.
 
-Latents pass from chunk to chunk inside the state and are never encoded again. Whether the two halves overlap changes
-nothing in the result: each runs on its own fixed number of threads either way. Chunks are yielded, so that whoever wants
+Latents pass from chunk to chunk inside the state and are never encoded again. Most of decoding does not need the frame before
+and is drawn by whichever half has time. Whether the two halves overlap, and which of them draws a chunk, changes nothing in
+the result: each kind of work runs on its own fixed number of threads either way. Chunks are yielded, so that whoever wants
 them (a run folder, evidence, a program) is the caller and not a callback.
 """
 
@@ -97,14 +98,19 @@ def generate(
                 packed = model.pack_state(current) if kept else None
             yield chunk_index, chunk, packed
 
+    def draw(chunk: Any) -> Any:
+        with thread_count(threads.decode), torch.inference_mode():
+            return model.draw(chunk)
+
     shown = previous
 
     def decode(index: int, chunk: Any, packed: dict[str, torch.Tensor] | None) -> DecodedChunk:
         nonlocal shown
+        chunk = draw(chunk)
         with thread_count(threads.decode), torch.inference_mode():
-            drawn = model.decode(chunk, frames_to_tensor(shown[None])[0])
-            _require_finite(drawn, index)
-            frames = tensor_to_frames(drawn)
+            pictures = model.decode(chunk, frames_to_tensor(shown[None])[0])
+            _require_finite(pictures, index)
+            frames = tensor_to_frames(pictures)
         shown = frames[-1]
         if packed is not None:
             # What is carried on is what a resumed run would find, so that it goes on equally.
@@ -112,12 +118,12 @@ def generate(
             shown = unpacked_frame(packed[LAST_FRAME])
         return DecodedChunk(index=index, frames=frames[: len(timeline.kept_frames(index))], state=packed)
 
-    return _overlapped(denoised(), decode) if threads.overlap else (decode(*item) for item in denoised())
+    return _overlapped(denoised(), draw, decode) if threads.overlap else (decode(*item) for item in denoised())
 
 
-def _require_finite(drawn: torch.Tensor, index: int) -> None:
+def _require_finite(pictures: torch.Tensor, index: int) -> None:
     """Raise ModelError for frames that are not numbers, which would be stored as black ones."""
-    if not bool(torch.isfinite(drawn).all()):
+    if not bool(torch.isfinite(pictures).all()):
         raise ModelError(
             f"chunk {index}: the model made values that are not numbers (NaN or infinite). Nothing of this chunk was stored. Look at "
             "the weights, try --dtype float32, or, where the run was resumed or branched, begin it anew: its state may be damaged."
@@ -140,20 +146,39 @@ def unpacked_frame(data: torch.Tensor) -> NDArray[np.uint8]:
 
 
 def _overlapped(
-    items: Iterator[tuple[Any, ...]], work: Callable[..., DecodedChunk]
+    items: Iterator[tuple[int, Any, Any]], draw: Callable[[Any], Any], decode: Callable[..., DecodedChunk]
 ) -> Generator[DecodedChunk, None, None]:
-    """``work(*item)`` of each item in order, on one other thread, at most :data:`MAX_WAITING_CHUNKS` behind ``items``."""
-    waiting: deque[Task[DecodedChunk]] = deque()
+    """``decode(*item)`` of each item in order, on one other thread, at most :data:`MAX_WAITING_CHUNKS` behind ``items``.
+
+    While a chunk waits for that thread to draw it, this one draws the next itself.
+    """
+    tasks: deque[_Decoding] = deque()
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode")
     try:
-        for item in items:
-            waiting.append(pool.submit(work, *item))
-            while len(waiting) > MAX_WAITING_CHUNKS or (waiting and waiting[0].done()):
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        for index, chunk, packed in items:
+            is_behind = any(each.is_undrawn for each in tasks)
+            if is_behind:
+                chunk = draw(chunk)
+            tasks.append(_Decoding(task=pool.submit(decode, index, chunk, packed), is_drawn=is_behind))
+            while len(tasks) > MAX_WAITING_CHUNKS or (tasks and tasks[0].task.done()):
+                yield tasks.popleft().task.result()
+        while tasks:
+            yield tasks.popleft().task.result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Decoding:
+    """A chunk that was handed to the decoding thread, and whether it was drawn before."""
+
+    task: Task[DecodedChunk]
+    is_drawn: bool
+
+    @property
+    def is_undrawn(self) -> bool:
+        """Whether all of the work on it is still to be done."""
+        return not (self.is_drawn or self.task.running() or self.task.done())
 
 
 @contextmanager

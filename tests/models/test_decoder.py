@@ -50,10 +50,11 @@ def test_strips_make_the_picture_that_the_whole_makes() -> None:
     generator = torch.Generator().manual_seed(0)
     folded = torch.randn(1, 16, 128, 64, generator=generator).contiguous(memory_format=torch.channels_last)
     small = torch.randn(1, 3, 128, 64, generator=generator)
+    drawing = module.Drawing(small, folded)
     past = Past(torch.randn(1, 3, 256, 128, generator=generator), torch.rand(1, 1, 64, 32, generator=generator).round())
     for before in (None, past):
-        strips = [module._composed(folded, small, before, range(top, top + 32)) for top in range(0, 128, 32)]
-        assert torch.equal(torch.cat(strips, dim=-2), module._composed(folded, small, before))
+        strips = [module._composed_rows(drawing, before, range(top, top + 32)) for top in range(0, 128, 32)]
+        assert torch.equal(torch.cat(strips, dim=-2), module._composed_rows(drawing, before, range(128)))
 
 
 def test_a_picture_is_the_same_with_and_without_gradients() -> None:

@@ -247,3 +247,6 @@ def test_a_chunk_carries_on_the_frame_before_where_the_flow_is_told(model: Laten
         shown = model.decode(LatentChunk(chunk.latents[index : index + 1], controls.window(index, index + 1)), shown)[0]
         one_by_one.append(shown)
     assert torch.equal(torch.stack(one_by_one), light)
+    drawn = model.draw(chunk)
+    assert len(drawn.drawn) == 6 and model.draw(drawn) is drawn and chunk.drawn is None
+    assert torch.equal(model.decode(drawn, torch.full((3, 512, 1024), 0.5)), light)

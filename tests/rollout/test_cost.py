@@ -40,6 +40,7 @@ COST = Cost(
     start_s=2.0,
     tell_s=0.1,
     denoise_s=0.3,
+    draw_s=0.0,
     decode_s=0.2,
     write_s=0.05,
     bytes_per_frame=1000.0,
@@ -71,6 +72,15 @@ def test_overlapped_halves_take_what_a_simulated_pipeline_takes(decode_s: float,
     assert cost.future_s(num_chunks) == pytest.approx(simulated_pipeline(0.45, decode_s, num_chunks))
 
 
+@pytest.mark.parametrize(("draw_s", "chunk_s"), [(0.1, 0.45), (0.25, 0.45), (1.35, 1.0)])
+def test_drawing_is_shared_so_that_neither_half_waits(draw_s: float, chunk_s: float) -> None:
+    cost = dataclasses.replace(COST, draw_s=draw_s)
+    assert cost.chunk_s == pytest.approx(chunk_s)
+    assert cost.future_s(1) == pytest.approx(0.65 + draw_s)
+    assert cost.future_s(11) == pytest.approx(0.65 + draw_s + 10 * chunk_s)
+    assert dataclasses.replace(cost, overlap=False).chunk_s == pytest.approx(0.65 + draw_s)
+
+
 def test_in_turn_the_halves_add_up() -> None:
     cost = dataclasses.replace(COST, overlap=False)
     assert cost.chunk_s == pytest.approx(0.65)
@@ -93,7 +103,9 @@ def test_a_plan_adds_loading_the_start_and_every_future() -> None:
     assert plan.seconds == pytest.approx(plan.making_s + 5.0)
     told = plan.to_dict()
     assert told["seconds"] == pytest.approx(plan.seconds, abs=0.06)
-    assert told["chunk_s"] == 0.45 and told["stages_s"] == {"tell": 0.1, "denoise": 0.3, "decode": 0.2, "write": 0.05}
+    assert told["chunk_s"] == 0.45 and told["stages_s"] == {
+        "tell": 0.1, "denoise": 0.3, "draw": 0.0, "decode": 0.2, "write": 0.05,
+    }  # fmt: skip
 
 
 def test_memory_is_what_is_loaded_and_what_a_run_adds_whatever_the_length() -> None:

@@ -45,6 +45,31 @@ def test_overlapped_and_sequential_are_bit_equal() -> None:
     assert len(overlapped[-1].frames) == 1, "the last chunk is cut at the video's end"
 
 
+def test_both_halves_draw_and_whoever_does_the_frames_are_equal() -> None:
+    drawn_by: dict[str, int] = {}
+    both = threading.Event()
+
+    class DrawingModel(TinyWorldModel):
+        """Draws the first chunk until the other half, which has time, has drawn one; a drawn chunk is a tuple."""
+
+        def draw(self, chunk):  # type: ignore[no-untyped-def]
+            if isinstance(chunk, tuple):
+                return chunk
+            half = threading.current_thread().name.split("_")[0]
+            drawn_by[half] = drawn_by.get(half, 0) + 1
+            assert half == "MainThread" or both.wait(20.0)
+            both.set()
+            return ("drawn", chunk)
+
+        def decode(self, chunk, previous):  # type: ignore[no-untyped-def]
+            return super().decode(self.draw(chunk)[1], previous)
+
+    overlapped = collect(DrawingModel(), TIMELINE, ONE_THREAD)
+    assert drawn_by.keys() == {"MainThread", "decode"} and sum(drawn_by.values()) == 11, drawn_by
+    for left, right in zip(overlapped, collect(TinyWorldModel(), TIMELINE, ONE_THREAD), strict=True):
+        assert np.array_equal(left.frames, right.frames)
+
+
 def test_a_kept_state_holds_the_frame_that_is_carried_on() -> None:
     """Every chunk shows the one before in its frames, so a state must know the last frame, and the run must have used it."""
     model = TinyWorldModel()

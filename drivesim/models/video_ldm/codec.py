@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from drivesim.models.carry import Past
 from drivesim.models.video_ldm.blocks import CodecBlock
 from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
-from drivesim.models.video_ldm.decoder import Decoder
+from drivesim.models.video_ldm.decoder import Decoder, Drawing, composed
 
 #: Pixels along one side of the cell that a latent stands for.
 CELL = 16
@@ -108,8 +108,11 @@ class FrameCodec(ModelMixin, ConfigMixin):
         self, raw: Tensor, told: ControlTensors | None = None, past: Past | None = None
     ) -> tuple[Tensor, Tensor]:
         """As :meth:`draw`, and the frames at twice that size (N, 3, 32h, 32w), float32, not clipped, which carry on ``past``."""
-        small, hidden, read = self._paint(raw, told)
-        return small, self.decoder.enlarge(small, hidden, read, past)
+        drawing = self._drawing(raw, told)
+        return drawing.small, composed(drawing, past)
+
+    def _drawing(self, raw: Tensor, told: ControlTensors | None) -> Drawing:
+        return self.decoder.enlarge(*self._paint(raw, told))
 
     def _paint(self, raw: Tensor, told: ControlTensors | None) -> tuple[Tensor, Tensor, Tensor]:
         """The decoder's picture is shifted, smoothly between cells, to the colours that the latents give its cells, as far as
@@ -132,9 +135,17 @@ class FrameCodec(ModelMixin, ConfigMixin):
         """Standardised latents (N, C, h, w) to small frames (N, 3, 16h, 16w), clipped to [-1, 1], float32."""
         return self.draw(self.raw(latents), told).clamp(-1.0, 1.0)
 
+    def drawing(self, latents: Tensor, told: ControlTensors | None = None) -> Drawing:
+        """Standardised latents (N, C, h, w) to frames but for their last step, see :meth:`finished`."""
+        return self._drawing(self.raw(latents), told)
+
+    def finished(self, drawing: Drawing, past: Past | None = None) -> Tensor:
+        """The frames of a drawing (N, 3, 32h, 32w), clipped to [-1, 1], float32, which carry on ``past``."""
+        return composed(drawing, past).clamp(-1.0, 1.0)
+
     def render(self, latents: Tensor, told: ControlTensors | None = None, past: Past | None = None) -> Tensor:
-        """Standardised latents (N, C, h, w) to frames (N, 3, 32h, 32w), clipped to [-1, 1], float32."""
-        return self.draw_both(self.raw(latents), told, past)[1].clamp(-1.0, 1.0)
+        """Standardised latents (N, C, h, w) to frames (N, 3, 32h, 32w): :meth:`finished` of :meth:`drawing`."""
+        return self.finished(self.drawing(latents, told), past)
 
     def raw(self, latents: Tensor) -> Tensor:
         """Standardised latents as the decoder takes them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -101,6 +102,17 @@ class Seams(nn.Module):
         return folded + self.body(folded)
 
 
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """Frames but for their last step, :func:`composed`, which is the only one that needs the frame before.
+
+    ``small`` (N, 3, H, W), float32, is the small picture, not clipped; ``planes`` (N, 16, H, W) are the decoder's last.
+    """
+
+    small: Tensor
+    planes: Tensor
+
+
 class Decoder(nn.Module):
     """Raw latents (N, latent_channels, h, w), layout and past to frames: first (N, 3, 16h, 16w), then twice that size.
 
@@ -167,16 +179,11 @@ class Decoder(nn.Module):
         read = hidden.new_zeros(len(hidden), self._layout_width, *hidden.shape[-2:]) if told is None else told[0]
         return F.pixel_shuffle(self.small(hidden), 2), hidden, read, trust
 
-    def enlarge(self, small: Tensor, hidden: Tensor, read: Tensor, past: Past | None = None) -> Tensor:
-        """The picture at twice the size (N, 3, 32h, 32w), float32, not clipped; ``small`` float32, as it was corrected."""
+    def enlarge(self, small: Tensor, hidden: Tensor, read: Tensor) -> Drawing:
+        """What becomes the picture at twice the size; ``small`` (N, 3, 16h, 16w), float32, as it was corrected."""
         folded = F.pixel_unshuffle(small.clamp(-1.0, 1.0).to(hidden.dtype), 2)
         met = torch.cat([folded.contiguous(memory_format=torch.channels_last), hidden, read], dim=1)
-        folded = self.seams(self.large(self.finish(torch.relu(self.meet(met)))))
-        if torch.is_grad_enabled():
-            return _composed(folded, small, past)
-        # Strips stay in a CPU's cache, which halves the time; the arithmetic is the same.
-        strips = [range(top, min(top + STRIP, small.shape[-2])) for top in range(0, small.shape[-2], STRIP)]
-        return torch.cat([_composed(folded, small, past, strip) for strip in strips], dim=-2)
+        return Drawing(small, self.seams(self.large(self.finish(torch.relu(self.meet(met))))))
 
     def beyond_small(self) -> list[nn.Module]:
         """What the small picture does not need where nothing is told."""
@@ -187,13 +194,20 @@ class Decoder(nn.Module):
         return self.meet.in_channels - 12 - self.small.in_channels
 
 
-def _composed(folded: Tensor, small: Tensor, past: Past | None, rows: range | None = None) -> Tensor:
-    """The picture of a decoder's last planes (N, 16, H, W), the small picture (N, 3, H, W) and the past: (N, 3, 2H, 2W).
+def composed(drawing: Drawing, past: Past | None) -> Tensor:
+    """The picture at twice the size of the small one, (N, 3, 2H, 2W), float32, not clipped, which carries on ``past``."""
+    height = drawing.small.shape[-2]
+    if torch.is_grad_enabled():
+        return _composed_rows(drawing, past, range(height))
+    # Strips stay in a CPU's cache, which halves the time; the arithmetic is the same.
+    strips = [range(top, min(top + STRIP, height)) for top in range(0, height, STRIP)]
+    return torch.cat([_composed_rows(drawing, past, rows) for rows in strips], dim=-2)
 
-    With ``rows`` only what those of the small picture become; they begin and end at multiples of four.
-    """
-    rows = range(small.shape[-2]) if rows is None else rows
-    drawn = F.pixel_shuffle(folded[:, :, rows.start : rows.stop], 2)
+
+def _composed_rows(drawing: Drawing, past: Past | None, rows: range) -> Tensor:
+    """What becomes of ``rows`` of the small picture; they begin and end at multiples of four."""
+    small = drawing.small
+    drawn = F.pixel_shuffle(drawing.planes[:, :, rows.start : rows.stop], 2)
     drawn = drawn.to(torch.float32, memory_format=torch.contiguous_format)
     # Beyond the strip lies what its borders are mixed with and held to.
     above, below = min(4, rows.start), min(4, small.shape[-2] - rows.stop)

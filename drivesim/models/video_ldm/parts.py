@@ -14,6 +14,7 @@ from drivesim.diffusion.sampler import Denoise, SamplerConfig, guided, sample
 from drivesim.models.carry import carried
 from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
+from drivesim.models.video_ldm.decoder import Drawing
 from drivesim.models.video_ldm.image_unet import ImageUNet
 from drivesim.models.video_ldm.video_unet import VideoUNet
 from drivesim.noise import NoiseStream
@@ -33,22 +34,34 @@ class LayoutCodec:
         return self.codec.encode(small).cpu()
 
     @torch.inference_mode()
-    def decode(self, latents: Tensor, controls: Controls, previous: Tensor | None = None) -> Tensor:
-        """Latents and the controls of their frames to frames (T, 3, H, W).
+    def draw(self, latents: Tensor, controls: Controls) -> list[Drawing]:
+        """Latents and the controls of their frames to the frames' drawings, one each, on the codec's device."""
+        drawings = []
+        for index, row in enumerate(latents):
+            told = layout_of(controls.window(index, index + 1))
+            told = None if told is None else told.to(self.device, self.codec.dtype)
+            drawings.append(self.codec.drawing(row[None].to(self.device), told))
+        return drawings
+
+    @torch.inference_mode()
+    def finish(self, drawn: list[Drawing], controls: Controls, previous: Tensor | None = None) -> Tensor:
+        """Drawings to frames (T, 3, H, W).
 
         Where the flow is told, every frame carries on the one before, beginning with ``previous`` (3, H, W).
         """
         frames: list[Tensor] = []
         shown = None if previous is None else previous[None].to(self.device)
-        for index, row in enumerate(latents):
-            told = layout_of(controls.window(index, index + 1))
-            told = None if told is None else told.to(self.device, self.codec.dtype)
+        for index, drawing in enumerate(drawn):
             past = None
             if controls.flow is not None and shown is not None:
                 past = carried(shown, torch.from_numpy(controls.flow[index : index + 1]).to(self.device))
-            shown = self.codec.render(row[None].to(self.device), told, past)
+            shown = self.codec.finished(drawing, past)
             frames.append(shown)
         return torch.cat(frames).cpu()
+
+    def decode(self, latents: Tensor, controls: Controls, previous: Tensor | None = None) -> Tensor:
+        """Latents and the controls of their frames to frames (T, 3, H, W): :meth:`finish` of :meth:`draw`."""
+        return self.finish(self.draw(latents, controls), controls, previous)
 
 
 @dataclass(frozen=True, eq=False)
