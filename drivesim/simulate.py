@@ -89,9 +89,10 @@ def futures(
     resume: bool = False,
     options: Options = DEFAULT_OPTIONS,
 ) -> tuple[Future, ...]:
-    """Several futures of one start frame, each with its own noise: future k is the same alone or among many.
+    """Several futures of one start frame: future k is the same alone or among many.
 
-    By default each shows a development of its own: from the same t = 0, other drivers' decisions (``options.actors``).
+    By default each shows a development of its own: from the same t = 0, other drivers' decisions (``options.actors``), under the
+    same noise. Free and scripted ones differ by their noise (``options.noise``).
     ``start`` uint8 RGB (H, W, 3) replaces the start frame. ``out`` is ``runs/<scenario>-<seed>-futures`` by default.
     """
     length = num_frames(model, scenario, seconds)

@@ -22,7 +22,7 @@ from drivesim.errors import InputError
 from drivesim.rollout.branch import BranchPoint, branch_point
 from drivesim.rollout.development import as_rows, turns_of
 from drivesim.rollout.engine import Threads
-from drivesim.rollout.manifest import ActorMode, EgoMode, Manifest, Told
+from drivesim.rollout.manifest import ActorMode, EgoMode, Manifest, Noise, Told
 from drivesim.rollout.run import Beginning, Ingredients
 from drivesim.rollout.run_folder import RunFolder, read_png
 from drivesim.rollout.storage import sha256_of
@@ -65,7 +65,8 @@ class Options:
     ego drives by its plan and reacts to the traffic of its future), simulated: so it is, but in every future its driver
     chooses pace, distance and lane anew, free: it is not (None: planned where the model obeys motion). ``map`` and
     ``scenery`` told: the model sees the road, or what stands beside it, on every frame, withheld: it does not (None: told where the model obeys them and the first frame is its own picture of the scene; the map also
-    where actors are told). ``lossless`` and ``png_frames`` store the frames again beside the mp4; ``outputs: [mp4, frames]``
+    where actors are told). ``noise`` own: every future draws its own from the tree of seeds, common: all draw that of future
+    0, so that they differ by what drivers do alone (common random numbers; None: common where actors are simulated). ``lossless`` and ``png_frames`` store the frames again beside the mp4; ``outputs: [mp4, frames]``
     of a scenario asks for PNGs too.
     """
 
@@ -73,6 +74,7 @@ class Options:
     ego: EgoMode | None = None
     map: Told | None = None
     scenery: Told | None = None
+    noise: Noise | None = None
     variation: int = 0
     lossless: bool = False
     png_frames: bool = False
@@ -250,6 +252,7 @@ def _staged(
         ego=ego,
         map=_map(spec, options, actors, start_source),
         scenery=_scenery(spec, options, start_source),
+        noise=_noise(options, actors, ego),
         lossless=options.lossless,
         png_frames=options.png_frames or "frames" in scenario.outputs,
         device=model.device,
@@ -352,6 +355,15 @@ def _scenery(spec: WorldModelSpec, options: Options, start_source: str) -> Told:
     if options.scenery == "told" and not obeyed:
         raise InputError(f"--scenery told: model {spec.name!r} does not take scenery. Use --scenery withheld.")
     return options.scenery or ("told" if obeyed and start_source == "synthesised" else "withheld")
+
+
+def _noise(options: Options, actors: ActorMode, ego: EgoMode) -> Noise:
+    """Whether futures share their noise. Raises InputError where nothing else would tell them apart."""
+    if options.noise == "common" and "simulated" not in (actors, ego):
+        raise InputError(
+            f"--noise common: with --actors {actors} and --ego {ego} all futures would be equal. Use --noise own, or --actors simulated."
+        )
+    return options.noise or ("common" if actors == "simulated" else "own")
 
 
 def _event_reports(scenario: Scenario, actors: ActorMode) -> tuple[dict[str, str], ...]:

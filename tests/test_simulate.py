@@ -303,7 +303,7 @@ def test_a_picture_to_start_from_is_covered_and_cropped(tmp_path: Path, scenario
 class TestBranch:
     def test_branches_share_the_past_and_only_that(self, tmp_path: Path, run: Path) -> None:
         (parent,) = open_run(run)
-        lossless = dataclasses.replace(ONE, lossless=True)
+        lossless = dataclasses.replace(ONE, lossless=True, noise="own")
         model = TinyLoaded()
         left, right = branch(model, run, at_s=4.1, num_futures=2, seconds=3.0, out=tmp_path / "b", options=lossless)
         origin = left.manifest.branch

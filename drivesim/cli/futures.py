@@ -47,6 +47,7 @@ def futures(
     ego: given.EgoChoice = None,
     map: given.MapChoice = None,
     scenery: given.SceneryChoice = None,
+    noise: given.NoiseChoice = None,
     start: given.StartPicture = None,
     select: Select = True,
     max_tries: MaxTries = None,
@@ -68,9 +69,8 @@ def futures(
 ) -> None:
     """Sample several futures of the same first picture, and set them side by side.
 
-    In each, drivers decide anew what they do, and the noise is another. Writes an mp4 per future, contact_sheet.png and
-    side_by_side.mp4. Future 3 is the same alone or among 800. With --from, the futures share the past of a run to --at.
-    For events with 'mode: select' it draws until enough futures show them, and ends with 3 when --max-tries are spent before.
+    In each, drivers decide anew what they do (--actors free: the model). Future 3 is the same alone or among 800. Writes mp4s,
+    contact_sheet.png and side_by_side.mp4. With --from, they share the past of a run to --at. 'mode: select' draws until enough show an event.
 
     \b
     Examples:
@@ -81,7 +81,7 @@ def futures(
     from drivesim.models import load_model
 
     voice = progress.Voice(quiet=quiet, as_json=as_json)
-    options = making.run_options(actors, ego, map, scenery, lossless, False, threads)
+    options = making.run_options(actors, ego, map, scenery, lossless, False, threads, noise)
     indices = [only_future] if only_future is not None else None if samples is None else range(samples)
     making.require_one_source(scenario, run, at)
     making.refuse_beside_a_run(run, start, only, settings, variation)

@@ -19,7 +19,7 @@ from drivesim.cli.progress import Progress, Voice
 from drivesim.errors import InputError
 
 if TYPE_CHECKING:
-    from drivesim.cli.options import Actors, Ego, Told
+    from drivesim.cli.options import Actors, Ego, Noise, Told
     from drivesim.rollout.engine import Threads
     from drivesim.rollout.future import Future
     from drivesim.rollout.manifest import Manifest
@@ -120,6 +120,7 @@ def run_options(
     lossless: bool,
     png_frames: bool,
     threads: str | None,
+    noise: Noise | None = None,
 ) -> RunOptions:
     """The options of a run, as the library takes them."""
     from drivesim.staging import Options
@@ -129,6 +130,7 @@ def run_options(
         ego=None if ego is None else ego.value,
         map=None if map is None else map.value,
         scenery=None if scenery is None else scenery.value,
+        noise=None if noise is None else noise.value,
         lossless=lossless,
         png_frames=png_frames,
         threads=threads_of(threads),

@@ -32,6 +32,13 @@ class Told(StrEnum):
     withheld = "withheld"
 
 
+class Noise(StrEnum):
+    """Whether every future draws noise of its own, or all draw the same."""
+
+    own = "own"
+    common = "common"
+
+
 ScenarioName = Annotated[str, typer.Argument(help="Scenario file, or the name of a library scenario.")]
 OptionalScenarioName = Annotated[
     str | None, typer.Argument(help="Scenario file, or the name of a library scenario. Not with --from.")
@@ -73,6 +80,13 @@ SceneryChoice = Annotated[
     typer.Option(
         help="told (default, where the model takes it): the model sees houses, trees and poles of the scene as boxes. "
         "withheld: it invents them; default behind a picture of your own."
+    ),
+]
+NoiseChoice = Annotated[
+    Noise | None,
+    typer.Option(
+        help="common: all futures draw the same noise, so they differ by what drivers do and by nothing else. own: each draws its own. "
+        "Default: common where actors are simulated, else own."
     ),
 ]
 StartPicture = Annotated[

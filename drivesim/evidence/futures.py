@@ -60,7 +60,8 @@ def sample_futures(
 ) -> dict[str, Futures]:
     """Generate futures of each kind of TOLD_OF_KIND from rendered first frames, and simulate as many developments.
 
-    Simulated future k of a start is told development k of the world, so it shall look like that one.
+    Simulated future k of a start is told development k of the world, so it shall look like that one. As in a run, simulated
+    futures share their noise and free ones do not.
     """
     spec = model.world_model.spec
     num_frames = frames_needed(model, max(2, round(seconds * spec.fps)))
@@ -124,8 +125,9 @@ class _Made:
         features, tracks, shown = [], [], []
         for number, world in enumerate(worlds):
             # All developments share frame 0; which one is meant only matters to those that are told it.
-            scene = world.scene if Control.ACTORS in told else origin.scene
-            video = dream(model, scene, first, told, origin.num_frames, noise.child(number))
+            is_told = Control.ACTORS in told
+            scene = world.scene if is_told else origin.scene
+            video = dream(model, scene, first, told, origin.num_frames, noise.child(0 if is_told else number))
             small = np.stack([judged(frame) for frame in video])
             features.append(frame_features(judges.features, small))
             tracks.append(measured_traffic(read_frames(judges.probe, small, spec.fps), origin.scene.camera))

@@ -45,7 +45,7 @@ class Future:
     @property
     def stream(self) -> NoiseStream:
         """The node of the tree of seeds whose children are its chunks."""
-        return NoiseStream(self.manifest.stream_root, self.manifest.stream_key).child(self.index)
+        return self.manifest.stream_of(self.index)
 
     @property
     def fps(self) -> float:

@@ -13,6 +13,7 @@ from annotated_types import Ge, Gt, Lt
 from pydantic import TypeAdapter, ValidationError
 
 from drivesim.errors import InputError
+from drivesim.noise import NoiseStream
 from drivesim.rollout.engine import Threads
 from drivesim.rollout.storage import sha256_of
 from drivesim.rollout.timeline import Timeline
@@ -30,6 +31,8 @@ SEAL = "sha256"
 
 ActorMode = Literal["simulated", "scripted", "free"]
 EgoMode = Literal["free", "planned", "simulated"]
+#: Whether every future draws noise of its own, or all draw the same.
+Noise = Literal["own", "common"]
 #: Whether a raster of the layout is told after frame 0.
 Told = Literal["told", "withheld"]
 
@@ -85,6 +88,7 @@ class Manifest:
     scene_frame: Natural = 0
     map: Told = "withheld"
     scenery: Told = "withheld"
+    noise: Noise = "own"
     turns: tuple[tuple[Natural, Natural, bool], ...] = ()
     parameters: dict[str, float | str] = field(default_factory=dict)
     branch: BranchOrigin | None = None
@@ -145,6 +149,7 @@ class Manifest:
             "ego": self.ego,
             "map": self.map,
             "scenery": self.scenery,
+            "noise": self.noise,
             "turns of the traffic": self.turns,
             "lossless": self.lossless,
             "PNG frames": self.png_frames,
@@ -153,6 +158,10 @@ class Manifest:
             "start frame": self.start_source,
             "branch": None if self.branch is None else dataclasses.asdict(self.branch),
         }
+
+    def stream_of(self, future: int) -> NoiseStream:
+        """The node of the tree of seeds whose children are the chunks of ``future``."""
+        return NoiseStream(self.stream_root, self.stream_key).child(0 if self.noise == "common" else future)
 
     @property
     def told_boxes(self) -> bool:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from drivesim.clip import frames_to_tensor
 from drivesim.controls import Controls, ControlSource
 from drivesim.errors import InputError
-from drivesim.noise import NoiseStream
 from drivesim.rollout.engine import LAST_FRAME, DecodedChunk, generate, thread_count, unpacked_frame
 from drivesim.rollout.future import Future
 from drivesim.rollout.manifest import Manifest
@@ -193,7 +192,7 @@ def chunks_of(
         ingredients.model,
         moment.state,
         ingredients.controls_of(index),
-        NoiseStream(manifest.stream_root, manifest.stream_key).child(index),
+        manifest.stream_of(index),
         manifest.timeline,
         previous=moment.frame,
         threads=manifest.threads,
