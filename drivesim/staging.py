@@ -19,15 +19,15 @@ from drivesim.clip import tensor_to_frames
 from drivesim.conditioning import SceneControls
 from drivesim.controls import Control
 from drivesim.errors import InputError
-from drivesim.rollout.branch import BranchPoint, branch_point
-from drivesim.rollout.development import as_rows, turns_of
-from drivesim.rollout.engine import Threads
-from drivesim.rollout.manifest import ActorMode, EgoMode, Manifest, Told
-from drivesim.rollout.run import Beginning, Ingredients
-from drivesim.rollout.run_folder import RunFolder, read_png
-from drivesim.rollout.storage import sha256_of
-from drivesim.rollout.streams import futures_stream, start_frame_stream
-from drivesim.rollout.timeline import Timeline
+from drivesim.runs.branch import BranchPoint, branch_point
+from drivesim.runs.development import as_rows, turns_of
+from drivesim.runs.engine import Threads
+from drivesim.runs.manifest import ActorMode, EgoMode, Manifest, Told
+from drivesim.runs.run import Beginning, Ingredients
+from drivesim.runs.run_folder import RunFolder, read_png
+from drivesim.runs.storage import sha256_of
+from drivesim.runs.streams import futures_stream, start_frame_stream
+from drivesim.runs.timeline import Timeline
 from drivesim.scenarios import Scenario, loads
 from drivesim.scenarios.expand import Development, develop
 from drivesim.scene import Scene, Turn

@@ -27,7 +27,7 @@ from drivesim.datasets.procedural.world import ProceduralWorld
 from drivesim.evidence.score import score_run
 from drivesim.models import load_model
 from drivesim.packing import pack
-from drivesim.rollout.engine import Threads
+from drivesim.runs.engine import Threads
 from drivesim.scenarios import load, loads
 from drivesim.scenarios.expand import expand
 from drivesim.scenarios.library import find, library

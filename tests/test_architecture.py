@@ -19,7 +19,7 @@ MAPPED = ("conditioning", "datasets", "scenarios")
 
 RUNTIME = ("drivesim", *MAPPED)
 CODE = (*RUNTIME, "tests", "benchmarks")
-SKIPPED = {"__pycache__", ".venv", ".git", "build", "dist", "runs", "data", "checkpoints"}
+SKIPPED = {"__pycache__", ".venv", ".git", "build", "dist"}
 
 VOCABULARY = {"clip", "controls", "errors", "geometry", "noise", "road", "scene", "scenery"}
 """Files of drivesim/ that every other part may use."""
@@ -32,20 +32,21 @@ ALLOWED: dict[str, set[str]] = {
     "scenarios": {"vocabulary"},
     "datasets": {"vocabulary", "scenarios"},
     "models": {"vocabulary", "world_model", "diffusion"},
-    "rollout": {"vocabulary", "world_model"},
-    "evaluation": {"vocabulary", "rollout"},
-    "exports": {"vocabulary", "rollout"},
+    "runs": {"vocabulary", "world_model"},
+    "evaluation": {"vocabulary", "runs"},
+    "exports": {"vocabulary", "runs"},
     "packing": {"vocabulary", "datasets", "conditioning"},
+    "pictures": {"vocabulary", "conditioning", "datasets", "runs"},
     "training": {"vocabulary", "diffusion", "models", "datasets", "conditioning", "evaluation"},
     "evidence": {
-        "vocabulary", "world_model", "conditioning", "scenarios", "datasets", "models", "rollout", "evaluation", "simulate",
+        "vocabulary", "world_model", "conditioning", "scenarios", "datasets", "models", "runs", "evaluation", "simulate",
         "staging",
     },
-    "staging": {"vocabulary", "world_model", "scenarios", "conditioning", "rollout"},
-    "simulate": {"vocabulary", "world_model", "scenarios", "conditioning", "rollout", "models", "staging"},
+    "staging": {"vocabulary", "world_model", "scenarios", "conditioning", "runs"},
+    "simulate": {"vocabulary", "world_model", "scenarios", "conditioning", "runs", "models", "staging"},
     "cli": {
-        "face", "vocabulary", "world_model", "conditioning", "scenarios", "datasets", "models", "rollout", "evaluation",
-        "exports", "training", "simulate", "staging", "packing", "evidence",
+        "face", "vocabulary", "world_model", "conditioning", "scenarios", "datasets", "models", "runs", "evaluation",
+        "exports", "training", "simulate", "staging", "packing", "evidence", "pictures",
     },
     "face": {"vocabulary", "world_model", "scenarios", "models", "simulate", "cli"},
 }  # fmt: skip
@@ -55,7 +56,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "vocabulary": {"numpy", "torch", "shapely", "einops"},
     "world_model": {"torch"},
     "diffusion": {"torch", "diffusers", "einops", "numpy"},
-    "rollout": {"numpy", "torch", "av", "cv2", "safetensors", "pydantic", "annotated_types"},
+    "runs": {"numpy", "torch", "av", "cv2", "safetensors", "pydantic", "annotated_types"},
     "cli": {"typer", "rich", "numpy", "torch", "cv2", "av"},
 }
 """Parts that are held to fewer packages than pyproject.toml lists."""

@@ -30,7 +30,7 @@ def compare(
     from drivesim.evaluation.report.compare import comparison_lines
     from drivesim.evaluation.report.files import read_report
     from drivesim.evaluation.report.page import render_html
-    from drivesim.rollout.storage import write_atomic
+    from drivesim.runs.storage import write_atomic
 
     if out is not None and (out.suffix != ".html" or out.is_dir()):
         raise InputError(f"--out {out} is no name of a page. Choose a file that ends in .html, such as compare.html.")

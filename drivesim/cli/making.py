@@ -20,10 +20,10 @@ from drivesim.errors import InputError
 
 if TYPE_CHECKING:
     from drivesim.cli.options import Actors, Ego, Told
-    from drivesim.rollout.engine import Threads
-    from drivesim.rollout.future import Future
-    from drivesim.rollout.manifest import Manifest
-    from drivesim.rollout.plan import Plan
+    from drivesim.runs.engine import Threads
+    from drivesim.runs.future import Future
+    from drivesim.runs.manifest import Manifest
+    from drivesim.runs.plan import Plan
     from drivesim.scenarios import Scenario
     from drivesim.staging import LoadedModel, Staged
     from drivesim.staging import Options as RunOptions
@@ -137,7 +137,7 @@ def run_options(
 
 def threads_of(text: str | None) -> Threads | None:
     """Thread counts of ``--threads``: ``1+1`` for two halves side by side, ``2`` for one after the other."""
-    from drivesim.rollout.engine import Threads
+    from drivesim.runs.engine import Threads
 
     if text is None:
         return None
@@ -238,8 +238,8 @@ def make_all(
     jobs: Sequence[Job], *, resume: bool, dry_run: bool, voice: Voice, maker: Maker | None = None
 ) -> Iterator[tuple[Job, tuple[Future, ...]]]:
     """Print the plan of every job and, unless ``dry_run``, make them one after the other, by ``maker`` where one is given."""
-    from drivesim.rollout.run import require_room
-    from drivesim.rollout.run_folder import RunFolder
+    from drivesim.runs.run import require_room
+    from drivesim.runs.run_folder import RunFolder
 
     if not dry_run:
         for job in jobs:
@@ -259,7 +259,7 @@ def make_all(
 
 def report(job: Job, made: Sequence[Future], voice: Voice, *, sheet: bool = False, grid: bool = False) -> None:
     """Set the futures beside each other where asked, and say where everything is: the last line of a run."""
-    from drivesim.rollout.contact_sheet import write_contact_sheet, write_side_by_side
+    from drivesim.pictures.contact_sheet import write_contact_sheet, write_side_by_side
 
     first = made[0]
     pictures: dict[str, str] = {}
@@ -288,8 +288,8 @@ def report(job: Job, made: Sequence[Future], voice: Voice, *, sheet: bool = Fals
 
 def _planned(job: Job, voice: Voice, *, measure: bool) -> Plan:
     """The plan of a job; the cost of a chunk is measured now, or, unless ``measure``, remembered from an earlier run."""
-    from drivesim.rollout.cost import measure_cost, remember_cost, remembered_cost, resident_bytes
-    from drivesim.rollout.plan import make_plan
+    from drivesim.runs.cost import measure_cost, remember_cost, remembered_cost, resident_bytes
+    from drivesim.runs.plan import make_plan
 
     staged = job.staged
     loading_s, loaded_bytes = time.monotonic() - voice.started_at, resident_bytes()
@@ -344,7 +344,7 @@ def make_job(job: Job, plan: Plan, resume: bool, voice: Voice) -> tuple[Future, 
 @contextlib.contextmanager
 def watched(job: Job, plan: Plan, resume: bool, voice: Voice) -> Iterator[Progress]:
     """The progress of a job while the block makes it; says how to continue when it is stopped, and remembers its speed."""
-    from drivesim.rollout.cost import remember_cost
+    from drivesim.runs.cost import remember_cost
 
     progress = Progress(plan.num_frames, voice)
     try:

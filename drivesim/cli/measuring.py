@@ -105,7 +105,7 @@ def finish(
     from drivesim.evaluation.report.files import HTML_NAME, JSON_NAME, write_report
     from drivesim.evaluation.report.junit import junit_xml
     from drivesim.evaluation.report.thresholds import judge
-    from drivesim.rollout.storage import write_atomic
+    from drivesim.runs.storage import write_atomic
 
     unmet = [sentence for sentence, met in expectations if not met]
     write_report(report, folder)

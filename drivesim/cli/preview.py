@@ -98,8 +98,8 @@ def _notes(development: Development, scenario: Scenario) -> list[str]:
 def _picture(development: Development, scenario: Scenario, frame: int, target: Path) -> None:
     import cv2
 
-    from drivesim.conditioning.preview_page import preview_page
     from drivesim.errors import InputError
+    from drivesim.pictures.preview_page import preview_page
 
     page = preview_page(development.scene, frame, _notes(development, scenario))
     if not cv2.imwrite(str(target), page[..., ::-1]):
@@ -108,8 +108,8 @@ def _picture(development: Development, scenario: Scenario, frame: int, target: P
 
 def _film(development: Development, scenario: Scenario, frame: int, length_s: float | None, target: Path) -> None:
     from drivesim.conditioning import LAYOUT, SceneControls
-    from drivesim.conditioning.preview_page import preview_page
-    from drivesim.rollout.video import VideoWriter
+    from drivesim.pictures.preview_page import preview_page
+    from drivesim.runs.video import VideoWriter
 
     scene, notes = development.scene, _notes(development, scenario)
     controls = SceneControls(scene, LAYOUT)

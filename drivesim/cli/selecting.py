@@ -12,8 +12,8 @@ from drivesim.errors import InputError, SelectBudgetError
 
 if TYPE_CHECKING:
     from drivesim.evidence.selection import Selection
-    from drivesim.rollout.future import Future
-    from drivesim.rollout.plan import Plan
+    from drivesim.runs.future import Future
+    from drivesim.runs.plan import Plan
 
 
 def maker_of(

@@ -18,7 +18,7 @@ from einops import rearrange
 from drivesim.errors import InputError
 from drivesim.evaluation.estimate import Estimate
 from drivesim.evaluation.frechet import frechet_at_size, frechet_estimate, split_floor
-from drivesim.rollout.storage import sha256_of
+from drivesim.runs.storage import sha256_of
 
 NOT_COMPUTED = "FVD not computed: no --i3d file"
 NUM_FRAMES = 16

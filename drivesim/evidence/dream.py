@@ -13,8 +13,8 @@ from drivesim.conditioning import SceneControls
 from drivesim.controls import Control, Controls
 from drivesim.errors import ModelError
 from drivesim.noise import NoiseStream
-from drivesim.rollout.engine import Threads, generate
-from drivesim.rollout.timeline import Timeline
+from drivesim.runs.engine import Threads, generate
+from drivesim.runs.timeline import Timeline
 from drivesim.scene import Scene
 from drivesim.staging import LoadedModel
 

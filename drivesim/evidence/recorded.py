@@ -24,11 +24,11 @@ from drivesim.evaluation.probe.reading import Readings, read_frames
 from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, exact_labels
 from drivesim.evidence.judges import Judges
 from drivesim.evidence.measure import Progress, judged
-from drivesim.rollout.development import turns_of
-from drivesim.rollout.future import Future
-from drivesim.rollout.manifest import Manifest
-from drivesim.rollout.recorder import require_intact
-from drivesim.rollout.run_folder import RunFolder
+from drivesim.runs.development import turns_of
+from drivesim.runs.future import Future
+from drivesim.runs.manifest import Manifest
+from drivesim.runs.recorder import require_intact
+from drivesim.runs.run_folder import RunFolder
 from drivesim.scenarios import Scenario, loads
 from drivesim.scenarios.expand import develop
 from drivesim.scene import Scene

@@ -28,7 +28,7 @@ from drivesim.evidence.obedience_section import LEADING, by_group, key_of
 from drivesim.evidence.probe_bar import highlights_of, probe_warnings
 from drivesim.evidence.recorded import Recorded, record
 from drivesim.evidence.score_sections import danger_section, label_section, spread_section, steadiness_section
-from drivesim.rollout.future import open_run
+from drivesim.runs.future import open_run
 from drivesim.scene import Actor, Track
 
 #: Shorter videos say nothing about drift: nothing can stay outside its range for two seconds.

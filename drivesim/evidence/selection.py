@@ -21,8 +21,8 @@ from drivesim.evidence.measure import Progress
 from drivesim.evidence.recorded import record, require_judgeable
 from drivesim.evidence.score import judged_labels, traffic_of
 from drivesim.evidence.verdict import Verdict
-from drivesim.rollout.future import Future
-from drivesim.rollout.storage import writing
+from drivesim.runs.future import Future
+from drivesim.runs.storage import writing
 from drivesim.scenarios import Scenario
 
 FILE = "selection.json"

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from drivesim.cli.main import app
 from drivesim.evaluation.report import Report
-from drivesim.rollout.engine import Threads
+from drivesim.runs.engine import Threads
 from drivesim.scenarios import loads
 from drivesim.simulate import rollout
 from drivesim.staging import Options

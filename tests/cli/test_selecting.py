@@ -14,7 +14,7 @@ from drivesim.cli.main import app
 from drivesim.evidence import selection as module
 from drivesim.evidence.judges import Judges
 from drivesim.evidence.verdict import Verdict
-from drivesim.rollout.future import Future, open_run
+from drivesim.runs.future import Future, open_run
 
 SCENARIO = """\
 drivesim: 1

@@ -14,8 +14,8 @@ from drivesim.evaluation.probe import FrameLabels
 from drivesim.evidence.held_out import exact_labels
 from drivesim.evidence.judges import Judges
 from drivesim.evidence.recorded import Commanded, record
-from drivesim.rollout.engine import Threads
-from drivesim.rollout.run_folder import RunFolder
+from drivesim.runs.engine import Threads
+from drivesim.runs.run_folder import RunFolder
 from drivesim.scenarios import loads
 from drivesim.simulate import branch, futures, open_run, rollout
 from drivesim.staging import Options

@@ -19,7 +19,7 @@ from drivesim.evidence.drift_section import drift_section
 from drivesim.evidence.judges import Judges
 from drivesim.evidence.probe_bar import probe_warnings
 from drivesim.evidence.score import Score, score_run
-from drivesim.rollout.engine import Threads
+from drivesim.runs.engine import Threads
 from drivesim.scenarios import loads
 from drivesim.simulate import futures, rollout
 from drivesim.staging import Options

@@ -13,8 +13,8 @@ from drivesim.evidence import selection as module
 from drivesim.evidence.judges import Judges
 from drivesim.evidence.selection import FILE, Selection, select, selected_events
 from drivesim.evidence.verdict import Verdict
-from drivesim.rollout.engine import Threads
-from drivesim.rollout.future import Future
+from drivesim.runs.engine import Threads
+from drivesim.runs.future import Future
 from drivesim.scenarios import Scenario, loads
 from drivesim.simulate import make
 from drivesim.staging import Options, stage

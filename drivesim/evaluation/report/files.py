@@ -9,7 +9,7 @@ from drivesim.errors import InputError
 from drivesim.evaluation.report.document import Report
 from drivesim.evaluation.report.page import render_html
 from drivesim.evaluation.report.thresholds import Verdict
-from drivesim.rollout.storage import write_atomic
+from drivesim.runs.storage import write_atomic
 
 JSON_NAME, HTML_NAME = "report.json", "report.html"
 

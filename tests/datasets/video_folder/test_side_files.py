@@ -18,7 +18,7 @@ from drivesim.datasets.procedural.scene_sampler import sample_scene
 from drivesim.datasets.sample import Sample
 from drivesim.datasets.video_folder import VideoFolderDataset, check_video_folder
 from drivesim.geometry import invert_rigid, transform_points, wrap_angle
-from drivesim.rollout.video import VideoWriter
+from drivesim.runs.video import VideoWriter
 from drivesim.scene import Scene
 
 Make = Callable[..., Path]

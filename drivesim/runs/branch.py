@@ -7,12 +7,12 @@ from pathlib import Path
 
 from drivesim.errors import InputError
 from drivesim.noise import NoiseStream
-from drivesim.rollout.manifest import BranchOrigin, Manifest
-from drivesim.rollout.recorder import is_finished, require_intact
-from drivesim.rollout.run import Beginning
-from drivesim.rollout.run_folder import RunFolder
-from drivesim.rollout.streams import branch_stream
-from drivesim.rollout.video import read_frames
+from drivesim.runs.manifest import BranchOrigin, Manifest
+from drivesim.runs.recorder import is_finished, require_intact
+from drivesim.runs.run import Beginning
+from drivesim.runs.run_folder import RunFolder
+from drivesim.runs.streams import branch_stream
+from drivesim.runs.video import read_frames
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

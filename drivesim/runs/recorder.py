@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivesim.errors import InputError
-from drivesim.rollout.engine import DecodedChunk
-from drivesim.rollout.manifest import Manifest
-from drivesim.rollout.run_folder import FutureFolder, RunFolder, state_bytes, write_png
-from drivesim.rollout.storage import sha256_of, write_atomic
-from drivesim.rollout.video import VideoWriter, concatenate
+from drivesim.runs.engine import DecodedChunk
+from drivesim.runs.manifest import Manifest
+from drivesim.runs.run_folder import FutureFolder, RunFolder, state_bytes, write_png
+from drivesim.runs.storage import sha256_of, write_atomic
+from drivesim.runs.video import VideoWriter, concatenate
 
 
 class Recorder:

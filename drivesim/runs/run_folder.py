@@ -30,9 +30,9 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 
 from drivesim.errors import InputError
-from drivesim.rollout.manifest import Manifest
-from drivesim.rollout.storage import readable_storage_errors, sha256_of, write_atomic
-from drivesim.rollout.timeline import Timeline
+from drivesim.runs.manifest import Manifest
+from drivesim.runs.storage import readable_storage_errors, sha256_of, write_atomic
+from drivesim.runs.timeline import Timeline
 
 
 class RunFolder:

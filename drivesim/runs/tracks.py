@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from drivesim.errors import InputError
-from drivesim.rollout.manifest import ActorMode, EgoMode
-from drivesim.rollout.storage import writing
+from drivesim.runs.manifest import ActorMode, EgoMode
+from drivesim.runs.storage import writing
 from drivesim.scene import Actor, Scene, Track
 
 #: World frame (x forward, y left, z up at t = 0); actors by box centre, the ego by its rear axle on the ground.

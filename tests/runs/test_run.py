@@ -15,11 +15,11 @@ from drivesim.clip import tensor_to_frames
 from drivesim.controls import Control
 from drivesim.errors import InputError
 from drivesim.noise import NoiseStream
-from drivesim.rollout.branch import branch_point
-from drivesim.rollout.engine import LAST_FRAME, MAX_WAITING_CHUNKS, DecodedChunk, Threads, generate
-from drivesim.rollout.future import open_run
-from drivesim.rollout.run import restored
-from drivesim.rollout.timeline import Timeline
+from drivesim.runs.branch import branch_point
+from drivesim.runs.engine import LAST_FRAME, MAX_WAITING_CHUNKS, DecodedChunk, Threads, generate
+from drivesim.runs.future import open_run
+from drivesim.runs.run import restored
+from drivesim.runs.timeline import Timeline
 
 sys.path.append(str(Path(__file__).parent))
 from make_tiny_run import make_tiny_run, tiny_manifest

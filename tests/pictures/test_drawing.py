@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from drivesim.conditioning import LAYOUT, build_controls
-from drivesim.conditioning.birds_eye import birds_eye
-from drivesim.conditioning.drawing import CATEGORY_COLOURS, camera_overlay, layout_picture
-from drivesim.conditioning.preview_page import describe, preview_page
 from drivesim.conditioning.projection import image_boxes
 from drivesim.controls import Control
 from drivesim.datasets.procedural.scene_sampler import sample_scene
+from drivesim.pictures.birds_eye import birds_eye
+from drivesim.pictures.drawing import CATEGORY_COLOURS, camera_overlay, layout_picture
+from drivesim.pictures.preview_page import describe, preview_page
 from drivesim.scene import CATEGORIES, Environment
 from drivesim.scenery import SCENERY_CLASSES
 

@@ -15,7 +15,7 @@ from tiny_model import TinyStartFrameModel, TinyWorldModel
 from drivesim.clip import tensor_to_frames
 from drivesim.errors import InputError
 from drivesim.noise import NoiseStream
-from drivesim.rollout.cost import (
+from drivesim.runs.cost import (
     MEASURED_CHUNKS,
     STAGES,
     Cost,
@@ -26,10 +26,10 @@ from drivesim.rollout.cost import (
     remembered_cost,
     resident_bytes,
 )
-from drivesim.rollout.engine import Threads
-from drivesim.rollout.manifest import Manifest
-from drivesim.rollout.plan import Plan, make_plan
-from drivesim.rollout.run import Beginning, Ingredients
+from drivesim.runs.engine import Threads
+from drivesim.runs.manifest import Manifest
+from drivesim.runs.plan import Plan, make_plan
+from drivesim.runs.run import Beginning, Ingredients
 
 sys.path.append(str(Path(__file__).parent))
 from make_tiny_run import make_tiny_run, tiny_manifest

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivesim.rollout.timeline import Timeline
+from drivesim.runs.timeline import Timeline
 
 COUNTS = st.integers(1, 9)
 

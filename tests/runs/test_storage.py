@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from drivesim.errors import InputError
-from drivesim.rollout.storage import write_atomic, writing
+from drivesim.runs.storage import write_atomic, writing
 
 sys.path.append(str(Path(__file__).parent))
 from make_tiny_run import make_tiny_run

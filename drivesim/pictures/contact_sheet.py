@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drivesim.rollout.future import Future
-from drivesim.rollout.run_folder import future_name, write_png
-from drivesim.rollout.video import VideoWriter
+from drivesim.runs.future import Future
+from drivesim.runs.run_folder import future_name, write_png
+from drivesim.runs.video import VideoWriter
 
 #: Seconds after the shared frame that a contact sheet shows, as far as the futures reach.
 SHEET_TIMES_S = (0.0, 1.0, 2.0, 4.0, 8.0)

@@ -13,9 +13,9 @@ from annotated_types import Ge, Gt, Lt
 from pydantic import TypeAdapter, ValidationError
 
 from drivesim.errors import InputError
-from drivesim.rollout.engine import Threads
-from drivesim.rollout.storage import sha256_of
-from drivesim.rollout.timeline import Timeline
+from drivesim.runs.engine import Threads
+from drivesim.runs.storage import sha256_of
+from drivesim.runs.timeline import Timeline
 
 #: Version of the file's layout.
 MANIFEST_VERSION = 1
@@ -56,7 +56,7 @@ class Manifest:
     above the futures. The scene was expanded to ``scene_frames`` frames; ``scene_frame`` is the index of frame 0 on its
     grid (not 0 in a branch), ``parameters`` the values of what varies in the scenario, ``turns`` the (frame, seed, whether
     the ego is part of it) at which the traffic that all futures share took another course than ``seed`` gives it (see
-    ``rollout/development.py``).
+    ``runs/development.py``).
     """
 
     scenario_id: str

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from drivesim.rollout.manifest import Manifest
+from drivesim.runs.manifest import Manifest
 from drivesim.scene import Turn
 
 

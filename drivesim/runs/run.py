@@ -16,12 +16,12 @@ from drivesim.clip import frames_to_tensor
 from drivesim.controls import Controls, ControlSource
 from drivesim.errors import InputError
 from drivesim.noise import NoiseStream
-from drivesim.rollout.engine import LAST_FRAME, DecodedChunk, generate, thread_count, unpacked_frame
-from drivesim.rollout.future import Future
-from drivesim.rollout.manifest import Manifest
-from drivesim.rollout.recorder import Recorder, finish_future, is_finished, require_intact, video_suffixes
-from drivesim.rollout.run_folder import RunFolder, read_png, read_state, state_bytes, write_png
-from drivesim.rollout.storage import remove_partial_files, sha256_of, write_atomic
+from drivesim.runs.engine import LAST_FRAME, DecodedChunk, generate, thread_count, unpacked_frame
+from drivesim.runs.future import Future
+from drivesim.runs.manifest import Manifest
+from drivesim.runs.recorder import Recorder, finish_future, is_finished, require_intact, video_suffixes
+from drivesim.runs.run_folder import RunFolder, read_png, read_state, state_bytes, write_png
+from drivesim.runs.storage import remove_partial_files, sha256_of, write_atomic
 from drivesim.world_model import WorldModel
 
 #: Called with (future, frames added, whether they were found on disk rather than made).

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from drivesim.clip import Clip
 from drivesim.errors import InputError
 from drivesim.noise import NoiseStream
-from drivesim.rollout.manifest import Manifest
-from drivesim.rollout.recorder import future_id, is_finished
-from drivesim.rollout.run_folder import RunFolder
-from drivesim.rollout.tracks import read_tracks
-from drivesim.rollout.video import iterate_frames
+from drivesim.runs.manifest import Manifest
+from drivesim.runs.recorder import future_id, is_finished
+from drivesim.runs.run_folder import RunFolder
+from drivesim.runs.tracks import read_tracks
+from drivesim.runs.video import iterate_frames
 from drivesim.scene import Actor, Track
 
 

@@ -29,13 +29,13 @@ from numpy.typing import NDArray
 from drivesim.controls import Controls, ControlSource
 from drivesim.errors import InputError
 from drivesim.noise import NoiseStream
-from drivesim.rollout.engine import DecodedChunk, generate
-from drivesim.rollout.manifest import Manifest
-from drivesim.rollout.recorder import video_suffixes
-from drivesim.rollout.run import Ingredients
-from drivesim.rollout.run_folder import state_bytes
-from drivesim.rollout.storage import write_atomic
-from drivesim.rollout.video import VideoWriter
+from drivesim.runs.engine import DecodedChunk, generate
+from drivesim.runs.manifest import Manifest
+from drivesim.runs.recorder import video_suffixes
+from drivesim.runs.run import Ingredients
+from drivesim.runs.run_folder import state_bytes
+from drivesim.runs.storage import write_atomic
+from drivesim.runs.video import VideoWriter
 from drivesim.world_model import WorldModel
 
 #: Chunks that are measured at most; the first warms up caches and is timed only where there is no other.

@@ -14,14 +14,14 @@ from tiny_model import HEIGHT, WIDTH, TinyStartFrameModel, TinyWorldModel
 from drivesim.clip import tensor_to_frames
 from drivesim.controls import Control
 from drivesim.errors import DriveSimError
-from drivesim.rollout.engine import Threads
-from drivesim.rollout.future import Future
-from drivesim.rollout.manifest import Manifest
-from drivesim.rollout.run import Beginning, Ingredients, make_futures, open_or_create
-from drivesim.rollout.run_folder import RunFolder
-from drivesim.rollout.storage import sha256_of
-from drivesim.rollout.streams import futures_stream, start_frame_stream
-from drivesim.rollout.timeline import Timeline
+from drivesim.runs.engine import Threads
+from drivesim.runs.future import Future
+from drivesim.runs.manifest import Manifest
+from drivesim.runs.run import Beginning, Ingredients, make_futures, open_or_create
+from drivesim.runs.run_folder import RunFolder
+from drivesim.runs.storage import sha256_of
+from drivesim.runs.streams import futures_stream, start_frame_stream
+from drivesim.runs.timeline import Timeline
 
 SCENARIO = "drivesim: 1\nid: tiny\n"
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from drivesim.conditioning.drawing import (
+from drivesim.conditioning.ground import positions_on_road
+from drivesim.geometry import FloatArray, footprint, rotation_zyx
+from drivesim.pictures.drawing import (
     CATEGORY_COLOURS,
     PAINT_COLOURS,
     SURFACE_COLOURS,
@@ -19,8 +21,6 @@ from drivesim.conditioning.drawing import (
     strip_outlines,
     stroke,
 )
-from drivesim.conditioning.ground import positions_on_road
-from drivesim.geometry import FloatArray, footprint, rotation_zyx
 from drivesim.scene import Scene, Track
 
 _FIELD, _GRID, _GRID_TEXT = (54, 62, 54), (190, 200, 190), (170, 180, 170)

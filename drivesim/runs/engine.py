@@ -26,7 +26,7 @@ from drivesim.clip import frames_to_tensor, tensor_to_frames
 from drivesim.controls import ControlSource
 from drivesim.errors import ModelError
 from drivesim.noise import NoiseStream
-from drivesim.rollout.timeline import Timeline
+from drivesim.runs.timeline import Timeline
 from drivesim.world_model import WorldModel
 
 #: Name of the last shown frame among the tensors of a stored state; all others are the model's own.

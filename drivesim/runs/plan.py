@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivesim.errors import InputError
-from drivesim.rollout.cost import STAGES, Cost, peak_resident_bytes, resident_bytes
-from drivesim.rollout.manifest import Manifest
-from drivesim.rollout.storage import free_bytes
+from drivesim.runs.cost import STAGES, Cost, peak_resident_bytes, resident_bytes
+from drivesim.runs.manifest import Manifest
+from drivesim.runs.storage import free_bytes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,10 +13,10 @@ import pytest
 from tiny_model import TinyWorldModel
 
 from drivesim.errors import DriveSimError, InputError
-from drivesim.rollout.branch import branch_point
-from drivesim.rollout.future import open_run
-from drivesim.rollout.manifest import Manifest
-from drivesim.rollout.run_folder import RunFolder
+from drivesim.runs.branch import branch_point
+from drivesim.runs.future import open_run
+from drivesim.runs.manifest import Manifest
+from drivesim.runs.run_folder import RunFolder
 
 sys.path.append(str(Path(__file__).parent))
 

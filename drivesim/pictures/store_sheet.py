@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from drivesim.conditioning import LAYOUT
-from drivesim.conditioning.drawing import camera_overlay, layout_picture
 from drivesim.controls import Controls
 from drivesim.datasets.sample import Sample
 from drivesim.datasets.store import ClipStore
+from drivesim.pictures.drawing import camera_overlay, layout_picture
 
 _TILE_WIDTH, _MARGIN, _CAPTION = 384, 6, 22
 _BACKGROUND, _TEXT = (24, 28, 34), (225, 228, 232)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from drivesim.errors import InputError
-from drivesim.rollout.video import VideoWriter, concatenate, probe, read_frames
+from drivesim.runs.video import VideoWriter, concatenate, probe, read_frames
 
 HEIGHT, WIDTH = 64, 128
 

@@ -14,8 +14,8 @@ import pytest
 from tiny_model import TinyWorldModel
 
 from drivesim.errors import InputError
-from drivesim.rollout.future import open_run
-from drivesim.rollout.run_folder import RunFolder
+from drivesim.runs.future import open_run
+from drivesim.runs.run_folder import RunFolder
 
 sys.path.append(str(Path(__file__).parent))
 from make_tiny_run import make_tiny_run, tiny_manifest

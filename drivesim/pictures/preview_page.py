@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from drivesim.conditioning.birds_eye import birds_eye
 from drivesim.conditioning.build import LAYOUT, SceneControls
-from drivesim.conditioning.drawing import camera_overlay, layout_picture
+from drivesim.pictures.birds_eye import birds_eye
+from drivesim.pictures.drawing import camera_overlay, layout_picture
 from drivesim.scene import Environment, Scene
 
 _WIDTH, _PANEL = 1024, 512
