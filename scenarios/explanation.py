@@ -138,7 +138,7 @@ def _actor_rows(scenario: Scenario) -> Iterator[Row]:
         yield Row(field=f"actors.{actor.id}", value=_actor_text(placed), carrier=_boxes(scenario))
         yield Row(field=f"actors.{actor.id}.speed", value=f"{placed.speed_mps:.4g} m/s", carrier="traffic")
         if actor.look is not None:
-            from drivesim.scenarios.look import colour_of
+            from drivesim.traffic.look import colour_of
 
             colour = colour_of(actor.look)
             seen = f"RGB {colour[0]} {colour[1]} {colour[2]}" if colour else "names no known colour: has no effect"

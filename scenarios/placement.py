@@ -14,8 +14,8 @@ from shapely import Polygon
 
 from drivesim import scene
 from drivesim.geometry import footprint
-from drivesim.scenarios.dimensions import EGO_FRONT_M, EGO_LENGTH_M, EGO_REAR_M, EGO_WIDTH_M, size_of
 from drivesim.scenarios.values import number
+from drivesim.traffic.dimensions import EGO_FRONT_M, EGO_LENGTH_M, EGO_REAR_M, EGO_WIDTH_M, size_of
 
 if TYPE_CHECKING:
     from drivesim.road import Road
@@ -121,7 +121,7 @@ def id_stream(scenario_id: str, purpose: str) -> np.random.Generator:
 
 def make_road(scenario: Scenario, length_m: float) -> Road:
     """The road of a concrete scenario, its bends drawn from the scenario id; ``length_m`` ahead of the ego."""
-    from drivesim.scenarios.road_builder import build_road
+    from drivesim.traffic.road_builder import build_road
 
     road = scenario.scene.road
     return build_road(

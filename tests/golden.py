@@ -23,10 +23,10 @@ from tiny_video_ldm import save_toy
 
 from drivesim.datasets.procedural.dataset import ProceduralDataset
 from drivesim.datasets.procedural.scene_sampler import sample_scene
-from drivesim.datasets.procedural.world import ProceduralWorld
 from drivesim.evidence.score import score_run
 from drivesim.models import load_model
 from drivesim.packing import pack
+from drivesim.renderer.world import ProceduralWorld
 from drivesim.runs.engine import Threads
 from drivesim.scenarios import load, loads
 from drivesim.scenarios.expand import expand

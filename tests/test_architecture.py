@@ -28,28 +28,27 @@ ALLOWED: dict[str, set[str]] = {
     "vocabulary": set(),
     "world_model": {"vocabulary"},
     "diffusion": set(),
+    "traffic": {"vocabulary"},
+    "renderer": {"vocabulary"},
     "conditioning": {"vocabulary"},
-    "scenarios": {"vocabulary"},
-    "datasets": {"vocabulary", "scenarios"},
+    "scenarios": {"vocabulary", "traffic"},
+    "datasets": {"vocabulary", "scenarios", "traffic", "renderer"},
     "models": {"vocabulary", "world_model", "diffusion"},
     "runs": {"vocabulary", "world_model"},
     "evaluation": {"vocabulary", "runs"},
     "exports": {"vocabulary", "runs"},
     "packing": {"vocabulary", "datasets", "conditioning"},
     "pictures": {"vocabulary", "conditioning", "datasets", "runs"},
-    "training": {"vocabulary", "diffusion", "models", "datasets", "conditioning", "evaluation"},
+    "training": {"vocabulary", "diffusion", "models", "datasets", "renderer", "conditioning", "evaluation"},
     "evidence": {
-        "vocabulary", "world_model", "conditioning", "scenarios", "datasets", "models", "runs", "evaluation", "simulate",
-        "staging",
+        "vocabulary", "world_model", "conditioning", "scenarios", "datasets", "renderer", "models", "runs", "evaluation",
+        "simulate", "staging",
     },
     "staging": {"vocabulary", "world_model", "scenarios", "conditioning", "runs"},
     "simulate": {"vocabulary", "world_model", "scenarios", "conditioning", "runs", "models", "staging"},
-    "cli": {
-        "face", "vocabulary", "world_model", "conditioning", "scenarios", "datasets", "models", "runs", "evaluation",
-        "exports", "training", "simulate", "staging", "packing", "evidence", "pictures",
-    },
     "face": {"vocabulary", "world_model", "scenarios", "models", "simulate", "cli"},
 }  # fmt: skip
+ALLOWED["cli"] = set(ALLOWED)
 """Part to the parts it may import beside itself. ``face`` is drivesim/__init__.py and __main__.py."""
 
 THIRD_PARTY: dict[str, set[str]] = {

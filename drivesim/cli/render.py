@@ -83,7 +83,7 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _film(scene: Scene, appearance_seed: int, width: int, height: int, target: Path) -> None:
-    from drivesim.datasets.procedural import ProceduralWorld
+    from drivesim.renderer import ProceduralWorld
     from drivesim.runs.video import VideoWriter
 
     world = ProceduralWorld(scene, appearance_seed)

@@ -12,7 +12,6 @@ import numpy as np
 from drivesim.conditioning.attributes import scene_attributes
 from drivesim.conditioning.flow import Flow
 from drivesim.conditioning.surfaces import SurfacePainter, layout_flows
-from drivesim.datasets.procedural.world import ProceduralWorld
 from drivesim.errors import InputError
 from drivesim.evaluation.drift import Drift, drift_of
 from drivesim.evaluation.features import frame_features
@@ -24,6 +23,7 @@ from drivesim.evaluation.probe.reading import Readings, read_frames
 from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, exact_labels
 from drivesim.evidence.judges import Judges
 from drivesim.evidence.measure import Progress, judged
+from drivesim.renderer.world import ProceduralWorld
 from drivesim.runs.development import turns_of
 from drivesim.runs.future import Future
 from drivesim.runs.manifest import Manifest

@@ -28,10 +28,10 @@ from drivesim.evaluation.criticality import (
 from drivesim.evaluation.criticality.footprints import actor_footprints, ego_footprints, overlapping
 from drivesim.evaluation.criticality.ttc import first_contact
 from drivesim.scenarios import load
-from drivesim.scenarios.dimensions import EGO_FRONT_M, EGO_REAR_M, EGO_WIDTH_M
 from drivesim.scenarios.expand import expand
-from drivesim.scenarios.road_builder import build_road
 from drivesim.scene import Actor, Track
+from drivesim.traffic.dimensions import EGO_FRONT_M, EGO_REAR_M, EGO_WIDTH_M
+from drivesim.traffic.road_builder import build_road
 
 FPS = 10.0
 

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 
-from drivesim.datasets.procedural import ProceduralWorld
 from drivesim.datasets.procedural.scene_sampler import sample_scene
 from drivesim.evaluation.colour_distance import colour_distance, colour_histogram
 from drivesim.evaluation.diversity import mean_diversity, mode_curve, noise_scale
@@ -14,6 +13,7 @@ from drivesim.evaluation.frechet import frechet_distance
 from drivesim.evaluation.mmd import polynomial_mmd
 from drivesim.evaluation.motion_histogram import block_motion, motion_distance, motion_features, motion_histograms
 from drivesim.evaluation.spectrum import spectrum_slope
+from drivesim.renderer import ProceduralWorld
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import pytest
 
 from drivesim.conditioning.flow import surface_flow
 from drivesim.datasets.procedural.scene_sampler import sample_scene
-from drivesim.datasets.procedural.world import ProceduralWorld
 from drivesim.evaluation.appearance import appearance
 from drivesim.evaluation.baselines import frozen
 from drivesim.evaluation.flicker import (
@@ -21,6 +20,7 @@ from drivesim.evaluation.flicker import (
     warped_difference,
     warped_flicker,
 )
+from drivesim.renderer.world import ProceduralWorld
 
 WIDTH, HEIGHT, FIRST = 256, 128, 10
 SEED = 8  # a rural road at noon, dry

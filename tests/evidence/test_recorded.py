@@ -113,7 +113,7 @@ def test_simulated_futures_are_judged_each_by_its_own_development(tmp_path: Path
 
 def test_the_labels_are_the_renderers(runs: Path) -> None:
     found = commanded(runs / "free")
-    from drivesim.datasets.procedural.world import ProceduralWorld
+    from drivesim.renderer.world import ProceduralWorld
 
     semantic = ProceduralWorld(found.whole_scene, found.manifest.seed).render(0, 512, 256).semantic
     (exact,) = exact_labels(found.scene.window(0, 1), [semantic])

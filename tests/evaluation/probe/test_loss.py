@@ -10,7 +10,6 @@ from drivesim.clip import frames_to_tensor
 from drivesim.conditioning import scene_attributes
 from drivesim.conditioning.projection import image_boxes
 from drivesim.datasets.procedural.scene_sampler import sample_scene
-from drivesim.datasets.procedural.world import ProceduralWorld
 from drivesim.evaluation.probe import (
     FrameLabels,
     ProbeNetwork,
@@ -21,6 +20,7 @@ from drivesim.evaluation.probe import (
     scene_labels,
 )
 from drivesim.evaluation.probe.loss import attribute_loss, focal_loss, semantic_loss
+from drivesim.renderer.world import ProceduralWorld
 
 
 @pytest.fixture(scope="module")

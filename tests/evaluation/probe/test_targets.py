@@ -10,7 +10,6 @@ from drivesim.conditioning import scene_attributes
 from drivesim.conditioning.projection import ImageBox, image_boxes
 from drivesim.controls import ATTRIBUTE_CHANNELS
 from drivesim.datasets.procedural.scene_sampler import sample_scene
-from drivesim.datasets.procedural.semantics import Semantic
 from drivesim.evaluation.probe import (
     BoxLabels,
     CountingRule,
@@ -27,6 +26,7 @@ from drivesim.evaluation.probe import (
 from drivesim.evaluation.probe.labels import SEMANTIC_OF_CATEGORY, ego_steps, visible_attributes
 from drivesim.evaluation.probe.network import PROBE_ATTRIBUTES, SEMANTIC_CLASSES
 from drivesim.evaluation.probe.targets import semantic_shares
+from drivesim.renderer.semantics import Semantic
 from drivesim.scene import CATEGORIES
 
 
