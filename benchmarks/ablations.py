@@ -26,8 +26,8 @@ from drivesim.conditioning import LAYOUT, SceneControls
 from drivesim.controls import Controls
 from drivesim.datasets.procedural.dataset import HELD_OUT_SEED
 from drivesim.datasets.procedural.scene_sampler import sample_scene
-from drivesim.evaluation.appearance import appearance
-from drivesim.evaluation.psnr import psnr_db
+from drivesim.metrics.appearance import appearance
+from drivesim.metrics.psnr import psnr_db
 from drivesim.models import load_model
 from drivesim.models.latent import LatentWorldModel
 from drivesim.models.video_ldm.parts import VideoDenoiser

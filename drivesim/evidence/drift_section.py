@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from drivesim.datasets.procedural.dataset import FPS
-from drivesim.evaluation.drift import Drift, Range, allowed_ranges, drift_of, rendered_ranges, usable_until
-from drivesim.evaluation.estimate import Estimate, exact
-from drivesim.evaluation.obedience import Obedience
-from drivesim.evaluation.report import Band, Figure, Plot, Section, Series, Table
 from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, REPORT_SEED, take
 from drivesim.evidence.measure import Progress
+from drivesim.metrics.drift import Drift, Range, allowed_ranges, drift_of, rendered_ranges, usable_until
+from drivesim.metrics.estimate import Estimate, exact
+from drivesim.metrics.obedience import Obedience
+from drivesim.report import Band, Figure, Plot, Section, Series, Table
 
 #: Held-out rendered videos whose curves span the allowed ranges, and their length.
 NUM_RENDERED, RENDERED_S = 40, 2.0

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drivesim.evaluation.criticality.footprints import DEFAULT_EGO, EgoSize, actor_footprints, ego_footprints
-from drivesim.evaluation.criticality.path import Extents, along
 from drivesim.evidence.verdict import Verdict
 from drivesim.geometry import FloatArray
+from drivesim.metrics.criticality.footprints import DEFAULT_EGO, EgoSize, actor_footprints, ego_footprints
+from drivesim.metrics.criticality.path import Extents, along
 from drivesim.road import Lane, Road
 from drivesim.scenarios.events import (
     AfterTrigger,

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 
-from drivesim.evaluation.estimate import Estimate
-from drivesim.evaluation.report import Figure, Picture
-from drivesim.evaluation.report.document import REFERENCES, Better
+from drivesim.metrics.estimate import Estimate
+from drivesim.report import Figure, Picture
+from drivesim.report.document import REFERENCES, Better
 
 
 def compared(

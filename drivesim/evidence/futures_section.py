@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from drivesim.evaluation.calibration import diversity_calibration, futures_plausibility
-from drivesim.evaluation.diversity import effective_modes_estimate, mean_diversity, mode_labels
-from drivesim.evaluation.estimate import Estimate, mean_of, share_of
-from drivesim.evaluation.forecasts import score_forecasts
-from drivesim.evaluation.report import Figure, Plot, Section, Series, Table
 from drivesim.evidence.danger import TTC_THRESHOLD_S
 from drivesim.evidence.figures import strip
 from drivesim.evidence.futures import Futures
+from drivesim.metrics.calibration import diversity_calibration, futures_plausibility
+from drivesim.metrics.diversity import effective_modes_estimate, mean_diversity, mode_labels
+from drivesim.metrics.estimate import Estimate, mean_of, share_of
+from drivesim.metrics.forecasts import score_forecasts
+from drivesim.report import Figure, Plot, Section, Series, Table
 
 #: Futures are of different modes where their features lie this many times the codec's own noise apart.
 MODE_SCALE = 3.0

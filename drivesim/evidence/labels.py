@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from drivesim.evaluation.criticality import (
+from drivesim.evidence.events import Staging, judge_events
+from drivesim.evidence.verdict import Verdict
+from drivesim.metrics.criticality import (
     EgoSize,
     braking_need,
     first_collision,
@@ -19,9 +21,7 @@ from drivesim.evaluation.criticality import (
     time_headway,
     time_to_collision,
 )
-from drivesim.evaluation.estimate import Estimate, share_of
-from drivesim.evidence.events import Staging, judge_events
-from drivesim.evidence.verdict import Verdict
+from drivesim.metrics.estimate import Estimate, share_of
 from drivesim.road import Road
 from drivesim.scenarios.events import (
     CollisionLabel,

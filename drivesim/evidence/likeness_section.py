@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from drivesim.evaluation.estimate import Estimate, mean_of
-from drivesim.evaluation.frechet import frechet_estimate, sample_note
-from drivesim.evaluation.fvd import I3D, NOT_COMPUTED, fvd
-from drivesim.evaluation.mmd import mmd_estimate
-from drivesim.evaluation.precision_coverage import precision_coverage
-from drivesim.evaluation.report import Figure, Section, Table
 from drivesim.evidence.clips import KINDS, Clips
 from drivesim.evidence.figures import compared
 from drivesim.evidence.measure import Measured, clip_rows
+from drivesim.metrics.estimate import Estimate, mean_of
+from drivesim.metrics.frechet import frechet_estimate, sample_note
+from drivesim.metrics.fvd import I3D, NOT_COMPUTED, fvd
+from drivesim.metrics.mmd import mmd_estimate
+from drivesim.metrics.precision_coverage import precision_coverage
+from drivesim.report import Figure, Section, Table
 
 #: Pairs of frames of a time window.
 WINDOW_PAIRS = 8

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from drivesim.evaluation import tally
-from drivesim.evaluation.estimate import Estimate, mean_of
-from drivesim.evaluation.obedience import FIGURES, Obedience, ObedienceSummary, obedience_of, pool, shuffled
-from drivesim.evaluation.report import Figure, Picture, Section, Table
 from drivesim.evidence.clips import KINDS, Clips
 from drivesim.evidence.figures import compared, shown, strip
 from drivesim.evidence.probe_bar import probe_warnings
+from drivesim.metrics import tally
+from drivesim.metrics.estimate import Estimate, mean_of
+from drivesim.metrics.obedience import FIGURES, Obedience, ObedienceSummary, obedience_of, pool, shuffled
+from drivesim.report import Figure, Picture, Section, Table
 from drivesim.scene import CATEGORIES
 
 #: Figures of the obedience of a model's video; the rest stands in the tables.

@@ -12,22 +12,22 @@ import cv2
 import numpy as np
 
 from drivesim.errors import InputError
-from drivesim.evaluation.drift import Range
-from drivesim.evaluation.estimate import Estimate
-from drivesim.evaluation.measured_tracks import assign_tracks, measured_as_planned
-from drivesim.evaluation.obedience import FIGURES, ObedienceSummary, obedience_of, pool
-from drivesim.evaluation.report import Figure, Picture, Report, Section
 from drivesim.evidence.danger import into_world, measured_traffic
 from drivesim.evidence.drift_section import drift_section, obedience_plot, ranges_of_rendered
 from drivesim.evidence.figures import compared, shown, strip
 from drivesim.evidence.futures import FRAMES_TO_RECOGNISE
-from drivesim.evidence.judges import Judges
 from drivesim.evidence.labels import LabelOutcome, judge_labels
 from drivesim.evidence.measure import NUM_SHOWN, SHOWN_HEIGHT, Progress
 from drivesim.evidence.obedience_section import LEADING, by_group, key_of
 from drivesim.evidence.probe_bar import highlights_of, probe_warnings
 from drivesim.evidence.recorded import Recorded, record
 from drivesim.evidence.score_sections import danger_section, label_section, spread_section, steadiness_section
+from drivesim.judges.load import Judges
+from drivesim.metrics.drift import Range
+from drivesim.metrics.estimate import Estimate
+from drivesim.metrics.measured_tracks import assign_tracks, measured_as_planned
+from drivesim.metrics.obedience import FIGURES, ObedienceSummary, obedience_of, pool
+from drivesim.report import Figure, Picture, Report, Section
 from drivesim.runs.future import open_run
 from drivesim.scene import Actor, Track
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from drivesim.evaluation.diversity import diversity_curve, mean_diversity
-from drivesim.evaluation.estimate import Estimate, mean_of, share_of
-from drivesim.evaluation.report import Figure, Plot, Section, Series, Table
 from drivesim.evidence.danger import TTC_THRESHOLD_S, danger_of
 from drivesim.evidence.figures import compared
 from drivesim.evidence.labels import LabelOutcome
 from drivesim.evidence.recorded import Recorded
+from drivesim.metrics.diversity import diversity_curve, mean_diversity
+from drivesim.metrics.estimate import Estimate, mean_of, share_of
+from drivesim.report import Figure, Plot, Section, Series, Table
 from drivesim.scene import Actor, Track
 
 Row = tuple[str | float | Estimate | None, ...]

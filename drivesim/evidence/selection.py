@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from drivesim.errors import InputError
-from drivesim.evaluation.estimate import Estimate, share_of
-from drivesim.evidence.judges import Judges
 from drivesim.evidence.measure import Progress
 from drivesim.evidence.recorded import record, require_judgeable
 from drivesim.evidence.score import judged_labels, traffic_of
 from drivesim.evidence.verdict import Verdict
+from drivesim.judges.load import Judges
+from drivesim.metrics.estimate import Estimate, share_of
 from drivesim.runs.future import Future
 from drivesim.runs.storage import writing
 from drivesim.scenarios import Scenario

@@ -12,7 +12,7 @@ from tiny_judges import JUDGED_SCENARIO, JudgedLoaded, write_judges
 from typer.testing import CliRunner, Result
 
 from drivesim.cli.main import app
-from drivesim.evaluation.report import Report
+from drivesim.report import Report
 from drivesim.runs.engine import Threads
 from drivesim.scenarios import loads
 from drivesim.simulate import rollout

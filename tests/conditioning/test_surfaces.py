@@ -10,7 +10,7 @@ import pytest
 from drivesim.conditioning.flow import Flow, surface_flow
 from drivesim.conditioning.surfaces import BoxSurfaces, SurfacePainter, layout_flows
 from drivesim.datasets.procedural.scene_sampler import sample_scene
-from drivesim.evaluation.flicker import warped_flicker
+from drivesim.metrics.flicker import warped_flicker
 from drivesim.renderer import ProceduralWorld, Semantic
 from drivesim.renderer.semantics import RenderedFrame
 from drivesim.scene import Scene

@@ -12,12 +12,12 @@ from tiny_judges import JUDGED_SCENARIO, JudgedLoaded, silent, tiny_judges
 from tiny_loaded import TinyLoaded
 
 from drivesim.errors import DriveSimError, InputError
-from drivesim.evaluation.drift import CURVES
-from drivesim.evaluation.fvd import I3D, NOT_COMPUTED
-from drivesim.evaluation.report import Report
-from drivesim.evaluation.report.page import render_html
 from drivesim.evidence.evaluate import Protocol, evaluate_model
-from drivesim.evidence.judges import Judges
+from drivesim.judges.load import Judges
+from drivesim.metrics.drift import CURVES
+from drivesim.metrics.fvd import I3D, NOT_COMPUTED
+from drivesim.report import Report
+from drivesim.report.page import render_html
 
 SMALL: dict[str, Any] = {"clips": 4, "seconds": 0.5, "starts": 1, "futures": 3, "future_seconds": 0.5, "minutes": 0.0}
 RANGES = dict.fromkeys(CURVES, (0.0, 255.0))

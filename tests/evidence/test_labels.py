@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import drivesim as ds
-from drivesim.evaluation.wilson import wilson_interval
 from drivesim.evidence.labels import LabelOutcome, judge_labels
+from drivesim.metrics.wilson import wilson_interval
 from drivesim.road import Road
 from drivesim.scenarios import Scenario, lane_change, load
 from drivesim.scenarios.expand import Development, develop

@@ -10,10 +10,10 @@ from tiny_judges import JUDGED_SCENARIO, JudgedLoaded, silent, tiny_judges
 from tiny_loaded import SCENARIO_TEXT, TinyLoaded
 
 from drivesim.errors import InputError
-from drivesim.evaluation.probe import FrameLabels
 from drivesim.evidence.held_out import exact_labels
-from drivesim.evidence.judges import Judges
 from drivesim.evidence.recorded import Commanded, record
+from drivesim.judges.load import Judges
+from drivesim.judges.probe import FrameLabels
 from drivesim.runs.engine import Threads
 from drivesim.runs.run_folder import RunFolder
 from drivesim.scenarios import loads

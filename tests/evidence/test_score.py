@@ -10,15 +10,15 @@ import pytest
 from tiny_judges import JUDGED_SCENARIO, JudgedLoaded, silent, tiny_judges
 
 from drivesim.errors import InputError
-from drivesim.evaluation.drift import drift_of
-from drivesim.evaluation.estimate import NOTHING, exact, share_of
-from drivesim.evaluation.obedience import FIGURES
-from drivesim.evaluation.report import Report
-from drivesim.evaluation.report.page import render_html
 from drivesim.evidence.drift_section import drift_section
-from drivesim.evidence.judges import Judges
 from drivesim.evidence.probe_bar import probe_warnings
 from drivesim.evidence.score import Score, score_run
+from drivesim.judges.load import Judges
+from drivesim.metrics.drift import drift_of
+from drivesim.metrics.estimate import NOTHING, exact, share_of
+from drivesim.metrics.obedience import FIGURES
+from drivesim.report import Report
+from drivesim.report.page import render_html
 from drivesim.runs.engine import Threads
 from drivesim.scenarios import loads
 from drivesim.simulate import futures, rollout

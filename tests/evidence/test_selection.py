@@ -10,9 +10,9 @@ from tiny_judges import JUDGED_SCENARIO, JudgedLoaded, tiny_judges
 
 from drivesim.errors import InputError
 from drivesim.evidence import selection as module
-from drivesim.evidence.judges import Judges
 from drivesim.evidence.selection import FILE, Selection, select, selected_events
 from drivesim.evidence.verdict import Verdict
+from drivesim.judges.load import Judges
 from drivesim.runs.engine import Threads
 from drivesim.runs.future import Future
 from drivesim.scenarios import Scenario, loads
