@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivesim.models import load_model
+from drivesim.run_spec import DEFAULT_OPTIONS, LoadedModel, Options, Staged, frames_of, stage, stage_branch
 from drivesim.runs.engine import thread_count
 from drivesim.runs.future import Future, open_run
 from drivesim.runs.manifest import Manifest
@@ -34,7 +35,6 @@ from drivesim.runs.run_folder import RunFolder
 from drivesim.runs.tracks import write_tracks
 from drivesim.scenarios import Scenario, load
 from drivesim.scene import Scene
-from drivesim.staging import DEFAULT_OPTIONS, LoadedModel, Options, Staged, frames_of, stage, stage_branch
 
 __all__ = [
     "Future",

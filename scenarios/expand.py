@@ -14,7 +14,8 @@ from typing import Literal
 import numpy as np
 
 from drivesim.road import Road
-from drivesim.scenarios.events import (
+from drivesim.scenarios.checks.messages import ScenarioError
+from drivesim.scenarios.language.events import (
     AfterTrigger,
     BrakeAction,
     DistanceTrigger,
@@ -25,8 +26,9 @@ from drivesim.scenarios.events import (
     TimeTrigger,
     WalkAction,
 )
+from drivesim.scenarios.language.schema import INTENSITIES, ROADSIDE_DENSITIES, WETNESS, Actor, Scenario
+from drivesim.scenarios.language.values import number
 from drivesim.scenarios.load import check_scenario
-from drivesim.scenarios.messages import ScenarioError
 from drivesim.scenarios.placement import (
     Placed,
     ego_speed_mps,
@@ -38,8 +40,6 @@ from drivesim.scenarios.placement import (
     place,
     speed_limit_mps,
 )
-from drivesim.scenarios.schema import INTENSITIES, ROADSIDE_DENSITIES, WETNESS, Actor, Scenario
-from drivesim.scenarios.values import number
 from drivesim.scene import Colour, Environment, Scene, Turn
 from drivesim.scenery import Scenery
 from drivesim.traffic.look import CAR_COLOUR_SHARES, colour_of, draw_colour

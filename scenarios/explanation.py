@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from drivesim.scenarios.base import single_key
-from drivesim.scenarios.events import Event, LaneChangeAction, SpeedAction, WalkAction
+from drivesim.scenarios.language.base import single_key
+from drivesim.scenarios.language.events import Event, LaneChangeAction, SpeedAction, WalkAction
+from drivesim.scenarios.language.schema import Scenario
+from drivesim.scenarios.language.values import number
 from drivesim.scenarios.placement import (
     Placed,
     ego_speed_mps,
@@ -21,8 +23,6 @@ from drivesim.scenarios.placement import (
     place,
     speed_limit_mps,
 )
-from drivesim.scenarios.schema import Scenario
-from drivesim.scenarios.values import number
 
 Carrier = Literal["map", "scenery", "actors", "motion", "attributes", "start frame", "traffic", "measured", "run"]
 

@@ -14,12 +14,12 @@ from shapely import Polygon
 
 from drivesim import scene
 from drivesim.geometry import footprint
-from drivesim.scenarios.values import number
+from drivesim.scenarios.language.values import number
 from drivesim.traffic.dimensions import EGO_FRONT_M, EGO_LENGTH_M, EGO_REAR_M, EGO_WIDTH_M, size_of
 
 if TYPE_CHECKING:
     from drivesim.road import Road
-    from drivesim.scenarios.schema import Actor, CameraRig, Scenario
+    from drivesim.scenarios.language.schema import Actor, CameraRig, Scenario
 
 DEFAULT_LANES = {"motorway": 3, "rural": 1, "urban": 1}
 DEFAULT_SPEED_LIMITS_MPS = {"motorway": 36.1, "rural": 27.8, "urban": 13.9}

@@ -23,7 +23,7 @@ from tiny_video_ldm import save_toy
 
 from drivesim.datasets.procedural.dataset import ProceduralDataset
 from drivesim.datasets.procedural.scene_sampler import sample_scene
-from drivesim.evidence.score import score_run
+from drivesim.evidence.of_run import score_run
 from drivesim.models import load_model
 from drivesim.packing import pack
 from drivesim.renderer.world import ProceduralWorld

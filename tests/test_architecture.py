@@ -44,10 +44,10 @@ ALLOWED: dict[str, set[str]] = {
     "training": {"vocabulary", "diffusion", "models", "datasets", "renderer", "conditioning", "judges", "metrics"},
     "evidence": {
         "vocabulary", "world_model", "conditioning", "scenarios", "datasets", "renderer", "models", "judges", "metrics",
-        "report", "runs", "simulate", "staging",
+        "report", "runs", "simulate", "run_spec",
     },
-    "staging": {"vocabulary", "world_model", "scenarios", "conditioning", "runs"},
-    "simulate": {"vocabulary", "world_model", "scenarios", "conditioning", "runs", "models", "staging"},
+    "run_spec": {"vocabulary", "world_model", "scenarios", "conditioning", "runs"},
+    "simulate": {"vocabulary", "world_model", "scenarios", "conditioning", "runs", "models", "run_spec"},
     "face": {"vocabulary", "world_model", "scenarios", "models", "simulate", "cli"},
 }  # fmt: skip
 ALLOWED["cli"] = set(ALLOWED)
@@ -100,8 +100,6 @@ def part_of(module: str) -> str:
     names = module.split(".")
     if len(names) == 1 or names[1] == "__main__":
         return "face"
-    if names[1] == "staging":  # the half of simulate that decides; the other half makes
-        return "simulate"
     return "vocabulary" if names[1] in VOCABULARY else names[1]
 
 

@@ -20,13 +20,13 @@ from drivesim.errors import InputError
 
 if TYPE_CHECKING:
     from drivesim.cli.options import Actors, Ego, Told
+    from drivesim.run_spec import LoadedModel, Staged
+    from drivesim.run_spec import Options as RunOptions
     from drivesim.runs.engine import Threads
     from drivesim.runs.future import Future
     from drivesim.runs.manifest import Manifest
     from drivesim.runs.plan import Plan
     from drivesim.scenarios import Scenario
-    from drivesim.staging import LoadedModel, Staged
-    from drivesim.staging import Options as RunOptions
 
 
 #: Makes the futures of a job by its plan; whether to resume, and who to tell.
@@ -68,7 +68,7 @@ def chosen_scenarios(name: str | None, only: str | None, settings: Sequence[str]
 
 def starting_from(picture: Path | None, scenarios: Sequence[Scenario]) -> list[Scenario]:
     """The scenarios, beginning from a picture if one is given. Raises InputError when it is not there."""
-    from drivesim.scenarios.schema import Start
+    from drivesim.scenarios.language.schema import Start
 
     if picture is None:
         return list(scenarios)
@@ -93,7 +93,7 @@ def chosen_variations(text: str, scenario: Scenario) -> list[int]:
 
 def duration_of(option: str, text: str | None, unit_s: float = 1.0) -> float | None:
     """Seconds of an option such as ``8``, ``8s`` or ``1.5 min``; a plain number counts in ``unit_s``."""
-    from drivesim.scenarios.units import UnitError, parse
+    from drivesim.scenarios.language.units import UnitError, parse
 
     if text is None:
         return None
@@ -122,7 +122,7 @@ def run_options(
     threads: str | None,
 ) -> RunOptions:
     """The options of a run, as the library takes them."""
-    from drivesim.staging import Options
+    from drivesim.run_spec import Options
 
     return Options(
         actors=None if actors is None else actors.value,
@@ -165,8 +165,8 @@ def scenario_jobs(
 
     Without ``indices`` each makes as many futures as its scenario asks for (``sampling.futures``).
     """
+    from drivesim.run_spec import stage
     from drivesim.simulate import default_folder, num_frames
-    from drivesim.staging import stage
 
     chosen = [(scenario, number) for scenario in scenarios for number in chosen_variations(variation, scenario)]
     jobs = []
@@ -219,8 +219,8 @@ def branch_job(
     indices: Sequence[int] | None,
 ) -> Job:
     """The job of futures that branch off a run; without ``indices`` as many as in :func:`scenario_jobs`."""
+    from drivesim.run_spec import stage_branch
     from drivesim.simulate import branch_folder
-    from drivesim.staging import stage_branch
 
     at_s = duration_of("--at", at)
     assert at_s is not None and length_s is not None

@@ -139,7 +139,7 @@ def finish(
 
 def _lines(report: Report) -> Iterator[str]:
     """Every figure in one line."""
-    from drivesim.evidence.figures import shown
+    from drivesim.evidence.sections.figures import shown
 
     for key, figure in report.figures().items():
         unit = f" {figure.unit}" if figure.unit else ""

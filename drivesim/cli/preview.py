@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from drivesim.scenarios.expand import Development
-    from drivesim.scenarios.schema import Scenario
+    from drivesim.scenarios.language.schema import Scenario
 
 _PNG, _MP4 = ".png", ".mp4"
 
@@ -63,7 +63,7 @@ def preview(
 
 def _seconds(option: str, text: str) -> float:
     from drivesim.errors import InputError
-    from drivesim.scenarios.units import UnitError, parse
+    from drivesim.scenarios.language.units import UnitError, parse
 
     try:
         return parse(text, "time", minimum=0.0)

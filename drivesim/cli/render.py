@@ -60,7 +60,7 @@ def render(
 
 def _seconds(text: str) -> float:
     from drivesim.errors import InputError
-    from drivesim.scenarios.units import UnitError, parse
+    from drivesim.scenarios.language.units import UnitError, parse
 
     try:
         length = parse(text, "time", minimum=0.0)

@@ -35,7 +35,7 @@ def score(
     import numpy as np
 
     from drivesim.cli.progress import Voice
-    from drivesim.evidence.score import score_run
+    from drivesim.evidence.of_run import score_run
     from drivesim.judges.load import SHIPPED, load_judges
 
     voice = Voice(quiet=quiet, as_json=as_json)

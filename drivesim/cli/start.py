@@ -38,8 +38,8 @@ def start(
     from drivesim.errors import InputError
     from drivesim.models import load_model
     from drivesim.pictures.drawing import camera_overlay
+    from drivesim.run_spec import DEFAULT_OPTIONS
     from drivesim.runs.run_folder import write_png
-    from drivesim.staging import DEFAULT_OPTIONS
 
     voice = Voice(quiet=quiet, as_json=as_json)
     scenarios = chosen_scenarios(scenario, only, settings or [], voice)

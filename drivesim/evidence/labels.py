@@ -23,7 +23,7 @@ from drivesim.metrics.criticality import (
 )
 from drivesim.metrics.estimate import Estimate, share_of
 from drivesim.road import Road
-from drivesim.scenarios.events import (
+from drivesim.scenarios.language.events import (
     CollisionLabel,
     DracLabel,
     Expectation,
@@ -34,8 +34,8 @@ from drivesim.scenarios.events import (
     TtcLabel,
     target_of,
 )
-from drivesim.scenarios.schema import Scenario
-from drivesim.scenarios.values import number
+from drivesim.scenarios.language.schema import Scenario
+from drivesim.scenarios.language.values import number
 from drivesim.scene import Actor, Track
 
 DEFAULT_EGO = EgoSize()

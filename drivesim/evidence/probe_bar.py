@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from drivesim.evidence.figures import shown
+from drivesim.evidence.sections.figures import shown
 from drivesim.metrics.estimate import Estimate
 from drivesim.report import Report, Section
 

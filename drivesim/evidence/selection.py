@@ -16,8 +16,8 @@ from typing import Any
 
 from drivesim.errors import InputError
 from drivesim.evidence.measure import Progress
+from drivesim.evidence.of_run import judged_labels, traffic_of
 from drivesim.evidence.recorded import record, require_judgeable
-from drivesim.evidence.score import judged_labels, traffic_of
 from drivesim.evidence.verdict import Verdict
 from drivesim.judges.load import Judges
 from drivesim.metrics.estimate import Estimate, share_of

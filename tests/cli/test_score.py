@@ -13,10 +13,10 @@ from typer.testing import CliRunner, Result
 
 from drivesim.cli.main import app
 from drivesim.report import Report
+from drivesim.run_spec import Options
 from drivesim.runs.engine import Threads
 from drivesim.scenarios import loads
 from drivesim.simulate import rollout
-from drivesim.staging import Options
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,11 @@ from drivesim.evidence.held_out import exact_labels
 from drivesim.evidence.recorded import Commanded, record
 from drivesim.judges.load import Judges
 from drivesim.judges.probe import FrameLabels
+from drivesim.run_spec import Options
 from drivesim.runs.engine import Threads
 from drivesim.runs.run_folder import RunFolder
 from drivesim.scenarios import loads
 from drivesim.simulate import branch, futures, open_run, rollout
-from drivesim.staging import Options
 
 ONE = Threads(denoise=1, decode=1)
 

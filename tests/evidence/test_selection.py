@@ -13,11 +13,11 @@ from drivesim.evidence import selection as module
 from drivesim.evidence.selection import FILE, Selection, select, selected_events
 from drivesim.evidence.verdict import Verdict
 from drivesim.judges.load import Judges
+from drivesim.run_spec import Options, stage
 from drivesim.runs.engine import Threads
 from drivesim.runs.future import Future
 from drivesim.scenarios import Scenario, loads
 from drivesim.simulate import make
-from drivesim.staging import Options, stage
 
 SEEN, UNSEEN = Verdict(value=True, time_s=1.0), Verdict(value=False)
 LOST = Verdict(value=None, reason="actor 'challenger' was not found in the video")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from drivesim.evidence.clips import KINDS, Clips
-from drivesim.evidence.figures import compared
 from drivesim.evidence.measure import Measured, clip_rows
+from drivesim.evidence.sections.figures import compared
 from drivesim.metrics.estimate import Estimate, mean_of
 from drivesim.metrics.frechet import frechet_estimate, sample_note
 from drivesim.metrics.fvd import I3D, NOT_COMPUTED, fvd

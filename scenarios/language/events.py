@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from drivesim.scenarios.base import Model, single_key
-from drivesim.scenarios.values import (
+from drivesim.scenarios.language.base import Model, single_key
+from drivesim.scenarios.language.values import (
     Count,
     Duration,
     Identifier,

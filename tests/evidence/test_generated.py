@@ -8,13 +8,13 @@ from tiny_judges import JudgedLoaded, JudgedWorldModel
 from tiny_loaded import SCENARIO_TEXT, TinyLoaded
 
 from drivesim.errors import ModelError
-from drivesim.evidence.dream import FREE, SCRIPTED, UNTOLD, dream, frames_needed, round_trip, start_frame
+from drivesim.evidence.generated import FREE, SCRIPTED, UNTOLD, dream, frames_needed, round_trip, start_frame
 from drivesim.noise import NoiseStream
+from drivesim.run_spec import Options
 from drivesim.scenarios import loads
 from drivesim.scenarios.expand import develop
 from drivesim.scene import Scene
 from drivesim.simulate import rollout
-from drivesim.staging import Options
 
 NOISE = NoiseStream(3)
 

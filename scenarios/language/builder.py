@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from drivesim.scenarios.distributions import AnyDistribution, Choice, Grid, Normal, Uniform
-from drivesim.scenarios.messages import Finding, ScenarioError
+from drivesim.scenarios.checks.messages import Finding, ScenarioError
+from drivesim.scenarios.language.distributions import AnyDistribution, Choice, Grid, Normal, Uniform
 
 Numeric = float | str
 
@@ -283,7 +283,7 @@ def _settle(value: Any, key: str, owner: str, vary: dict[str, Any]) -> Any:
 def _distribution(kind: Any, keys: Mapping[str, Any]) -> AnyDistribution:
     from pydantic import ValidationError
 
-    from drivesim.scenarios.structure import findings_of
+    from drivesim.scenarios.language.structure import findings_of
 
     try:
         made: AnyDistribution = kind(**keys)

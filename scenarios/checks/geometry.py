@@ -11,15 +11,15 @@ import numpy as np
 
 from drivesim.geometry import project, transform_points
 from drivesim.road import Road
-from drivesim.scenarios.distributions import Value
-from drivesim.scenarios.events import LaneChangeAction, TimeTrigger
-from drivesim.scenarios.messages import Finding
+from drivesim.scenarios.checks.messages import Finding
+from drivesim.scenarios.language.distributions import Value
+from drivesim.scenarios.language.events import LaneChangeAction, TimeTrigger
+from drivesim.scenarios.language.values import number
 from drivesim.scenarios.placement import Placed, ego_outline, ego_speed_mps, make_camera, make_road, place
-from drivesim.scenarios.values import number
 from drivesim.scene import Box, Camera, Pose
 
 if TYPE_CHECKING:
-    from drivesim.scenarios.schema import Scenario
+    from drivesim.scenarios.language.schema import Scenario
 
 #: Distances beyond which the boxes a model is trained on end, metres; nuScenes evaluates to 40 and 50 m.
 _SMALL = ("pedestrian", "bicycle", "motorcycle", "traffic_cone", "barrier")

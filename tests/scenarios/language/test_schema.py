@@ -10,14 +10,14 @@ import pytest
 from pydantic import ValidationError
 
 from drivesim.scenarios import Scenario, ScenarioError, loads, uniform
-from drivesim.scenarios.distributions import Choice, Normal, draw
+from drivesim.scenarios.checks.messages import CODES
 from drivesim.scenarios.json_schema import scenario_schema
-from drivesim.scenarios.messages import CODES
-from drivesim.scenarios.schema import CLASSES
-from drivesim.scenarios.sobol import MAX_DIMENSIONS, sobol
+from drivesim.scenarios.language.distributions import Choice, Normal, draw
+from drivesim.scenarios.language.schema import CLASSES
+from drivesim.scenarios.language.sobol import MAX_DIMENSIONS, sobol
 from drivesim.scene import CATEGORIES
 
-SUITE = (Path(__file__).parent / "suite.yaml").read_text(encoding="utf-8")
+SUITE = (Path(__file__).parents[1] / "suite.yaml").read_text(encoding="utf-8")
 
 
 def test_classes_are_those_of_a_scene() -> None:
@@ -138,5 +138,5 @@ def test_json_schema_knows_both_forms() -> None:
 
 
 def test_every_code_is_documented() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "errors.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "errors.md").read_text(encoding="utf-8")
     assert [code for code in CODES if f"## {code}" not in page] == []

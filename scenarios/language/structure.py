@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from drivesim.scenarios.messages import Finding
-from drivesim.scenarios.units import shown
-from drivesim.scenarios.values import suggestion
+from drivesim.scenarios.checks.messages import Finding
+from drivesim.scenarios.language.units import shown
+from drivesim.scenarios.language.values import suggestion
 
 _EXAMPLES = {
     "id": "id: my-scenario",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivesim.scenarios.units import UNITS, UnitError, deg, format_si, kmh, parse, parse_any, split_quantity
+from drivesim.scenarios.language.units import UNITS, UnitError, deg, format_si, kmh, parse, parse_any, split_quantity
 
 
 @pytest.mark.parametrize(

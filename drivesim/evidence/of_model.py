@@ -12,25 +12,25 @@ import numpy as np
 
 from drivesim.errors import InputError
 from drivesim.evidence.clips import Clips, film
-from drivesim.evidence.dream import frames_needed
-from drivesim.evidence.drift_section import drift_section, obedience_plot, ranges_of_rendered
-from drivesim.evidence.figures import jpeg
 from drivesim.evidence.futures import sample_futures
-from drivesim.evidence.futures_section import futures_section
+from drivesim.evidence.generated import frames_needed
 from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, REPORT_SEED
-from drivesim.evidence.likeness_section import likeness_section, steadiness_section
 from drivesim.evidence.measure import Progress
-from drivesim.evidence.obedience_section import obedience_section, probe_section, start_section, summaries_of
 from drivesim.evidence.probe_bar import highlights_of
 from drivesim.evidence.recorded import Recorded, record
+from drivesim.evidence.sections.drift import drift_section, obedience_plot, ranges_of_rendered
+from drivesim.evidence.sections.figures import jpeg
+from drivesim.evidence.sections.futures import futures_section
+from drivesim.evidence.sections.likeness import likeness_section, steadiness_section
+from drivesim.evidence.sections.obedience import obedience_section, probe_section, start_section, summaries_of
 from drivesim.judges.load import Judges
 from drivesim.metrics.drift import Range
 from drivesim.metrics.fvd import I3D, NUM_FRAMES
 from drivesim.report import Picture, Report, Section
+from drivesim.run_spec import LoadedModel, Options
 from drivesim.scenarios import Scenario, load
 from drivesim.scenarios.library import find
 from drivesim.simulate import rollout
-from drivesim.staging import LoadedModel, Options
 
 #: Shorter long rollouts say nothing about drift.
 SHORTEST_MINUTES = 0.05

@@ -12,10 +12,10 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Discriminator, Tag, model_validator
 
-from drivesim.scenarios.base import Model, single_key
-from drivesim.scenarios.sobol import MAX_DIMENSIONS, sobol
-from drivesim.scenarios.units import UnitError, parse_any, shown
-from drivesim.scenarios.values import PlainValue, complain
+from drivesim.scenarios.language.base import Model, single_key
+from drivesim.scenarios.language.sobol import MAX_DIMENSIONS, sobol
+from drivesim.scenarios.language.units import UnitError, parse_any, shown
+from drivesim.scenarios.language.values import PlainValue, complain
 
 Value = float | str
 

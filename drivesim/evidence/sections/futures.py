@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from drivesim.evidence.danger import TTC_THRESHOLD_S
-from drivesim.evidence.figures import strip
 from drivesim.evidence.futures import Futures
+from drivesim.evidence.sections.figures import strip
 from drivesim.metrics.calibration import diversity_calibration, futures_plausibility
 from drivesim.metrics.diversity import effective_modes_estimate, mean_diversity, mode_labels
 from drivesim.metrics.estimate import Estimate, mean_of, share_of

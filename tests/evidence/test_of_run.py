@@ -10,19 +10,19 @@ import pytest
 from tiny_judges import JUDGED_SCENARIO, JudgedLoaded, silent, tiny_judges
 
 from drivesim.errors import InputError
-from drivesim.evidence.drift_section import drift_section
+from drivesim.evidence.of_run import Score, score_run
 from drivesim.evidence.probe_bar import probe_warnings
-from drivesim.evidence.score import Score, score_run
+from drivesim.evidence.sections.drift import drift_section
 from drivesim.judges.load import Judges
 from drivesim.metrics.drift import drift_of
 from drivesim.metrics.estimate import NOTHING, exact, share_of
 from drivesim.metrics.obedience import FIGURES
 from drivesim.report import Report
 from drivesim.report.page import render_html
+from drivesim.run_spec import Options
 from drivesim.runs.engine import Threads
 from drivesim.scenarios import loads
 from drivesim.simulate import futures, rollout
-from drivesim.staging import Options
 
 ONE = Threads(denoise=1, decode=1)
 RANGES = {

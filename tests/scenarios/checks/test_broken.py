@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drivesim.scenarios import ScenarioError, check_text, loads
-from drivesim.scenarios.messages import CODES
+from drivesim.scenarios.checks.messages import CODES
 
 #: A good file; each broken one differs from it in one place.
 GOOD = """\

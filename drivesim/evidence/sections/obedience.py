@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from drivesim.evidence.clips import KINDS, Clips
-from drivesim.evidence.figures import compared, shown, strip
 from drivesim.evidence.probe_bar import probe_warnings
+from drivesim.evidence.sections.figures import compared, shown, strip
 from drivesim.metrics import tally
 from drivesim.metrics.estimate import Estimate, mean_of
 from drivesim.metrics.obedience import FIGURES, Obedience, ObedienceSummary, obedience_of, pool, shuffled

@@ -12,7 +12,7 @@ import drivesim as ds
 from drivesim import choice, deg, grid, kmh, normal, uniform
 from drivesim.scenarios.library import library
 
-SUITE = (Path(__file__).parent / "suite.yaml").read_text(encoding="utf-8")
+SUITE = (Path(__file__).parents[1] / "suite.yaml").read_text(encoding="utf-8")
 
 CUT_IN = (
     ds.Scenario("highway-cut-in", tags=["cut_in", "motorway", "day"])

@@ -13,15 +13,15 @@ import numpy as np
 
 from drivesim.errors import InputError
 from drivesim.evidence.danger import into_world, measured_traffic
-from drivesim.evidence.drift_section import drift_section, obedience_plot, ranges_of_rendered
-from drivesim.evidence.figures import compared, shown, strip
 from drivesim.evidence.futures import FRAMES_TO_RECOGNISE
 from drivesim.evidence.labels import LabelOutcome, judge_labels
 from drivesim.evidence.measure import NUM_SHOWN, SHOWN_HEIGHT, Progress
-from drivesim.evidence.obedience_section import LEADING, by_group, key_of
 from drivesim.evidence.probe_bar import highlights_of, probe_warnings
 from drivesim.evidence.recorded import Recorded, record
-from drivesim.evidence.score_sections import danger_section, label_section, spread_section, steadiness_section
+from drivesim.evidence.sections.drift import drift_section, obedience_plot, ranges_of_rendered
+from drivesim.evidence.sections.figures import compared, shown, strip
+from drivesim.evidence.sections.obedience import LEADING, by_group, key_of
+from drivesim.evidence.sections.of_run import danger_section, label_section, spread_section, steadiness_section
 from drivesim.judges.load import Judges
 from drivesim.metrics.drift import Range
 from drivesim.metrics.estimate import Estimate

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from drivesim.scenarios import distributions
-from drivesim.scenarios.base import single_key
-from drivesim.scenarios.events import AfterTrigger, Event, LaneChangeAction, WalkAction, target_of
-from drivesim.scenarios.messages import Finding
+from drivesim.scenarios.checks.messages import Finding
+from drivesim.scenarios.language import distributions
+from drivesim.scenarios.language.base import single_key
+from drivesim.scenarios.language.events import AfterTrigger, Event, LaneChangeAction, WalkAction, target_of
+from drivesim.scenarios.language.sobol import MAX_DIMENSIONS
+from drivesim.scenarios.language.values import VARIABLE_PARTS, reference_name, suggestion
 from drivesim.scenarios.placement import lane_spot, num_lanes
-from drivesim.scenarios.sobol import MAX_DIMENSIONS
-from drivesim.scenarios.values import VARIABLE_PARTS, reference_name, suggestion
 
 if TYPE_CHECKING:
-    from drivesim.scenarios.schema import Actor, Scenario
+    from drivesim.scenarios.language.schema import Actor, Scenario
 
 EGO = "ego"
 _WALKS = "pedestrian"

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from drivesim.scenarios.units import Dimension, UnitError, parse, shown
+from drivesim.scenarios.language.units import Dimension, UnitError, parse, shown
 
 #: The top keys of a scenario in which ``$parameters`` may stand.
 VARIABLE_PARTS = ("scene", "events", "labels", "camera")

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from drivesim.evidence.danger import TTC_THRESHOLD_S, danger_of
-from drivesim.evidence.figures import compared
 from drivesim.evidence.labels import LabelOutcome
 from drivesim.evidence.recorded import Recorded
+from drivesim.evidence.sections.figures import compared
 from drivesim.metrics.diversity import diversity_curve, mean_diversity
 from drivesim.metrics.estimate import Estimate, mean_of, share_of
 from drivesim.report import Figure, Plot, Section, Series, Table

@@ -12,7 +12,7 @@ from tiny_judges import JUDGED_SCENARIO, JudgedLoaded, silent, tiny_judges
 from tiny_loaded import TinyLoaded
 
 from drivesim.errors import DriveSimError, InputError
-from drivesim.evidence.evaluate import Protocol, evaluate_model
+from drivesim.evidence.of_model import Protocol, evaluate_model
 from drivesim.judges.load import Judges
 from drivesim.metrics.drift import CURVES
 from drivesim.metrics.fvd import I3D, NOT_COMPUTED

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent, MappingStartEvent, ScalarEvent, SequenceStartEvent
 
-from drivesim.scenarios.messages import Problem, ScenarioError
+from drivesim.scenarios.checks.messages import Problem, ScenarioError
 
 #: Limits of a scenario file; the largest sensible suite stays far below them.
 MAX_BYTES = 256 * 1024

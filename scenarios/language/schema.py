@@ -11,15 +11,15 @@ from typing import Annotated, Any, Self
 
 from pydantic import Discriminator, Field, Tag, ValidationError
 
-from drivesim.scenarios import distributions
-from drivesim.scenarios.base import Model
-from drivesim.scenarios.builder import ScenarioBuilder
-from drivesim.scenarios.distributions import AnyDistribution, Distribution
-from drivesim.scenarios.events import Event, Expectation, Label
-from drivesim.scenarios.messages import ScenarioError
-from drivesim.scenarios.structure import findings_of
-from drivesim.scenarios.units import shown
-from drivesim.scenarios.values import (
+from drivesim.scenarios.checks.messages import ScenarioError
+from drivesim.scenarios.language import distributions
+from drivesim.scenarios.language.base import Model
+from drivesim.scenarios.language.builder import ScenarioBuilder
+from drivesim.scenarios.language.distributions import AnyDistribution, Distribution
+from drivesim.scenarios.language.events import Event, Expectation, Label
+from drivesim.scenarios.language.structure import findings_of
+from drivesim.scenarios.language.units import shown
+from drivesim.scenarios.language.values import (
     VARIABLE_PARTS,
     Angle,
     Clock,
@@ -323,7 +323,7 @@ class Scenario(ScenarioBuilder, ScenarioFields):
 
     def to_yaml(self) -> str:
         """A scenario file in SI units that loads to an equal scenario."""
-        from drivesim.scenarios.yaml_writer import scenario_text
+        from drivesim.scenarios.language.yaml_writer import scenario_text
 
         return scenario_text(self.to_dict())
 
