@@ -18,10 +18,13 @@ from drivesim.evidence.labels import LabelOutcome, judge_labels
 from drivesim.evidence.measure import NUM_SHOWN, SHOWN_HEIGHT, Progress
 from drivesim.evidence.probe_bar import highlights_of, probe_warnings
 from drivesim.evidence.recorded import Recorded, record
+from drivesim.evidence.sections.danger import danger_section
 from drivesim.evidence.sections.drift import drift_section, obedience_plot, ranges_of_rendered
 from drivesim.evidence.sections.figures import compared, shown, strip
+from drivesim.evidence.sections.labels import label_section
 from drivesim.evidence.sections.obedience import LEADING, by_group, key_of
-from drivesim.evidence.sections.of_run import danger_section, label_section, spread_section, steadiness_section
+from drivesim.evidence.sections.spread import spread_section
+from drivesim.evidence.sections.steadiness import steadiness_section
 from drivesim.judges.load import Judges
 from drivesim.metrics.drift import Range
 from drivesim.metrics.estimate import Estimate

@@ -11,6 +11,9 @@ from drivesim.metrics.estimate import Estimate
 from drivesim.report import Figure, Picture
 from drivesim.report.document import REFERENCES, Better
 
+#: A row of a report's table.
+Row = tuple[str | float | Estimate | None, ...]
+
 
 def compared(
     key: str,
@@ -62,3 +65,10 @@ def shown(value: Estimate, digits: int = 2) -> str:
     if value.method == "none":
         return f"{value.value:.{digits}f}"
     return f"{value.value:.{digits}f} [{value.low:.{digits}f}, {value.high:.{digits}f}]"
+
+
+def plain_cell(value: float | None) -> str | float | None:
+    """Numbers as they are; what is infinite never came near."""
+    if value is None or np.isnan(value):
+        return None
+    return float(value) if np.isfinite(value) else "none"
