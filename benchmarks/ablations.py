@@ -26,13 +26,13 @@ from drivesim.conditioning import LAYOUT, SceneControls
 from drivesim.controls import Controls
 from drivesim.datasets.procedural.dataset import HELD_OUT_SEED
 from drivesim.datasets.procedural.scene_sampler import sample_scene
-from drivesim.datasets.procedural.world import ProceduralWorld
-from drivesim.evaluation.appearance import appearance
-from drivesim.evaluation.psnr import psnr_db
+from drivesim.metrics.appearance import appearance
+from drivesim.metrics.psnr import psnr_db
 from drivesim.models import load_model
 from drivesim.models.latent import LatentWorldModel
 from drivesim.models.video_ldm.parts import VideoDenoiser
 from drivesim.noise import NoiseStream
+from drivesim.renderer.world import ProceduralWorld
 from drivesim.scene import Scene
 
 #: Measures uint8 frames (T, H, W, 3) of a scene, frame i at the scene's step i; the figures are averaged over scenes.

@@ -16,10 +16,10 @@ from drivesim.conditioning import build_controls
 from drivesim.controls import Controls
 from drivesim.datasets.procedural.dataset import HELD_OUT_SEED
 from drivesim.datasets.procedural.scene_sampler import sample_scene
-from drivesim.datasets.procedural.world import ProceduralWorld
-from drivesim.evaluation.psnr import psnr_db
+from drivesim.metrics.psnr import psnr_db
 from drivesim.models import load_model
 from drivesim.models.video_ldm.parts import layout_of
+from drivesim.renderer.world import ProceduralWorld
 
 
 def still(path: Path) -> np.ndarray:

@@ -22,10 +22,10 @@ from rich.progress import track
 
 from drivesim.datasets.procedural.dataset import HELD_OUT_SEED
 from drivesim.datasets.procedural.scene_sampler import sample_scene
-from drivesim.datasets.procedural.world import ProceduralWorld
-from drivesim.evaluation.appearance import appearance
-from drivesim.evaluation.drift import Drift, Range, allowed_ranges, drift_of, usable_until
-from drivesim.rollout.video import iterate_frames
+from drivesim.metrics.appearance import appearance
+from drivesim.metrics.drift import Drift, Range, allowed_ranges, drift_of, usable_until
+from drivesim.renderer.world import ProceduralWorld
+from drivesim.runs.video import iterate_frames
 
 CURVES = ("luma", "contrast", "saturation", "sharpness", "motion")
 WINDOW_S, FPS = 10.0, 10.0

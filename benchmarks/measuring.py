@@ -16,7 +16,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from drivesim.rollout.cost import peak_resident_bytes
+from drivesim.runs.cost import peak_resident_bytes
 
 BENCHMARKS = Path(__file__).parent
 

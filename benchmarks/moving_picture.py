@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from drivesim.rollout.future import open_run
+from drivesim.runs.future import open_run
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ import time
 import cv2
 import numpy as np
 
-from drivesim.datasets.procedural import ProceduralWorld
 from drivesim.datasets.procedural.scene_sampler import sample_scene
+from drivesim.renderer import ProceduralWorld
 
 BUDGET_S = {(512, 256): 0.035, (1024, 512): 0.12}
 _FRAMES = 4

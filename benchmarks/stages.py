@@ -15,7 +15,7 @@ from measuring import flop_of, report, seconds_of
 from drivesim.clip import frames_to_tensor, tensor_to_frames
 from drivesim.conditioning import SceneControls
 from drivesim.noise import NoiseStream
-from drivesim.rollout.video import VideoWriter
+from drivesim.runs.video import VideoWriter
 from drivesim.scenarios import load
 from drivesim.scenarios.expand import develop
 from drivesim.scenarios.library import find

@@ -17,10 +17,10 @@ from drivesim.conditioning import LAYOUT, build_controls
 from drivesim.conditioning.projection import image_boxes
 from drivesim.datasets.procedural.dataset import HELD_OUT_SEED
 from drivesim.datasets.procedural.scene_sampler import sample_scene
-from drivesim.datasets.procedural.world import ProceduralWorld
-from drivesim.evaluation.box_colour import box_colour_error
+from drivesim.metrics.box_colour import box_colour_error
 from drivesim.models import load_model
 from drivesim.noise import NoiseStream
+from drivesim.renderer.world import ProceduralWorld
 
 SMALLEST_BOX_PX = 24.0
 

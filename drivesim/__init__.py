@@ -1,6 +1,7 @@
 """drivesim: driving-scene simulation with a box-conditioned latent-diffusion world model.
 
-Public names are imported when they are first used, so that ``import drivesim`` and ``drivesim --help`` stay quick.
+``import drivesim as ds`` gives everything that docs/python.md lists. Names are imported when they are first used, so that
+``import drivesim`` and ``drivesim --help`` stay quick.
 """
 
 from __future__ import annotations
@@ -16,112 +17,70 @@ __version__ = "0.1.0"
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 if TYPE_CHECKING:
-    from drivesim.models import load_model
-    from drivesim.scenarios import (
-        Scenario,
-        ScenarioError,
-        after,
-        brake,
-        check,
-        choice,
-        collision,
-        deg,
-        distance_to_ego,
-        drac,
-        gap,
-        grid,
-        kmh,
-        lane_change,
-        loads,
-        normal,
-        pet,
-        rain,
-        snow,
-        speed,
-        thw,
-        ttc,
-        ttc_to_ego,
-        uniform,
-        walk_to,
-    )
-    from drivesim.scenarios.expand import expand
-    from drivesim.scenarios.library import library
-    from drivesim.scenarios.load import load
+    from drivesim.errors import DriveSimError as DriveSimError
+    from drivesim.errors import InputError as InputError
+    from drivesim.errors import ModelError as ModelError
+    from drivesim.models import load_model as load_model
+    from drivesim.scenarios import Scenario as Scenario
+    from drivesim.scenarios import ScenarioError as ScenarioError
+    from drivesim.scenarios import after as after
+    from drivesim.scenarios import brake as brake
+    from drivesim.scenarios import check as check
+    from drivesim.scenarios import choice as choice
+    from drivesim.scenarios import collision as collision
+    from drivesim.scenarios import deg as deg
+    from drivesim.scenarios import distance_to_ego as distance_to_ego
+    from drivesim.scenarios import drac as drac
+    from drivesim.scenarios import gap as gap
+    from drivesim.scenarios import grid as grid
+    from drivesim.scenarios import kmh as kmh
+    from drivesim.scenarios import lane_change as lane_change
+    from drivesim.scenarios import load as load
+    from drivesim.scenarios import loads as loads
+    from drivesim.scenarios import normal as normal
+    from drivesim.scenarios import pet as pet
+    from drivesim.scenarios import rain as rain
+    from drivesim.scenarios import snow as snow
+    from drivesim.scenarios import speed as speed
+    from drivesim.scenarios import thw as thw
+    from drivesim.scenarios import ttc as ttc
+    from drivesim.scenarios import ttc_to_ego as ttc_to_ego
+    from drivesim.scenarios import uniform as uniform
+    from drivesim.scenarios import walk_to as walk_to
+    from drivesim.scenarios.expand import expand as expand
+    from drivesim.scenarios.library import find as find
+    from drivesim.scenarios.library import library as library
+    from drivesim.simulate import Future as Future
+    from drivesim.simulate import Options as Options
+    from drivesim.simulate import Piece as Piece
+    from drivesim.simulate import branch as branch
+    from drivesim.simulate import futures as futures
+    from drivesim.simulate import generate as generate
+    from drivesim.simulate import open_run as open_run
+    from drivesim.simulate import rollout as rollout
+    from drivesim.simulate import start_frame as start_frame
 
-#: Public name and the module it comes from.
-_EXPORTS: dict[str, str] = {
-    "Scenario": "drivesim.scenarios",
-    "ScenarioError": "drivesim.scenarios",
-    "after": "drivesim.scenarios",
-    "brake": "drivesim.scenarios",
-    "check": "drivesim.scenarios",
-    "choice": "drivesim.scenarios",
-    "collision": "drivesim.scenarios",
-    "deg": "drivesim.scenarios",
-    "distance_to_ego": "drivesim.scenarios",
-    "drac": "drivesim.scenarios",
-    "expand": "drivesim.scenarios.expand",
-    "gap": "drivesim.scenarios",
-    "grid": "drivesim.scenarios",
-    "kmh": "drivesim.scenarios",
-    "lane_change": "drivesim.scenarios",
-    "library": "drivesim.scenarios.library",
-    "load": "drivesim.scenarios",
-    "load_model": "drivesim.models",
-    "loads": "drivesim.scenarios",
-    "normal": "drivesim.scenarios",
-    "pet": "drivesim.scenarios",
-    "rain": "drivesim.scenarios",
-    "snow": "drivesim.scenarios",
-    "speed": "drivesim.scenarios",
-    "thw": "drivesim.scenarios",
-    "ttc": "drivesim.scenarios",
-    "ttc_to_ego": "drivesim.scenarios",
-    "uniform": "drivesim.scenarios",
-    "walk_to": "drivesim.scenarios",
+_NAMES_OF = {
+    "drivesim.errors": "DriveSimError InputError ModelError",
+    "drivesim.models": "load_model",
+    "drivesim.scenarios": "Scenario ScenarioError check load loads after brake choice collision deg distance_to_ego drac gap grid "
+    "kmh lane_change normal pet rain snow speed thw ttc ttc_to_ego uniform walk_to",
+    "drivesim.scenarios.expand": "expand",
+    "drivesim.scenarios.library": "find library",
+    "drivesim.simulate": "Future Options Piece branch futures generate open_run rollout start_frame",
 }
+_MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in names.split()}
 
-__all__ = [
-    "Scenario",
-    "ScenarioError",
-    "__version__",
-    "after",
-    "brake",
-    "check",
-    "choice",
-    "collision",
-    "deg",
-    "distance_to_ego",
-    "drac",
-    "expand",
-    "gap",
-    "grid",
-    "kmh",
-    "lane_change",
-    "library",
-    "load",
-    "load_model",
-    "loads",
-    "normal",
-    "pet",
-    "rain",
-    "snow",
-    "speed",
-    "thw",
-    "ttc",
-    "ttc_to_ego",
-    "uniform",
-    "walk_to",
-]
+__all__ = ["__version__", *sorted(_MODULE_OF)]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _EXPORTS:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module 'drivesim' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_EXPORTS[name]), name)
+    value = getattr(importlib.import_module(_MODULE_OF[name]), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_EXPORTS})
+    return sorted({*globals(), *_MODULE_OF})

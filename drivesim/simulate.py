@@ -26,15 +26,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivesim.models import load_model
-from drivesim.rollout.engine import thread_count
-from drivesim.rollout.future import Future, open_run
-from drivesim.rollout.manifest import Manifest
-from drivesim.rollout.run import Listener, chunks_of, make_futures, open_or_create
-from drivesim.rollout.run_folder import RunFolder
-from drivesim.rollout.tracks import write_tracks
+from drivesim.run_spec import DEFAULT_OPTIONS, LoadedModel, Options, Staged, frames_of, stage, stage_branch
+from drivesim.runs.engine import thread_count
+from drivesim.runs.future import Future, open_run
+from drivesim.runs.manifest import Manifest
+from drivesim.runs.run import Listener, chunks_of, make_futures, open_or_create
+from drivesim.runs.run_folder import RunFolder
+from drivesim.runs.tracks import write_tracks
 from drivesim.scenarios import Scenario, load
 from drivesim.scene import Scene
-from drivesim.staging import DEFAULT_OPTIONS, LoadedModel, Options, Staged, frames_of, stage, stage_branch
 
 __all__ = [
     "Future",

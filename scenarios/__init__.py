@@ -1,6 +1,7 @@
 """Scenarios: the language (YAML and Python), its checks, and their expansion into scenes by traffic behaviour."""
 
-from drivesim.scenarios.builder import (
+from drivesim.scenarios.checks.messages import Problem, Report, ScenarioError
+from drivesim.scenarios.language.builder import (
     after,
     brake,
     choice,
@@ -21,10 +22,9 @@ from drivesim.scenarios.builder import (
     uniform,
     walk_to,
 )
+from drivesim.scenarios.language.schema import Scenario
+from drivesim.scenarios.language.units import deg, kmh
 from drivesim.scenarios.load import check, check_scenario, check_text, load, loads
-from drivesim.scenarios.messages import Problem, Report, ScenarioError
-from drivesim.scenarios.schema import Scenario
-from drivesim.scenarios.units import deg, kmh
 
 __all__ = [
     "Problem",

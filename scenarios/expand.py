@@ -14,7 +14,8 @@ from typing import Literal
 import numpy as np
 
 from drivesim.road import Road
-from drivesim.scenarios.events import (
+from drivesim.scenarios.checks.messages import ScenarioError
+from drivesim.scenarios.language.events import (
     AfterTrigger,
     BrakeAction,
     DistanceTrigger,
@@ -25,9 +26,9 @@ from drivesim.scenarios.events import (
     TimeTrigger,
     WalkAction,
 )
+from drivesim.scenarios.language.schema import INTENSITIES, ROADSIDE_DENSITIES, WETNESS, Actor, Scenario
+from drivesim.scenarios.language.values import number
 from drivesim.scenarios.load import check_scenario
-from drivesim.scenarios.look import CAR_COLOUR_SHARES, colour_of, draw_colour
-from drivesim.scenarios.messages import ScenarioError
 from drivesim.scenarios.placement import (
     Placed,
     ego_speed_mps,
@@ -39,8 +40,10 @@ from drivesim.scenarios.placement import (
     place,
     speed_limit_mps,
 )
-from drivesim.scenarios.schema import INTENSITIES, ROADSIDE_DENSITIES, WETNESS, Actor, Scenario
-from drivesim.scenarios.traffic import (
+from drivesim.scene import Colour, Environment, Scene, Turn
+from drivesim.scenery import Scenery
+from drivesim.traffic.look import CAR_COLOUR_SHARES, colour_of, draw_colour
+from drivesim.traffic.simulation import (
     Action,
     ActorPlan,
     AmbientTraffic,
@@ -53,9 +56,6 @@ from drivesim.scenarios.traffic import (
     WalkTo,
     simulate,
 )
-from drivesim.scenarios.values import number
-from drivesim.scene import Colour, Environment, Scene, Turn
-from drivesim.scenery import Scenery
 
 #: Vehicles per km and lane by density; towns hold more, and more slowly.
 _VEHICLES_PER_KM = {"none": 0.0, "light": 7.0, "medium": 15.0, "dense": 28.0}

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from drivesim.scenarios.base import single_key
-from drivesim.scenarios.events import Event, LaneChangeAction, SpeedAction, WalkAction
+from drivesim.scenarios.language.base import single_key
+from drivesim.scenarios.language.events import Event, LaneChangeAction, SpeedAction, WalkAction
+from drivesim.scenarios.language.schema import Scenario
+from drivesim.scenarios.language.values import number
 from drivesim.scenarios.placement import (
     Placed,
     ego_speed_mps,
@@ -21,8 +23,6 @@ from drivesim.scenarios.placement import (
     place,
     speed_limit_mps,
 )
-from drivesim.scenarios.schema import Scenario
-from drivesim.scenarios.values import number
 
 Carrier = Literal["map", "scenery", "actors", "motion", "attributes", "start frame", "traffic", "measured", "run"]
 
@@ -138,7 +138,7 @@ def _actor_rows(scenario: Scenario) -> Iterator[Row]:
         yield Row(field=f"actors.{actor.id}", value=_actor_text(placed), carrier=_boxes(scenario))
         yield Row(field=f"actors.{actor.id}.speed", value=f"{placed.speed_mps:.4g} m/s", carrier="traffic")
         if actor.look is not None:
-            from drivesim.scenarios.look import colour_of
+            from drivesim.traffic.look import colour_of
 
             colour = colour_of(actor.look)
             seen = f"RGB {colour[0]} {colour[1]} {colour[2]}" if colour else "names no known colour: has no effect"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from drivesim.scenarios.language.schema import Scenario
 from drivesim.scenarios.load import VERSION, Defaults
-from drivesim.scenarios.schema import Scenario
 
 
 def scenario_schema() -> dict[str, Any]:

@@ -8,15 +8,24 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from drivesim.scenarios import yaml_text
-from drivesim.scenarios.base import Model
-from drivesim.scenarios.geometry_rules import geometry_findings
-from drivesim.scenarios.messages import Finding, Problem, Report, ScenarioError, report
-from drivesim.scenarios.rules import reference_findings, references, rule_findings
-from drivesim.scenarios.schema import Camera, Output, Sampling, Scenario, ScenarioFields, Side, Video, substitute
-from drivesim.scenarios.structure import findings_of
-from drivesim.scenarios.values import VARIABLE_PARTS, Identifier, suggestion
-from drivesim.scenarios.yaml_text import Node
+from drivesim.scenarios.checks.geometry import geometry_findings
+from drivesim.scenarios.checks.messages import Finding, Problem, Report, ScenarioError, report
+from drivesim.scenarios.checks.rules import reference_findings, references, rule_findings
+from drivesim.scenarios.language import yaml_text
+from drivesim.scenarios.language.base import Model
+from drivesim.scenarios.language.schema import (
+    Camera,
+    Output,
+    Sampling,
+    Scenario,
+    ScenarioFields,
+    Side,
+    Video,
+    substitute,
+)
+from drivesim.scenarios.language.structure import findings_of
+from drivesim.scenarios.language.values import VARIABLE_PARTS, Identifier, suggestion
+from drivesim.scenarios.language.yaml_text import Node
 
 VERSION = 1
 _SUITE_KEYS = ("drivesim", "defaults", "scenarios")

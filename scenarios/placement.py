@@ -14,12 +14,12 @@ from shapely import Polygon
 
 from drivesim import scene
 from drivesim.geometry import footprint
-from drivesim.scenarios.dimensions import EGO_FRONT_M, EGO_LENGTH_M, EGO_REAR_M, EGO_WIDTH_M, size_of
-from drivesim.scenarios.values import number
+from drivesim.scenarios.language.values import number
+from drivesim.traffic.dimensions import EGO_FRONT_M, EGO_LENGTH_M, EGO_REAR_M, EGO_WIDTH_M, size_of
 
 if TYPE_CHECKING:
     from drivesim.road import Road
-    from drivesim.scenarios.schema import Actor, CameraRig, Scenario
+    from drivesim.scenarios.language.schema import Actor, CameraRig, Scenario
 
 DEFAULT_LANES = {"motorway": 3, "rural": 1, "urban": 1}
 DEFAULT_SPEED_LIMITS_MPS = {"motorway": 36.1, "rural": 27.8, "urban": 13.9}
@@ -121,7 +121,7 @@ def id_stream(scenario_id: str, purpose: str) -> np.random.Generator:
 
 def make_road(scenario: Scenario, length_m: float) -> Road:
     """The road of a concrete scenario, its bends drawn from the scenario id; ``length_m`` ahead of the ego."""
-    from drivesim.scenarios.road_builder import build_road
+    from drivesim.traffic.road_builder import build_road
 
     road = scenario.scene.road
     return build_road(

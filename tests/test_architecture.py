@@ -19,7 +19,7 @@ MAPPED = ("conditioning", "datasets", "scenarios")
 
 RUNTIME = ("drivesim", *MAPPED)
 CODE = (*RUNTIME, "tests", "benchmarks")
-SKIPPED = {"__pycache__", ".venv", ".git", "build", "dist", "runs", "data", "checkpoints"}
+SKIPPED = {"__pycache__", ".venv", ".git", "build", "dist"}
 
 VOCABULARY = {"clip", "controls", "errors", "geometry", "noise", "road", "scene", "scenery"}
 """Files of drivesim/ that every other part may use."""
@@ -28,34 +28,36 @@ ALLOWED: dict[str, set[str]] = {
     "vocabulary": set(),
     "world_model": {"vocabulary"},
     "diffusion": set(),
+    "traffic": {"vocabulary"},
+    "renderer": {"vocabulary"},
     "conditioning": {"vocabulary"},
-    "scenarios": {"vocabulary"},
-    "datasets": {"vocabulary", "scenarios"},
+    "scenarios": {"vocabulary", "traffic"},
+    "datasets": {"vocabulary", "scenarios", "traffic", "renderer"},
     "models": {"vocabulary", "world_model", "diffusion"},
-    "rollout": {"vocabulary", "world_model"},
-    "evaluation": {"vocabulary", "rollout"},
-    "exports": {"vocabulary", "rollout"},
+    "runs": {"vocabulary", "world_model"},
+    "judges": {"vocabulary", "models"},
+    "metrics": {"vocabulary", "judges", "runs"},
+    "report": {"vocabulary", "metrics", "runs"},
+    "exports": {"vocabulary", "runs"},
     "packing": {"vocabulary", "datasets", "conditioning"},
-    "training": {"vocabulary", "diffusion", "models", "datasets", "conditioning", "evaluation"},
+    "pictures": {"vocabulary", "conditioning", "datasets", "runs"},
+    "training": {"vocabulary", "diffusion", "models", "datasets", "renderer", "conditioning", "judges", "metrics"},
     "evidence": {
-        "vocabulary", "world_model", "conditioning", "scenarios", "datasets", "models", "rollout", "evaluation", "simulate",
-        "staging",
+        "vocabulary", "world_model", "conditioning", "scenarios", "datasets", "renderer", "models", "judges", "metrics",
+        "report", "runs", "simulate", "run_spec",
     },
-    "staging": {"vocabulary", "world_model", "scenarios", "conditioning", "rollout"},
-    "simulate": {"vocabulary", "world_model", "scenarios", "conditioning", "rollout", "models", "staging"},
-    "cli": {
-        "face", "vocabulary", "world_model", "conditioning", "scenarios", "datasets", "models", "rollout", "evaluation",
-        "exports", "training", "simulate", "staging", "packing", "evidence",
-    },
+    "run_spec": {"vocabulary", "world_model", "scenarios", "conditioning", "runs"},
+    "simulate": {"vocabulary", "world_model", "scenarios", "conditioning", "runs", "models", "run_spec"},
     "face": {"vocabulary", "world_model", "scenarios", "models", "simulate", "cli"},
 }  # fmt: skip
+ALLOWED["cli"] = set(ALLOWED)
 """Part to the parts it may import beside itself. ``face`` is drivesim/__init__.py and __main__.py."""
 
 THIRD_PARTY: dict[str, set[str]] = {
     "vocabulary": {"numpy", "torch", "shapely", "einops"},
     "world_model": {"torch"},
     "diffusion": {"torch", "diffusers", "einops", "numpy"},
-    "rollout": {"numpy", "torch", "av", "cv2", "safetensors", "pydantic", "annotated_types"},
+    "runs": {"numpy", "torch", "av", "cv2", "safetensors", "pydantic", "annotated_types"},
     "cli": {"typer", "rich", "numpy", "torch", "cv2", "av"},
 }
 """Parts that are held to fewer packages than pyproject.toml lists."""
@@ -98,8 +100,6 @@ def part_of(module: str) -> str:
     names = module.split(".")
     if len(names) == 1 or names[1] == "__main__":
         return "face"
-    if names[1] == "staging":  # the half of simulate that decides; the other half makes
-        return "simulate"
     return "vocabulary" if names[1] in VOCABULARY else names[1]
 
 

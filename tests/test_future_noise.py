@@ -10,11 +10,11 @@ from tiny_loaded import SCENARIO_TEXT, TinyLoaded
 
 from drivesim.errors import InputError
 from drivesim.noise import NoiseStream
-from drivesim.rollout.engine import Threads
-from drivesim.rollout.run_folder import RunFolder
+from drivesim.run_spec import Options, stage
+from drivesim.runs.engine import Threads
+from drivesim.runs.run_folder import RunFolder
 from drivesim.scenarios import Scenario, loads
 from drivesim.simulate import futures
-from drivesim.staging import Options, stage
 
 ONE = Options(threads=Threads(denoise=1, decode=1))
 

@@ -14,15 +14,15 @@ from tiny_model import TinyWorldModel
 
 from drivesim.controls import Control
 from drivesim.errors import InputError, ModelError
-from drivesim.rollout.development import as_rows, turns_of
-from drivesim.rollout.engine import MAX_WAITING_CHUNKS, Threads
-from drivesim.rollout.manifest import ActorMode, Manifest, Told
-from drivesim.rollout.run_folder import RunFolder
-from drivesim.rollout.tracks import read_tracks
+from drivesim.run_spec import NOT_MEASURED, Options, Staged, resize_and_crop, stage, stage_branch
+from drivesim.runs.development import as_rows, turns_of
+from drivesim.runs.engine import MAX_WAITING_CHUNKS, Threads
+from drivesim.runs.manifest import ActorMode, Manifest, Told
+from drivesim.runs.run_folder import RunFolder
+from drivesim.runs.tracks import read_tracks
 from drivesim.scenarios import Scenario, loads
-from drivesim.scenarios.schema import Start
+from drivesim.scenarios.language.schema import Start
 from drivesim.simulate import branch, futures, generate, make, open_run, rollout, start_frame
-from drivesim.staging import NOT_MEASURED, Options, Staged, resize_and_crop, stage, stage_branch
 
 ONE = Options(threads=Threads(denoise=1, decode=1))
 

@@ -12,9 +12,9 @@ from tiny_model import TinyStartFrameModel, TinyWorldModel
 from torch.nn import functional as F
 
 from drivesim.controls import Controls
-from drivesim.evaluation.features import FeatureNetwork
-from drivesim.evaluation.probe import ProbeNetwork
-from drivesim.evidence.judges import Judges, load_judges
+from drivesim.judges.features import FeatureNetwork
+from drivesim.judges.load import Judges, load_judges
+from drivesim.judges.probe import ProbeNetwork
 from drivesim.models.hashes import write_hashes
 from drivesim.noise import NoiseStream
 

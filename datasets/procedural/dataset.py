@@ -10,9 +10,9 @@ import numpy as np
 from drivesim.clip import Clip
 from drivesim.controls import Control
 from drivesim.datasets.procedural.scene_sampler import sample_scene
-from drivesim.datasets.procedural.world import ProceduralWorld
 from drivesim.datasets.sample import Sample
 from drivesim.errors import InputError
+from drivesim.renderer.world import ProceduralWorld
 
 #: Scenes from this seed on are never trained on.
 HELD_OUT_SEED = 1_000_000

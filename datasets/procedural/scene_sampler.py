@@ -10,10 +10,10 @@ import numpy as np
 from drivesim.datasets.procedural.environment_sampler import sample_environment
 from drivesim.datasets.procedural.situations import SITUATIONS, Situation, Stage, merge, queue
 from drivesim.road import Road, RoadType
-from drivesim.scenarios.road_builder import build_road
-from drivesim.scenarios.traffic import ActorPlan, AmbientTraffic, EgoPlan, simulate
 from drivesim.scene import NUSCENES_FRONT, Camera, Scene
 from drivesim.scenery import Scenery
+from drivesim.traffic.road_builder import build_road
+from drivesim.traffic.simulation import ActorPlan, AmbientTraffic, EgoPlan, simulate
 
 _ROAD_SHARES: dict[RoadType, float] = {"motorway": 0.35, "rural": 0.25, "urban": 0.40}
 _QUEUE_SHARE: dict[RoadType, float] = {"motorway": 0.14, "rural": 0.05, "urban": 0.2}

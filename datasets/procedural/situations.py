@@ -13,9 +13,9 @@ from typing import Literal
 import numpy as np
 
 from drivesim.road import Lane, Road
-from drivesim.scenarios.dimensions import EGO_FRONT_M, PRESET_SIZES, size_of
-from drivesim.scenarios.look import CAR_COLOUR_SHARES, draw_colour
-from drivesim.scenarios.traffic import ActorPlan, Brake, LaneChange, Manoeuvre, SpeedChange, Stop, Trigger, WalkTo
+from drivesim.traffic.dimensions import EGO_FRONT_M, PRESET_SIZES, size_of
+from drivesim.traffic.look import CAR_COLOUR_SHARES, draw_colour
+from drivesim.traffic.simulation import ActorPlan, Brake, LaneChange, Manoeuvre, SpeedChange, Stop, Trigger, WalkTo
 
 _CLOTHES = ("coat", "jacket", "hoodie", "shirt", "dress")
 _HEAVY = ("truck", "bus", "trailer", "construction_vehicle")

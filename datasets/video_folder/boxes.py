@@ -12,7 +12,7 @@ import numpy as np
 
 from drivesim.datasets.video_folder.tables import Faults, Row, number_of, read_csv, read_json_rows
 from drivesim.geometry import FloatArray, wrap_angle
-from drivesim.scenarios.values import suggestion
+from drivesim.scenarios.language.values import suggestion
 from drivesim.scene import CATEGORIES
 
 #: Between two rows of a track farther apart than this, in seconds, it is not present.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from drivesim.errors import InputError
-from drivesim.scenarios.values import suggestion
+from drivesim.scenarios.language.values import suggestion
 
 #: So many faults of one file are listed; the rest is counted.
 MOST_FAULTS = 20

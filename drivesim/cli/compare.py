@@ -26,11 +26,11 @@ def compare(
       drivesim compare reports/default reports/mine --out compare.html
     """
     from drivesim.errors import InputError
-    from drivesim.evaluation.report.compare import compare as compare_reports
-    from drivesim.evaluation.report.compare import comparison_lines
-    from drivesim.evaluation.report.files import read_report
-    from drivesim.evaluation.report.page import render_html
-    from drivesim.rollout.storage import write_atomic
+    from drivesim.report.compare import compare as compare_reports
+    from drivesim.report.compare import comparison_lines
+    from drivesim.report.files import read_report
+    from drivesim.report.page import render_html
+    from drivesim.runs.storage import write_atomic
 
     if out is not None and (out.suffix != ".html" or out.is_dir()):
         raise InputError(f"--out {out} is no name of a page. Choose a file that ends in .html, such as compare.html.")

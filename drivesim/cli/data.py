@@ -176,7 +176,7 @@ def view(
 
     from drivesim.datasets.store import ClipStore
     from drivesim.errors import InputError
-    from drivesim.packing import spread, store_sheet
+    from drivesim.pictures.store_sheet import spread, store_sheet
 
     if out.suffix != ".png":
         raise InputError(f"--out {out}: name a .png picture.")

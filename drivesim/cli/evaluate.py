@@ -12,8 +12,8 @@ from drivesim.cli.options import AsJson, Device, Dtype, Quiet, Steps
 
 if TYPE_CHECKING:
     from drivesim.cli.progress import Voice
-    from drivesim.evaluation.report import Report
-    from drivesim.evidence.evaluate import Protocol
+    from drivesim.evidence.of_model import Protocol
+    from drivesim.report import Report
 
 
 def evaluate(
@@ -63,7 +63,7 @@ def evaluate(
       drivesim compare reports/default reports/my-model
     """
     from drivesim.cli.progress import Voice
-    from drivesim.evidence.evaluate import QUICK, Protocol
+    from drivesim.evidence.of_model import QUICK, Protocol
 
     voice = Voice(quiet=quiet, as_json=as_json)
     thresholds = given.thresholds_of(min_recall, require)
@@ -88,9 +88,9 @@ def _measured(
     voice: Voice,
 ) -> Report:
     """Load everything, the small first, and measure."""
-    from drivesim.evaluation.fvd import load_i3d
-    from drivesim.evidence.evaluate import evaluate_model
-    from drivesim.evidence.judges import SHIPPED, load_judges
+    from drivesim.evidence.of_model import evaluate_model
+    from drivesim.judges.load import SHIPPED, load_judges
+    from drivesim.metrics.fvd import load_i3d
     from drivesim.models import load_model
     from drivesim.scenarios.library import find
 

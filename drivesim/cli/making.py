@@ -20,13 +20,13 @@ from drivesim.errors import InputError
 
 if TYPE_CHECKING:
     from drivesim.cli.options import Actors, Ego, Noise, Told
-    from drivesim.rollout.engine import Threads
-    from drivesim.rollout.future import Future
-    from drivesim.rollout.manifest import Manifest
-    from drivesim.rollout.plan import Plan
+    from drivesim.run_spec import LoadedModel, Staged
+    from drivesim.run_spec import Options as RunOptions
+    from drivesim.runs.engine import Threads
+    from drivesim.runs.future import Future
+    from drivesim.runs.manifest import Manifest
+    from drivesim.runs.plan import Plan
     from drivesim.scenarios import Scenario
-    from drivesim.staging import LoadedModel, Staged
-    from drivesim.staging import Options as RunOptions
 
 
 #: Makes the futures of a job by its plan; whether to resume, and who to tell.
@@ -68,7 +68,7 @@ def chosen_scenarios(name: str | None, only: str | None, settings: Sequence[str]
 
 def starting_from(picture: Path | None, scenarios: Sequence[Scenario]) -> list[Scenario]:
     """The scenarios, beginning from a picture if one is given. Raises InputError when it is not there."""
-    from drivesim.scenarios.schema import Start
+    from drivesim.scenarios.language.schema import Start
 
     if picture is None:
         return list(scenarios)
@@ -93,7 +93,7 @@ def chosen_variations(text: str, scenario: Scenario) -> list[int]:
 
 def duration_of(option: str, text: str | None, unit_s: float = 1.0) -> float | None:
     """Seconds of an option such as ``8``, ``8s`` or ``1.5 min``; a plain number counts in ``unit_s``."""
-    from drivesim.scenarios.units import UnitError, parse
+    from drivesim.scenarios.language.units import UnitError, parse
 
     if text is None:
         return None
@@ -123,7 +123,7 @@ def run_options(
     noise: Noise | None = None,
 ) -> RunOptions:
     """The options of a run, as the library takes them."""
-    from drivesim.staging import Options
+    from drivesim.run_spec import Options
 
     return Options(
         actors=None if actors is None else actors.value,
@@ -139,7 +139,7 @@ def run_options(
 
 def threads_of(text: str | None) -> Threads | None:
     """Thread counts of ``--threads``: ``1+1`` for two halves side by side, ``2`` for one after the other."""
-    from drivesim.rollout.engine import Threads
+    from drivesim.runs.engine import Threads
 
     if text is None:
         return None
@@ -167,8 +167,8 @@ def scenario_jobs(
 
     Without ``indices`` each makes as many futures as its scenario asks for (``sampling.futures``).
     """
+    from drivesim.run_spec import stage
     from drivesim.simulate import default_folder, num_frames
-    from drivesim.staging import stage
 
     chosen = [(scenario, number) for scenario in scenarios for number in chosen_variations(variation, scenario)]
     jobs = []
@@ -221,8 +221,8 @@ def branch_job(
     indices: Sequence[int] | None,
 ) -> Job:
     """The job of futures that branch off a run; without ``indices`` as many as in :func:`scenario_jobs`."""
+    from drivesim.run_spec import stage_branch
     from drivesim.simulate import branch_folder
-    from drivesim.staging import stage_branch
 
     at_s = duration_of("--at", at)
     assert at_s is not None and length_s is not None
@@ -240,8 +240,8 @@ def make_all(
     jobs: Sequence[Job], *, resume: bool, dry_run: bool, voice: Voice, maker: Maker | None = None
 ) -> Iterator[tuple[Job, tuple[Future, ...]]]:
     """Print the plan of every job and, unless ``dry_run``, make them one after the other, by ``maker`` where one is given."""
-    from drivesim.rollout.run import require_room
-    from drivesim.rollout.run_folder import RunFolder
+    from drivesim.runs.run import require_room
+    from drivesim.runs.run_folder import RunFolder
 
     if not dry_run:
         for job in jobs:
@@ -261,7 +261,7 @@ def make_all(
 
 def report(job: Job, made: Sequence[Future], voice: Voice, *, sheet: bool = False, grid: bool = False) -> None:
     """Set the futures beside each other where asked, and say where everything is: the last line of a run."""
-    from drivesim.rollout.contact_sheet import write_contact_sheet, write_side_by_side
+    from drivesim.pictures.contact_sheet import write_contact_sheet, write_side_by_side
 
     first = made[0]
     pictures: dict[str, str] = {}
@@ -290,8 +290,8 @@ def report(job: Job, made: Sequence[Future], voice: Voice, *, sheet: bool = Fals
 
 def _planned(job: Job, voice: Voice, *, measure: bool) -> Plan:
     """The plan of a job; the cost of a chunk is measured now, or, unless ``measure``, remembered from an earlier run."""
-    from drivesim.rollout.cost import measure_cost, remember_cost, remembered_cost, resident_bytes
-    from drivesim.rollout.plan import make_plan
+    from drivesim.runs.cost import measure_cost, remember_cost, remembered_cost, resident_bytes
+    from drivesim.runs.plan import make_plan
 
     staged = job.staged
     loading_s, loaded_bytes = time.monotonic() - voice.started_at, resident_bytes()
@@ -346,7 +346,7 @@ def make_job(job: Job, plan: Plan, resume: bool, voice: Voice) -> tuple[Future, 
 @contextlib.contextmanager
 def watched(job: Job, plan: Plan, resume: bool, voice: Voice) -> Iterator[Progress]:
     """The progress of a job while the block makes it; says how to continue when it is stopped, and remembers its speed."""
-    from drivesim.rollout.cost import remember_cost
+    from drivesim.runs.cost import remember_cost
 
     progress = Progress(plan.num_frames, voice)
     try:

@@ -15,8 +15,8 @@ import typer
 from drivesim.cli.progress import Voice
 
 if TYPE_CHECKING:
-    from drivesim.evaluation.report import Report
-    from drivesim.evaluation.report.thresholds import Threshold
+    from drivesim.report import Report
+    from drivesim.report.thresholds import Threshold
 
 #: A threshold or an ``expect`` of the scenario was not met.
 NOT_MET = 1
@@ -84,7 +84,7 @@ class _Lines:
 
 def thresholds_of(min_recall: float | None, require: Sequence[str] | None) -> list[Threshold]:
     """The bounds of the options. Raises InputError for one that is none."""
-    from drivesim.evaluation.report.thresholds import Threshold
+    from drivesim.report.thresholds import Threshold
 
     texts = [] if min_recall is None else [f"obedience.recall>={min_recall}"]
     return [Threshold.parse(text) for text in (*texts, *(require or []))]
@@ -102,10 +102,10 @@ def finish(
 
     Raises InputError for a bound of an unknown figure, once the report is written: a slip must not cost what was measured.
     """
-    from drivesim.evaluation.report.files import HTML_NAME, JSON_NAME, write_report
-    from drivesim.evaluation.report.junit import junit_xml
-    from drivesim.evaluation.report.thresholds import judge
-    from drivesim.rollout.storage import write_atomic
+    from drivesim.report.files import HTML_NAME, JSON_NAME, write_report
+    from drivesim.report.junit import junit_xml
+    from drivesim.report.thresholds import judge
+    from drivesim.runs.storage import write_atomic
 
     unmet = [sentence for sentence, met in expectations if not met]
     write_report(report, folder)
@@ -139,7 +139,7 @@ def finish(
 
 def _lines(report: Report) -> Iterator[str]:
     """Every figure in one line."""
-    from drivesim.evidence.figures import shown
+    from drivesim.evidence.sections.figures import shown
 
     for key, figure in report.figures().items():
         unit = f" {figure.unit}" if figure.unit else ""

@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from drivesim.scenarios.expand import Development
-    from drivesim.scenarios.schema import Scenario
+    from drivesim.scenarios.language.schema import Scenario
 
 _PNG, _MP4 = ".png", ".mp4"
 
@@ -63,7 +63,7 @@ def preview(
 
 def _seconds(option: str, text: str) -> float:
     from drivesim.errors import InputError
-    from drivesim.scenarios.units import UnitError, parse
+    from drivesim.scenarios.language.units import UnitError, parse
 
     try:
         return parse(text, "time", minimum=0.0)
@@ -98,8 +98,8 @@ def _notes(development: Development, scenario: Scenario) -> list[str]:
 def _picture(development: Development, scenario: Scenario, frame: int, target: Path) -> None:
     import cv2
 
-    from drivesim.conditioning.preview_page import preview_page
     from drivesim.errors import InputError
+    from drivesim.pictures.preview_page import preview_page
 
     page = preview_page(development.scene, frame, _notes(development, scenario))
     if not cv2.imwrite(str(target), page[..., ::-1]):
@@ -108,8 +108,8 @@ def _picture(development: Development, scenario: Scenario, frame: int, target: P
 
 def _film(development: Development, scenario: Scenario, frame: int, length_s: float | None, target: Path) -> None:
     from drivesim.conditioning import LAYOUT, SceneControls
-    from drivesim.conditioning.preview_page import preview_page
-    from drivesim.rollout.video import VideoWriter
+    from drivesim.pictures.preview_page import preview_page
+    from drivesim.runs.video import VideoWriter
 
     scene, notes = development.scene, _notes(development, scenario)
     controls = SceneControls(scene, LAYOUT)

@@ -60,7 +60,7 @@ def render(
 
 def _seconds(text: str) -> float:
     from drivesim.errors import InputError
-    from drivesim.scenarios.units import UnitError, parse
+    from drivesim.scenarios.language.units import UnitError, parse
 
     try:
         length = parse(text, "time", minimum=0.0)
@@ -83,8 +83,8 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _film(scene: Scene, appearance_seed: int, width: int, height: int, target: Path) -> None:
-    from drivesim.datasets.procedural import ProceduralWorld
-    from drivesim.rollout.video import VideoWriter
+    from drivesim.renderer import ProceduralWorld
+    from drivesim.runs.video import VideoWriter
 
     world = ProceduralWorld(scene, appearance_seed)
     with VideoWriter(target, width, height, scene.fps) as video:

@@ -35,8 +35,8 @@ def score(
     import numpy as np
 
     from drivesim.cli.progress import Voice
-    from drivesim.evidence.judges import SHIPPED, load_judges
-    from drivesim.evidence.score import score_run
+    from drivesim.evidence.of_run import score_run
+    from drivesim.judges.load import SHIPPED, load_judges
 
     voice = Voice(quiet=quiet, as_json=as_json)
     thresholds = given.thresholds_of(min_recall, require)

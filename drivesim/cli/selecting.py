@@ -12,8 +12,8 @@ from drivesim.errors import InputError, SelectBudgetError
 
 if TYPE_CHECKING:
     from drivesim.evidence.selection import Selection
-    from drivesim.rollout.future import Future
-    from drivesim.rollout.plan import Plan
+    from drivesim.runs.future import Future
+    from drivesim.runs.plan import Plan
 
 
 def maker_of(
@@ -54,7 +54,7 @@ class Selecting:
     """Makes the jobs whose scenario selects, and keeps what became of them."""
 
     def __init__(self, max_tries: int | None, judges: Path | None) -> None:
-        from drivesim.evidence.judges import SHIPPED, load_judges
+        from drivesim.judges.load import SHIPPED, load_judges
 
         self.max_tries = max_tries
         self.judges = load_judges(judges or SHIPPED)

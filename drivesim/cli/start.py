@@ -35,11 +35,11 @@ def start(
     """
     from drivesim.cli.making import chosen_scenarios, scenario_jobs
     from drivesim.cli.progress import Voice
-    from drivesim.conditioning.drawing import camera_overlay
     from drivesim.errors import InputError
     from drivesim.models import load_model
-    from drivesim.rollout.run_folder import write_png
-    from drivesim.staging import DEFAULT_OPTIONS
+    from drivesim.pictures.drawing import camera_overlay
+    from drivesim.run_spec import DEFAULT_OPTIONS
+    from drivesim.runs.run_folder import write_png
 
     voice = Voice(quiet=quiet, as_json=as_json)
     scenarios = chosen_scenarios(scenario, only, settings or [], voice)

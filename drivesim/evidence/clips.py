@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from drivesim.evaluation.baselines import frozen, shifted
-from drivesim.evaluation.box_colour import colour_sums
-from drivesim.evaluation.flicker import warped_flicker
-from drivesim.evaluation.probe import FrameLabels
-from drivesim.evidence.dream import FREE, SCRIPTED, dream, frames_needed, round_trip, start_frame
+from drivesim.evidence.generated import FREE, SCRIPTED, dream, frames_needed, round_trip, start_frame
 from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, Take, take
-from drivesim.evidence.judges import Judges
 from drivesim.evidence.measure import Measured, Progress, judged, measure
+from drivesim.judges.load import Judges
+from drivesim.judges.probe import FrameLabels
+from drivesim.metrics.baselines import frozen, shifted
+from drivesim.metrics.box_colour import colour_sums
+from drivesim.metrics.flicker import warped_flicker
 from drivesim.noise import NoiseStream
-from drivesim.staging import LoadedModel
+from drivesim.run_spec import LoadedModel
 
 #: Every kind of video of a scene, and what it is. The first four are what REFERENCES of a report names.
 KINDS: dict[str, str] = {

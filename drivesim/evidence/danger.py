@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drivesim.evaluation.criticality import (
+from drivesim.judges.probe.reading import Readings
+from drivesim.metrics.criticality import (
     Criticality,
     Extreme,
     criticality,
@@ -17,9 +18,8 @@ from drivesim.evaluation.criticality import (
     off_road_distance,
     smallest,
 )
-from drivesim.evaluation.measured_tracks import integrate_ego, measured_actors
-from drivesim.evaluation.probe.reading import Readings
-from drivesim.evaluation.tracking import track_objects
+from drivesim.metrics.measured_tracks import integrate_ego, measured_actors
+from drivesim.metrics.tracking import track_objects
 from drivesim.road import Road
 from drivesim.scene import Actor, Camera, Track
 

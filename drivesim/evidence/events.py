@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drivesim.evaluation.criticality.footprints import DEFAULT_EGO, EgoSize, actor_footprints, ego_footprints
-from drivesim.evaluation.criticality.path import Extents, along
 from drivesim.evidence.verdict import Verdict
 from drivesim.geometry import FloatArray
+from drivesim.metrics.criticality.footprints import DEFAULT_EGO, EgoSize, actor_footprints, ego_footprints
+from drivesim.metrics.criticality.path import Extents, along
 from drivesim.road import Lane, Road
-from drivesim.scenarios.events import (
+from drivesim.scenarios.language.events import (
     AfterTrigger,
     BrakeAction,
     DistanceTrigger,
@@ -27,9 +27,9 @@ from drivesim.scenarios.events import (
     TimeToCollisionTrigger,
     WalkAction,
 )
+from drivesim.scenarios.language.schema import Scenario
+from drivesim.scenarios.language.values import number
 from drivesim.scenarios.placement import lane_offset, lane_spot
-from drivesim.scenarios.schema import Scenario
-from drivesim.scenarios.values import number
 from drivesim.scene import Actor, Track
 
 

@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from drivesim.controls import Control
-from drivesim.evaluation.features import frame_features
-from drivesim.evaluation.forecasts import Forecast
-from drivesim.evaluation.measured_tracks import assign_tracks
-from drivesim.evaluation.probe.reading import read_frames
 from drivesim.evidence.danger import Danger, danger_of, measured_traffic
-from drivesim.evidence.dream import SCRIPTED, UNTOLD, dream, frames_needed, round_trip
+from drivesim.evidence.generated import SCRIPTED, UNTOLD, dream, frames_needed, round_trip
 from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, Take, development
-from drivesim.evidence.judges import Judges
 from drivesim.evidence.measure import Progress, judged
+from drivesim.judges.features import frame_features
+from drivesim.judges.load import Judges
+from drivesim.judges.probe.reading import read_frames
+from drivesim.metrics.forecasts import Forecast
+from drivesim.metrics.measured_tracks import assign_tracks
 from drivesim.noise import NoiseStream
+from drivesim.run_spec import LoadedModel
 from drivesim.scene import Actor, Track
-from drivesim.staging import LoadedModel
 
 #: The first frames tell which measured object is which actor of the scene; after that the video may go its own way.
 FRAMES_TO_RECOGNISE = 6

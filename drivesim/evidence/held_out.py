@@ -13,9 +13,9 @@ from drivesim.conditioning.flow import Flow, surface_flow
 from drivesim.conditioning.projection import image_boxes
 from drivesim.datasets.procedural.dataset import FPS, HELD_OUT_SEED, LATEST_START_S
 from drivesim.datasets.procedural.scene_sampler import sample_scene
-from drivesim.datasets.procedural.semantics import RenderedFrame
-from drivesim.datasets.procedural.world import ProceduralWorld
-from drivesim.evaluation.probe import FrameLabels, scene_labels
+from drivesim.judges.probe import FrameLabels, scene_labels
+from drivesim.renderer.semantics import RenderedFrame
+from drivesim.renderer.world import ProceduralWorld
 from drivesim.scene import Scene
 
 #: Seeds of reports: held out, and apart from those that validate training and that benchmarks use.

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from drivesim.evaluation.criticality import (
+from drivesim.evidence.events import Staging, judge_events
+from drivesim.evidence.verdict import Verdict
+from drivesim.metrics.criticality import (
     EgoSize,
     braking_need,
     first_collision,
@@ -19,11 +21,9 @@ from drivesim.evaluation.criticality import (
     time_headway,
     time_to_collision,
 )
-from drivesim.evaluation.estimate import Estimate, share_of
-from drivesim.evidence.events import Staging, judge_events
-from drivesim.evidence.verdict import Verdict
+from drivesim.metrics.estimate import Estimate, share_of
 from drivesim.road import Road
-from drivesim.scenarios.events import (
+from drivesim.scenarios.language.events import (
     CollisionLabel,
     DracLabel,
     Expectation,
@@ -34,8 +34,8 @@ from drivesim.scenarios.events import (
     TtcLabel,
     target_of,
 )
-from drivesim.scenarios.schema import Scenario
-from drivesim.scenarios.values import number
+from drivesim.scenarios.language.schema import Scenario
+from drivesim.scenarios.language.values import number
 from drivesim.scene import Actor, Track
 
 DEFAULT_EGO = EgoSize()

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from drivesim.evaluation.drift import Drift, drift_of
-from drivesim.evaluation.features import frame_features
-from drivesim.evaluation.obedience import Obedience, obedience_of
-from drivesim.evaluation.probe import FrameLabels
-from drivesim.evaluation.probe.reading import Readings, read_frames
 from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH
-from drivesim.evidence.judges import Judges
+from drivesim.judges.features import frame_features
+from drivesim.judges.load import Judges
+from drivesim.judges.probe import FrameLabels
+from drivesim.judges.probe.reading import Readings, read_frames
+from drivesim.metrics.drift import Drift, drift_of
+from drivesim.metrics.obedience import Obedience, obedience_of
 
 #: Called with what is being done and the share of it that is done.
 Progress = Callable[[str, float], None]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from drivesim.evaluation.estimate import Estimate
-from drivesim.evaluation.report import Report, Section
-from drivesim.evidence.figures import shown
+from drivesim.evidence.sections.figures import shown
+from drivesim.metrics.estimate import Estimate
+from drivesim.report import Report, Section
 
 #: Least recall of boxes 24 px and taller, and least precision, on rendered video.
 LEAST_RECALL = LEAST_PRECISION = 0.9
@@ -38,7 +38,7 @@ _TRACKS = "what comes from measured tracks (danger, labels, minADE)"
 def probe_warnings(rendered: Mapping[str, Estimate], codec: Mapping[str, Estimate] | None = None) -> tuple[str, ...]:
     """Where the probe misses its bar on rendered video, or loses too much through the codec, and what that touches.
 
-    Figures by the keys of :data:`drivesim.evaluation.obedience.FIGURES`; what was not measured is passed over.
+    Figures by the keys of :data:`drivesim.metrics.obedience.FIGURES`; what was not measured is passed over.
     """
     warnings = []
     for name, least, words, touched in (

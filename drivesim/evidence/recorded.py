@@ -12,23 +12,23 @@ import numpy as np
 from drivesim.conditioning.attributes import scene_attributes
 from drivesim.conditioning.flow import Flow
 from drivesim.conditioning.surfaces import SurfacePainter, layout_flows
-from drivesim.datasets.procedural.world import ProceduralWorld
 from drivesim.errors import InputError
-from drivesim.evaluation.drift import Drift, drift_of
-from drivesim.evaluation.features import frame_features
-from drivesim.evaluation.flicker import warped_flicker
-from drivesim.evaluation.obedience import Obedience, obedience_of
-from drivesim.evaluation.probe import FrameLabels
-from drivesim.evaluation.probe.labels import ego_steps, visible_attributes
-from drivesim.evaluation.probe.reading import Readings, read_frames
 from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, exact_labels
-from drivesim.evidence.judges import Judges
 from drivesim.evidence.measure import Progress, judged
-from drivesim.rollout.development import turns_of
-from drivesim.rollout.future import Future
-from drivesim.rollout.manifest import Manifest
-from drivesim.rollout.recorder import require_intact
-from drivesim.rollout.run_folder import RunFolder
+from drivesim.judges.features import frame_features
+from drivesim.judges.load import Judges
+from drivesim.judges.probe import FrameLabels
+from drivesim.judges.probe.labels import ego_steps, visible_attributes
+from drivesim.judges.probe.reading import Readings, read_frames
+from drivesim.metrics.drift import Drift, drift_of
+from drivesim.metrics.flicker import warped_flicker
+from drivesim.metrics.obedience import Obedience, obedience_of
+from drivesim.renderer.world import ProceduralWorld
+from drivesim.runs.development import turns_of
+from drivesim.runs.future import Future
+from drivesim.runs.manifest import Manifest
+from drivesim.runs.recorder import require_intact
+from drivesim.runs.run_folder import RunFolder
 from drivesim.scenarios import Scenario, loads
 from drivesim.scenarios.expand import develop
 from drivesim.scene import Scene

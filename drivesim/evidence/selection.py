@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from drivesim.errors import InputError
-from drivesim.evaluation.estimate import Estimate, share_of
-from drivesim.evidence.judges import Judges
 from drivesim.evidence.measure import Progress
+from drivesim.evidence.of_run import judged_labels, traffic_of
 from drivesim.evidence.recorded import record, require_judgeable
-from drivesim.evidence.score import judged_labels, traffic_of
 from drivesim.evidence.verdict import Verdict
-from drivesim.rollout.future import Future
-from drivesim.rollout.storage import writing
+from drivesim.judges.load import Judges
+from drivesim.metrics.estimate import Estimate, share_of
+from drivesim.runs.future import Future
+from drivesim.runs.storage import writing
 from drivesim.scenarios import Scenario
 
 FILE = "selection.json"

@@ -18,10 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from drivesim.clip import frames_to_tensor, tensor_to_frames
-from drivesim.datasets.procedural.semantics import Semantic
 from drivesim.datasets.store import ClipStore
 from drivesim.errors import InputError
 from drivesim.models.video_ldm.codec import CELL
+from drivesim.renderer.semantics import Semantic
 from drivesim.training.dead_leaves import dead_leaves
 from drivesim.training.latents import latent_grid, measure_statistics
 from drivesim.training.parts import Dtype, Parts

@@ -20,7 +20,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from drivesim.controls import RASTER_CHANNELS, Control
-from drivesim.evaluation.probe import FrameLabels, build_targets
+from drivesim.judges.probe import FrameLabels, build_targets
 from drivesim.models.video_ldm.conditioning_inputs import SHAPES
 from drivesim.models.video_ldm.parts import latent_size
 from drivesim.training.probe_batches import pack_targets

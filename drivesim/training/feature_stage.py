@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from drivesim.clip import frames_to_tensor
-from drivesim.evaluation.features import LAYOUT_GRID, FeatureOutputs
-from drivesim.evaluation.probe.loss import attribute_loss, motion_loss
-from drivesim.evaluation.probe.network import MOTION_UNITS
-from drivesim.evaluation.probe.targets import ProbeTargets
+from drivesim.judges.features import LAYOUT_GRID, FeatureOutputs
+from drivesim.judges.probe.loss import attribute_loss, motion_loss
+from drivesim.judges.probe.network import MOTION_UNITS
+from drivesim.judges.probe.targets import ProbeTargets
 from drivesim.scene import CATEGORIES
 from drivesim.training.judge_stage import JudgeStage
 from drivesim.training.probe_batches import unpack_targets

@@ -8,7 +8,7 @@ from typing import Any
 
 from drivesim.datasets.store import ClipStore
 from drivesim.errors import InputError
-from drivesim.evaluation.probe.augment import AugmentationConfig
+from drivesim.judges.probe.augment import AugmentationConfig
 from drivesim.training.parts import Dtype, Parts
 from drivesim.training.probe_batches import ProbeBatches, round_trip_codec, teaching_samples
 from drivesim.training.stage import NothingToLearn, Stage

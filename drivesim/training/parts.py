@@ -16,8 +16,8 @@ import torch
 from torch import nn
 
 from drivesim.errors import InputError
-from drivesim.evaluation.features import FeatureNetwork
-from drivesim.evaluation.probe import ProbeNetwork
+from drivesim.judges.features import FeatureNetwork
+from drivesim.judges.probe import ProbeNetwork
 from drivesim.models.load import DTYPES, model_folder
 from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.format import older_values

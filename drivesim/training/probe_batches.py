@@ -14,10 +14,10 @@ from drivesim.conditioning.projection import image_boxes
 from drivesim.controls import Control
 from drivesim.datasets.store import ClipStore
 from drivesim.errors import InputError
-from drivesim.evaluation.probe import BoxLabels, FrameLabels, ProbeTargets, build_targets, scene_labels
-from drivesim.evaluation.probe.augment import AugmentationConfig, augment
-from drivesim.evaluation.probe.labels import DEFAULT_RULE, drawn_shares
-from drivesim.evaluation.probe.network import INPUT_SIZE, PROBE_ATTRIBUTES
+from drivesim.judges.probe import BoxLabels, FrameLabels, ProbeTargets, build_targets, scene_labels
+from drivesim.judges.probe.augment import AugmentationConfig, augment
+from drivesim.judges.probe.labels import DEFAULT_RULE, drawn_shares
+from drivesim.judges.probe.network import INPUT_SIZE, PROBE_ATTRIBUTES
 from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.training.parts import Parts
 from drivesim.training.stage import Batch

@@ -8,19 +8,18 @@ import torch
 from torch import Tensor
 
 from drivesim.clip import frames_to_tensor, tensor_to_frames
-from drivesim.evaluation.obedience import TALL_PX
-from drivesim.evaluation.probe import (
+from drivesim.judges.probe import (
     BoxLabels,
     Detections,
     ProbeOutputs,
     ProbeTargets,
     decode_motion,
     decode_objects,
-    match,
     probe_loss,
 )
-from drivesim.evaluation.probe.matching import detection_table, object_table
-from drivesim.evaluation.probe.network import INPUT_SIZE, MOTION_UNITS
+from drivesim.judges.probe.network import INPUT_SIZE, MOTION_UNITS
+from drivesim.metrics.matching import detection_table, match, object_table
+from drivesim.metrics.obedience import TALL_PX
 from drivesim.scene import CATEGORIES
 from drivesim.training.judge_stage import JudgeStage
 from drivesim.training.probe_batches import (

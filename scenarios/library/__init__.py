@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from drivesim.scenarios.checks.messages import Problem, ScenarioError
+from drivesim.scenarios.language.values import suggestion
 from drivesim.scenarios.load import load
-from drivesim.scenarios.messages import Problem, ScenarioError
-from drivesim.scenarios.values import suggestion
 
 FOLDER = Path(__file__).parent
 

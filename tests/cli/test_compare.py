@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from drivesim.cli.main import app
-from drivesim.evaluation.estimate import share_of
-from drivesim.evaluation.report import COMPARED, Figure, Report, Section
-from drivesim.evaluation.report.files import write_report
+from drivesim.metrics.estimate import share_of
+from drivesim.report import COMPARED, Figure, Report, Section
+from drivesim.report.files import write_report
 
 
 def run(*arguments: str | Path) -> Result:

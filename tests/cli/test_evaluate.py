@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from drivesim.cli.main import app
 from drivesim.errors import InputError
-from drivesim.evidence.evaluate import QUICK, Protocol
+from drivesim.evidence.of_model import QUICK, Protocol
 
 #: The exit code for models that are missing or damaged; judges are such.
 MODEL_ERROR = 4
@@ -73,7 +73,7 @@ def test_quick_takes_its_numbers_where_none_are_named(
         asked.append(protocol)
         raise InputError("enough")
 
-    monkeypatch.setattr("drivesim.evidence.evaluate.evaluate_model", stop)
+    monkeypatch.setattr("drivesim.evidence.of_model.evaluate_model", stop)
     for options in ([], ["--quick"], ["--quick", "--clips", 9, "--seed", 3]):
         evaluate(toy, *options, "--judges", judges, "--out", tmp_path / "out")
     assert asked[0] == Protocol()

@@ -17,9 +17,9 @@ from tiny_video_ldm import save_toy
 from typer.testing import CliRunner, Result
 
 from drivesim.cli.main import app
-from drivesim.rollout.future import open_run
-from drivesim.rollout.run_folder import read_png
-from drivesim.rollout.video import probe
+from drivesim.runs.future import open_run
+from drivesim.runs.run_folder import read_png
+from drivesim.runs.video import probe
 
 SCENARIO = """\
 id: empty-{number}

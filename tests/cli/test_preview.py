@@ -3,7 +3,7 @@ import pytest
 
 from drivesim.cli.preview import preview
 from drivesim.errors import InputError
-from drivesim.rollout.video import probe
+from drivesim.runs.video import probe
 
 SCENARIO = """\
 drivesim: 1

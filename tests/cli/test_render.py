@@ -2,7 +2,7 @@ import pytest
 
 from drivesim.cli.render import render
 from drivesim.errors import InputError
-from drivesim.rollout.video import probe
+from drivesim.runs.video import probe
 
 SCENARIO = """\
 drivesim: 1

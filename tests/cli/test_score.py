@@ -12,11 +12,11 @@ from tiny_judges import JUDGED_SCENARIO, JudgedLoaded, write_judges
 from typer.testing import CliRunner, Result
 
 from drivesim.cli.main import app
-from drivesim.evaluation.report import Report
-from drivesim.rollout.engine import Threads
+from drivesim.report import Report
+from drivesim.run_spec import Options
+from drivesim.runs.engine import Threads
 from drivesim.scenarios import loads
 from drivesim.simulate import rollout
-from drivesim.staging import Options
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ from typer.testing import CliRunner, Result
 
 from drivesim.cli.main import app
 from drivesim.evidence import selection as module
-from drivesim.evidence.judges import Judges
 from drivesim.evidence.verdict import Verdict
-from drivesim.rollout.future import Future, open_run
+from drivesim.judges.load import Judges
+from drivesim.runs.future import Future, open_run
 
 SCENARIO = """\
 drivesim: 1

@@ -9,8 +9,8 @@ from drivesim.conditioning import draw_layout
 from drivesim.conditioning.layout import FILL_OF_CATEGORY, LAYOUT_CHANNELS
 from drivesim.conditioning.projection import image_boxes
 from drivesim.controls import LAYOUT_SIZE
-from drivesim.datasets.procedural.semantics import Semantic
-from drivesim.datasets.procedural.world import ProceduralWorld
+from drivesim.renderer.semantics import Semantic
+from drivesim.renderer.world import ProceduralWorld
 
 PLANE = {name: index for index, name in enumerate(LAYOUT_CHANNELS)}
 GROUND = (Semantic.SKY, Semantic.ROAD, Semantic.LANE_PAINT, Semantic.PAVEMENT, Semantic.KERB, Semantic.TERRAIN)

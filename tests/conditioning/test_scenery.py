@@ -11,8 +11,8 @@ import pytest
 from drivesim.conditioning import SceneControls, build_controls
 from drivesim.conditioning.scenery import SceneryPainter
 from drivesim.controls import LAYOUT_SIZE, SCENERY_CHANNELS, Control
-from drivesim.datasets.procedural import ProceduralWorld, Semantic
 from drivesim.datasets.procedural.scene_sampler import sample_scene
+from drivesim.renderer import ProceduralWorld, Semantic
 from drivesim.scene import Scene
 
 HEIGHT, WIDTH = LAYOUT_SIZE

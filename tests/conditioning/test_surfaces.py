@@ -9,10 +9,10 @@ import pytest
 
 from drivesim.conditioning.flow import Flow, surface_flow
 from drivesim.conditioning.surfaces import BoxSurfaces, SurfacePainter, layout_flows
-from drivesim.datasets.procedural import ProceduralWorld, Semantic
 from drivesim.datasets.procedural.scene_sampler import sample_scene
-from drivesim.datasets.procedural.semantics import RenderedFrame
-from drivesim.evaluation.flicker import warped_flicker
+from drivesim.metrics.flicker import warped_flicker
+from drivesim.renderer import ProceduralWorld, Semantic
+from drivesim.renderer.semantics import RenderedFrame
 from drivesim.scene import Scene
 
 WIDTH, HEIGHT = 1024, 512

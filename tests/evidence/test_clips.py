@@ -9,13 +9,13 @@ import pytest
 import torch
 from tiny_judges import JudgedLoaded, silent, tiny_judges
 
-from drivesim.evaluation.fvd import NOT_COMPUTED, load_i3d
 from drivesim.evidence.clips import KINDS, Clips, film
 from drivesim.evidence.held_out import REPORT_SEED
-from drivesim.evidence.judges import Judges
-from drivesim.evidence.likeness_section import likeness_section, steadiness_section
 from drivesim.evidence.measure import clip_rows, judged, measure
-from drivesim.evidence.obedience_section import obedience_section, probe_section, start_section, summaries_of
+from drivesim.evidence.sections.likeness import likeness_section, steadiness_section
+from drivesim.evidence.sections.obedience import obedience_section, probe_section, start_section, summaries_of
+from drivesim.judges.load import Judges
+from drivesim.metrics.fvd import NOT_COMPUTED, load_i3d
 
 SEEDS = [REPORT_SEED, REPORT_SEED + 1]
 

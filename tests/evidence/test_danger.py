@@ -8,13 +8,13 @@ import math
 import numpy as np
 import pytest
 
-from drivesim.evaluation.criticality import EgoSize
-from drivesim.evaluation.probe import Detections
-from drivesim.evaluation.probe.reading import Readings
 from drivesim.evidence.danger import danger_of, into_world, measured_traffic
+from drivesim.judges.probe import Detections
+from drivesim.judges.probe.reading import Readings
+from drivesim.metrics.criticality import EgoSize
 from drivesim.road import Road
-from drivesim.scenarios.road_builder import build_road
 from drivesim.scene import NUSCENES_FRONT, Actor, Camera, Track
+from drivesim.traffic.road_builder import build_road
 
 FPS, FRAMES = 10.0, 31
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 import drivesim as ds
-from drivesim.evaluation.wilson import wilson_interval
 from drivesim.evidence.labels import LabelOutcome, judge_labels
+from drivesim.metrics.wilson import wilson_interval
 from drivesim.road import Road
 from drivesim.scenarios import Scenario, lane_change, load
 from drivesim.scenarios.expand import Development, develop
-from drivesim.scenarios.road_builder import build_road
 from drivesim.scene import Actor, Track
+from drivesim.traffic.road_builder import build_road
 
 FPS = 10.0
 LIBRARY = Path(__file__).parents[2] / "scenarios/library"

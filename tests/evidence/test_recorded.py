@@ -10,15 +10,15 @@ from tiny_judges import JUDGED_SCENARIO, JudgedLoaded, silent, tiny_judges
 from tiny_loaded import SCENARIO_TEXT, TinyLoaded
 
 from drivesim.errors import InputError
-from drivesim.evaluation.probe import FrameLabels
 from drivesim.evidence.held_out import exact_labels
-from drivesim.evidence.judges import Judges
 from drivesim.evidence.recorded import Commanded, record
-from drivesim.rollout.engine import Threads
-from drivesim.rollout.run_folder import RunFolder
+from drivesim.judges.load import Judges
+from drivesim.judges.probe import FrameLabels
+from drivesim.run_spec import Options
+from drivesim.runs.engine import Threads
+from drivesim.runs.run_folder import RunFolder
 from drivesim.scenarios import loads
 from drivesim.simulate import branch, futures, open_run, rollout
-from drivesim.staging import Options
 
 ONE = Threads(denoise=1, decode=1)
 
@@ -113,7 +113,7 @@ def test_simulated_futures_are_judged_each_by_its_own_development(tmp_path: Path
 
 def test_the_labels_are_the_renderers(runs: Path) -> None:
     found = commanded(runs / "free")
-    from drivesim.datasets.procedural.world import ProceduralWorld
+    from drivesim.renderer.world import ProceduralWorld
 
     semantic = ProceduralWorld(found.whole_scene, found.manifest.seed).render(0, 512, 256).semantic
     (exact,) = exact_labels(found.scene.window(0, 1), [semantic])

@@ -10,14 +10,14 @@ from tiny_judges import JUDGED_SCENARIO, JudgedLoaded, tiny_judges
 
 from drivesim.errors import InputError
 from drivesim.evidence import selection as module
-from drivesim.evidence.judges import Judges
 from drivesim.evidence.selection import FILE, Selection, select, selected_events
 from drivesim.evidence.verdict import Verdict
-from drivesim.rollout.engine import Threads
-from drivesim.rollout.future import Future
+from drivesim.judges.load import Judges
+from drivesim.run_spec import Options, stage
+from drivesim.runs.engine import Threads
+from drivesim.runs.future import Future
 from drivesim.scenarios import Scenario, loads
 from drivesim.simulate import make
-from drivesim.staging import Options, stage
 
 SEEN, UNSEEN = Verdict(value=True, time_s=1.0), Verdict(value=False)
 LOST = Verdict(value=None, reason="actor 'challenger' was not found in the video")

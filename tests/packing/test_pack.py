@@ -21,11 +21,11 @@ from drivesim.conditioning import build_controls
 from drivesim.datasets.first_samples import FirstSamples
 from drivesim.datasets.procedural.dataset import HELD_OUT_SEED, ProceduralDataset
 from drivesim.datasets.procedural.scene_sampler import sample_scene
-from drivesim.datasets.procedural.world import ProceduralWorld
 from drivesim.datasets.store import ClipStore, StoreFiles, check_store
 from drivesim.errors import InputError
 from drivesim.packing import pack
 from drivesim.packing.pack import problems_of
+from drivesim.renderer.world import ProceduralWorld
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "datasets" / "store"))
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from drivesim.road import RoadType
-from drivesim.scenarios.road_builder import build_road
 from drivesim.scenery import BUCKET_M, SCENERY_CLASSES, Scenery, ThingKind, boxes_of, paved_edges
 from drivesim.scenery.things import told_parts
+from drivesim.traffic.road_builder import build_road
 
 
 def road_of(road_type: RoadType):

@@ -17,9 +17,9 @@ from drivesim.controls import Control
 from drivesim.datasets.sample import Sample
 from drivesim.datasets.store import ClipStore
 from drivesim.errors import InputError
-from drivesim.evaluation.probe import ProbeNetwork
-from drivesim.evaluation.probe.labels import DEFAULT_RULE, drawn_shares
-from drivesim.evaluation.probe.network import MOTION_UNITS
+from drivesim.judges.probe import ProbeNetwork
+from drivesim.judges.probe.labels import DEFAULT_RULE, drawn_shares
+from drivesim.judges.probe.network import MOTION_UNITS
 from drivesim.models.hashes import verify_folder
 from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.packing import pack

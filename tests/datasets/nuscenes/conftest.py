@@ -15,8 +15,8 @@ import cv2
 import pytest
 
 from drivesim.datasets.procedural.scene_sampler import sample_scene
-from drivesim.datasets.procedural.world import ProceduralWorld
 from drivesim.exports.nuscenes import Recording, write_nuscenes
+from drivesim.renderer.world import ProceduralWorld
 from drivesim.scene import Camera, Pose, Scene
 
 cv2.setNumThreads(1)

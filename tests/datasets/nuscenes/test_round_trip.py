@@ -19,10 +19,10 @@ from drivesim.controls import Control
 from drivesim.datasets.nuscenes import NuScenesDataset, check_nuscenes
 from drivesim.datasets.nuscenes.categories import CATEGORY_OF, LEFT_OUT
 from drivesim.datasets.nuscenes.tables import TABLES
-from drivesim.datasets.procedural.world import ProceduralWorld
 from drivesim.errors import InputError
 from drivesim.exports.nuscenes_vocabulary import CATEGORY_NAMES
 from drivesim.geometry import project, rotation_of_quaternion, transform_points, wrap_angle
+from drivesim.renderer.world import ProceduralWorld
 from drivesim.scene import CATEGORIES, Box, Scene
 
 VERSION = "v1.0-drivesim"

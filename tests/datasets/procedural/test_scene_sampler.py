@@ -10,8 +10,8 @@ from shapely import Polygon
 
 from drivesim.datasets.procedural.scene_sampler import sample_scene
 from drivesim.geometry import footprint, project, transform_points
-from drivesim.scenarios.look import PALETTE, colour_of
 from drivesim.scene import CATEGORIES, NUSCENES_FRONT, Scene
+from drivesim.traffic.look import PALETTE, colour_of
 
 NUM_SCENES = 110
 

@@ -13,12 +13,12 @@ from numbered_video import BOX_COLUMNS, HEIGHT, WIDTH, write_camera
 
 from drivesim.conditioning.build import build_controls
 from drivesim.controls import ACTOR_CHANNELS, Control
-from drivesim.datasets.procedural import ProceduralWorld
 from drivesim.datasets.procedural.scene_sampler import sample_scene
 from drivesim.datasets.sample import Sample
 from drivesim.datasets.video_folder import VideoFolderDataset, check_video_folder
 from drivesim.geometry import invert_rigid, transform_points, wrap_angle
-from drivesim.rollout.video import VideoWriter
+from drivesim.renderer import ProceduralWorld
+from drivesim.runs.video import VideoWriter
 from drivesim.scene import Scene
 
 Make = Callable[..., Path]

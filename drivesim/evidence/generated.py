@@ -1,0 +1,87 @@
+"""Videos that a model makes of a scene, in memory: what a run stores on disk, without the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from drivesim.clip import frames_to_tensor, tensor_to_frames
+from drivesim.conditioning import SceneControls
+from drivesim.controls import Control, Controls
+from drivesim.errors import ModelError
+from drivesim.noise import NoiseStream
+from drivesim.run_spec import LoadedModel
+from drivesim.runs.engine import Threads, generate
+from drivesim.runs.timeline import Timeline
+from drivesim.scene import Scene
+
+#: What a model is told after the first frame: everything, all but where the actors go, or the weather alone.
+SCRIPTED = frozenset(Control)
+FREE = SCRIPTED - {Control.ACTORS}
+UNTOLD = frozenset({Control.ATTRIBUTES})
+
+
+def frames_needed(model: LoadedModel, num_frames: int) -> int:
+    """Frames that a scene must have for a video of ``num_frames``: a model works in whole chunks."""
+    return _timeline(model, num_frames).control_frames
+
+
+def start_frame(model: LoadedModel, scene: Scene, noise: NoiseStream) -> np.ndarray:
+    """The first frame of a scene, uint8 RGB (H, W, 3), as the model synthesises it."""
+    with torch.inference_mode():
+        picture = model.start_frame_model.sample(SceneControls(scene.window(0, 2)).window(0, 1), noise)
+    return tensor_to_frames(picture)[0]
+
+
+def dream(
+    model: LoadedModel, scene: Scene, first: np.ndarray, told: frozenset[Control], num_frames: int, noise: NoiseStream
+) -> np.ndarray:
+    """``num_frames`` uint8 RGB frames (T, H, W, 3) that go on from ``first``, which is frame 0 of them and of ``scene``.
+
+    ``told`` is what the model is told of the later frames; of the first it is told all it obeys. Chunk c draws from
+    ``noise.child(c)``, as in a run.
+    """
+    spec = model.world_model.spec
+    state: Any = begin(model, scene, first)
+    chunks = generate(
+        model.world_model,
+        state,
+        SceneControls(scene, spec.controls & told, with_flow=True),
+        noise,
+        _timeline(model, num_frames),
+        previous=first,
+        threads=Threads.for_this_machine(),
+    )
+    return np.concatenate([first[None], *(chunk.frames for chunk in chunks)])[:num_frames]
+
+
+def begin(model: LoadedModel, scene: Scene, first: np.ndarray) -> Any:
+    """The model's state after the first frame of a scene."""
+    controls = SceneControls(scene.window(0, 2), model.world_model.spec.controls).window(0, 1)
+    with torch.inference_mode():
+        return model.world_model.begin(frames_to_tensor(first[None]), controls)
+
+
+def round_trip(model: LoadedModel, frames: np.ndarray, batch_size: int = 4) -> Iterator[np.ndarray]:
+    """Frames uint8 (T, H, W, 3) through the model's codec and back, one by one: the best the model could do.
+
+    Raises ModelError for a model that shows no codec.
+    """
+    codec = getattr(model.world_model, "codec", None)
+    if codec is None:
+        raise ModelError(
+            f"model {model.world_model.spec.name!r} shows no codec, so there is no round trip to compare with"
+        )
+    for first in range(0, len(frames), batch_size):
+        with torch.inference_mode():
+            batch = frames_to_tensor(frames[first : first + batch_size])
+            decoded = codec.decode(codec.encode(batch), Controls(num_frames=len(batch)))
+        yield from tensor_to_frames(decoded)
+
+
+def _timeline(model: LoadedModel, num_frames: int) -> Timeline:
+    spec = model.world_model.spec
+    return Timeline.plan(num_frames=num_frames, chunk_frames=spec.chunk_frames, fps=spec.fps)

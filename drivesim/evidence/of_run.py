@@ -1,0 +1,244 @@
+"""One run folder measured: obedience, drift, danger, labels and the spread of its futures, as one report."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from drivesim.errors import InputError
+from drivesim.evidence.danger import into_world, measured_traffic
+from drivesim.evidence.futures import FRAMES_TO_RECOGNISE
+from drivesim.evidence.labels import LabelOutcome, judge_labels
+from drivesim.evidence.measure import NUM_SHOWN, SHOWN_HEIGHT, Progress
+from drivesim.evidence.probe_bar import highlights_of, probe_warnings
+from drivesim.evidence.recorded import Recorded, record
+from drivesim.evidence.sections.danger import danger_section
+from drivesim.evidence.sections.drift import drift_section, obedience_plot, ranges_of_rendered
+from drivesim.evidence.sections.figures import compared, shown, strip
+from drivesim.evidence.sections.labels import label_section
+from drivesim.evidence.sections.obedience import LEADING, by_group, key_of
+from drivesim.evidence.sections.spread import spread_section
+from drivesim.evidence.sections.steadiness import steadiness_section
+from drivesim.judges.load import Judges
+from drivesim.metrics.drift import Range
+from drivesim.metrics.estimate import Estimate
+from drivesim.metrics.measured_tracks import assign_tracks, measured_as_planned
+from drivesim.metrics.obedience import FIGURES, ObedienceSummary, obedience_of, pool
+from drivesim.report import Figure, Picture, Report, Section
+from drivesim.runs.future import open_run
+from drivesim.scene import Actor, Track
+
+#: Shorter videos say nothing about drift: nothing can stay outside its range for two seconds.
+SHORTEST_DRIFT_S = 2.0
+
+MOST_DRIFT_CURVES, MOST_PICTURED = 8, 5
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """The report of a run, and what became of the scenario's labels, events and expectations."""
+
+    report: Report
+    labels: LabelOutcome
+
+
+def score_run(
+    run: Path,
+    judges: Judges,
+    progress: Progress,
+    rng: np.random.Generator,
+    *,
+    ranges: Mapping[str, Range] | None = None,
+) -> Score:
+    """Measure every finished future of a run. ``ranges`` of appearance are measured on rendered video where not given.
+
+    Raises InputError for a folder without a finished future, or of a size that the judges do not see.
+    """
+    futures = open_run(run)
+    if not futures:
+        raise InputError(f"{run} has no finished future yet. Continue it with --resume, then score it.")
+    recorded = record(futures, judges, progress)
+    traffic = [traffic_of(each) for each in recorded]
+    labels = judged_labels(recorded, traffic)
+    rendered = _rendered(recorded[0], rng)
+    danger, order = danger_section(recorded, traffic)
+    sections = [_obedience_section(recorded, rendered, rng)]
+    if recorded[0].future.manifest.told_boxes and recorded[0].future.num_frames > 1:
+        sections.append(steadiness_section(recorded, rng))
+    sections.append(_drift(recorded, ranges, progress))
+    sections.append(dataclasses.replace(danger, pictures=(_picture([recorded[index] for index in order]),)))
+    if labels.labels or labels.events:
+        sections.append(label_section(recorded, labels))
+    sections.append(spread_section(recorded, rng))
+    warnings = () if rendered is None else probe_warnings(rendered.figures)
+    return Score(report=_report(run, recorded, judges, tuple(sections), warnings), labels=labels)
+
+
+def _report(
+    run: Path, recorded: Sequence[Recorded], judges: Judges, sections: tuple[Section, ...], warnings: tuple[str, ...]
+) -> Report:
+    manifest = recorded[0].future.manifest
+    commands = {"repeat": shlex.join(["drivesim", "score", str(run)])}
+    if manifest.command:
+        commands["make the run again"] = shlex.join(manifest.command)
+    return Report(
+        title=f"Score of {manifest.scenario_id}",
+        subject=(
+            f"{len(recorded)} {'future' if len(recorded) == 1 else 'futures'} of {run} by model {manifest.model} "
+            f"({manifest.weights_sha256[:12]})"
+        ),
+        sections=sections,
+        settings={
+            "scenario": f"{manifest.scenario_id}, variation {manifest.variation} ({manifest.scenario_sha256[:12]})",
+            "seed": str(manifest.seed),
+            "model": f"{manifest.model} {manifest.weights_sha256}",
+            "judges": judges.sha256,
+            "futures": str(len(recorded)),
+            "frames": f"{manifest.timeline.num_frames} at {manifest.fps:g} a second",
+            "begins with": manifest.start_source,
+            "actors": manifest.actors,
+            "ego": manifest.ego,
+        },
+        commands=commands,
+        highlights=highlights_of(sections),
+        warnings=warnings,
+    )
+
+
+def _rendered(recorded: Recorded, rng: np.random.Generator) -> ObedienceSummary | None:
+    """What the probe makes of the renderer's video of the same scene; None where the model was told nothing."""
+    labels = recorded.commanded.labels
+    told = [value for label in labels for value in (label.boxes, label.motion, label.attributes) if value is not None]
+    if not told:
+        return None
+    return obedience_of(labels, recorded.commanded.rendered_readings(recorded.judges)).summary(rng)
+
+
+def _obedience_section(
+    recorded: Sequence[Recorded], rendered: ObedienceSummary | None, rng: np.random.Generator
+) -> Section:
+    found = [each.obedience for each in recorded]
+    summary = found[0].summary(rng) if len(found) == 1 else pool(found, rng)
+    boxes = summary.figures["recall"].count > 0
+    figures = []
+    for name in LEADING:
+        estimates: dict[str, Estimate] = {"run": summary.figures[name]}
+        judge = ""
+        if rendered is not None:
+            estimates["rendered"] = rendered.figures[name]
+            judge = f"the probe on the renderer's video of this scene: {shown(rendered.figures[name])}"
+        figures.append(
+            compared(
+                key_of(name), FIGURES[name].label, "run", estimates, unit=FIGURES[name].unit,
+                better=FIGURES[name].better, judge=judge,
+                note="" if summary.figures[name].count or boxes else "the model was told nothing that this measures",
+            )
+        )  # fmt: skip
+    told = recorded[0].future.manifest.told_boxes
+    return Section(
+        title="Obedience",
+        about=f"What the model was told against what the probe reads from the video. {_told(recorded[0])} "
+        f"Intervals are over {summary.unit}.",
+        figures=tuple(figures),
+        tables=(by_group(summary, rendered),) if boxes and rendered is not None else (),
+        plots=(obedience_plot("Obedience by second", found[0]),) if boxes and told else (),
+    )
+
+
+def _told(recorded: Recorded) -> str:
+    """In words, what the model was told and what therefore is judged."""
+    manifest = recorded.future.manifest
+    start = recorded.commanded.made_start
+    said = ["Weather and light were told in every frame."]
+    if manifest.actors == "scripted":
+        said.append("Actors are scripted: boxes and road were told in every frame.")
+    elif manifest.actors == "simulated":
+        said.append(
+            "Actors are simulated: each future was told the boxes of its own development, and the road, in every frame."
+        )
+    elif start:
+        said.append("Actors are free: boxes and road were told in the first frame alone, and are judged there alone.")
+    else:
+        said.append(
+            "Actors are free and the first frame is not of the model's making: no box was told, none is judged."
+        )
+    said.append(
+        {
+            "planned": "The ego's motion was told.",
+            "simulated": "The ego is simulated: each future was told the motion of its own development.",
+            "free": "The ego's motion was left to the model.",
+        }[manifest.ego]
+    )
+    if not start:
+        said.append("The first frame is given and not judged.")
+    return " ".join(said)
+
+
+def _drift(recorded: Sequence[Recorded], ranges: Mapping[str, Range] | None, progress: Progress) -> Section:
+    chosen = recorded[:MOST_DRIFT_CURVES]
+    names = [f"f{each.future.index:02d}" for each in chosen]
+    future = recorded[0].future
+    if future.num_frames < round(SHORTEST_DRIFT_S * future.fps):
+        why = f"the video has {future.duration_s:g} s; drift takes {SHORTEST_DRIFT_S:g} s or more"
+        return Section(
+            title="Drift",
+            about="What time does to the video.",
+            figures=tuple(
+                Figure(key=f"drift.{name}.usable_s", label=f"{name}: usable until", value=None, unit="s", note=why)
+                for name in names
+            ),
+        )
+    more = f"The first {len(chosen)} of {len(recorded)} futures. " if len(recorded) > len(chosen) else ""
+    return drift_section(
+        {name: each.drift for name, each in zip(names, chosen, strict=True)},
+        ranges_of_rendered(progress) if ranges is None else ranges,
+        {name: each.commanded.moving for name, each in zip(names, chosen, strict=True)},
+        about=more,
+    )
+
+
+def traffic_of(recorded: Recorded) -> tuple[Track, tuple[Actor, ...]]:
+    """The ego and the others in the world of the scene.
+
+    An ego that was told where to go is where it was told: its measured motion would carry the others off the road within
+    seconds, and what its own motion lacks stands under obedience. A free ego is measured.
+    """
+    scene = recorded.commanded.scene
+    if recorded.future.manifest.told_motion:
+        return measured_traffic(recorded.readings, scene.camera, scene.ego)
+    ego, actors = measured_traffic(recorded.readings, scene.camera)
+    placed = tuple(dataclasses.replace(actor, track=into_world(actor.track, scene.ego)) for actor in actors)
+    return into_world(ego, scene.ego), placed
+
+
+def judged_labels(recorded: Sequence[Recorded], traffic: Sequence[tuple[Track, tuple[Actor, ...]]]) -> LabelOutcome:
+    """Labels and events on measured tracks, measured actors under their planned names."""
+    commanded = recorded[0].commanded
+    road = commanded.scene.road
+    assert road is not None, "a developed scenario has a road"
+    # Where actors are free to depart from the plan, only the beginning tells who is who.
+    recognise = None if commanded.manifest.told_boxes else FRAMES_TO_RECOGNISE
+    tracks = []
+    for each, (ego, actors) in zip(recorded, traffic, strict=True):
+        planned = each.commanded.scene.actors
+        found = assign_tracks(planned, actors, num_frames=recognise)
+        tracks.append((ego, measured_as_planned(planned, actors, found)))
+    return judge_labels(commanded.scenario, tracks, road, commanded.manifest.fps)
+
+
+def _picture(recorded: Sequence[Recorded]) -> Picture:
+    """Moments of the futures, the most dangerous first."""
+    rows = []
+    for each in recorded[:MOST_PICTURED]:
+        times = np.linspace(0.0, each.future.duration_s, NUM_SHOWN)
+        frames = [each.future.frame_at(float(time)) for time in times]
+        size = (2 * SHOWN_HEIGHT, SHOWN_HEIGHT)
+        rows.append((each.future.id, [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames]))
+    which = "Every future" if len(recorded) <= MOST_PICTURED else f"The {MOST_PICTURED} futures of least TTC"
+    return strip(rows, f"{which}, from the first frame to the last")

@@ -1,0 +1,75 @@
+"""The danger of each future, the worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from drivesim.evidence.danger import TTC_THRESHOLD_S, danger_of
+from drivesim.evidence.recorded import Recorded
+from drivesim.evidence.sections.figures import Row, plain_cell
+from drivesim.metrics.estimate import share_of
+from drivesim.report import Figure, Section, Table
+from drivesim.scene import Actor, Track
+
+DANGER_COLUMNS = (
+    "future",
+    "TTC (s)",
+    "of",
+    "at (s)",
+    "THW (s)",
+    "PET (s)",
+    "DRAC (m/s²)",
+    "TET (s)",
+    "TIT (s²)",
+    "collision",
+    "off road (s)",
+)
+
+
+def danger_section(
+    recorded: Sequence[Recorded], traffic: Sequence[tuple[Track, tuple[Actor, ...]]]
+) -> tuple[Section, list[int]]:
+    """Every measure of danger of each future, and the futures' numbers with the least TTC first.
+
+    ``traffic`` holds the ego and the others of each future, in the world of the scene.
+    """
+    commanded = recorded[0].commanded
+    fps, free = commanded.manifest.fps, commanded.manifest.ego == "free"
+    seen = recorded[0].future.num_frames > 1
+    dangers = [danger_of(ego, actors, fps, commanded.scene.road, leaves_road=free and seen) for ego, actors in traffic]
+    order = [int(i) for i in np.argsort([np.nan_to_num(d.ttc_s, nan=np.inf) for d in dangers], kind="stable")]
+    rows: list[Row] = []
+    for index in order:
+        danger = dangers[index]
+        drac = "no braking helps" if np.isinf(danger.drac) else plain_cell(danger.drac)
+        rows.append(
+            (
+                recorded[index].future.id, plain_cell(danger.ttc_s), danger.ttc_actor, plain_cell(danger.ttc_at_s),
+                plain_cell(danger.thw_s), plain_cell(danger.pet_s), drac, danger.tet_s, danger.tit_s2,
+                danger.collision or "none", plain_cell(danger.off_road_s),
+            )
+        )  # fmt: skip
+    whose = "The ego's own motion is measured too." if free else "The ego is where it was told to be."
+    section = Section(
+        title="Danger",
+        about=(
+            "Measured tracks: what the probe sees, joined over time and put on the ground by camera and distance. They carry the "
+            f"probe's errors: read them beside its error of distance. {whose} Worst futures first. TET and TIT below a TTC of "
+            f"{TTC_THRESHOLD_S:g} s. 'none' never came near."
+        ),
+        figures=(
+            _share("danger.low_ttc", f"futures with TTC below {TTC_THRESHOLD_S:g} s", [d.ttc_s < TTC_THRESHOLD_S for d in dangers], seen),
+            _share("danger.collisions", "futures with overlapping boxes", [bool(d.collision) for d in dangers], seen),
+        ),
+        tables=(Table(title="Futures", columns=DANGER_COLUMNS, rows=tuple(rows)),) if seen else (),
+    )  # fmt: skip
+    return section, order
+
+
+def _share(key: str, label: str, outcomes: list[bool], seen: bool) -> Figure:
+    why = "" if seen else "one frame shows no motion"
+    return Figure(
+        key=key, label=label, value=share_of(sum(outcomes), len(outcomes)) if seen else None, better="none", note=why
+    )

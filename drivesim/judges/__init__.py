@@ -1,0 +1,1 @@
+"""The networks that judge video: the probe, the features, their shipped weights and how they are loaded."""

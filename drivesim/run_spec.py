@@ -1,0 +1,396 @@
+"""Staging: everything about a run decided before anything is made — scene, controls, modes, manifest."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from drivesim.clip import tensor_to_frames
+from drivesim.conditioning import SceneControls
+from drivesim.controls import Control
+from drivesim.errors import InputError
+from drivesim.runs.branch import BranchPoint, branch_point
+from drivesim.runs.development import as_rows, turns_of
+from drivesim.runs.engine import Threads
+from drivesim.runs.manifest import ActorMode, EgoMode, Manifest, Noise, Told
+from drivesim.runs.run import Beginning, Ingredients
+from drivesim.runs.run_folder import RunFolder, read_png
+from drivesim.runs.storage import sha256_of
+from drivesim.runs.streams import futures_stream, start_frame_stream
+from drivesim.runs.timeline import Timeline
+from drivesim.scenarios import Scenario, loads
+from drivesim.scenarios.expand import Development, develop
+from drivesim.scene import Scene, Turn
+from drivesim.world_model import StartFrameModel, WorldModel, WorldModelSpec
+
+#: Nobody means to make a longer video in one run.
+LONGEST_S = 86_400.0
+
+NOT_MEASURED = "not measured yet: 'drivesim score' measures it on the finished video"
+
+
+class LoadedModel(Protocol):
+    """What ``drivesim.models.load_model`` returns: both models, and what decides their pixels beside the weights."""
+
+    @property
+    def world_model(self) -> WorldModel[Any, Any]: ...
+    @property
+    def start_frame_model(self) -> StartFrameModel: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def steps(self) -> int: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How futures are made and stored; every field has a usable default.
+
+    ``actors`` scripted: in every future they follow the scene of the run's seed frame by frame. simulated: every future
+    follows a development of its own, with the same t = 0, so futures differ by what drivers do. free: only the start
+    frame is fixed, and the model invents the rest. None: scripted for one video, simulated for several, free where the
+    model takes no boxes or the video begins from a picture. ``ego`` planned: the model is told the ego's motion (the
+    ego drives by its plan and reacts to the traffic of its future), simulated: so it is, but in every future its driver
+    chooses pace, distance and lane anew, free: it is not (None: planned where the model obeys motion). ``map`` and
+    ``scenery`` told: the model sees the road, or what stands beside it, on every frame, withheld: it does not (None: told where the model obeys them and the first frame is its own picture of the scene; the map also
+    where actors are told). ``noise`` own: every future draws its own from the tree of seeds, common: all draw that of future
+    0, so that they differ by what drivers do alone (common random numbers; None: common where actors are simulated). ``lossless`` and ``png_frames`` store the frames again beside the mp4; ``outputs: [mp4, frames]``
+    of a scenario asks for PNGs too.
+    """
+
+    actors: ActorMode | None = None
+    ego: EgoMode | None = None
+    map: Told | None = None
+    scenery: Told | None = None
+    noise: Noise | None = None
+    variation: int = 0
+    lossless: bool = False
+    png_frames: bool = False
+    threads: Threads | None = None
+
+
+DEFAULT_OPTIONS = Options()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Staged:
+    """Everything decided and nothing yet made: the scene, what the model will be told, and the manifest of the run.
+
+    ``manifest.start_frame_sha256`` is filled in when the run is created.
+    """
+
+    model: LoadedModel
+    scenario: Scenario
+    scene: Scene
+    manifest: Manifest
+    given_start: Beginning | None
+
+    @cached_property
+    def beginning(self) -> Beginning:
+        """The frame that all futures share: given, read from a picture, or synthesised here."""
+        if self.given_start is not None:
+            return self.given_start
+        spec = self.model.world_model.spec
+        if self.scenario.start is not None:
+            picture = read_png(Path(self.scenario.start.image))
+            return Beginning(frame=resize_and_crop(picture, spec.width, spec.height))
+        noise = start_frame_stream(self.manifest.seed, self.scenario.id, self.manifest.variation)
+        kinds = _known(self.manifest)
+        controls = SceneControls(self.scene.window(0, 2), frozenset(kinds)).window(0, 1)
+        return Beginning(frame=tensor_to_frames(self.model.start_frame_model.sample(controls, noise))[0])
+
+    @property
+    def told_at_start(self) -> bool:
+        """Whether the model is told where everything is in frame 0; of a picture from elsewhere the scene knows nothing."""
+        return self.manifest.start_source == "synthesised" or self.manifest.told_boxes
+
+    def ingredients(self, beginning: Beginning) -> Ingredients:
+        """What the futures are made from."""
+        manifest = self.manifest
+        spec = self.model.world_model.spec
+        later = _known(manifest)
+        if not manifest.told_boxes:
+            later -= {Control.ACTORS}
+        if not manifest.told_motion:
+            later -= {Control.MOTION}
+        first = _known(manifest) if self.told_at_start else later
+        # Two frames hold all that frame 0 depends on; a painter for the whole scene would hold minutes of tracks again.
+        start = SceneControls(self.scene.window(0, 2), spec.controls & first).window(0, 1)
+        return Ingredients(
+            model=self.model.world_model,
+            beginning=beginning,
+            start_controls=start,
+            controls_of=lambda future: SceneControls(self.scene_of(future), spec.controls & later, with_flow=True),
+        )
+
+    def scene_of(self, future: int) -> Scene:
+        """The development that a future shows: the run's, or where each develops apart its own."""
+        turns = turns_of(self.manifest, future)
+        if as_rows(turns) == self.manifest.turns:
+            return self.scene
+        return _developed(self.scenario, self.manifest, turns).scene
+
+
+def stage(
+    model: LoadedModel,
+    scenario: Scenario,
+    *,
+    num_frames: int,
+    seed: int,
+    options: Options = DEFAULT_OPTIONS,
+    start: NDArray[np.uint8] | None = None,
+    several: bool = False,
+) -> Staged:
+    """Decide everything about futures of a scenario. Raises InputError, ScenarioError for what cannot be made.
+
+    ``several`` says that futures are to be compared with each other: it decides the default of ``options.actors``.
+    """
+    spec = model.world_model.spec
+    _require_video_of(spec, scenario)
+    timeline = Timeline.plan(num_frames=num_frames, chunk_frames=spec.chunk_frames, fps=spec.fps)
+    given = None
+    source = "synthesised"
+    if start is not None:
+        given = Beginning(frame=resize_and_crop(start, spec.width, spec.height))
+        source = f"given {sha256_of(given.frame.tobytes())}"
+    elif scenario.start is not None:
+        source = f"picture {sha256_of(_existing(Path(scenario.start.image)))}"
+    actors = _actors(scenario, spec, options, several=several, pictured=source.startswith("picture"))
+    return _staged(model, scenario, timeline, seed, dataclasses.replace(options, actors=actors), source, given, None)
+
+
+def stage_branch(
+    model: LoadedModel,
+    run: Path,
+    *,
+    at_s: float,
+    seconds: float,
+    future: int = 0,
+    seed: int | None = None,
+    options: Options = DEFAULT_OPTIONS,
+) -> Staged:
+    """Decide everything about futures that leave a stored run at ``at_s``; scenario and model must be the run's.
+
+    By default its futures are free where the run's were, else simulated: each develops anew from there.
+    """
+    spec = model.world_model.spec
+    point = branch_point(run, at_s, future=future, seed=seed)
+    parent = point.parent
+    if parent.weights_sha256 != spec.weights_sha256:
+        raise InputError(
+            f"{run} was made by model {parent.model!r} ({parent.weights_sha256[:12]}), this is {spec.name!r} "
+            f"({spec.weights_sha256[:12]}). A stored state continues only in the model that made it; choose it with --model."
+        )
+    scenario = loads(RunFolder(run).scenario_text(), str(RunFolder(run).scenario_path))[0]
+    timeline = Timeline.plan(num_frames=frames_of(seconds, spec.fps), chunk_frames=spec.chunk_frames, fps=spec.fps)
+    options = dataclasses.replace(
+        options,
+        variation=parent.variation,
+        actors=options.actors or ("simulated" if parent.told_boxes else "free"),
+        ego=options.ego or parent.ego,
+        map=options.map or parent.map,
+        scenery=options.scenery or parent.scenery,
+    )
+    source = f"branch of {run} f{future:02d} at frame {point.origin.frame}"
+    return _staged(model, scenario, timeline, parent.seed, options, source, point.beginning, point)
+
+
+def resize_and_crop(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """A uint8 RGB picture scaled to cover ``width`` x ``height`` and cropped to it about its centre."""
+    scale = max(width / picture.shape[1], height / picture.shape[0])
+    size = (max(width, round(picture.shape[1] * scale)), max(height, round(picture.shape[0] * scale)))
+    interpolation = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC
+    resized = picture if size == picture.shape[1::-1] else cv2.resize(picture, size, interpolation=interpolation)
+    left, top = (size[0] - width) // 2, (size[1] - height) // 2
+    return np.ascontiguousarray(resized[top : top + height, left : left + width])
+
+
+def _staged(
+    model: LoadedModel,
+    scenario: Scenario,
+    timeline: Timeline,
+    seed: int,
+    options: Options,
+    start_source: str,
+    given_start: Beginning | None,
+    point: BranchPoint | None,
+) -> Staged:
+    spec = model.world_model.spec
+    actors, ego = _modes(spec, options)
+    scene_frame = 0 if point is None else point.origin.frame
+    # The whole development is expanded, however little of it is filmed: a short video is then the beginning of a long one.
+    written = math.ceil(float(scenario.video_settings.duration) * spec.fps)
+    parent = 0 if point is None else point.parent.scene_frames
+    needed = scene_frame + max(timeline.control_frames, 1 + timeline.chunk_frames)
+    scene_frames = max(needed, written, parent)
+    stream = futures_stream(seed, scenario.id, options.variation) if point is None else point.stream
+    manifest = Manifest(
+        scenario_id=scenario.id,
+        scenario_sha256=sha256_of(scenario.to_yaml().encode()),
+        variation=options.variation,
+        seed=seed,
+        model=spec.name,
+        weights_sha256=spec.weights_sha256,
+        steps=model.steps,
+        width=spec.width,
+        height=spec.height,
+        fps=spec.fps,
+        timeline=timeline,
+        actors=actors,
+        ego=ego,
+        map=_map(spec, options, actors, start_source),
+        scenery=_scenery(spec, options, start_source),
+        noise=_noise(options, actors, ego),
+        lossless=options.lossless,
+        png_frames=options.png_frames or "frames" in scenario.outputs,
+        device=model.device,
+        dtype=model.dtype,
+        threads=options.threads or Threads.for_this_machine(),
+        start_source=start_source,
+        start_frame_sha256="",
+        stream_root=stream.root,
+        stream_key=stream.key,
+        scene_frames=scene_frames,
+        scene_frame=scene_frame,
+        turns=() if point is None else as_rows(turns_of(point.parent, point.origin.future)),
+        parameters=scenario.parameters(options.variation),
+        branch=None if point is None else point.origin,
+        events=_event_reports(scenario, actors),
+        command=tuple(sys.argv),
+    )
+    scene = _developed(scenario, manifest, turns_of(manifest, 0)).scene
+    return Staged(model=model, scenario=scenario, scene=scene, manifest=manifest, given_start=given_start)
+
+
+def _developed(scenario: Scenario, manifest: Manifest, turns: Mapping[int, Turn]) -> Development:
+    """The scenario as it goes under the run's seed and these turns."""
+    return develop(
+        scenario,
+        seed=manifest.seed,
+        fps=manifest.fps,
+        duration_s=manifest.scene_frames / manifest.fps,
+        variation=manifest.variation,
+        turns=turns,
+    )
+
+
+def frames_of(seconds: float, fps: float) -> int:
+    """Frames of a video of ``seconds``. Raises InputError when that is none, no number, or more than a day."""
+    if seconds > LONGEST_S:
+        raise InputError(f"a video of {seconds:g} s is longer than a day ({LONGEST_S:g} s). Ask for less.")
+    if not math.isfinite(seconds) or round(seconds * fps) < 1:
+        raise InputError(f"a video of {seconds:g} s has no frame at {fps:g} frames/s. Ask for {1 / fps:g} s or more.")
+    return round(seconds * fps)
+
+
+def _actors(scenario: Scenario, spec: WorldModelSpec, options: Options, *, several: bool, pictured: bool) -> ActorMode:
+    """Who decides what the others do: what is asked for, else what the author of a scenario means.
+
+    Of a picture from elsewhere the scene knows nothing, so its traffic is free unless an event is to be conditioned.
+    Raises InputError for an event that the model cannot be told.
+    """
+    if options.actors is not None:
+        return options.actors
+    conditioned = [event.id for event in scenario.events if event.mode == "condition"]
+    told: ActorMode = "simulated" if several else "scripted"
+    if Control.ACTORS in spec.controls:
+        return "free" if pictured and not conditioned else told
+    if conditioned:
+        raise _no_boxes(f"event '{conditioned[0]}' has mode: condition", spec)
+    return "free"
+
+
+def _no_boxes(why: str, spec: WorldModelSpec) -> InputError:
+    return InputError(
+        f"{why}: this needs a model that takes boxes in every frame, and {spec.name!r} takes none. "
+        "Use --actors free and mode: select, or another model ('drivesim models')."
+    )
+
+
+def _modes(spec: WorldModelSpec, options: Options) -> tuple[ActorMode, EgoMode]:
+    """Who is told what after frame 0. Raises InputError when the model does not obey what is asked for."""
+    actors: ActorMode = options.actors or "free"
+    if actors != "free" and Control.ACTORS not in spec.controls:
+        raise _no_boxes(f"--actors {actors}", spec)
+    obeys_motion = Control.MOTION in spec.controls
+    if options.ego not in (None, "free") and not obeys_motion:
+        raise InputError(f"--ego {options.ego}: model {spec.name!r} does not take the ego's motion. Use --ego free.")
+    if options.ego == "simulated" and actors == "scripted":
+        raise InputError(
+            "--ego simulated with --actors scripted: traffic that follows one development cannot make way for an ego that drives "
+            "another. Use --actors simulated, or free."
+        )
+    return actors, options.ego or ("planned" if obeys_motion else "free")
+
+
+def _map(spec: WorldModelSpec, options: Options, actors: ActorMode, start_source: str) -> Told:
+    """Whether the map is told. Raises InputError when it shall be and the model does not take it."""
+    obeyed = Control.MAP in spec.controls
+    if options.map == "told" and not obeyed:
+        raise InputError(f"--map told: model {spec.name!r} does not take the road. Use --map withheld.")
+    return options.map or ("told" if obeyed and (start_source == "synthesised" or actors != "free") else "withheld")
+
+
+def _known(manifest: Manifest) -> set[Control]:
+    """What a run tells of frames whose actors and ego motion are told."""
+    withheld = {Control.MAP: manifest.map, Control.SCENERY: manifest.scenery}
+    return {kind for kind in Control if withheld.get(kind) != "withheld"}
+
+
+def _scenery(spec: WorldModelSpec, options: Options, start_source: str) -> Told:
+    """Whether scenery is told. Raises InputError when it shall be and the model does not take it."""
+    obeyed = Control.SCENERY in spec.controls
+    if options.scenery == "told" and not obeyed:
+        raise InputError(f"--scenery told: model {spec.name!r} does not take scenery. Use --scenery withheld.")
+    return options.scenery or ("told" if obeyed and start_source == "synthesised" else "withheld")
+
+
+def _noise(options: Options, actors: ActorMode, ego: EgoMode) -> Noise:
+    """Whether futures share their noise. Raises InputError where nothing else would tell them apart."""
+    if options.noise == "common" and "simulated" not in (actors, ego):
+        raise InputError(
+            f"--noise common: with --actors {actors} and --ego {ego} all futures would be equal. Use --noise own, or --actors simulated."
+        )
+    return options.noise or ("common" if actors == "simulated" else "own")
+
+
+def _event_reports(scenario: Scenario, actors: ActorMode) -> tuple[dict[str, str], ...]:
+    """What becomes of each event, and of labels, said in the plan and in the manifest."""
+    reports = []
+    for event in scenario.events:
+        status = NOT_MEASURED
+        if event.mode == "condition":
+            status = "not conditioned: actors are free" if actors == "free" else "conditioned"
+        reports.append({"event": event.id, "mode": event.mode, "status": status})
+    reports += [{"label": name, "status": NOT_MEASURED} for name in scenario.labels]
+    return tuple(reports)
+
+
+def _require_video_of(spec: WorldModelSpec, scenario: Scenario) -> None:
+    """Raise InputError when the scenario wants another frame size or rate than the model makes."""
+    video = scenario.video_settings
+    asked, made = (video.height, video.width, float(video.fps)), (spec.height, spec.width, spec.fps)
+    if asked != made:
+        raise InputError(
+            f"scenario {scenario.id!r} asks for {asked[0]}x{asked[1]} at {asked[2]:g} fps, model {spec.name!r} makes "
+            f"{made[0]}x{made[1]} at {made[2]:g} fps. "
+            f"Write video: {{height: {made[0]}, width: {made[1]}, fps: {made[2]:g}}}, or choose another --model."
+        )
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise InputError(f"there is no picture {path} to start from. Mend start: {{image: …}} in the scenario.")
+    return path

@@ -1,0 +1,321 @@
+"""The cost model: what one chunk of a rollout takes on this machine, stage by stage, and what a whole run will take.
+
+A run is a start (start frame and first state) and, per future, a pipeline of two halves: one makes the controls, samples the
+chunk and encodes finished pictures as video, the other finishes the chunk's pictures; between them they are drawn, by
+whichever half has time. Overlapped, every chunk but the first adds the slower half, or half of everything where that is more;
+one after the other, a chunk takes the sum. Memory is what the process
+holds before the run plus the most that the run was seen to add; it does not grow with the length of a video.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from drivesim.controls import Controls, ControlSource
+from drivesim.errors import InputError
+from drivesim.noise import NoiseStream
+from drivesim.runs.engine import DecodedChunk, generate
+from drivesim.runs.manifest import Manifest
+from drivesim.runs.recorder import video_suffixes
+from drivesim.runs.run import Ingredients
+from drivesim.runs.run_folder import state_bytes
+from drivesim.runs.storage import write_atomic
+from drivesim.runs.video import VideoWriter
+from drivesim.world_model import WorldModel
+
+#: Chunks that are measured at most; the first warms up caches and is timed only where there is no other.
+MEASURED_CHUNKS = 7
+
+# With fewer chunks than this most of the measurement is warming up, and nothing of it is kept.
+_REMEMBERED_CHUNKS = 3
+
+STAGES = ("tell", "denoise", "draw", "decode", "write")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What one machine takes for one model and one set of options.
+
+    Seconds per chunk of ``chunk_frames`` frames: ``tell_s`` makes the controls, ``denoise_s`` samples, ``draw_s`` and
+    ``decode_s`` make pictures, ``write_s`` encodes them. ``decode_s`` is one half of the loop, ``draw_s`` belongs to either, the others are
+    the other half; side by side if ``overlap``. ``start_s`` is spent once a run. ``working_bytes`` is the most that a run adds to the memory of the
+    process; ``bytes_per_frame`` and ``bytes_per_state`` are stored.
+    """
+
+    chunk_frames: int
+    overlap: bool
+    start_s: float
+    tell_s: float
+    denoise_s: float
+    draw_s: float
+    decode_s: float
+    write_s: float
+    bytes_per_frame: float
+    bytes_per_state: float
+    working_bytes: float
+
+    @property
+    def is_plausible(self) -> bool:
+        """Whether it can have been measured: numbers, none of them negative or endless, and a chunk takes some time."""
+        values = [value for name, value in vars(self).items() if name != "overlap"]
+        numbers = all(isinstance(value, int | float) and 0.0 <= value < math.inf for value in values)
+        return numbers and self.chunk_frames >= 1 and self.chunk_s > 0.0
+
+    @property
+    def _work_s(self) -> float:
+        """Seconds of work in a chunk, whoever does it."""
+        return sum(float(getattr(self, f"{stage}_s")) for stage in STAGES)
+
+    @property
+    def chunk_s(self) -> float:
+        """Seconds that one more chunk adds to a future."""
+        if not self.overlap:
+            return self._work_s
+        return max(self.tell_s + self.denoise_s + self.write_s, self.decode_s, 0.5 * self._work_s)
+
+    @property
+    def frames_per_s(self) -> float:
+        """Frames a second of a long video."""
+        return self.chunk_frames / max(self.chunk_s, 1e-9)
+
+    def future_s(self, num_chunks: int) -> float:
+        """Seconds for one future of ``num_chunks`` chunks."""
+        if num_chunks == 0:
+            return 0.0
+        return self._work_s + (num_chunks - 1) * self.chunk_s
+
+    def scaled(self, factor: float) -> Cost:
+        """The same with every stage's time times ``factor``, as a finished run has shown it."""
+        stages = {f"{stage}_s": factor * getattr(self, f"{stage}_s") for stage in STAGES}
+        return dataclasses.replace(self, **stages)
+
+
+def measure_cost(manifest: Manifest, prepare: Callable[[], Ingredients]) -> Cost:
+    """Run the real loop, decoding and encoding included, for a few chunks; nothing is stored.
+
+    ``prepare`` gives what the run is made from; a start frame is made there, and timed.
+    """
+    before = resident_bytes()
+    started = time.perf_counter()
+    ingredients = prepare()
+    moment = ingredients.first_moment()
+    start_s = time.perf_counter() - started
+    num_chunks = max(1, min(MEASURED_CHUNKS, manifest.timeline.num_chunks))
+    num_frames = 1 + num_chunks * manifest.timeline.chunk_frames
+    timeline = dataclasses.replace(manifest.timeline, num_frames=num_frames)
+    clock = StageClock()
+    with _Output(manifest, clock) as output:
+        chunks = generate(
+            TimedModel(ingredients.model, clock),
+            moment.state,
+            TimedControls(ingredients.controls_of(0), clock),
+            NoiseStream(0),
+            timeline,
+            previous=moment.frame,
+            threads=manifest.threads,
+            scene_frame=manifest.scene_frame,
+        )
+        with contextlib.closing(chunks):
+            for chunk in chunks:
+                output.encode(chunk)
+    overlap = manifest.threads.overlap
+    return Cost(
+        chunk_frames=timeline.chunk_frames,
+        overlap=overlap,
+        start_s=start_s,
+        **{f"{stage}_s": clock.steady(stage, overlap=overlap) for stage in STAGES},
+        bytes_per_frame=output.stored_bytes / (num_frames - 1),
+        bytes_per_state=float(output.state_bytes),
+        working_bytes=float(max(0, peak_resident_bytes() - before)),
+    )
+
+
+class StageClock:
+    """Seconds of each call of each stage, as they end."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, list[float]] = {stage: [] for stage in STAGES}
+
+    @contextlib.contextmanager
+    def timing(self, stage: str) -> Iterator[None]:
+        """Time the block as one call of ``stage``."""
+        started = time.perf_counter()
+        yield
+        self.seconds[stage].append(time.perf_counter() - started)
+
+    def steady(self, stage: str, *, overlap: bool) -> float:
+        """Mean seconds per chunk once warm, 0 for a stage that never ran.
+
+        The first chunk warms up; overlapped, the decoding of the last has the machine to itself.
+        """
+        seconds = self.seconds[stage]
+        last = len(seconds) - 1 if overlap and stage == "decode" and len(seconds) > 2 else len(seconds)
+        warm = seconds[1:last] or seconds
+        return float(np.mean(warm)) if warm else 0.0
+
+
+class TimedModel:
+    """A world model whose denoising, drawing and decoding are timed."""
+
+    def __init__(self, model: WorldModel[Any, Any], clock: StageClock) -> None:
+        self.spec = model.spec
+        self.begin, self.pack_state, self.unpack_state = model.begin, model.pack_state, model.unpack_state
+        self._model, self._clock = model, clock
+
+    def denoise(self, state: Any, controls: Controls, noise: NoiseStream) -> tuple[Any, Any]:
+        """The model's own, timed."""
+        with self._clock.timing("denoise"):
+            return self._model.denoise(state, controls, noise)
+
+    def draw(self, chunk: Any) -> Any:
+        """The model's own, timed."""
+        with self._clock.timing("draw"):
+            return self._model.draw(chunk)
+
+    def decode(self, chunk: Any, previous: torch.Tensor) -> torch.Tensor:
+        """The model's own, timed."""
+        with self._clock.timing("decode"):
+            return self._model.decode(chunk, previous)
+
+
+class TimedControls:
+    """Controls whose drawing is timed."""
+
+    def __init__(self, controls: ControlSource, clock: StageClock) -> None:
+        self._controls, self._clock = controls, clock
+
+    @property
+    def num_frames(self) -> int:
+        """Frames covered."""
+        return self._controls.num_frames
+
+    def window(self, start: int, stop: int) -> Controls:
+        """The source's own, timed."""
+        with self._clock.timing("tell"):
+            return self._controls.window(start, stop)
+
+
+class _Output:
+    """Encodes chunks as a run would, into memory, and counts the bytes."""
+
+    def __init__(self, manifest: Manifest, clock: StageClock) -> None:
+        self._clock, self._png = clock, manifest.png_frames
+        self._buffers = [io.BytesIO() for _ in video_suffixes(manifest)]
+        self._writers = [
+            VideoWriter(buffer, manifest.width, manifest.height, manifest.fps, lossless=suffix == ".mkv")
+            for suffix, buffer in zip(video_suffixes(manifest), self._buffers, strict=True)
+        ]
+        self.png_bytes = self.state_bytes = self.stored_bytes = 0
+
+    def __enter__(self) -> _Output:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for writer in self._writers:
+            writer.close()
+        self.stored_bytes = self.png_bytes + sum(len(buffer.getvalue()) for buffer in self._buffers)
+
+    def encode(self, chunk: DecodedChunk) -> None:
+        """Take the next chunk."""
+        with self._clock.timing("write"):
+            for writer in self._writers:
+                writer.write(chunk.frames)
+            if self._png:
+                self.png_bytes += sum(_png_bytes(frame) for frame in chunk.frames)
+            if chunk.state is not None:
+                self.state_bytes = len(state_bytes(chunk.state))
+
+
+def _png_bytes(frame: NDArray[np.uint8]) -> int:
+    return len(cv2.imencode(".png", frame)[1])
+
+
+def resident_bytes() -> int:
+    """Memory that this process holds now; where the system does not tell, the most it ever held."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return peak_resident_bytes()
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def peak_resident_bytes() -> int:
+    """The most memory that this process ever held; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def remembered_cost(manifest: Manifest) -> Cost | None:
+    """What an earlier run with the same model, device and settings took on this machine."""
+    try:
+        cost = Cost(**json.loads(_memory().read_text(encoding="utf-8"))[_settings(manifest)])
+        return cost if cost.is_plausible else None
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError):  # RuntimeError: nested too deep, or no home
+        return None
+
+
+def remember_cost(manifest: Manifest, cost: Cost) -> None:
+    """Keep a measured cost for the next plan; a machine without a writable cache just measures again.
+
+    Of a run of one or two chunks, most of which is warming up, nothing is kept.
+    """
+    if manifest.timeline.num_chunks < _REMEMBERED_CHUNKS:
+        return
+    try:
+        path = _memory()
+    except RuntimeError:  # no home folder
+        return
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        known = {}
+    if not isinstance(known, dict):
+        known = {}
+    known[_settings(manifest)] = dataclasses.asdict(cost)
+    with contextlib.suppress(OSError, InputError):
+        write_atomic(path, json.dumps(known, indent=1) + "\n")
+
+
+def _memory() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "drivesim" / "cost.json"
+
+
+def _settings(manifest: Manifest) -> str:
+    """Everything that the cost depends on, as one text."""
+    threads = f"{manifest.threads.denoise}+{manifest.threads.decode}"
+    outputs = ["mp4", *["lossless"] * manifest.lossless, *["png"] * manifest.png_frames]
+    parts = [
+        manifest.weights_sha256[:16],
+        f"{manifest.width}x{manifest.height}",
+        manifest.device,
+        manifest.dtype,
+        threads if manifest.threads.overlap else f"{threads} in turn",
+        str(manifest.steps),
+        manifest.actors,
+        manifest.ego,
+        "+".join(outputs),
+        manifest.start_source.split(" ")[0],
+        manifest.versions.get("torch", ""),
+    ]
+    return " ".join(parts)

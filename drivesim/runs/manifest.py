@@ -1,0 +1,219 @@
+"""The manifest of a run: everything that decides its pixels, in one JSON file."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import json
+import platform
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Lt
+from pydantic import TypeAdapter, ValidationError
+
+from drivesim.errors import InputError
+from drivesim.noise import NoiseStream
+from drivesim.runs.engine import Threads
+from drivesim.runs.storage import sha256_of
+from drivesim.runs.timeline import Timeline
+
+#: Version of the file's layout.
+MANIFEST_VERSION = 1
+
+#: What the file's numbers must be, as it may have been edited.
+Natural = Annotated[int, Ge(0)]
+Count = Annotated[int, Gt(0)]
+Rate = Annotated[float, Gt(0.0), Lt(1000.0)]
+
+#: Key of the hash that a manifest carries of itself.
+SEAL = "sha256"
+
+ActorMode = Literal["simulated", "scripted", "free"]
+EgoMode = Literal["free", "planned", "simulated"]
+#: Whether every future draws noise of its own, or all draw the same.
+Noise = Literal["own", "common"]
+#: Whether a raster of the layout is told after frame 0.
+Told = Literal["told", "withheld"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BranchOrigin:
+    """Where a branch leaves its parent: the run's folder, the future, and the last frame both share.
+
+    ``frame`` counts on the scene's grid from its t = 0, ``chunks`` are those of the parent that lie before it.
+    """
+
+    run: str
+    future: Natural
+    frame: Natural
+    time_s: float
+    chunks: Natural
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What made a run. Two runs with equal :meth:`identity` have equal decoded frames on one machine.
+
+    ``start_source`` says where frame 0 came from, ``stream_root`` and ``stream_key`` name the node of the tree of seeds
+    above the futures. The scene was expanded to ``scene_frames`` frames; ``scene_frame`` is the index of frame 0 on its
+    grid (not 0 in a branch), ``parameters`` the values of what varies in the scenario, ``turns`` the (frame, seed, whether
+    the ego is part of it) at which the traffic that all futures share took another course than ``seed`` gives it (see
+    ``runs/development.py``).
+    """
+
+    scenario_id: str
+    scenario_sha256: str
+    variation: Natural
+    seed: Natural
+    model: str
+    weights_sha256: str
+    steps: Count | None
+    width: Count
+    height: Count
+    fps: Rate
+    timeline: Timeline
+    actors: ActorMode
+    ego: EgoMode
+    lossless: bool
+    png_frames: bool
+    device: str
+    dtype: str
+    threads: Threads
+    start_source: str
+    start_frame_sha256: str
+    stream_root: Natural
+    stream_key: tuple[Natural, ...]
+    scene_frames: Natural
+    scene_frame: Natural = 0
+    map: Told = "withheld"
+    scenery: Told = "withheld"
+    noise: Noise = "own"
+    turns: tuple[tuple[Natural, Natural, bool], ...] = ()
+    parameters: dict[str, float | str] = field(default_factory=dict)
+    branch: BranchOrigin | None = None
+    events: tuple[dict[str, str], ...] = ()
+    versions: dict[str, str] = field(default_factory=lambda: software_versions())
+    command: tuple[str, ...] = ()
+    synthetic: bool = True
+    drivesim_manifest: int = MANIFEST_VERSION
+
+    def to_json(self) -> str:
+        """The manifest as indented JSON with a final newline, and a hash of itself."""
+        values = dataclasses.asdict(self)
+        return json.dumps({**values, SEAL: _seal(values)}, indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> Manifest:
+        """Read back what :meth:`to_json` wrote. Raises InputError when ``text`` is no manifest of this version."""
+        try:
+            values = json.loads(text)
+            version = values.get("drivesim_manifest")
+            if version != MANIFEST_VERSION:
+                raise InputError(
+                    f"{where} has manifest version {version!r}, this drivesim reads {MANIFEST_VERSION}. "
+                    "Use the drivesim version that wrote it."
+                )
+            seal = values.pop(SEAL, None)
+            if seal is not None and seal != _seal(values):
+                raise InputError(f"{where} was edited since the run began; its hash of itself does not fit.")
+            unknown = sorted(set(values) - {one.name for one in dataclasses.fields(cls)})
+            if unknown:
+                raise InputError(f"{where} is damaged or was edited (unknown: {', '.join(unknown)}).")
+            values.setdefault("map", "withheld" if values["actors"] == "free" else "told")  # once told with the boxes
+            values["turns"] = [[*turn, False][:3] for turn in values.get("turns", ())]  # once without the ego's part
+            return _READER.validate_json(json.dumps(values), strict=True)
+        except ValidationError as error:
+            faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:3])
+            raise InputError(f"{where} is damaged or was edited ({faults}).") from error
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise InputError(f"{where} is damaged or no drivesim manifest ({error}).") from error
+
+    def identity(self) -> dict[str, object]:
+        """The part that a resumed run must share, by name; its thread counts it takes over from the stored manifest."""
+        return {
+            "scenario": self.scenario_id,
+            "scenario sha256": self.scenario_sha256,
+            "variation": self.variation,
+            "seed": self.seed,
+            "model": self.model,
+            "weights sha256": self.weights_sha256,
+            "steps": self.steps,
+            "size": f"{self.width}x{self.height}",
+            "fps": self.fps,
+            "frames": self.timeline.num_frames,
+            "frames per chunk": self.timeline.chunk_frames,
+            "chunks per segment": self.timeline.segment_chunks,
+            "chunks per state": self.timeline.state_chunks,
+            "actors": self.actors,
+            "ego": self.ego,
+            "map": self.map,
+            "scenery": self.scenery,
+            "noise": self.noise,
+            "turns of the traffic": self.turns,
+            "lossless": self.lossless,
+            "PNG frames": self.png_frames,
+            "device": self.device,
+            "dtype": self.dtype,
+            "start frame": self.start_source,
+            "branch": None if self.branch is None else dataclasses.asdict(self.branch),
+        }
+
+    def stream_of(self, future: int) -> NoiseStream:
+        """The node of the tree of seeds whose children are the chunks of ``future``."""
+        return NoiseStream(self.stream_root, self.stream_key).child(0 if self.noise == "common" else future)
+
+    @property
+    def told_boxes(self) -> bool:
+        """Whether the model is told the actors' boxes on every frame: those of one development, or each future of its own."""
+        return self.actors != "free"
+
+    @property
+    def told_motion(self) -> bool:
+        """Whether the model is told the ego's motion: one for all futures, or each its own."""
+        return self.ego != "free"
+
+    @property
+    def develops_apart(self) -> bool:
+        """Whether every future has a development of its own."""
+        return "simulated" in (self.actors, self.ego)
+
+    def require_same(self, wanted: Manifest, where: str) -> None:
+        """Raise InputError naming every difference when ``wanted`` cannot continue this run."""
+        mine, theirs = self.identity(), wanted.identity()
+        different = [
+            f"{name}: the run has {_short(mine[name])}, this command asks for {_short(theirs[name])}"
+            for name in mine
+            if mine[name] != theirs[name]
+        ]
+        if different:
+            raise InputError(
+                f"{where} cannot be resumed with other settings. " + "; ".join(different) + ". "
+                "Repeat the command that started it with --resume, or start a new run with --out."
+            )
+
+
+#: Reads a manifest with the types of its fields; older files lack some of them, others stay as they are.
+_READER = TypeAdapter(Manifest)
+
+
+def software_versions() -> dict[str, str]:
+    """Versions of everything that may change a pixel."""
+    versions = {"python": platform.python_version(), "platform": platform.platform()}
+    for package in ("drivesim", "torch", "diffusers", "numpy", "av"):
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return versions
+
+
+def _seal(values: dict[str, Any]) -> str:
+    """SHA-256 of a manifest's values."""
+    return sha256_of(json.dumps(values, sort_keys=True, ensure_ascii=False).encode())
+
+
+def _short(value: object) -> str:
+    """A value as the reader needs it: hashes by their first twelve digits."""
+    text = "none" if value is None else str(value)
+    return text[:12] if len(text) == 64 and all(c in "0123456789abcdef" for c in text) else text

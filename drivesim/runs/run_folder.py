@@ -1,0 +1,257 @@
+"""The folder of a run on disk: what lies where, who may write, and what of it is complete.
+
+::
+
+    manifest.json  scenario.yaml  start.png  [tracks.csv]  [start_state.state]  lock
+    f00.mp4  [f00.mkv]                           finished videos
+    futures/f00/segments/000000.mp4 .json        video in segments; the .json is written last and lists their hashes
+    futures/f00/states/000004.state     state after so many chunks, for resuming and branching
+    futures/f00/frames/000000.png                with --frames
+    futures/f00/tracks.csv                       with simulated actors: each future has its own
+    futures/f00/future.json                      written when the future is finished
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
+
+from drivesim.errors import InputError
+from drivesim.runs.manifest import Manifest
+from drivesim.runs.storage import readable_storage_errors, sha256_of, write_atomic
+from drivesim.runs.timeline import Timeline
+
+
+class RunFolder:
+    """Paths and contents of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.manifest_path = path / "manifest.json"
+        self.scenario_path = path / "scenario.yaml"
+        self.start_frame_path = path / "start.png"
+        self.start_state_path = path / "start_state.state"
+        self.shared_tracks_path = path / "tracks.csv"
+        self.lock_path = path / "lock"
+
+    def manifest(self) -> Manifest:
+        """The run's manifest. Raises InputError when ``path`` is no run folder."""
+        if not self.manifest_path.is_file():
+            raise InputError(f"{self.path} is not a drivesim run: it has no manifest.json.")
+        try:
+            text = self.manifest_path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{self.manifest_path} is damaged: it is not UTF-8 ({error}).") from error
+        return Manifest.from_json(text, str(self.manifest_path))
+
+    def scenario_text(self) -> bytes:
+        """The scenario as the run was made from it. Raises InputError when the file was changed since."""
+        if not self.scenario_path.is_file():
+            raise InputError(f"{self.scenario_path} is missing; without it the run cannot be continued or judged.")
+        text = self.scenario_path.read_bytes()
+        if sha256_of(text) != self.manifest().scenario_sha256:
+            raise InputError(
+                f"{self.scenario_path} was changed since the run began. Put it back as it was; for another scenario start another run."
+            )
+        return text
+
+    def future(self, index: int) -> FutureFolder:
+        """Where future ``index`` is kept."""
+        return FutureFolder(self.path / "futures" / future_name(index), self.manifest().timeline)
+
+    def future_indices(self) -> list[int]:
+        """Futures that have been started, in order."""
+        return sorted(int(folder.name[1:]) for folder in (self.path / "futures").glob("f[0-9]*"))
+
+    def video(self, index: int, lossless: bool = False) -> Path:
+        """Where the finished video of future ``index`` is."""
+        return self.path / f"{future_name(index)}{'.mkv' if lossless else '.mp4'}"
+
+    def tracks_path(self, index: int) -> Path:
+        """Where the tracks behind future ``index`` are: its own where each develops apart, else those of the whole run."""
+        if self.manifest().develops_apart:
+            return self.future(index).path / "tracks.csv"
+        return self.shared_tracks_path
+
+    def is_foreign(self) -> bool:
+        """Whether the folder holds things but no run of ours (which must not be mixed with one)."""
+        if not self.path.is_dir():
+            return self.path.exists()
+        ours = {"scenario.yaml", "start.png", "start_state.state", "tracks.csv", "lock", "manifest.json"}
+        names = {entry.name for entry in self.path.iterdir() if not entry.name.endswith(".part")}
+        return not self.manifest_path.is_file() and bool(names - ours)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other writers out while the block runs; the system frees the lock even after ``kill -9``.
+
+        Raises InputError when another process is writing, or the folder cannot be made.
+        """
+        with readable_storage_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.lock_path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            _lock(descriptor, self.path)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+class FutureFolder:
+    """Segments and states of one future."""
+
+    def __init__(self, path: Path, timeline: Timeline) -> None:
+        self.path = path
+        self.timeline = timeline
+
+    @property
+    def record_path(self) -> Path:
+        """The file whose presence says that the future is finished."""
+        return self.path / "future.json"
+
+    def segment_path(self, segment: int, suffix: str) -> Path:
+        """A segment's video (``.mp4``, ``.mkv``) or its record (``.json``)."""
+        return self.path / "segments" / f"{segment:06d}{suffix}"
+
+    def state_path(self, chunks_done: int) -> Path:
+        """The state after ``chunks_done`` chunks."""
+        return self.path / "states" / f"{chunks_done:06d}.state"
+
+    def frame_path(self, frame: int) -> Path:
+        """A frame as PNG."""
+        return self.path / "frames" / f"{frame:06d}.png"
+
+    def write_segment(self, segment: int, videos: Mapping[str, bytes], states: Mapping[int, bytes]) -> None:
+        """Store a complete segment: videos by suffix, states by chunks done, and last the record that makes it count."""
+        hashes: dict[str, str] = {}
+        contents = {self.segment_path(segment, suffix): data for suffix, data in videos.items()}
+        contents |= {self.state_path(chunks_done): data for chunks_done, data in states.items()}
+        for path, data in contents.items():
+            write_atomic(path, data)
+            hashes[path.relative_to(self.path).as_posix()] = sha256_of(data)
+        frames = self.timeline.frames_of(segment)
+        record = {"frames": [frames.start, frames.stop], "sha256": hashes}
+        write_atomic(self.segment_path(segment, ".json"), json.dumps(record, indent=1) + "\n")
+
+    def complete_segments(self, suffixes: tuple[str, ...], png_frames: bool = False) -> int:
+        """How many segments from the first on are whole: every listed file present with the hash it was written with."""
+        for segment in range(self.timeline.num_segments):
+            if not self._is_whole(segment, suffixes, png_frames):
+                return segment
+        return self.timeline.num_segments
+
+    def kept_states(self) -> list[int]:
+        """After how many chunks a state is stored, in order. Raises InputError for one that is not what was written."""
+        kept = []
+        for record in sorted((self.path / "segments").glob("*.json")):
+            for name, digest in _hashes_of(record).items():
+                path = self.path / name
+                if path.suffix != ".state" or not path.is_file():
+                    continue
+                if sha256_of(path) != digest:
+                    raise InputError(
+                        f"{path} is not the state that this run wrote: it was damaged or replaced. Remove it to branch at others."
+                    )
+                kept.append(int(path.stem))
+        return sorted(kept)
+
+    def load_state(self, chunks_done: int) -> dict[str, torch.Tensor]:
+        """The packed state after ``chunks_done`` chunks. Raises InputError when missing or damaged."""
+        return read_state(self.state_path(chunks_done))
+
+    def drop_segment_videos(self) -> None:
+        """Remove the segments' videos once the joined video exists; their records and the states stay."""
+        for suffix in (".mp4", ".mkv"):
+            for path in (self.path / "segments").glob(f"*{suffix}"):
+                path.unlink()
+
+    def _is_whole(self, segment: int, suffixes: tuple[str, ...], png_frames: bool) -> bool:
+        hashes = _hashes_of(self.segment_path(segment, ".json"))
+        expected = {f"segments/{segment:06d}{suffix}" for suffix in suffixes}
+        expected |= {
+            f"states/{chunk + 1:06d}.state"
+            for chunk in self.timeline.chunks_of(segment)
+            if self.timeline.keeps_state(chunk + 1)
+        }
+        if set(hashes) != expected:
+            return False
+        if png_frames and not all(self.frame_path(frame).is_file() for frame in self.timeline.frames_of(segment)):
+            return False
+        return all((self.path / n).is_file() and sha256_of(self.path / n) == h for n, h in hashes.items())
+
+
+def future_name(index: int) -> str:
+    """``f07`` for future 7."""
+    return f"f{index:02d}"
+
+
+def write_png(path: Path, frame: NDArray[np.uint8]) -> None:
+    """Store a uint8 RGB frame (H, W, 3) as PNG, atomically."""
+    encoded, data = cv2.imencode(".png", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    if not encoded:
+        raise ValueError(f"could not encode a frame of shape {frame.shape} as PNG")
+    write_atomic(path, data.tobytes())
+
+
+def read_png(path: Path) -> NDArray[np.uint8]:
+    """A picture as uint8 RGB (H, W, 3). Raises InputError when it is missing or no picture."""
+    if not path.is_file():
+        raise InputError(f"there is no picture {path}.")
+    image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise InputError(f"{path} is not a picture that can be read (PNG or JPEG expected).")
+    return np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+
+
+def state_bytes(tensors: Mapping[str, torch.Tensor]) -> bytes:
+    """Named tensors as compressed safetensors, copied so that none shares memory with another."""
+    copies = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
+    return zlib.compress(save_safetensors(copies), level=1)  # rasters are mostly empty
+
+
+def read_state(path: Path) -> dict[str, torch.Tensor]:
+    """Named tensors that :func:`state_bytes` wrote. Raises InputError when it is missing or damaged."""
+    if not path.is_file():
+        raise InputError(f"there is no state {path}.")
+    try:
+        return load_safetensors(zlib.decompress(path.read_bytes()))
+    except (SafetensorError, zlib.error) as error:
+        raise InputError(f"the state {path} is truncated or damaged.") from error
+
+
+def _hashes_of(record: Path) -> dict[str, str]:
+    """File name to hash as a segment's record lists them; empty when the record is missing or damaged."""
+    try:
+        hashes = json.loads(record.read_text(encoding="utf-8"))["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return hashes if isinstance(hashes, dict) else {}
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise InputError(
+            f"another drivesim process is writing to {folder}. Wait for it, stop it, or choose another --out."
+        ) from error

@@ -1,0 +1,216 @@
+"""The state of everyone in a traffic simulation as arrays, one slot for each participant; slot 0 is the ego."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivesim.errors import InputError
+from drivesim.geometry import FloatArray
+from drivesim.road import Lane, Road
+from drivesim.traffic.behaviour import Mask, Slots, draw_driver, draw_walker
+from drivesim.traffic.dimensions import EGO_FRONT_M, EGO_HEIGHT_M, EGO_LENGTH_M, EGO_REAR_M, EGO_WIDTH_M
+from drivesim.traffic.plans import ActorPlan, EgoPlan, WalkTo
+
+#: How a participant moves: along the road, freely in the plane, not at all, or with the vehicle that has hit it.
+ON_ROAD, FREE, STATIC, CARRIED = 0, 1, 2, 3
+VEHICLE, CYCLIST, PEDESTRIAN = 0, 1, 2
+HEAVY = ("truck", "bus", "trailer", "construction_vehicle")
+#: Share of a change of mind that shows in the pace: of the ego, of scripted drivers and walkers, and of drivers who are
+#: only told how fast they want to be.
+_EGO_LEEWAY, _SCRIPTED_LEEWAY, _SCRIPTED_WALKER_LEEWAY, _TOLD_LEEWAY = 0.15, 0.3, 0.08, 0.6
+
+_FLOATS = (
+    "s d v a x y yaw slope length width front rear desired headway minimum_gap comfort deceleration politeness alert "
+    "base_d held_d change_from change_to change_progress change_s script_a script_to noise phase wander wander_k travelled "
+    "target_x target_y next_choice next_look yields struck_by crashed "
+    "wish desired_to headway_to leeway lane_wish next_temper scripted"
+).split()
+_INTS = "direction motion kind".split()
+
+
+@dataclass(eq=False)
+class Fleet:
+    """Mutable arrays (capacity,) of every participant; metres, seconds, radians, road coordinates as in :class:`Road`.
+
+    ``s``, ``d`` belong to the box centre (the ego: rear axle), ``front`` and ``rear`` reach from there to the bumpers.
+    ``held_d`` is the lane held, ``base_d`` the line driven now (beside it while passing a cyclist); a lane change runs while ``change_s`` > 0. ``script_a`` is NaN without a script.
+    ``desired`` and ``headway`` drift towards ``desired_to`` and ``headway_to``, what the driver has in mind by now;
+    ``wish`` is the pace it varies around, ``leeway`` 1 where it does so freely, ``scripted`` 1 for those with manoeuvres.
+    """
+
+    road: Road
+    count: int = 0
+    floats: dict[str, FloatArray] = dataclasses.field(default_factory=dict)
+    ints: dict[str, Slots] = dataclasses.field(default_factory=dict)
+    alive: Mask = dataclasses.field(default_factory=lambda: np.zeros(64, dtype=bool))
+    free_choice: Mask = dataclasses.field(default_factory=lambda: np.zeros(64, dtype=bool))
+    plans: list[ActorPlan] = dataclasses.field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.floats = {name: np.zeros(64) for name in _FLOATS}
+        self.ints = {name: np.zeros(64, dtype=np.int64) for name in _INTS}
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """The whole array of one quantity, unused slots included."""
+        return self.floats[name] if name in self.floats else self.ints[name]
+
+    def _grow(self) -> None:
+        self.floats = {name: np.concatenate([array, np.zeros_like(array)]) for name, array in self.floats.items()}
+        self.ints = {name: np.concatenate([array, np.zeros_like(array)]) for name, array in self.ints.items()}
+        self.alive = np.concatenate([self.alive, np.zeros_like(self.alive)])
+        self.free_choice = np.concatenate([self.free_choice, np.zeros_like(self.free_choice)])
+
+    def add_ego(self, plan: EgoPlan, rng: np.random.Generator) -> None:
+        """Put the ego into slot 0, rear axle at s = 0 in its lane."""
+        as_actor = ActorPlan(
+            id="ego",
+            category="car",
+            length=EGO_LENGTH_M,
+            width=EGO_WIDTH_M,
+            height=EGO_HEIGHT_M,
+            s=0.0,
+            lane=plan.lane,
+            speed=plan.speed,
+            desired_speed=plan.desired_speed,
+            free=plan.free,
+            manoeuvres=plan.manoeuvres,
+        )
+        self.add(as_actor, rng)
+        self["front"][0], self["rear"][0] = EGO_FRONT_M, EGO_REAR_M
+        self["leeway"][0] = _EGO_LEEWAY
+
+    def release_ego(self) -> None:
+        """Let the ego's driver change his mind, and lanes, like the driver of any vehicle of the same plan."""
+        self["leeway"][0] = _leeway(self.plans[0], VEHICLE)
+        self.free_choice[0] = not self.plans[0].manoeuvres
+
+    def add(self, plan: ActorPlan, rng: np.random.Generator, time_s: float = 0.0) -> int:
+        """Append a participant and return its slot; who is where is taken from the plan, temper from ``rng``."""
+        if self.count == len(self.alive):
+            self._grow()
+        slot = self.count
+        self.count += 1
+        self.plans.append(plan)
+        heavy = plan.category in HEAVY
+        kind = {"vehicle": VEHICLE, "cyclist": CYCLIST, "pedestrian": PEDESTRIAN}[plan.kind]
+        driver = draw_walker(rng) if kind == PEDESTRIAN else draw_driver(rng, heavy or kind == CYCLIST)
+        wish = plan.speed if plan.desired_speed is None else plan.desired_speed
+        walks_later = any(isinstance(m.action, WalkTo) for m in plan.manoeuvres)
+        placed = self._place(plan)
+        temper = 1.0 + min(max(0.04 * float(rng.normal()), -0.1), 0.1)
+        desired = wish if walks_later or kind != VEHICLE else wish * temper
+        values = {
+            **placed,
+            "v": 0.0 if walks_later and placed["motion"] == FREE else plan.speed,
+            "length": plan.length,
+            "width": plan.width,
+            "front": plan.length / 2.0,
+            "rear": plan.length / 2.0,
+            "desired": desired,
+            "desired_to": desired,
+            "wish": desired,
+            "leeway": _leeway(plan, kind),
+            "scripted": float(len(plan.manoeuvres) > 0),
+            "headway": driver.headway_s,
+            "headway_to": driver.headway_s,
+            "minimum_gap": driver.minimum_gap_m,
+            "comfort": driver.acceleration,
+            "deceleration": driver.deceleration,
+            "politeness": driver.politeness,
+            "alert": float(rng.uniform(0.5, 1.2)) if rng.random() < 0.92 else float(rng.uniform(-0.6, 0.0)),
+            "yields": float(plan.yields),
+            "struck_by": -1.0,
+            "script_a": math.nan,
+            "phase": float(rng.uniform(0.0, 2.0 * math.pi)),
+            "wander": float(rng.uniform(-0.12, 0.12)) * (0.7 if kind == PEDESTRIAN else 1.0),
+            "wander_k": 2.0 * math.pi / float(rng.uniform(90.0, 200.0)),
+            "target_x": math.nan,
+            "target_y": math.nan,
+            "next_choice": time_s + float(rng.uniform(0.5, 2.0)),
+            "kind": kind,
+        }
+        for name in (*_FLOATS, *_INTS):
+            self[name][slot] = values.get(name, 0.0)
+        # From a number drawn anyway: one draw more would change who stands where at t = 0.
+        self["next_temper"][slot] = time_s + 0.05 + self["phase"][slot] / (2.0 * math.pi)
+        self["base_d"][slot] = self["held_d"][slot] = placed["d"]
+        self.alive[slot] = True
+        self.free_choice[slot] = plan.free and not plan.parked and kind == VEHICLE and placed["motion"] == ON_ROAD
+        return slot
+
+    def _place(self, plan: ActorPlan) -> dict[str, float]:
+        """Initial world and road coordinates and the way of moving."""
+        if plan.x is not None:
+            x, y = plan.x, plan.y or 0.0
+            s, d = self.road.to_road(np.array([x]), np.array([y]), np.array([x]))
+            road_yaw = float(self.road.frame_at(s)[2][0])
+            along = math.cos(plan.yaw_rad - road_yaw)
+            still = plan.parked or plan.category in ("traffic_cone", "barrier")
+            follows = plan.kind != "pedestrian" and abs(along) > 0.94 and not still
+            motion = STATIC if still else ON_ROAD if follows else FREE
+            direction = 1 if along >= 0 else -1
+            return {
+                "s": float(s[0]),
+                "d": float(d[0]),
+                "x": x,
+                "y": y,
+                "yaw": plan.yaw_rad,
+                "direction": direction,
+                "motion": motion,
+            }
+        offset = plan.d if plan.d is not None else self.lane_offset(plan.lane, plan.direction, plan.id)
+        x_array, y_array, yaw = self.road.to_world(np.array([plan.s]), np.array([offset]))
+        heading = float(yaw[0]) + (math.pi if plan.direction < 0 else 0.0) + plan.yaw_rad
+        still = plan.parked or plan.category in ("traffic_cone", "barrier")
+        return {
+            "s": plan.s,
+            "d": offset,
+            "x": float(x_array[0]),
+            "y": float(y_array[0]),
+            "yaw": heading,
+            "direction": plan.direction,
+            "motion": STATIC if still else ON_ROAD,
+        }
+
+    def lane_offset(self, number: int | None, direction: int, actor_id: str) -> float:
+        """Centre offset of a lane by number and direction; raises InputError when there is none."""
+        for lane in self.road.lanes:
+            if lane.number == number and lane.direction == direction:
+                return lane.offset
+        have = ", ".join(str(lane.number) for lane in self.road.lanes if lane.direction == direction) or "none"
+        raise InputError(f"{actor_id!r} uses lane {number}, but the road has lanes {have} in that direction")
+
+    def lane_at(self, slot: int) -> Lane | None:
+        """The lane whose band holds the participant's base offset at its s, if any."""
+        s, d = float(self["s"][slot]), float(self["base_d"][slot])
+        for lane in self.road.lanes:
+            if abs(lane.offset - d) <= lane.width / 2.0 and lane.s_start <= s <= lane.s_end:
+                return lane
+        return None
+
+    def keep_pace(self, slot: int, speed: float) -> None:
+        """Hold the participant to a desired speed in m/s that a script sets, whatever he might have in mind."""
+        self["desired"][slot] = self["desired_to"][slot] = self["wish"][slot] = speed
+        self["leeway"][slot] = 0.0
+
+    def begin_change(self, slot: int, to_d: float, over_s: float, *, passing: bool = False) -> None:
+        """Start a lane change to offset ``to_d`` that takes ``over_s`` seconds at speed; ``passing`` keeps the lane."""
+        if not passing:
+            self["held_d"][slot] = to_d
+        self["change_from"][slot] = self["base_d"][slot]
+        self["change_to"][slot] = to_d
+        self["change_progress"][slot] = 0.0
+        self["change_s"][slot] = max(over_s, 0.5)
+
+
+def _leeway(plan: ActorPlan, kind: int) -> float:
+    """Share of a change of mind that shows in the pace: little of it where an author wrote what is to happen."""
+    if plan.manoeuvres:
+        return _SCRIPTED_WALKER_LEEWAY if kind == PEDESTRIAN else _SCRIPTED_LEEWAY
+    return 1.0 if plan.desired_speed is None or kind == PEDESTRIAN else _TOLD_LEEWAY

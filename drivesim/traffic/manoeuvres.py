@@ -1,0 +1,150 @@
+"""Scripts in a running simulation: when each manoeuvre starts, what it sets going and when it is done."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from drivesim.errors import InputError
+from drivesim.traffic.fleet import FREE, ON_ROAD, Fleet
+from drivesim.traffic.lane_choice import beside_is_clear
+from drivesim.traffic.plans import Brake, LaneChange, Manoeuvre, SpeedChange, Stop, WalkTo
+
+
+@dataclass
+class Script:
+    """The manoeuvres still to come and under way; ``started`` and ``finished`` hold times in seconds by id."""
+
+    waiting: list[tuple[int, Manoeuvre]]
+    running: list[tuple[int, Manoeuvre]] = field(default_factory=list)
+    started: dict[str, float] = field(default_factory=dict)
+    finished: dict[str, float] = field(default_factory=dict)
+
+    def advance(self, fleet: Fleet, time_s: float) -> None:
+        """Finish what is done and start what is due at ``time_s``."""
+        for item in list(self.running):
+            if _is_done(fleet, *item):
+                self.running.remove(item)
+                self.finished[item[1].id] = time_s
+        for item in list(self.waiting):
+            slot, manoeuvre = item
+            too_late = manoeuvre.within_s is not None and time_s > manoeuvre.within_s + 1e-6
+            if too_late or fleet["crashed"][slot] > 0:
+                self.waiting.remove(item)
+            elif self._is_due(fleet, slot, manoeuvre, time_s) and _begin(fleet, slot, manoeuvre):
+                self.waiting.remove(item)
+                self.running.append(item)
+                self.started[manoeuvre.id] = round(time_s, 6)
+
+    def _is_due(self, fleet: Fleet, slot: int, manoeuvre: Manoeuvre, time_s: float) -> bool:
+        trigger = manoeuvre.trigger
+        if trigger.at_s is not None and time_s < trigger.at_s - 1e-6:
+            return False
+        if trigger.after is not None:
+            done = self.finished.get(trigger.after)
+            if done is None or time_s < done + trigger.delay_s - 1e-6:
+                return False
+        gap = gap_to_ego(fleet, slot)
+        if trigger.gap_below_m is not None and not 0.0 <= gap < trigger.gap_below_m:
+            return False
+        if trigger.ttc_to_ego_below_s is not None and not time_to_ego(fleet, slot) < trigger.ttc_to_ego_below_s:
+            return False
+        if trigger.distance_below_m is not None:
+            away = math.hypot(fleet["x"][slot] - fleet["x"][0], fleet["y"][slot] - fleet["y"][0])
+            return away < trigger.distance_below_m
+        return True
+
+
+def gap_to_ego(fleet: Fleet, slot: int) -> float:
+    """Distance in metres along the road between the bumpers of the ego and the participant; negative when beside."""
+    ahead = float(fleet["s"][slot] - fleet["s"][0])
+    same = fleet["direction"][slot] == 1
+    near, far = (fleet["rear"], fleet["front"]) if same else (fleet["front"], fleet["rear"])
+    if ahead >= 0:
+        return ahead - float(near[slot]) - float(fleet["front"][0])
+    return -ahead - float(far[slot]) - float(fleet["rear"][0])
+
+
+def time_to_ego(fleet: Fleet, slot: int) -> float:
+    """Seconds until the ego's bumper reaches the participant along the road at present speeds; infinite if never."""
+    ahead = float(fleet["s"][slot] - fleet["s"][0])
+    turn = float(fleet["yaw"][slot] - fleet.road.frame_at(np.array([fleet["s"][slot]]))[2][0])
+    closing = float(fleet["v"][0]) - float(fleet["v"][slot]) * math.cos(turn)
+    closing = closing if ahead >= 0 else -closing
+    if closing <= 0.01:
+        return math.inf
+    return max(gap_to_ego(fleet, slot), 0.0) / closing
+
+
+def _begin(fleet: Fleet, slot: int, manoeuvre: Manoeuvre) -> bool:
+    """Set the action going; False when it has to wait."""
+    action = manoeuvre.action
+    if isinstance(action, LaneChange):
+        offset = action.to_d
+        if offset is None:
+            offset = fleet.lane_offset(action.to_lane, int(fleet["direction"][slot]), manoeuvre.id)
+        if fleet["motion"][slot] != ON_ROAD:
+            raise InputError(f"manoeuvre {manoeuvre.id!r}: only who drives along the road can change lanes")
+        if not action.force and not beside_is_clear(fleet, slot, offset):
+            return False
+        fleet.begin_change(slot, offset, action.over_s)
+    elif isinstance(action, SpeedChange):
+        _script_speed(
+            fleet, slot, action.to_mps, abs(action.to_mps - float(fleet["v"][slot])) / max(action.over_s, 0.1)
+        )
+    elif isinstance(action, Brake):
+        _script_speed(fleet, slot, action.to_mps, action.deceleration_mps2)
+    elif isinstance(action, Stop):
+        _script_speed(fleet, slot, 0.0, action.deceleration_mps2)
+    else:
+        _walk(fleet, slot, action)
+    return True
+
+
+def _script_speed(fleet: Fleet, slot: int, goal: float, rate: float) -> None:
+    sign = 1.0 if goal > fleet["v"][slot] else -1.0
+    fleet["script_a"][slot] = sign * rate
+    fleet["script_to"][slot] = goal
+    fleet.keep_pace(slot, goal if goal > 0 else float(fleet["desired"][slot]))
+
+
+def _walk(fleet: Fleet, slot: int, action: WalkTo) -> None:
+    x, y = float(fleet["x"][slot]), float(fleet["y"][slot])
+    fleet["target_x"][slot] = x if action.x is None else action.x
+    fleet["target_y"][slot] = y if action.y is None else action.y
+    fleet["motion"][slot] = FREE
+    if fleet["v"][slot] < 0.05:
+        pace = float(fleet["desired"][slot])
+        fleet["v"][slot] = pace if pace > 0.05 else 1.3
+        fleet["desired"][slot] = fleet["v"][slot]
+
+
+def _is_done(fleet: Fleet, slot: int, manoeuvre: Manoeuvre) -> bool:
+    action = manoeuvre.action
+    if isinstance(action, LaneChange):
+        return bool(fleet["change_s"][slot] <= 0)
+    if isinstance(action, WalkTo):
+        # The step that arrives also takes the target away.
+        return bool(np.isnan(fleet["target_x"][slot]))
+    reached = abs(float(fleet["v"][slot] - fleet["script_to"][slot])) < 0.1
+    if reached and fleet["script_to"][slot] > 0:
+        fleet["script_a"][slot] = math.nan
+    return reached
+
+
+def script_of(plans: list[tuple[int, tuple[Manoeuvre, ...]]]) -> Script:
+    """A script of all manoeuvres; raises InputError for an id that is used twice or follows an unknown one."""
+    waiting = [(slot, manoeuvre) for slot, manoeuvres in plans for manoeuvre in manoeuvres]
+    ids = [manoeuvre.id for _, manoeuvre in waiting]
+    for name in ids:
+        if ids.count(name) > 1:
+            raise InputError(f"manoeuvre id {name!r} is used {ids.count(name)} times; give each its own id")
+    for _, manoeuvre in waiting:
+        after = manoeuvre.trigger.after
+        if after is not None and after not in ids:
+            raise InputError(
+                f"manoeuvre {manoeuvre.id!r} starts after {after!r}, which is not a manoeuvre (has: {ids})"
+            )
+    return Script(waiting=waiting)

@@ -1,0 +1,212 @@
+"""The traffic simulation: from a road and plans to the tracks of the ego and of everyone around it.
+
+Everyone starts exactly as planned; what follows depends on the generator: how each driver follows, hesitates and
+changes lanes. Two generators give two plausible developments of one start.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from drivesim.geometry import FloatArray, wrap_angle
+from drivesim.road import Road
+from drivesim.scene import Actor, Track
+from drivesim.traffic.ambient import AmbientFlow
+from drivesim.traffic.behaviour import Mask
+from drivesim.traffic.contact import carry, collide, crashes
+from drivesim.traffic.fleet import ON_ROAD, VEHICLE, Fleet
+from drivesim.traffic.lane_choice import choose_lane
+from drivesim.traffic.manoeuvres import script_of
+from drivesim.traffic.motion import move
+from drivesim.traffic.passing import choose_offset, narrow_obstacles
+from drivesim.traffic.plans import (
+    Action,
+    ActorPlan,
+    AmbientTraffic,
+    Brake,
+    EgoPlan,
+    LaneChange,
+    Manoeuvre,
+    SpeedChange,
+    Stop,
+    Trigger,
+    WalkTo,
+)
+from drivesim.traffic.temper import reconsider, reconsider_soon
+
+__all__ = [
+    "Action",
+    "ActorPlan",
+    "AmbientTraffic",
+    "Brake",
+    "EgoPlan",
+    "LaneChange",
+    "Manoeuvre",
+    "SpeedChange",
+    "Stop",
+    "TrafficResult",
+    "Trigger",
+    "WalkTo",
+    "simulate",
+]
+
+_LARGEST_STEP_S = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrafficResult:
+    """Tracks of a simulation, and the time in seconds at which each manoeuvre started (None: it never did)."""
+
+    ego: Track
+    actors: tuple[Actor, ...]
+    event_times: dict[str, float | None]
+
+
+def simulate(
+    road: Road,
+    ego_plan: EgoPlan,
+    actor_plans: Sequence[ActorPlan],
+    *,
+    duration_s: float,
+    fps: float,
+    rng: np.random.Generator,
+    ambient: AmbientTraffic | None = None,
+    turns: Mapping[int, np.random.Generator] | None = None,
+    ego_turns: frozenset[int] = frozenset(),
+) -> TrafficResult:
+    """Simulate ``duration_s`` seconds on a grid of round(duration_s * fps) frames that starts at t = 0.
+
+    Vehicles follow those ahead in their lane (IDM with the calm reaction of Kesting et al. 2010) and change lanes at
+    will (MOBIL) unless scripted; every few seconds each changes his mind about pace, distance and lane. After a crash
+    those involved brake to a stand. At each frame of ``turns`` another generator takes over: up to that frame the tracks
+    stay what they were, after it they develop anew. From a frame of ``ego_turns`` on the ego's
+    driver changes pace, distance and lane like anybody, unless its plan has manoeuvres: then only as far as scripted
+    drivers do. Raises InputError for an unknown lane or a script that refers to nothing.
+    """
+    frames = max(1, round(duration_s * fps))
+    substeps = max(1, math.ceil(1.0 / fps / _LARGEST_STEP_S - 1e-9))
+    dt = 1.0 / fps / substeps
+    fleet = Fleet(road=road)
+    fleet.add_ego(ego_plan, rng)
+    for plan in actor_plans:
+        fleet.add(plan, rng)
+    script = script_of([(0, ego_plan.manoeuvres)] + [(i + 1, plan.manoeuvres) for i, plan in enumerate(actor_plans)])
+    scripted_slots = {slot for slot, _ in script.waiting}
+    for slot in scripted_slots:
+        fleet.free_choice[slot] = False
+    flow = AmbientFlow(fleet, ambient, rng) if ambient is not None else None
+    recorder, settled = _Recorder(frames), set(crashes(fleet))
+    for frame in range(frames):
+        recorder.record(fleet, frame)
+        if turns and frame in turns:
+            # In place, because the ambient flow holds the same generator.
+            rng.bit_generator.state = turns[frame].bit_generator.state
+            if frame in ego_turns:
+                fleet.release_ego()
+            reconsider_soon(fleet, frame / fps, rng)
+        for substep in range(substeps):
+            time_s = (frame * substeps + substep) * dt
+            script.advance(fleet, time_s)
+            reconsider(fleet, dt, time_s, rng)
+            _choose_lanes(fleet, time_s, rng)
+            _pass_narrow_obstacles(fleet, time_s, rng)
+            move(fleet, dt, time_s, rng)
+            carry(fleet, dt)
+            for pair in crashes(fleet):
+                if pair not in settled:
+                    settled.add(pair)
+                    collide(fleet, *pair)
+        if flow is not None:
+            flow.update(fleet, (frame + 1) / fps)
+    ids = [m.id for m in ego_plan.manoeuvres] + [m.id for plan in actor_plans for m in plan.manoeuvres]
+    tracks = recorder.tracks(fleet)
+    actors = tuple(_actor(plan, track) for plan, track in zip(fleet.plans[1:], tracks[1:], strict=True))
+    return TrafficResult(ego=tracks[0], actors=actors, event_times={name: script.started.get(name) for name in ids})
+
+
+def _choose_lanes(fleet: Fleet, time_s: float, rng: np.random.Generator) -> None:
+    n = fleet.count
+    due = fleet.alive[:n] & fleet.free_choice[:n] & (fleet["next_choice"][:n] <= time_s) & (fleet["change_s"][:n] <= 0)
+    for slot in np.flatnonzero(due):
+        lane = choose_lane(fleet, int(slot))
+        fleet["next_choice"][slot] = time_s + rng.uniform(0.6, 1.6)
+        if lane is not None:
+            fleet.begin_change(int(slot), lane.offset, float(rng.uniform(3.0, 5.5)))
+            fleet["next_choice"][slot] = time_s + rng.uniform(7.0, 14.0)
+            fleet["lane_wish"][slot] = 0.0
+
+
+def _pass_narrow_obstacles(fleet: Fleet, time_s: float, rng: np.random.Generator) -> None:
+    """Drivers move over for cyclists and for what stands at the edge of their lane; each looks about once a second."""
+    n = fleet.count
+    due = fleet.alive[:n] & (fleet["motion"][:n] == ON_ROAD) & (fleet["kind"][:n] == VEHICLE)
+    due &= (fleet["next_look"][:n] <= time_s) & (fleet["change_s"][:n] <= 0)
+    obstacles = narrow_obstacles(fleet)
+    if len(obstacles) == 0:
+        due &= fleet["base_d"][:n] != fleet["held_d"][:n]
+    slots = np.flatnonzero(due)
+    if len(slots) == 0:
+        return
+    fleet["next_look"][slots] = time_s + rng.uniform(0.4, 0.9, size=len(slots))
+    for slot in slots:
+        offset = choose_offset(fleet, int(slot), obstacles)
+        if offset is not None:
+            fleet.begin_change(int(slot), offset, float(rng.uniform(1.8, 3.0)), passing=True)
+
+
+class _Recorder:
+    """Positions, headings and speeds of every slot on the frames' grid."""
+
+    def __init__(self, frames: int) -> None:
+        self.frames = frames
+        self.rows: list[FloatArray] = []
+        self.alive: list[Mask] = []
+
+    def record(self, fleet: Fleet, frame: int) -> None:
+        n = fleet.count
+        self.rows.append(np.stack([fleet[name][:n] for name in ("x", "y", "yaw", "v")]))
+        self.alive.append(fleet.alive[:n].copy())
+
+    def tracks(self, fleet: Fleet) -> list[Track]:
+        total = fleet.count
+        values = np.zeros((self.frames, 4, total))
+        present = np.zeros((self.frames, total), dtype=bool)
+        for frame, (row, alive) in enumerate(zip(self.rows, self.alive, strict=True)):
+            values[frame, :, : row.shape[1]] = row
+            present[frame, : len(alive)] = alive
+        result = []
+        for slot, plan in enumerate(fleet.plans):
+            x, y, yaw, speed = values[:, :, slot].T
+            seen = np.flatnonzero(present[:, slot])
+            if len(seen):
+                # Before it appears a participant rests at its first place: no jump when tracks are interpolated.
+                x[: seen[0]], y[: seen[0]], yaw[: seen[0]] = x[seen[0]], y[seen[0]], yaw[seen[0]]
+            z = np.full(self.frames, 0.0 if slot == 0 else plan.height / 2.0)
+            moving = np.where(present[:, slot], speed, 0.0)
+            track = Track(
+                positions=np.stack([x, y, z], axis=1),
+                yaw_rad=wrap_angle(yaw),
+                speed_mps=moving,
+                present=present[:, slot],
+            )
+            result.append(track)
+        return result
+
+
+def _actor(plan: ActorPlan, track: Track) -> Actor:
+    return Actor(
+        id=plan.id,
+        category=plan.category,
+        length=plan.length,
+        width=plan.width,
+        height=plan.height,
+        track=track,
+        colour=plan.colour,
+        look=plan.look,
+        preset=plan.preset,
+        parked=plan.parked,
+    )

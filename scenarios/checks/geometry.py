@@ -1,0 +1,193 @@
+"""Rules about t = 0 in metres and pixels: overlaps, who stands behind the camera, what is too small to be obeyed."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from drivesim.geometry import project, transform_points
+from drivesim.road import Road
+from drivesim.scenarios.checks.messages import Finding
+from drivesim.scenarios.language.distributions import Value
+from drivesim.scenarios.language.events import LaneChangeAction, TimeTrigger
+from drivesim.scenarios.language.values import number
+from drivesim.scenarios.placement import Placed, ego_outline, ego_speed_mps, make_camera, make_road, place
+from drivesim.scene import Box, Camera, Pose
+
+if TYPE_CHECKING:
+    from drivesim.scenarios.language.schema import Scenario
+
+#: Distances beyond which the boxes a model is trained on end, metres; nuScenes evaluates to 40 and 50 m.
+_SMALL = ("pedestrian", "bicycle", "motorcycle", "traffic_cone", "barrier")
+_RANGE_SMALL_M = 40.0
+_RANGE_LARGE_M = 120.0
+#: Speeds beyond which a typing error is likelier than intent, m/s.
+_SUSPICIOUS_MPS = {"pedestrian": 5.0, "bicycle": 20.0}
+_SUSPICIOUS_VEHICLE_MPS = 70.0
+_CHECKED_VARIATIONS = 24
+_TOUCH_M = 0.02
+
+Corner = tuple[Mapping[str, Value], "Scenario"]
+
+
+def geometry_findings(scenario: Scenario) -> Iterator[Finding]:
+    """Findings about t = 0 of a scenario that passed all other rules, over up to 24 of its variations."""
+    count = min(scenario.num_variations, _CHECKED_VARIATIONS)
+    corners: list[Corner] = []
+    for variation in range(count):
+        values = scenario.parameters(variation)
+        corners.append((values, scenario.with_parameters(values)))
+    far = max((number(a.at.x) for _, s in corners for a in s.scene.actors if a.at is not None), default=0.0)
+    far = max(far, *(number(a.gap) + 40.0 for _, s in corners for a in s.scene.actors if a.gap is not None), 100.0)
+    road = make_road(corners[0][1], far + 100.0)
+    placed = [[place(concrete, actor, road) for actor in concrete.scene.actors] for _, concrete in corners]
+    yield from _overlaps(corners, placed)
+    yield from _views(corners, placed)
+    yield from _magnitudes(corners, placed)
+    yield from _off_road(corners, placed, road)
+    yield from _too_late(corners, placed)
+
+
+def _overlaps(corners: list[Corner], placed: list[list[Placed]]) -> Iterator[Finding]:
+    names = [p.actor.id for p in placed[0]]
+    for first, second in itertools.combinations(range(-1, len(names)), 2):
+        hits = [(k, depth) for k, row in enumerate(placed) if (depth := _depth(row, first, second)) > _TOUCH_M]
+        if not hits:
+            continue
+        worst, depth = max(hits, key=lambda hit: hit[1])
+        pair = f"'{names[first] if first >= 0 else 'ego'}' and '{names[second]}'"
+        if len(corners) == len(hits):
+            text = f"{pair} overlap by {max(depth, 0.05):.1f} m at t = 0. {_way_out(placed[worst], first, second)}"
+            yield Finding(code="DS060", text=text, location=("scene", "actors", second))
+        else:
+            share = round(100 * len(hits) / len(corners))
+            text = f"in {share} % of the parameter space {pair} overlap at t = 0 ({_values(corners[worst][0])}). Narrow the ranges."
+            yield Finding(code="DS065", text=text, location=("scene", "actors", second))
+
+
+def _depth(row: list[Placed], first: int, second: int) -> float:
+    """How deep two footprints overlap, metres (first = -1: the ego); 0 when they are allowed to."""
+    if row[second].actor.allow_overlap or (first >= 0 and row[first].actor.allow_overlap):
+        return 0.0
+    ours = ego_outline() if first < 0 else row[first].outline()
+    common = ours.intersection(row[second].outline())
+    if common.is_empty:
+        return 0.0
+    min_x, min_y, max_x, max_y = common.bounds
+    return float(min(max_x - min_x, max_y - min_y))
+
+
+def _way_out(row: list[Placed], first: int, second: int) -> str:
+    outline = (ego_outline() if first < 0 else row[first].outline()).bounds
+    moved = row[second]
+    shift = outline[2] - moved.outline().bounds[0]
+    if moved.actor.at is not None:
+        where = f"x ≥ {math.ceil(10 * (moved.x + shift)) / 10:.1f} m"
+    else:
+        where = f"gap ≥ {math.ceil(10 * (number(moved.actor.gap or 0.0) + shift)) / 10:.1f} m"
+    return f"Move '{moved.actor.id}' to {where} or set allow_overlap: true."
+
+
+def _views(corners: list[Corner], placed: list[list[Placed]]) -> Iterator[Finding]:
+    """Actors that the start frame cannot show, or only too small; the first such variation speaks for all."""
+    camera = make_camera(corners[0][1])
+    for index, _ in enumerate(placed[0]):
+        found = next((f for row in placed if (f := _view(row[index], camera, index)) is not None), None)
+        if found is not None:
+            yield found
+
+
+def _view(placed: Placed, camera: Camera, index: int) -> Finding | None:
+    box = Box(
+        x=placed.x,
+        y=placed.y,
+        z=placed.height / 2,
+        length=placed.length,
+        width=placed.width,
+        height=placed.height,
+        yaw_rad=placed.yaw_rad,
+    )
+    corners = transform_points(camera.optical_from_world(Pose()), box.corners())
+    name, location = placed.actor.id, ("scene", "actors", index)
+    nearest = float(corners[:, 2].max())
+    if nearest <= 0.1:
+        text = f"'{name}' is {max(-nearest, 0.0):.0f} m behind the camera at t = 0: the start frame cannot show it. It will be measured only if it appears."
+        return Finding(code="DS061", text=text, location=location, severity="warning")
+    pixels = project(corners[corners[:, 2] > 0.1], camera.intrinsics())
+    low, high = pixels.min(axis=0), pixels.max(axis=0)
+    if high[0] <= 0 or low[0] >= camera.width:
+        side = "left" if high[0] <= 0 else "right"
+        text = f"'{name}' is {side} of the picture at t = 0: the start frame cannot show it. It will be measured only if it appears."
+        return Finding(code="DS061", text=text, location=location, severity="warning")
+    distance = float(np.hypot(placed.x, placed.y))
+    limit = _RANGE_SMALL_M if placed.actor.category in _SMALL else _RANGE_LARGE_M
+    if distance <= limit:
+        return None
+    wide, tall = (float(v) for v in high - low)
+    text = (
+        f"{placed.actor.category} '{name}' at {distance:.0f} m covers {wide:.0f}×{tall:.0f} px at {camera.height}×{camera.width}; "
+        f"training boxes end near {limit:.0f} m. Expect it to be ignored."
+    )
+    return Finding(code="DS064", text=text, location=location, severity="warning")
+
+
+def _magnitudes(corners: list[Corner], placed: list[list[Placed]]) -> Iterator[Finding]:
+    ego = max(ego_speed_mps(concrete) for _, concrete in corners)
+    speeds: list[tuple[str, str, float, tuple[str | int, ...]]] = [
+        ("the ego", "vehicle", ego, ("scene", "ego", "speed"))
+    ]
+    for index, one in enumerate(placed[0]):
+        fastest = max(row[index].speed_mps for row in placed)
+        speeds.append((f"'{one.actor.id}'", one.actor.category, fastest, ("scene", "actors", index, "speed")))
+    for name, category, speed, location in speeds:
+        if speed > _SUSPICIOUS_MPS.get(category, _SUSPICIOUS_VEHICLE_MPS):
+            text = f"speed {speed:.3g} m/s of {name} is {speed * 3.6:.0f} km/h. Did you mean '{speed:.3g} km/h'?"
+            yield Finding(code="DS063", text=text, location=location, severity="warning")
+
+
+def _off_road(corners: list[Corner], placed: list[list[Placed]], road: Road) -> Iterator[Finding]:
+    """Vehicles placed by hand with their centre off the asphalt."""
+    for index, one in enumerate(placed[0]):
+        if one.actor.at is None or one.actor.category in _SMALL:
+            continue
+        drivable = road.drivable(one.s - 20.0, one.s + 20.0)
+        if not drivable.intersects(one.outline().centroid):
+            text = f"'{one.actor.id}' stands off the road (y = {one.y:.1f} m). y counts to the left; the right kerb has negative y."
+            yield Finding(code="DS066", text=text, location=("scene", "actors", index, "at"), severity="warning")
+
+
+def _too_late(corners: list[Corner], placed: list[list[Placed]]) -> Iterator[Finding]:
+    """Lane changes in front of the ego that start, at constant speeds, after the ego has passed the actor."""
+    for number_of_event, event in enumerate(corners[0][1].events):
+        action, start = event.action, event.start
+        if (
+            not isinstance(action, LaneChangeAction)
+            or action.lane_change.to != "ego"
+            or not isinstance(start, TimeTrigger)
+        ):
+            continue
+        late: list[Mapping[str, Value]] = []
+        for (values, concrete), row in zip(corners, placed, strict=True):
+            mover = next((p for p in row if p.actor.id == event.actor), None)
+            if mover is None or mover.actor.gap is None or (mover.lane is not None and mover.lane.direction == -1):
+                continue
+            moment = concrete.events[number_of_event].start
+            seconds = number(moment.time) if isinstance(moment, TimeTrigger) else 0.0
+            gap = number(mover.actor.gap)
+            if gap > 0 and gap + (mover.speed_mps - ego_speed_mps(concrete)) * seconds < -mover.length:
+                late.append(values)
+        if late:
+            share = max(1, round(100 * len(late) / len(corners)))
+            example = f" ({_values(late[0])})" if late[0] else ""
+            text = f"in {share} % of the parameter space the ego is already past '{event.actor}' when '{event.id}' starts{example}. Start it sooner, or change gap or speed."
+            yield Finding(code="DS065", text=text, location=("events", number_of_event), severity="warning")
+
+
+def _values(values: Mapping[str, Value]) -> str:
+    return ", ".join(
+        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in values.items()
+    )

@@ -1,0 +1,234 @@
+"""Rules between the parts of a scenario: references, ids, placements, events, sampling and video shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from drivesim.scenarios.checks.messages import Finding
+from drivesim.scenarios.language import distributions
+from drivesim.scenarios.language.base import single_key
+from drivesim.scenarios.language.events import AfterTrigger, Event, LaneChangeAction, WalkAction, target_of
+from drivesim.scenarios.language.sobol import MAX_DIMENSIONS
+from drivesim.scenarios.language.values import VARIABLE_PARTS, reference_name, suggestion
+from drivesim.scenarios.placement import lane_spot, num_lanes
+
+if TYPE_CHECKING:
+    from drivesim.scenarios.language.schema import Actor, Scenario
+
+EGO = "ego"
+_WALKS = "pedestrian"
+_STANDS = ("traffic_cone", "barrier")
+
+
+def reference_findings(keys: Mapping[str, Any]) -> Iterator[Finding]:
+    """Parameters used but not in ``vary``, or never used; ``keys`` are plain values."""
+    vary = keys.get("vary")
+    names = [str(name) for name in vary] if isinstance(vary, Mapping) else []
+    used: set[str] = set()
+    for part in VARIABLE_PARTS:
+        for location, name in references(keys.get(part), (part,)):
+            used.add(name)
+            if name not in names:
+                near = suggestion(name, names)
+                hint = f" Did you mean '${near}'?" if near else ""
+                has = f"has: {', '.join(names)}" if names else "it is empty"
+                yield Finding(code="DS040", text=f"${name} is not in 'vary' ({has}).{hint}", location=location)
+    for name in names:
+        if name not in used:
+            text = f"parameter '{name}' is never used. Write ${name} where it applies, or remove it."
+            yield Finding(code="DS041", text=text, location=("vary", name), severity="warning")
+
+
+def references(value: Any, location: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Every ``$name`` in plain values, with its location."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from references(item, (*location, key))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from references(item, (*location, index))
+    elif name := reference_name(value):
+        yield location, name
+
+
+def rule_findings(scenario: Scenario) -> Iterator[Finding]:
+    """Everything wrong between the parts of a scenario whose parts are right by themselves."""
+    yield from _ids(scenario)
+    yield from _road(scenario)
+    for index, actor in enumerate(scenario.scene.actors):
+        yield from _placement(scenario, actor, ("scene", "actors", index))
+    for index, event in enumerate(scenario.events):
+        yield from _event(scenario, event, ("events", index))
+    yield from _waiting(scenario)
+    yield from _labels(scenario)
+    yield from _sampling(scenario)
+    yield from _video(scenario)
+
+
+def _ids(scenario: Scenario) -> Iterator[Finding]:
+    lists: tuple[tuple[tuple[str, ...], list[str], str], ...] = (
+        (("scene", "actors"), [actor.id for actor in scenario.scene.actors], "actor"),
+        (("events",), [event.id for event in scenario.events], "event"),
+    )
+    for location, ids, kind in lists:
+        for index, name in enumerate(ids):
+            if name in ids[:index]:
+                text = f"{kind} id '{name}' is used twice. Give each {kind} its own id."
+                yield Finding(code="DS042", text=text, location=(*location, index, "id"))
+            if kind == "actor" and (name == EGO or name.startswith("ambient")):
+                whose = "the ego vehicle" if name == EGO else "ambient traffic"
+                text = f"'{name}' is a name of {whose}. Give the actor another id."
+                yield Finding(code="DS042", text=text, location=(*location, index, "id"))
+    for name in scenario.labels:
+        if name in lists[1][1]:
+            text = f"'{name}' is also the id of an event. Give the label another name."
+            yield Finding(code="DS042", text=text, location=("labels", name))
+
+
+def _road(scenario: Scenario) -> Iterator[Finding]:
+    road = scenario.scene.road
+    if road.ego_lane > num_lanes(scenario):
+        text = f"the ego is on lane {road.ego_lane}, but the road has lanes 1 to {num_lanes(scenario)} (1 = nearest the kerb)."
+        yield Finding(
+            code="DS047", text=f"{text} Lower ego_lane or raise lanes.", location=("scene", "road", "ego_lane")
+        )
+
+
+def _placement(scenario: Scenario, actor: Actor, location: tuple[str | int, ...]) -> Iterator[Finding]:
+    on_lane = actor.lane is not None or actor.gap is not None
+    if on_lane and actor.at is not None:
+        text = f"actor '{actor.id}' has both 'lane' and 'at'. Keep one: 'lane'+'gap', or 'at' in the ego frame (x forward, y left)."
+        yield Finding(code="DS045", text=text, location=location)
+    elif not on_lane and actor.at is None:
+        text = f"actor '{actor.id}' has no place. Add 'lane'+'gap', or 'at: {{x: 20 m, y: -3 m}}' in the ego frame."
+        yield Finding(code="DS046", text=text, location=location)
+    elif on_lane and actor.gap is None:
+        text = f"actor '{actor.id}' has 'lane' but no 'gap'. Add 'gap', the bumper-to-bumper distance from the ego, as 'gap: 30 m'."
+        yield Finding(code="DS046", text=text, location=location)
+    elif on_lane and actor.lane is None:
+        text = f"actor '{actor.id}' has 'gap' but no 'lane'. Add 'lane: ego', left, right, ramp, oncoming or a number."
+        yield Finding(code="DS046", text=text, location=location)
+    if actor.lane is not None and not reference_name(actor.lane):
+        spot = lane_spot(scenario, actor.lane)
+        if isinstance(spot, str):
+            yield Finding(code="DS047", text=f"actor '{actor.id}': {spot}", location=(*location, "lane"))
+    yield from _size(actor, location)
+
+
+def _size(actor: Actor, location: tuple[str | int, ...]) -> Iterator[Finding]:
+    size = actor.size
+    if size is None or not isinstance(size.length, float) or not isinstance(size.width, float):
+        return
+    if actor.category not in (_WALKS, *_STANDS) and size.width > size.length:
+        text = f"actor '{actor.id}': length {size.length:g} m, width {size.width:g} m. Swapped? nuScenes writes w,l,h; here sizes are named."
+        yield Finding(code="DS062", text=text, location=(*location, "size"), severity="warning")
+
+
+def _event(scenario: Scenario, event: Event, location: tuple[str | int, ...]) -> Iterator[Finding]:
+    actors = {actor.id: actor for actor in scenario.scene.actors}
+    if event.actor != EGO and event.actor not in actors:
+        yield _unknown(event.actor, [EGO, *actors], "actor", "DS043", (*location, "actor"))
+    else:
+        yield from _action(scenario, event, actors.get(event.actor), location)
+    if isinstance(event.start, AfterTrigger):
+        others = [other.id for other in scenario.events if other.id != event.id]
+        if event.start.after == event.id:
+            text = f"event '{event.id}' waits for itself. Name another event, or use 'start: {{time: 2 s}}'."
+            yield Finding(code="DS048", text=text, location=(*location, "start", "after"))
+        elif event.start.after not in others:
+            yield _unknown(event.start.after, others, "event", "DS044", (*location, "start", "after"))
+    elif event.actor == EGO and single_key(event.start) != "time":
+        text = "the ego cannot wait for its own distance to itself. Use 'start: {time: 2 s}' or {after: event}."
+        yield Finding(code="DS049", text=text, location=(*location, "start"))
+
+
+def _action(
+    scenario: Scenario, event: Event, actor: Actor | None, location: tuple[str | int, ...]
+) -> Iterator[Finding]:
+    walks = isinstance(event.action, WalkAction)
+    where = (*location, "action")
+    on_foot = actor is not None and actor.category == _WALKS
+    if actor is not None and (actor.parked or actor.category in _STANDS):
+        why = "is parked" if actor.parked else f"is a {actor.category}"
+        yield Finding(code="DS049", text=f"actor '{actor.id}' {why} and cannot act. Remove the event.", location=where)
+    elif walks and not on_foot:
+        text = f"'{event.actor}' is not a pedestrian and cannot walk. Use lane_change or speed."
+        yield Finding(code="DS049", text=text, location=where)
+    elif on_foot and isinstance(event.action, LaneChangeAction):
+        text = f"'{event.actor}' is a pedestrian and has no lane to change. Use {{walk_to: {{y: 6 m}}}}."
+        yield Finding(code="DS049", text=text, location=where)
+    elif isinstance(event.action, LaneChangeAction) and not reference_name(event.action.lane_change.to):
+        spot = lane_spot(scenario, event.action.lane_change.to)
+        if isinstance(spot, str):
+            yield Finding(code="DS047", text=f"event '{event.id}': {spot}", location=(*where, "lane_change", "to"))
+
+
+def _waiting(scenario: Scenario) -> Iterator[Finding]:
+    """Events that wait for each other in a ring."""
+    waits = {event.id: event.start.after for event in scenario.events if isinstance(event.start, AfterTrigger)}
+    for index, event in enumerate(scenario.events):
+        ring, current = [event.id], waits.get(event.id)
+        while current is not None and current not in ring:
+            ring.append(current)
+            current = waits.get(current)
+        if current == event.id and len(ring) > 1 and event.id == min(ring):
+            text = f"events wait for each other: {' → '.join([*ring, event.id])}. Start one by time."
+            yield Finding(code="DS048", text=text, location=("events", index, "start"))
+
+
+def _labels(scenario: Scenario) -> Iterator[Finding]:
+    actors = [actor.id for actor in scenario.scene.actors]
+    for name, label in scenario.labels.items():
+        target = target_of(label)
+        if target not in actors:
+            yield _unknown(target, actors, "actor", "DS043", ("labels", name, single_key(label) or "", "actor"))
+    known = [*scenario.labels, *(event.id for event in scenario.events)]
+    for index, expectation in enumerate(scenario.expectations):
+        if expectation.label not in known:
+            yield _unknown(expectation.label, known, "label or event", "DS044", ("expect", index, "label"))
+
+
+def _sampling(scenario: Scenario) -> Iterator[Finding]:
+    sampling, vary = scenario.sampling_settings, scenario.vary
+    if not vary:
+        return
+    continuous = [name for name, d in vary.items() if distributions.listed_values(d) is None]
+    count = sampling.variations
+    if sampling.method == "sobol" and count & (count - 1):
+        low = 1 << (count.bit_length() - 1)
+        text = f"method: sobol with variations: {count}: use a power of two ({low} or {2 * low}) or 'latin'."
+        yield Finding(code="DS070", text=text, location=("sampling",))
+    if sampling.method == "sobol" and len(vary) > MAX_DIMENSIONS:
+        text = f"method: sobol takes at most {MAX_DIMENSIONS} parameters, 'vary' has {len(vary)}. Use 'latin'."
+        yield Finding(code="DS071", text=text, location=("sampling",))
+    if sampling.method == "grid" and continuous:
+        text = f"method: grid needs values to step through, but '{continuous[0]}' is continuous. Use {{grid: [..]}} for it, or 'latin'."
+        yield Finding(code="DS071", text=text, location=("vary", continuous[0]))
+    if sampling.method == "grid" and distributions.grid_size(vary) > 65_536:
+        text = f"the full grid has {distributions.grid_size(vary)} variations. Use fewer values, or method: latin."
+        yield Finding(code="DS070", text=text, location=("sampling",))
+
+
+def _video(scenario: Scenario) -> Iterator[Finding]:
+    video = scenario.video_settings
+    for name, size in (("height", video.height), ("width", video.width)):
+        if size % 64:
+            nearest = max(64, round(size / 64) * 64)
+            text = f"{name} {size} must be a multiple of 64. Nearest: {nearest}."
+            yield Finding(code="DS072", text=text, location=("video", name))
+    if video.fps != 10.0:
+        text = f"fps {video.fps:g} is not what the shipped model was trained for. Use 10, and convert the video afterwards."
+        yield Finding(code="DS073", text=text, location=("video", "fps"), severity="warning")
+    rig = scenario.camera
+    aspect = 2.0 if isinstance(rig, str) else rig.width / rig.height
+    if abs(video.width / video.height / aspect - 1.0) > 0.02 and not (video.height % 64 or video.width % 64):
+        text = f"{video.width}×{video.height} stretches the camera's picture ({aspect:.3g} times as wide as high). Use {round(video.height * aspect)}×{video.height}."
+        yield Finding(code="DS073", text=text, location=("video",), severity="warning")
+
+
+def _unknown(name: str, known: list[str], kind: str, code: str, location: tuple[str | int, ...]) -> Finding:
+    near = suggestion(name, known)
+    has = f"has: {', '.join(known)}" if known else "there is none"
+    hint = f" Did you mean '{near}'?" if near else ""
+    return Finding(code=code, text=f"there is no {kind} '{name}' ({has}).{hint}", location=location)

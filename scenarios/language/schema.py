@@ -1,0 +1,378 @@
+"""The scenario model: what a user writes, in SI, frozen, with unknown keys refused.
+
+Frames: places are in the ego frame at t = 0 (x forward, y left, origin under the rear axle). Values that vary between
+variations are written ``$name`` and described in ``vary``; :meth:`Scenario.concrete` fills them in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import Discriminator, Field, Tag, ValidationError
+
+from drivesim.scenarios.checks.messages import ScenarioError
+from drivesim.scenarios.language import distributions
+from drivesim.scenarios.language.base import Model
+from drivesim.scenarios.language.builder import ScenarioBuilder
+from drivesim.scenarios.language.distributions import AnyDistribution, Distribution
+from drivesim.scenarios.language.events import Event, Expectation, Label
+from drivesim.scenarios.language.structure import findings_of
+from drivesim.scenarios.language.units import shown
+from drivesim.scenarios.language.values import (
+    VARIABLE_PARTS,
+    Angle,
+    Clock,
+    Count,
+    Flag,
+    Identifier,
+    LaneName,
+    Length,
+    Number,
+    PlainValue,
+    Quantity,
+    Size,
+    Speed,
+    Text,
+    Word,
+    complain,
+    reference_name,
+    shorthand,
+)
+
+#: Words for intensity, as shares of the heaviest.
+INTENSITIES = {"light": 0.3, "moderate": 0.6, "heavy": 1.0}
+WETNESS = {"dry": 0.0, "moist": 0.3, "wet_with_puddles": 0.7, "low_flooded": 0.9, "high_flooded": 1.0}
+CLASSES = (
+    "car",
+    "truck",
+    "bus",
+    "trailer",
+    "construction_vehicle",
+    "pedestrian",
+    "motorcycle",
+    "bicycle",
+    "traffic_cone",
+    "barrier",
+)
+CLASS_ALIASES = {
+    "vehicle.car": "car",
+    "vehicle.truck": "truck",
+    "vehicle.bus.rigid": "bus",
+    "vehicle.bus.bendy": "bus",
+    "vehicle.trailer": "trailer",
+    "vehicle.construction": "construction_vehicle",
+    "human.pedestrian.adult": "pedestrian",
+    "human.pedestrian.child": "pedestrian",
+    "vehicle.motorcycle": "motorcycle",
+    "vehicle.bicycle": "bicycle",
+    "movable_object.trafficcone": "traffic_cone",
+    "movable_object.barrier": "barrier",
+    "motorbike": "motorcycle",
+    "cyclist": "bicycle",
+    "bike": "bicycle",
+    "person": "pedestrian",
+    "lorry": "truck",
+    "priorityVehicle": "car",
+}
+
+
+class _Intensity(PlainValue):
+    def validate(self, value: Any) -> Any:
+        if reference_name(value) or (isinstance(value, str) and value in INTENSITIES):
+            return value
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return Quantity("number", 0.0, 1.0).validate(value)
+        raise complain(
+            "DS024", f"{shown(value)} is not an intensity: {', '.join(INTENSITIES)}, or a number from 0 to 1."
+        )
+
+    def json_schema(self) -> dict[str, Any]:
+        return {
+            "anyOf": [{"enum": list(INTENSITIES)}, {"type": "number", "minimum": 0, "maximum": 1}, {"type": "string"}]
+        }
+
+
+class Precipitation(Model):
+    """Rain or snow and how much of it."""
+
+    type: Annotated[str, Word(("dry", "rain", "snow"))] = "dry"
+    intensity: Annotated[float | str, _Intensity()] = "moderate"
+
+
+class Fog(Model):
+    """Fog by its meteorological visual range in metres."""
+
+    visual_range: Annotated[Number, Quantity("length", 10.0, 10_000.0)]
+
+
+class Environment(Model):
+    """Time of day and weather, the same for the whole scene."""
+
+    time_of_day: Clock = "14:00"
+    sky: Annotated[str, Word(("clear", "overcast"), {"sunny": "clear", "cloudy": "overcast"})] = "clear"
+    precipitation: Annotated[Precipitation, shorthand("type")] = Precipitation()
+    road_surface: Annotated[str, Word(tuple(WETNESS))] | None = None
+    fog: Annotated[Fog, shorthand("visual_range")] | None = None
+    street_lights: Flag | None = None
+
+
+class Road(Model):
+    """The road the ego drives on; lane 1 is nearest the kerb."""
+
+    type: Annotated[
+        str,
+        Word(
+            ("motorway", "rural", "urban"),
+            {"highway": "motorway", "freeway": "motorway", "city": "urban", "country": "rural"},
+            varies=False,
+        ),
+    ] = "motorway"
+    lanes: Annotated[int, Count(1, 6)] | None = None
+    ego_lane: Annotated[int, Count(1, 6)] = 1
+    lane_width: Annotated[Number, Quantity("length", 2.2, 6.0, varies=False)] = 3.5
+    speed_limit: Annotated[Number, Quantity("speed", 0.0, 100.0, above=True, varies=False)] | None = None
+    oncoming_lanes: Annotated[int, Count(0, 6)] | None = None
+    ramp: Annotated[str, Word(("right", "left"), varies=False)] | None = None
+    crossings: tuple[Annotated[Number, Quantity("length", 0.0, 2000.0, varies=False)], ...] = ()
+    curvature: Annotated[Number, Quantity("curvature", -0.04, 0.04, varies=False)] | None = None
+
+
+class Ego(Model):
+    """The ego vehicle; without a speed it drives at the road's limit. ``target_speed`` is what it returns to."""
+
+    speed: Speed | None = None
+    target_speed: Speed | None = None
+
+
+class Place(Model):
+    """A place in the ego frame at t = 0: metres forward (x) and to the left (y)."""
+
+    x: Length
+    y: Length
+
+
+class Dimensions(Model):
+    """Size of an actor in metres, length along its heading."""
+
+    length: Size | None = None
+    width: Size | None = None
+    height: Size | None = None
+
+
+class Actor(Model):
+    """A traffic participant, placed either on a lane with a gap to the ego, or at a place in the ego frame."""
+
+    id: Identifier
+    category: Annotated[str, Word(CLASSES, CLASS_ALIASES)] = Field(alias="class")
+    preset: Annotated[str, Word(("van", "estate", "suv", "small", "child"))] | None = None
+    lane: LaneName | None = None
+    gap: Length | None = None
+    at: Place | None = None
+    yaw: Angle | None = None
+    speed: Speed | None = None
+    target_speed: Speed | None = None
+    size: Dimensions | None = None
+    look: Text | None = None
+    parked: Flag = False
+    allow_overlap: Flag = False
+
+
+class Traffic(Model):
+    """Ambient traffic beside the scripted actors; ``pedestrians`` and ``parked`` exist on urban roads."""
+
+    density: Annotated[str, Word(("none", "light", "medium", "dense"))] = "light"
+    pedestrians: Flag | None = None
+    parked: Flag | None = None
+
+
+#: Words for how much stands beside the road, as multiples of what is usual for the road's type.
+ROADSIDE_DENSITIES = {"none": 0.0, "sparse": 0.4, "usual": 1.0, "dense": 2.0}
+_Much = Annotated[str, Word(tuple(ROADSIDE_DENSITIES))]
+
+
+class RoadsideScenery(Model):
+    """What stands beside the road; ``furniture`` is signs, posts, bins and boards (lamps and signals belong to the road)."""
+
+    buildings: _Much = "usual"
+    trees: _Much = "usual"
+    furniture: _Much = "usual"
+
+
+class Setting(Model):
+    """t = 0, what the start frame must show."""
+
+    environment: Environment = Environment()
+    road: Road = Road()
+    ego: Ego = Ego()
+    actors: tuple[Actor, ...] = ()
+    traffic: Annotated[Traffic, shorthand("density")] = Traffic()
+    roadside: RoadsideScenery = RoadsideScenery()
+
+
+class Mount(Model):
+    """Pose of the camera in the ego frame; positive pitch looks down."""
+
+    x: Length = 1.7
+    y: Length = 0.0
+    z: Annotated[Number, Quantity("length", 0.1, 6.0, varies=False)] = 1.51
+    yaw: Angle = 0.0
+    pitch: Angle = 0.0
+    roll: Angle = 0.0
+
+
+Focal = Annotated[float, Quantity("number", 10.0, 20_000.0, varies=False)]
+
+
+class CameraRig(Model):
+    """A pinhole camera: focal lengths and principal point in pixels of a width x height image."""
+
+    fx: Focal
+    fy: Focal | None = None
+    cx: Annotated[float, Quantity("number", -10_000.0, 20_000.0, varies=False)] | None = None
+    cy: Annotated[float, Quantity("number", -10_000.0, 20_000.0, varies=False)] | None = None
+    width: Annotated[int, Count(16, 8192)] = 1024
+    height: Annotated[int, Count(16, 8192)] = 512
+    mount: Mount = Mount()
+
+
+class Video(Model):
+    """Shape and length of the video."""
+
+    height: Annotated[int, Count(64, 4096)] = 512
+    width: Annotated[int, Count(64, 8192)] = 1024
+    fps: Annotated[float, Quantity("number", 0.5, 120.0, varies=False)] = 10.0
+    duration: Annotated[Number, Quantity("time", 0.1, 36_000.0, varies=False)] = 60.0
+
+
+class Sampling(Model):
+    """How parameters are sampled, how many futures each variation gets, and how many may be drawn where events select."""
+
+    seed: Annotated[int, Count(0, 2**63 - 1)] = 0
+    method: Annotated[str, Word(("sobol", "latin", "halton", "grid", "random"), varies=False)] = "sobol"
+    variations: Annotated[int, Count(1, 65_536)] = 8
+    futures: Annotated[int, Count(1, 100_000)] = 16
+    max_tries: Annotated[int, Count(1, 1_000_000)] = 128
+
+
+class Start(Model):
+    """A real picture to begin from instead of a synthesised start frame."""
+
+    image: Text
+
+
+class _CameraName(PlainValue):
+    def validate(self, value: Any) -> Any:
+        if value == "nuscenes_front":
+            return value
+        known = "nuscenes_front, or your own as {fx, fy, cx, cy, width, height, mount}"
+        raise complain("DS024", f"{shown(value)} is not a camera. Use {known}.")
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"enum": ["nuscenes_front"]}
+
+
+Camera = Annotated[
+    Annotated[CameraRig, Tag("rig")] | Annotated[str, _CameraName(), Tag("name")],
+    Discriminator(lambda value: "rig" if isinstance(value, Mapping | CameraRig) else "name"),
+]
+Side = Annotated[str, Word(("right_hand", "left_hand"), {"right": "right_hand", "left": "left_hand"}, varies=False)]
+Output = Annotated[str, Word(("mp4", "frames"), varies=False)]
+
+
+class ScenarioFields(Model):
+    """The fields of a scenario, as a file holds them."""
+
+    id: Identifier
+    title: Text = ""
+    tags: tuple[Identifier, ...] = ()
+    camera: Camera = "nuscenes_front"
+    video_settings: Video = Field(default=Video(), alias="video")
+    traffic: Side = "right_hand"
+    sampling_settings: Sampling = Field(default=Sampling(), alias="sampling")
+    outputs: tuple[Output, ...] = ("mp4",)
+    start: Start | None = None
+    vary: dict[Identifier, Distribution] = Field(default_factory=dict)
+    scene: Setting = Setting()
+    events: tuple[Event, ...] = ()
+    labels: dict[Identifier, Label] = Field(default_factory=dict)
+    expectations: tuple[Expectation, ...] = Field(default=(), alias="expect")
+
+
+class Scenario(ScenarioBuilder, ScenarioFields):
+    """One scenario, logical (with ``vary``) or concrete; immutable, equal to its YAML.
+
+    Raises ScenarioError, with every problem at once, when a value is not usable.
+    """
+
+    def __init__(self, id: Any = None, /, **keys: Any) -> None:
+        given = keys if id is None else {"id": id, **keys}
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            raise ScenarioError([found.problem() for found in findings_of(error, type(self), given)]) from None
+
+    @classmethod
+    def from_dict(cls, keys: Mapping[str, Any]) -> Self:
+        """A scenario from plain values as a YAML file holds them (without the ``drivesim`` key). Raises ScenarioError."""
+        return cls(None, **dict(keys))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values in SI, as a YAML file holds them; defaults are left out."""
+        return {"id": self.id, **self.model_dump(mode="python", by_alias=True, exclude_defaults=True)}
+
+    def to_yaml(self) -> str:
+        """A scenario file in SI units that loads to an equal scenario."""
+        from drivesim.scenarios.language.yaml_writer import scenario_text
+
+        return scenario_text(self.to_dict())
+
+    @property
+    def num_variations(self) -> int:
+        """How many variations there are: those of the full grid, those asked for, or 1 when nothing varies."""
+        if not self.vary:
+            return 1
+        return (
+            distributions.grid_size(self.vary)
+            if self.sampling_settings.method == "grid"
+            else self.sampling_settings.variations
+        )
+
+    def parameters(self, variation: int = 0) -> dict[str, distributions.Value]:
+        """Values (SI) of all parameters in a variation; a pure function of scenario id, sampling and number."""
+        if variation < 0:
+            raise ValueError(f"variation is {variation}; it counts from 0")
+        return distributions.draw(
+            self.vary,
+            method=self.sampling_settings.method,
+            seed=self.sampling_settings.seed,
+            scenario_id=self.id,
+            variation=variation,
+            count=self.sampling_settings.variations,
+        )
+
+    def concrete(self, variation: int = 0) -> Self:
+        """The scenario with every ``$parameter`` filled in; nothing varies in it. Raises ScenarioError."""
+        return self.with_parameters(self.parameters(variation))
+
+    def with_parameters(self, values: Mapping[str, distributions.Value]) -> Self:
+        """The scenario with the named parameters fixed to ``values`` and the others still varying."""
+        keys = self.to_dict()
+        left: dict[str, AnyDistribution] = {name: d for name, d in self.vary.items() if name not in values}
+        keys["vary"] = {name: d.model_dump(exclude_defaults=True) for name, d in left.items()}
+        for part in VARIABLE_PARTS:
+            if part in keys:
+                keys[part] = substitute(keys[part], values)
+        return type(self).from_dict(keys)
+
+
+def substitute(value: Any, parameters: Mapping[str, Any]) -> Any:
+    """Plain values with each ``$name`` of ``parameters`` replaced."""
+    if isinstance(value, Mapping):
+        return {key: substitute(item, parameters) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [substitute(item, parameters) for item in value]
+    name = reference_name(value)
+    if name is None or name not in parameters:
+        return value
+    return parameters[name]
