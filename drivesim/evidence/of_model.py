@@ -18,7 +18,8 @@ from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, REPORT_SEED
 from drivesim.evidence.measure import Progress
 from drivesim.evidence.probe_bar import highlights_of
 from drivesim.evidence.recorded import Recorded, record
-from drivesim.evidence.sections.drift import drift_section, obedience_plot, ranges_of_rendered
+from drivesim.evidence.rendered_ranges import shipped_ranges
+from drivesim.evidence.sections.drift import drift_section, obedience_plot
 from drivesim.evidence.sections.figures import jpeg
 from drivesim.evidence.sections.futures import futures_section
 from drivesim.evidence.sections.likeness import likeness_section, steadiness_section
@@ -95,8 +96,8 @@ def evaluate_model(
 ) -> Report:
     """Measure a model and write its long rollouts under ``out``/runs; stopped, these go on where they were.
 
-    Everything is decided by the model, the judges and ``protocol``. ``ranges`` of appearance are measured on rendered video
-    where not given; ``called`` is how the user names the model. Raises InputError when the judges cannot look at the model's
+    Everything is decided by the model, the judges and ``protocol``. ``ranges`` of appearance are those of held-out
+    rendered video where not given; ``called`` is how the user names the model. Raises InputError when the judges cannot look at the model's
     frames, and for clips too short for ``i3d``.
     """
     scenario = load(find(protocol.scenario))[0]
@@ -156,7 +157,7 @@ def _long(
         recorded[name] = record((future,), judges, progress)[0]
     section = drift_section(
         {name: each.drift for name, each in recorded.items()},
-        ranges_of_rendered(progress) if ranges is None else ranges,
+        shipped_ranges() if ranges is None else ranges,
         {name: each.commanded.moving for name, each in recorded.items()},
         about=f"{protocol.minutes:g} minutes of {scenario.id}, once scripted and once free. ",
     )

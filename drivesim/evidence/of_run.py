@@ -18,8 +18,9 @@ from drivesim.evidence.labels import LabelOutcome, judge_labels
 from drivesim.evidence.measure import NUM_SHOWN, SHOWN_HEIGHT, Progress
 from drivesim.evidence.probe_bar import highlights_of, probe_warnings
 from drivesim.evidence.recorded import Recorded, record
+from drivesim.evidence.rendered_ranges import shipped_ranges
 from drivesim.evidence.sections.danger import danger_section
-from drivesim.evidence.sections.drift import drift_section, obedience_plot, ranges_of_rendered
+from drivesim.evidence.sections.drift import drift_section, obedience_plot
 from drivesim.evidence.sections.figures import compared, shown, strip
 from drivesim.evidence.sections.labels import label_section
 from drivesim.evidence.sections.obedience import LEADING, by_group, key_of
@@ -56,7 +57,7 @@ def score_run(
     *,
     ranges: Mapping[str, Range] | None = None,
 ) -> Score:
-    """Measure every finished future of a run. ``ranges`` of appearance are measured on rendered video where not given.
+    """Measure every finished future of a run. ``ranges`` of appearance are those of held-out rendered video where not given.
 
     Raises InputError for a folder without a finished future, or of a size that the judges do not see.
     """
@@ -71,7 +72,7 @@ def score_run(
     sections = [_obedience_section(recorded, rendered, rng)]
     if recorded[0].future.manifest.told_boxes and recorded[0].future.num_frames > 1:
         sections.append(steadiness_section(recorded, rng))
-    sections.append(_drift(recorded, ranges, progress))
+    sections.append(_drift(recorded, ranges))
     sections.append(dataclasses.replace(danger, pictures=(_picture([recorded[index] for index in order]),)))
     if labels.labels or labels.events:
         sections.append(label_section(recorded, labels))
@@ -180,7 +181,7 @@ def _told(recorded: Recorded) -> str:
     return " ".join(said)
 
 
-def _drift(recorded: Sequence[Recorded], ranges: Mapping[str, Range] | None, progress: Progress) -> Section:
+def _drift(recorded: Sequence[Recorded], ranges: Mapping[str, Range] | None) -> Section:
     chosen = recorded[:MOST_DRIFT_CURVES]
     names = [f"f{each.future.index:02d}" for each in chosen]
     future = recorded[0].future
@@ -197,7 +198,7 @@ def _drift(recorded: Sequence[Recorded], ranges: Mapping[str, Range] | None, pro
     more = f"The first {len(chosen)} of {len(recorded)} futures. " if len(recorded) > len(chosen) else ""
     return drift_section(
         {name: each.drift for name, each in zip(names, chosen, strict=True)},
-        ranges_of_rendered(progress) if ranges is None else ranges,
+        shipped_ranges() if ranges is None else ranges,
         {name: each.commanded.moving for name, each in zip(names, chosen, strict=True)},
         about=more,
     )

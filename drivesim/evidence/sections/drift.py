@@ -6,16 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from drivesim.datasets.procedural.dataset import FPS
-from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, REPORT_SEED, take
-from drivesim.evidence.measure import Progress
-from drivesim.metrics.drift import Drift, Range, allowed_ranges, drift_of, rendered_ranges, usable_until
+from drivesim.metrics.drift import Drift, Range, allowed_ranges, usable_until
 from drivesim.metrics.estimate import Estimate, exact
 from drivesim.metrics.obedience import Obedience
 from drivesim.report import Band, Figure, Plot, Section, Series, Table
-
-#: Held-out rendered videos whose curves span the allowed ranges, and their length.
-NUM_RENDERED, RENDERED_S = 40, 2.0
 
 #: Figures of obedience that are shown second by second.
 PER_SECOND = ("recall", "precision", "road_iou", "lane_paint_near")
@@ -32,16 +26,6 @@ JUDGED_CURVES: dict[str, str] = {
 
 #: Shown and not judged: what rendered video spans of it in two seconds says nothing about minutes.
 COLOURS = "colour_shift"
-
-
-def ranges_of_rendered(progress: Progress, count: int = NUM_RENDERED) -> dict[str, Range]:
-    """What held-out rendered video spans: the 1 to 99 % range of each curve."""
-    videos = []
-    for index in range(count):
-        frames = take(REPORT_SEED + 20_000 + index, round(RENDERED_S * FPS)).frames(JUDGED_WIDTH, JUDGED_HEIGHT)
-        videos.append(drift_of(frames, FPS))
-        progress("what rendered video spans", (index + 1) / count)
-    return rendered_ranges(videos, window_s=RENDERED_S)
 
 
 def drift_section(
