@@ -1,6 +1,6 @@
 """Scenarios: the language (YAML and Python), its checks, and their expansion into scenes by traffic behaviour."""
 
-from drivesim.scenarios.checks.messages import Problem, Report, ScenarioError
+from drivesim.scenarios.checks.messages import CheckReport, Problem, ScenarioError
 from drivesim.scenarios.language.builder import (
     after,
     brake,
@@ -27,8 +27,8 @@ from drivesim.scenarios.language.units import deg, kmh
 from drivesim.scenarios.load import check, check_scenario, check_text, load, loads
 
 __all__ = [
+    "CheckReport",
     "Problem",
-    "Report",
     "Scenario",
     "ScenarioError",
     "after",

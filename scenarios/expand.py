@@ -26,7 +26,7 @@ from drivesim.scenarios.language.events import (
     TimeTrigger,
     WalkAction,
 )
-from drivesim.scenarios.language.schema import INTENSITIES, ROADSIDE_DENSITIES, WETNESS, Actor, Scenario
+from drivesim.scenarios.language.schema import INTENSITIES, ROADSIDE_DENSITIES, WETNESS, ActorSpec, Scenario
 from drivesim.scenarios.language.values import number
 from drivesim.scenarios.load import check_scenario
 from drivesim.scenarios.placement import (
@@ -84,7 +84,7 @@ def expand(
     """The scene of one variation of a scenario under one seed, on a grid of ``fps`` frames a second.
 
     ``fps`` and ``duration_s`` default to the scenario's video. A pure function: the same arguments give the same scene,
-    another seed another development of the same t = 0. Raises ScenarioError when the scenario cannot be staged.
+    another seed another development of the same t = 0. Raises ScenarioError when the scenario cannot be decided.
     """
     return develop(scenario, seed=seed, fps=fps, duration_s=duration_s, variation=variation).scene
 
@@ -222,7 +222,7 @@ def _actor_plan(scenario: Scenario, placed: Placed, road: Road) -> ActorPlan:
     )
 
 
-def _colour(scenario: Scenario, actor: Actor) -> tuple[Colour | None, str | None]:
+def _colour(scenario: Scenario, actor: ActorSpec) -> tuple[Colour | None, str | None]:
     """The colour that ``look`` names; else one drawn from the scenario's id, so that it is the same whatever the seed."""
     named = colour_of(actor.look) if actor.look is not None else None
     if named is not None or actor.category in ("traffic_cone", "barrier"):

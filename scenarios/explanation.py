@@ -41,7 +41,7 @@ CARRIERS: dict[Carrier, str] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class ExplanationRow:
     """One field of a scenario: its path, its value in SI with a unit, and the carrier that brings it to the model."""
 
     field: str
@@ -58,7 +58,7 @@ def is_scripted(scenario: Scenario) -> bool:
     return scenario.start is None or any(event.mode == "condition" for event in scenario.events)
 
 
-def explain(scenario: Scenario, variation: int = 0) -> tuple[Row, ...]:
+def explain(scenario: Scenario, variation: int = 0) -> tuple[ExplanationRow, ...]:
     """One row for each field of one variation of a valid scenario, defaults filled in."""
     concrete = scenario.concrete(variation)
     return (
@@ -71,27 +71,27 @@ def explain(scenario: Scenario, variation: int = 0) -> tuple[Row, ...]:
     )
 
 
-def _run_rows(scenario: Scenario, variation: int) -> Iterator[Row]:
+def _run_rows(scenario: Scenario, variation: int) -> Iterator[ExplanationRow]:
     video, sampling = scenario.video_settings, scenario.sampling_settings
     shape = f"{video.height}×{video.width} px, {video.fps:g} frames/s, {number(video.duration):g} s"
-    yield Row(field="video", value=shape, carrier="run")
+    yield ExplanationRow(field="video", value=shape, carrier="run")
     camera = make_camera(scenario.concrete(variation))
     lens = f"{camera.name}: f {camera.fx:.0f} px, {camera.mount.z:g} m up, {camera.mount.x:g} m ahead of the rear axle"
-    yield Row(field="camera", value=lens, carrier="map")
+    yield ExplanationRow(field="camera", value=lens, carrier="map")
     for name, value in scenario.parameters(variation).items():
         text = f"{value:.4g}" if isinstance(value, float) else value
-        yield Row(
+        yield ExplanationRow(
             field=f"vary.{name}", value=f"{text} (variation {variation} of {scenario.num_variations})", carrier="run"
         )
     draws = (
         f"{scenario.num_variations} variations × {sampling.futures} futures, {sampling.method}, seed {sampling.seed}"
     )
-    yield Row(field="sampling", value=draws, carrier="run")
+    yield ExplanationRow(field="sampling", value=draws, carrier="run")
     if scenario.start is not None:
-        yield Row(field="start.image", value=scenario.start.image, carrier="start frame")
+        yield ExplanationRow(field="start.image", value=scenario.start.image, carrier="start frame")
 
 
-def _environment_rows(scenario: Scenario) -> Iterator[Row]:
+def _environment_rows(scenario: Scenario) -> Iterator[ExplanationRow]:
     from drivesim.scenarios.expand import environment_of
 
     env = environment_of(scenario)
@@ -104,45 +104,49 @@ def _environment_rows(scenario: Scenario) -> Iterator[Row]:
         "street_lights": "on when dark" if env.street_lights else "none",
     }
     for name, value in values.items():
-        yield Row(field=f"environment.{name}", value=value, carrier="attributes")
+        yield ExplanationRow(field=f"environment.{name}", value=value, carrier="attributes")
 
 
-def _road_rows(scenario: Scenario) -> Iterator[Row]:
+def _road_rows(scenario: Scenario) -> Iterator[ExplanationRow]:
     road = scenario.scene.road
     lanes = f"{num_lanes(scenario)} with the ego, {num_oncoming_lanes(scenario)} oncoming, {number(road.lane_width):g} m wide"
-    yield Row(field="road.type", value=road.type, carrier="attributes")
-    yield Row(field="road.lanes", value=lanes, carrier="map")
-    yield Row(field="road.ego_lane", value=f"{road.ego_lane} (1 = nearest the kerb), {scenario.traffic}", carrier="map")
+    yield ExplanationRow(field="road.type", value=road.type, carrier="attributes")
+    yield ExplanationRow(field="road.lanes", value=lanes, carrier="map")
+    yield ExplanationRow(
+        field="road.ego_lane", value=f"{road.ego_lane} (1 = nearest the kerb), {scenario.traffic}", carrier="map"
+    )
     bend = "drawn from the scenario id" if road.curvature is None else f"{number(road.curvature):g} 1/m (left positive)"
-    yield Row(field="road.curvature", value=bend, carrier="map")
+    yield ExplanationRow(field="road.curvature", value=bend, carrier="map")
     beside = scenario.scene.roadside
     amounts = f"buildings {beside.buildings}, trees {beside.trees}, furniture {beside.furniture}"
-    yield Row(field="roadside", value=f"{amounts}; places drawn from the scenario id", carrier="scenery")
+    yield ExplanationRow(field="roadside", value=f"{amounts}; places drawn from the scenario id", carrier="scenery")
     if road.ramp is not None:
-        yield Row(field="road.ramp", value=f"on the {road.ramp}, ends 300 m ahead", carrier="map")
+        yield ExplanationRow(field="road.ramp", value=f"on the {road.ramp}, ends 300 m ahead", carrier="map")
     for place_m in road.crossings:
-        yield Row(field="road.crossings", value=f"zebra crossing {number(place_m):g} m ahead", carrier="map")
-    yield Row(field="road.speed_limit", value=f"{speed_limit_mps(scenario):.4g} m/s", carrier="traffic")
-    yield Row(field="ego.speed", value=f"{ego_speed_mps(scenario):.4g} m/s", carrier="motion")
-    yield Row(field="traffic.density", value=scenario.scene.traffic.density, carrier=_boxes(scenario))
+        yield ExplanationRow(field="road.crossings", value=f"zebra crossing {number(place_m):g} m ahead", carrier="map")
+    yield ExplanationRow(field="road.speed_limit", value=f"{speed_limit_mps(scenario):.4g} m/s", carrier="traffic")
+    yield ExplanationRow(field="ego.speed", value=f"{ego_speed_mps(scenario):.4g} m/s", carrier="motion")
+    yield ExplanationRow(field="traffic.density", value=scenario.scene.traffic.density, carrier=_boxes(scenario))
 
 
 def _boxes(scenario: Scenario) -> Carrier:
     return "actors" if is_scripted(scenario) else "start frame"
 
 
-def _actor_rows(scenario: Scenario) -> Iterator[Row]:
+def _actor_rows(scenario: Scenario) -> Iterator[ExplanationRow]:
     road = make_road(scenario, 400.0)
     for actor in scenario.scene.actors:
         placed = place(scenario, actor, road)
-        yield Row(field=f"actors.{actor.id}", value=_actor_text(placed), carrier=_boxes(scenario))
-        yield Row(field=f"actors.{actor.id}.speed", value=f"{placed.speed_mps:.4g} m/s", carrier="traffic")
+        yield ExplanationRow(field=f"actors.{actor.id}", value=_actor_text(placed), carrier=_boxes(scenario))
+        yield ExplanationRow(field=f"actors.{actor.id}.speed", value=f"{placed.speed_mps:.4g} m/s", carrier="traffic")
         if actor.look is not None:
             from drivesim.traffic.look import colour_of
 
             colour = colour_of(actor.look)
             seen = f"RGB {colour[0]} {colour[1]} {colour[2]}" if colour else "names no known colour: has no effect"
-            yield Row(field=f"actors.{actor.id}.look", value=f"{actor.look} ({seen})", carrier=_boxes(scenario))
+            yield ExplanationRow(
+                field=f"actors.{actor.id}.look", value=f"{actor.look} ({seen})", carrier=_boxes(scenario)
+            )
 
 
 def _actor_text(placed: Placed) -> str:
@@ -152,7 +156,7 @@ def _actor_text(placed: Placed) -> str:
     return f"{name} {size} at x {placed.x:.1f} m, y {placed.y:.1f} m, yaw {placed.yaw_rad:.2f} rad"
 
 
-def _event_row(scenario: Scenario, event: Event) -> Row:
+def _event_row(scenario: Scenario, event: Event) -> ExplanationRow:
     match event.action:
         case LaneChangeAction(lane_change=change):
             spot = lane_spot(scenario, change.to)
@@ -170,16 +174,18 @@ def _event_row(scenario: Scenario, event: Event) -> Row:
     held = getattr(event.start, key or "")
     when = f"{key} {getattr(held, 'below', held)}"
     text = f"{event.actor}: {single_key(event.action)} {what}; start: {when}; mode {event.mode}"
-    return Row(field=f"events.{event.id}", value=text, carrier="traffic" if is_scripted(scenario) else "measured")
+    return ExplanationRow(
+        field=f"events.{event.id}", value=text, carrier="traffic" if is_scripted(scenario) else "measured"
+    )
 
 
-def _question_rows(scenario: Scenario) -> Iterator[Row]:
+def _question_rows(scenario: Scenario) -> Iterator[ExplanationRow]:
     for name, label in scenario.labels.items():
         key = single_key(label) or ""
         bounds = getattr(label, key).model_dump(exclude={"actor"}, exclude_none=True)
         text = " ".join([key, getattr(label, key).actor, *(f"{k.replace('_', ' ')} {v:g}" for k, v in bounds.items())])
-        yield Row(field=f"labels.{name}", value=text, carrier="measured")
+        yield ExplanationRow(field=f"labels.{name}", value=text, carrier="measured")
     for expectation in scenario.expectations:
         bounds = ((word, n) for word, n in (("at least", expectation.at_least), ("at most", expectation.at_most)))
         text = ", ".join(f"{word} {n} futures" for word, n in bounds if n is not None)
-        yield Row(field=f"expect.{expectation.label}", value=text, carrier="measured")
+        yield ExplanationRow(field=f"expect.{expectation.label}", value=text, carrier="measured")

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from drivesim.scenarios.checks.geometry import geometry_findings
-from drivesim.scenarios.checks.messages import Finding, Problem, Report, ScenarioError, report
+from drivesim.scenarios.checks.messages import CheckReport, Finding, Problem, ScenarioError, report
 from drivesim.scenarios.checks.rules import reference_findings, references, rule_findings
 from drivesim.scenarios.language import yaml_text
 from drivesim.scenarios.language.base import Model
@@ -54,23 +54,23 @@ def loads(text: str | bytes, name: str = "<string>") -> list[Scenario]:
     return _loaded(text.encode() if isinstance(text, str) else text, name, None)
 
 
-def check(path: str | Path) -> Report:
+def check(path: str | Path) -> CheckReport:
     """Errors and warnings of a scenario file; never raises for what is in it, or for a file that is not there."""
     try:
         return _read(_content(path), str(path), Path(path).parent)[1]
     except ScenarioError as error:
-        return Report(errors=error.problems)
+        return CheckReport(errors=error.problems)
 
 
-def check_text(text: str | bytes, name: str = "<string>") -> Report:
+def check_text(text: str | bytes, name: str = "<string>") -> CheckReport:
     """Errors and warnings of a YAML text."""
     try:
         return _read(text.encode() if isinstance(text, str) else text, name, None)[1]
     except ScenarioError as error:
-        return Report(errors=error.problems)
+        return CheckReport(errors=error.problems)
 
 
-def check_scenario(scenario: Scenario) -> Report:
+def check_scenario(scenario: Scenario) -> CheckReport:
     """Errors and warnings of a scenario made in Python."""
     return report(found.problem() for found in _beyond_structure(scenario, scenario.to_dict()))
 
@@ -104,7 +104,7 @@ def _content(path: str | Path) -> bytes:
     return content
 
 
-def _read(content: bytes, name: str, folder: Path | None) -> tuple[list[Scenario], Report]:
+def _read(content: bytes, name: str, folder: Path | None) -> tuple[list[Scenario], CheckReport]:
     root, problems = yaml_text.parse(yaml_text.decode(content, name), name)
     if not isinstance(root.value, dict):
         text = "the file must hold a mapping ('drivesim: 1', 'id: …', 'scene: …'), not a " + (

@@ -19,7 +19,7 @@ from drivesim.traffic.dimensions import EGO_FRONT_M, EGO_LENGTH_M, EGO_REAR_M, E
 
 if TYPE_CHECKING:
     from drivesim.road import Road
-    from drivesim.scenarios.language.schema import Actor, CameraRig, Scenario
+    from drivesim.scenarios.language.schema import ActorSpec, CameraRig, Scenario
 
 DEFAULT_LANES = {"motorway": 3, "rural": 1, "urban": 1}
 DEFAULT_SPEED_LIMITS_MPS = {"motorway": 36.1, "rural": 27.8, "urban": 13.9}
@@ -40,7 +40,7 @@ class LaneSpot:
 class Placed:
     """An actor at t = 0: centre and heading in the world frame, road coordinates, size and speed."""
 
-    actor: Actor
+    actor: ActorSpec
     x: float
     y: float
     yaw_rad: float
@@ -140,7 +140,7 @@ def make_road(scenario: Scenario, length_m: float) -> Road:
     )
 
 
-def actor_size(actor: Actor, scenario_id: str) -> tuple[float, float, float]:
+def actor_size(actor: ActorSpec, scenario_id: str) -> tuple[float, float, float]:
     """Length, width, height: as written, else typical of the class or preset."""
     length, width, height = size_of(actor.category, actor.preset)
     if actor.size is not None:
@@ -150,7 +150,7 @@ def actor_size(actor: Actor, scenario_id: str) -> tuple[float, float, float]:
     return length, width, height
 
 
-def actor_speed_mps(scenario: Scenario, actor: Actor) -> float:
+def actor_speed_mps(scenario: Scenario, actor: ActorSpec) -> float:
     """Speed at t = 0: as written, else standing when parked, an own pace on foot or bicycle, else the ego's speed."""
     if actor.parked:
         return 0.0
@@ -161,7 +161,7 @@ def actor_speed_mps(scenario: Scenario, actor: Actor) -> float:
     return _OWN_SPEEDS_MPS.get(actor.category, ego_speed_mps(scenario))
 
 
-def place(scenario: Scenario, actor: Actor, road: Road) -> Placed:
+def place(scenario: Scenario, actor: ActorSpec, road: Road) -> Placed:
     """Where a valid actor stands at t = 0. Raises ValueError for a lane that does not exist."""
     length, width, height = actor_size(actor, scenario.id)
     spot: LaneSpot | None = None

@@ -17,7 +17,7 @@ class Actors(StrEnum):
     free = "free"
 
 
-class Ego(StrEnum):
+class EgoChoice(StrEnum):
     """Who decides the ego's own motion."""
 
     free = "free"
@@ -62,7 +62,7 @@ ActorChoice = Annotated[
     ),
 ]
 EgoChoice = Annotated[
-    Ego | None,
+    EgoChoice | None,
     typer.Option(
         help="planned (default): the model is told the ego's motion, which follows its plan. simulated: so it is, but in "
         "every future the ego's driver chooses pace, distance and lane anew. free: it is not told."

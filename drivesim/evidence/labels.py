@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from drivesim.evidence.events import Staging, judge_events
+from drivesim.evidence.events import ObservedTraffic, judge_events
 from drivesim.evidence.verdict import Verdict
 from drivesim.metrics.criticality import (
     EgoSize,
@@ -118,10 +118,10 @@ def judge_labels(
     events: dict[str, list[Verdict]] = {event.id: [] for event in scenario.events}
     for ego, actors in tracks_per_future:
         by_id = {actor.id: actor for actor in actors}
-        staging = Staging(scenario=scenario, road=road, fps=fps, ego=ego, actors=by_id, size=size)
+        observed = ObservedTraffic(scenario=scenario, road=road, fps=fps, ego=ego, actors=by_id, size=size)
         for name, label in scenario.labels.items():
-            labels[name].append(_judge_label(label, staging, min_seen_s))
-        for name, verdict in judge_events(staging, min_seen_s).items():
+            labels[name].append(_judge_label(label, observed, min_seen_s))
+        for name, verdict in judge_events(observed, min_seen_s).items():
             events[name].append(verdict)
     judged = {name: tuple(verdicts) for name, verdicts in {**events, **labels}.items()}
     return LabelOutcome(
@@ -153,18 +153,18 @@ def _share(verdicts: Sequence[Verdict]) -> Estimate:
     return share_of(sum(known), len(known))
 
 
-def _judge_label(label: Label, staging: Staging, min_seen_s: float) -> Verdict:
+def _judge_label(label: Label, observed: ObservedTraffic, min_seen_s: float) -> Verdict:
     actor_id = target_of(label)
-    actor = staging.actors.get(actor_id)
+    actor = observed.actors.get(actor_id)
     if actor is None:
         return Verdict(value=None, reason=f"actor '{actor_id}' was not found in the video")
-    both = np.asarray(staging.ego.present & actor.track.present, dtype=bool)
+    both = np.asarray(observed.ego.present & actor.track.present, dtype=bool)
     share = float(both.mean())
-    if np.count_nonzero(both) < max(1.0, min_seen_s * staging.fps):
+    if np.count_nonzero(both) < max(1.0, min_seen_s * observed.fps):
         return Verdict(
             value=None, reason=f"actor '{actor_id}' was seen for less than {min_seen_s:g} s", seen_share=share
         )
-    ego, fps, size, road = staging.ego, staging.fps, staging.size, staging.road
+    ego, fps, size, road = observed.ego, observed.fps, observed.size, observed.road
     match label:
         case TtcLabel(ttc=asked):
             bound = number(asked.min_below)

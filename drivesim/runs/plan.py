@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivesim.errors import InputError
-from drivesim.runs.cost import STAGES, Cost, peak_resident_bytes, resident_bytes
+from drivesim.runs.cost import PHASES, Cost, peak_resident_bytes, resident_bytes
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.storage import free_bytes
 
@@ -82,7 +82,7 @@ class Plan:
             "loading_s": round(self.loading_s, 2),
             "start_s": round(self.cost.start_s, 2),
             "chunk_s": round(self.cost.chunk_s, 4),
-            "stages_s": {stage: round(getattr(self.cost, f"{stage}_s"), 4) for stage in STAGES},
+            "phases_s": {phase: round(getattr(self.cost, f"{phase}_s"), 4) for phase in PHASES},
             "memory_gb": round(self.memory_bytes / 1e9, 3),
             "disk_bytes": round(self.disk_bytes),
             "free_disk_bytes": self.free_disk_bytes,

@@ -8,7 +8,7 @@ from drivesim.road import Lane
 from drivesim.traffic.fleet import Fleet
 from drivesim.traffic.newcomers import is_free, random_plan
 from drivesim.traffic.plans import ActorPlan, AmbientTraffic
-from drivesim.traffic.roadside import Roadside
+from drivesim.traffic.roadside import RoadsideTraffic
 
 _BEHIND_M = 90.0
 _FORGET_M = 60.0
@@ -31,7 +31,7 @@ class AmbientFlow:
         layout = np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=(7,)))
         for lane in self.lanes:
             self._fill_lane(fleet, lane, layout)
-        self.roadside = Roadside(fleet.road, settings, start_s=-_BEHIND_M)
+        self.roadside = RoadsideTraffic(fleet.road, settings, start_s=-_BEHIND_M)
         self.roadside.fill(fleet, settings.view_m, layout)
 
     def update(self, fleet: Fleet, time_s: float) -> None:

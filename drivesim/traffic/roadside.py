@@ -17,7 +17,7 @@ _CLEAR_OF_CROSSING_M = 8.0
 _KERB_ROOM_M, _WALL_ROOM_M, _SPLIT_M = 1.2, 0.4, 0.25
 
 
-class Roadside:
+class RoadsideTraffic:
     """Fills the sides of the road section by section as the ego comes near; every place is decided once."""
 
     def __init__(self, road: Road, settings: AmbientTraffic, start_s: float) -> None:

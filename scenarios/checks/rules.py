@@ -14,7 +14,7 @@ from drivesim.scenarios.language.values import VARIABLE_PARTS, reference_name, s
 from drivesim.scenarios.placement import lane_spot, num_lanes
 
 if TYPE_CHECKING:
-    from drivesim.scenarios.language.schema import Actor, Scenario
+    from drivesim.scenarios.language.schema import ActorSpec, Scenario
 
 EGO = "ego"
 _WALKS = "pedestrian"
@@ -95,7 +95,7 @@ def _road(scenario: Scenario) -> Iterator[Finding]:
         )
 
 
-def _placement(scenario: Scenario, actor: Actor, location: tuple[str | int, ...]) -> Iterator[Finding]:
+def _placement(scenario: Scenario, actor: ActorSpec, location: tuple[str | int, ...]) -> Iterator[Finding]:
     on_lane = actor.lane is not None or actor.gap is not None
     if on_lane and actor.at is not None:
         text = f"actor '{actor.id}' has both 'lane' and 'at'. Keep one: 'lane'+'gap', or 'at' in the ego frame (x forward, y left)."
@@ -116,7 +116,7 @@ def _placement(scenario: Scenario, actor: Actor, location: tuple[str | int, ...]
     yield from _size(actor, location)
 
 
-def _size(actor: Actor, location: tuple[str | int, ...]) -> Iterator[Finding]:
+def _size(actor: ActorSpec, location: tuple[str | int, ...]) -> Iterator[Finding]:
     size = actor.size
     if size is None or not isinstance(size.length, float) or not isinstance(size.width, float):
         return
@@ -144,7 +144,7 @@ def _event(scenario: Scenario, event: Event, location: tuple[str | int, ...]) ->
 
 
 def _action(
-    scenario: Scenario, event: Event, actor: Actor | None, location: tuple[str | int, ...]
+    scenario: Scenario, event: Event, actor: ActorSpec | None, location: tuple[str | int, ...]
 ) -> Iterator[Finding]:
     walks = isinstance(event.action, WalkAction)
     where = (*location, "action")

@@ -106,7 +106,7 @@ class Fog(Model):
     visual_range: Annotated[Number, Quantity("length", 10.0, 10_000.0)]
 
 
-class Environment(Model):
+class EnvironmentSpec(Model):
     """Time of day and weather, the same for the whole scene."""
 
     time_of_day: Clock = "14:00"
@@ -117,7 +117,7 @@ class Environment(Model):
     street_lights: Flag | None = None
 
 
-class Road(Model):
+class RoadSpec(Model):
     """The road the ego drives on; lane 1 is nearest the kerb."""
 
     type: Annotated[
@@ -138,7 +138,7 @@ class Road(Model):
     curvature: Annotated[Number, Quantity("curvature", -0.04, 0.04, varies=False)] | None = None
 
 
-class Ego(Model):
+class EgoSpec(Model):
     """The ego vehicle; without a speed it drives at the road's limit. ``target_speed`` is what it returns to."""
 
     speed: Speed | None = None
@@ -160,7 +160,7 @@ class Dimensions(Model):
     height: Size | None = None
 
 
-class Actor(Model):
+class ActorSpec(Model):
     """A traffic participant, placed either on a lane with a gap to the ego, or at a place in the ego frame."""
 
     id: Identifier
@@ -202,10 +202,10 @@ class RoadsideScenery(Model):
 class Setting(Model):
     """t = 0, what the start frame must show."""
 
-    environment: Environment = Environment()
-    road: Road = Road()
-    ego: Ego = Ego()
-    actors: tuple[Actor, ...] = ()
+    environment: EnvironmentSpec = EnvironmentSpec()
+    road: RoadSpec = RoadSpec()
+    ego: EgoSpec = EgoSpec()
+    actors: tuple[ActorSpec, ...] = ()
     traffic: Annotated[Traffic, shorthand("density")] = Traffic()
     roadside: RoadsideScenery = RoadsideScenery()
 
