@@ -34,7 +34,7 @@ def phases(model_name: str, scenario_name: str) -> tuple[dict[str, tuple[int, Ca
     pictures = frames_to_tensor(first[None])
     told = controls.window(1, 1 + frames)
     state = world.begin(pictures, controls.window(0, 1))
-    chunk, state = world.denoise(state, told, NoiseStream(0))
+    chunk, state = world.step(state, told, NoiseStream(0))
     shown = tensor_to_frames(world.decode(chunk, pictures[0]))
 
     def write() -> None:
@@ -44,7 +44,7 @@ def phases(model_name: str, scenario_name: str) -> tuple[dict[str, tuple[int, Ca
 
     return {
         "layout": (frames, lambda: controls.window(1, 1 + frames), False),
-        "denoise": (frames, lambda: world.denoise(state, told, NoiseStream(0)), True),
+        "denoise": (frames, lambda: world.step(state, told, NoiseStream(0)), True),
         "decode": (frames, lambda: world.decode(chunk, pictures[0]), True),
         "encode": (1, lambda: codec.encode(pictures), True),
         "H.264": (4 * frames, write, False),

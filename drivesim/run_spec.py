@@ -230,7 +230,7 @@ def _decided(
     spec = model.world_model.spec
     actors, ego = _modes(spec, options)
     scene_frame = 0 if point is None else point.origin.frame
-    # The whole development is expanded, however little of it is filmed: a short video is then the beginning of a long one.
+    # The whole development is expanded, however little of it is shown: a short video is then the beginning of a long one.
     written = math.ceil(float(scenario.video_settings.duration) * spec.fps)
     parent = 0 if point is None else point.parent.scene_frames
     needed = scene_frame + max(timeline.control_frames, 1 + timeline.chunk_frames)

@@ -201,6 +201,16 @@ def test_files_and_functions_are_short() -> None:
     assert wrong == {}
 
 
+def test_no_two_public_classes_share_a_name() -> None:
+    """One word, one thing: whoever reads a name in a traceback or a search finds one class."""
+    homes: dict[str, list[str]] = {}
+    for path in RUNTIME_FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(shown(path))
+    assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}
+
+
 def test_no_loose_ends_and_no_paths_of_one_machine() -> None:
     """Nor names that say nothing: a file is named by what it holds."""
     wrong = []

@@ -19,7 +19,7 @@ from drivesim.cli.progress import Progress, Voice
 from drivesim.errors import InputError
 
 if TYPE_CHECKING:
-    from drivesim.cli.options import Actors, EgoChoice, Noise, Told
+    from drivesim.cli.options import Actors, EgoModes, Noise, Told
     from drivesim.run_spec import LoadedModel, RunSpec
     from drivesim.run_spec import Options as RunOptions
     from drivesim.runs.engine import Threads
@@ -114,7 +114,7 @@ def length_of(minutes: str | None, seconds: str | None) -> float | None:
 
 def run_options(
     actors: Actors | None,
-    ego: EgoChoice | None,
+    ego: EgoModes | None,
     map: Told | None,
     scenery: Told | None,
     lossless: bool,

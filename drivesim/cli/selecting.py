@@ -109,7 +109,7 @@ class Selecting:
                 "the tries were spent: "
                 + "; ".join(selection.summary() for selection in unmet)
                 + ". The futures that were drawn "
-                "are kept. Allow more with --max-tries and --resume, want fewer with --samples, or take all with --no-select."
+                "are kept. Allow more with --max-tries and --resume, want fewer with --futures, or take all with --no-select."
             )
 
 
@@ -125,5 +125,5 @@ def _require_enough_tries(job: making.Job, asked: int | None) -> None:
         said = f"--max-tries {most}" if asked else f"'sampling: max_tries: {most}'"
         raise InputError(
             f"{job.decided.scenario.id}: {said} allows fewer futures than the {wanted} that are wanted. Allow at least "
-            f"{wanted}, or want fewer with --samples."
+            f"{wanted}, or want fewer with --futures."
         )

@@ -178,10 +178,10 @@ class TimedModel:
         self.begin, self.pack_state, self.unpack_state = model.begin, model.pack_state, model.unpack_state
         self._model, self._clock = model, clock
 
-    def denoise(self, state: Any, controls: Controls, noise: NoiseStream) -> tuple[Any, Any]:
+    def step(self, state: Any, controls: Controls, noise: NoiseStream) -> tuple[Any, Any]:
         """The model's own, timed."""
         with self._clock.timing("denoise"):
-            return self._model.denoise(state, controls, noise)
+            return self._model.step(state, controls, noise)
 
     def draw(self, chunk: Any) -> Any:
         """The model's own, timed."""

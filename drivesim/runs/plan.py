@@ -96,7 +96,9 @@ class Plan:
         """Raise InputError when the disk cannot hold what the run will write."""
         if self.disk_bytes > self.free_disk_bytes:
             less = (
-                ", or leave out --lossless and --frames" if self.manifest.lossless or self.manifest.png_frames else ""
+                ", or leave out --lossless and --png-frames"
+                if self.manifest.lossless or self.manifest.png_frames
+                else ""
             )
             raise InputError(
                 f"the run needs about {_size(self.disk_bytes)}, {self.folder} has {_size(self.free_disk_bytes)} free. "

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from drivesim.datasets.procedural.dataset import FPS
-from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, REPORT_SEED, take
+from drivesim.evidence.held_out import REPORT_SEED, held_out_clip
 from drivesim.evidence.measure import Progress
+from drivesim.judges import JUDGED_HEIGHT, JUDGED_WIDTH
 from drivesim.metrics.drift import Drift, Range, allowed_ranges, drift_of, rendered_ranges, usable_until
 from drivesim.metrics.estimate import Estimate, exact
 from drivesim.metrics.obedience import Obedience
@@ -38,7 +39,9 @@ def ranges_of_rendered(progress: Progress, count: int = NUM_RENDERED) -> dict[st
     """What held-out rendered video spans: the 1 to 99 % range of each curve."""
     videos = []
     for index in range(count):
-        frames = take(REPORT_SEED + 20_000 + index, round(RENDERED_S * FPS)).frames(JUDGED_WIDTH, JUDGED_HEIGHT)
+        frames = held_out_clip(REPORT_SEED + 20_000 + index, round(RENDERED_S * FPS)).frames(
+            JUDGED_WIDTH, JUDGED_HEIGHT
+        )
         videos.append(drift_of(frames, FPS))
         progress("what rendered video spans", (index + 1) / count)
     return rendered_ranges(videos, window_s=RENDERED_S)

@@ -15,12 +15,13 @@ from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
 from drivesim.controls import ATTRIBUTE_CHANNELS
+from drivesim.judges import JUDGED_HEIGHT, JUDGED_WIDTH
 from drivesim.judges.probe.blocks import Block, Head, Level, PixelNorm
 from drivesim.judges.probe.ego_motion import MotionReadout, flow_maps
 from drivesim.scene import CATEGORIES
 
 #: Height and width of the frames that the probe sees; larger ones are averaged down to it.
-INPUT_SIZE = (256, 512)
+INPUT_SIZE = (JUDGED_HEIGHT, JUDGED_WIDTH)
 
 #: Pixels of the input along one side of a cell of all output maps.
 STRIDE = 4
