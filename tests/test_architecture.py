@@ -43,7 +43,7 @@ ALLOWED: dict[str, set[str]] = {
     "pictures": {"vocabulary", "conditioning", "datasets", "runs"},
     "training": {"vocabulary", "diffusion", "models", "datasets", "renderer", "conditioning", "judges", "metrics"},
     "evidence": {
-        "vocabulary", "world_model", "conditioning", "scenarios", "datasets", "renderer", "models", "judges", "metrics",
+        "vocabulary", "world_model", "conditioning", "scenarios", "traffic", "datasets", "renderer", "models", "judges", "metrics",
         "report", "runs", "simulate", "run_spec",
     },
     "run_spec": {"vocabulary", "world_model", "scenarios", "conditioning", "runs"},

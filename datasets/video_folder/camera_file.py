@@ -10,7 +10,7 @@ from typing import Any
 from drivesim.datasets.video_folder.tables import Faults, TableRow, check_keys, number_of, read_json
 from drivesim.errors import DriveSimError
 from drivesim.scenarios import Scenario
-from drivesim.scenarios.expand import environment_of
+from drivesim.scenarios.concrete import environment_of
 from drivesim.scene import Camera, Environment, Pose
 
 _INTRINSICS = ("fx", "fy", "cx", "cy", "width", "height")

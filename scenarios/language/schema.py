@@ -7,7 +7,7 @@ variations are written ``$name`` and described in ``vary``; :meth:`Scenario.conc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Discriminator, Field, Tag, ValidationError
 
@@ -39,6 +39,9 @@ from drivesim.scenarios.language.values import (
     reference_name,
     shorthand,
 )
+
+if TYPE_CHECKING:
+    from drivesim.scenarios.concrete import ConcreteScenario
 
 #: Words for intensity, as shares of the heaviest.
 INTENSITIES = {"light": 0.3, "moderate": 0.6, "heavy": 1.0}
@@ -300,7 +303,7 @@ class ScenarioFields(Model):
 
 
 class Scenario(ScenarioBuilder, ScenarioFields):
-    """One scenario, logical (with ``vary``) or concrete; immutable, equal to its YAML.
+    """One scenario as it is written, with or without ``vary``; immutable, equal to its YAML.
 
     Raises ScenarioError, with every problem at once, when a value is not usable.
     """
@@ -351,9 +354,16 @@ class Scenario(ScenarioBuilder, ScenarioFields):
             count=self.sampling_settings.variations,
         )
 
-    def concrete(self, variation: int = 0) -> Self:
-        """The scenario with every ``$parameter`` filled in; nothing varies in it. Raises ScenarioError."""
-        return self.with_parameters(self.parameters(variation))
+    def concrete(self, variation: int = 0) -> ConcreteScenario:
+        """One variation as plain numbers, defaults filled in and checked. Raises ScenarioError for what cannot be placed."""
+        from drivesim.scenarios.checks.scenario import check_scenario
+        from drivesim.scenarios.concrete import concrete_of
+
+        parameters = self.parameters(variation)
+        filled = self.with_parameters(parameters)
+        if errors := check_scenario(filled).errors:
+            raise ScenarioError(errors)
+        return concrete_of(filled, parameters)
 
     def with_parameters(self, values: Mapping[str, distributions.Value]) -> Self:
         """The scenario with the named parameters fixed to ``values`` and the others still varying."""
