@@ -148,7 +148,7 @@ class WorldModelConformance:
 
     def test_drawing_first_changes_nothing(self, model: Any, state: Any, controls: Controls) -> None:
         with torch.inference_mode():
-            chunk, _ = model.denoise(state, controls, NoiseStream(1))
+            chunk, _ = model.step(state, controls, NoiseStream(1))
             drawn = model.draw(chunk)
             frames = model.decode(chunk, shown(model))
             assert torch.equal(model.decode(drawn, shown(model)), frames)
