@@ -56,7 +56,7 @@ ALLOWED["cli"] = set(ALLOWED)
 THIRD_PARTY: dict[str, set[str]] = {
     "vocabulary": {"numpy", "torch", "shapely", "einops"},
     "world_model": {"torch"},
-    "diffusion": {"torch", "diffusers", "einops", "numpy"},
+    "diffusion": {"torch", "einops"},
     "runs": {"numpy", "torch", "av", "cv2", "safetensors", "pydantic", "annotated_types"},
     "cli": {"typer", "rich", "numpy", "torch", "cv2", "av"},
 }
