@@ -40,9 +40,9 @@ class AmbientFlow:
         if time_s < self.next_update_s:
             return
         self.next_update_s = time_s + _PERIOD_S
-        ego_s = float(fleet["s"][0])
+        ego_s = float(fleet.s[0])
         n = fleet.count
-        ahead = fleet["s"][:n] - ego_s
+        ahead = fleet.s[:n] - ego_s
         fleet.alive[:n] &= (ahead > -_BEHIND_M - _FORGET_M) & (ahead < self.settings.view_m + _FORGET_M)
         fleet.alive[0] = True
         for lane in self.lanes:
@@ -82,7 +82,7 @@ class AmbientFlow:
 
     def _feed_lane(self, fleet: Fleet, lane: Lane, ego_s: float, *, at_front: bool) -> None:
         """Add a vehicle at one edge of the view when the lane is emptier there than wanted."""
-        rng, ego_v = self.rng, float(fleet["v"][0])
+        rng, ego_v = self.rng, float(fleet.v[0])
         key = (at_front, lane.offset)
         wanted = self.wanted_gap.setdefault(key, self._gap(lane, rng))
         s = ego_s + (self.settings.view_m if at_front else -_BEHIND_M)
@@ -97,8 +97,8 @@ class AmbientFlow:
 
     def _nearest(self, fleet: Fleet, lane: Lane, s: float) -> float:
         n = fleet.count
-        near = fleet.alive[:n] & (np.abs(fleet["d"][:n] - lane.offset) < 0.6 * lane.width)
-        distance = np.abs(fleet["s"][:n][near] - s)
+        near = fleet.alive[:n] & (np.abs(fleet.d[:n] - lane.offset) < 0.6 * lane.width)
+        distance = np.abs(fleet.s[:n][near] - s)
         return float(distance.min()) if len(distance) else float("inf")
 
     def _vehicle(self, fleet: Fleet, lane: Lane, s: float, speed: float, rng: np.random.Generator) -> ActorPlan:
