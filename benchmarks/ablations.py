@@ -146,7 +146,7 @@ def continued(model: LatentWorldModel, case: Case, num_frames: int) -> np.ndarra
         parts, done, chunk_index = [given], 2, 0
         while done < num_frames:
             told = controls.window(done, done + model.spec.chunk_frames)
-            chunk, state = model.denoise(state, told, NoiseStream(0).child(chunk_index))
+            chunk, state = model.step(state, told, NoiseStream(0).child(chunk_index))
             parts.append(tensor_to_frames(model.decode(chunk, frames_to_tensor(parts[-1][-1:])[0])))
             done, chunk_index = done + model.spec.chunk_frames, chunk_index + 1
     return np.concatenate(parts)[:num_frames]

@@ -83,7 +83,7 @@ def main() -> None:
                 f"{memory_ratio:.2f}",
             )
         )
-        print(rows[-1], plan["stages_s"], file=sys.stderr)
+        print(rows[-1], plan["phases_s"], file=sys.stderr)
     header = ("length", "actors", "threads", "s, predicted / measured", "ratio", "GB, predicted / measured", "ratio")
     text = f"{table(header, rows)}\n\nMeasured on {machine()}. {misses} ratios outside {BAR[0]} to {BAR[1]}."
     print(text)

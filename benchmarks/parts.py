@@ -21,8 +21,8 @@ from measuring import put_between_marks, table
 from torch import Tensor
 
 from drivesim.controls import Control, Controls
-from drivesim.evidence.generated import SCRIPTED, dream, frames_needed, start_frame
-from drivesim.evidence.held_out import REPORT_SEED, Take, take
+from drivesim.evidence.generated import SCRIPTED, frames_needed, generate_video, start_frame
+from drivesim.evidence.held_out import REPORT_SEED, HeldOutClip, held_out_clip
 from drivesim.evidence.measure import judged, measure
 from drivesim.judges.load import Judges, load_judges
 from drivesim.metrics.flicker import warped_flicker
@@ -81,7 +81,7 @@ def rows_of(name: str, before: str | None) -> list[Row]:
 
     def decoding(change: Callable[[Controls], Controls]) -> Changed:
         world: Any = model.world_model
-        changed = LatentWorldModel(world.spec, ChangedCodec(world.codec, change), world.denoiser, world.config)  # type: ignore[arg-type]
+        changed = LatentWorldModel(world.spec, ChangedCodec(world.codec, change), world.denoiser, world.config)
         return Changed(changed, model.start_frame_model, model.device, model.dtype, model.steps)
 
     other = 4 if model.steps == 2 else 2
@@ -104,14 +104,14 @@ def _nothing(told: Controls) -> Controls:
     return told.without(Control.MAP, Control.SCENERY, Control.ACTORS)
 
 
-def figures_of(row: Row, scenes: Sequence[Take], judges: Judges, rng: np.random.Generator) -> list[str]:
+def figures_of(row: Row, scenes: Sequence[HeldOutClip], judges: Judges, rng: np.random.Generator) -> list[str]:
     """Cells of one row: recall, precision, ego speed error, flicker, sharpness."""
     fps = row.model.world_model.spec.fps
     measured, flicker = [], []
     for scene in scenes:
         noise = NoiseStream(scene.seed).named("evaluate")
         first = start_frame(row.model, scene.window, noise.child(0))
-        frames = dream(row.model, scene.window, first, row.told, scene.num_frames, noise.child(1))
+        frames = generate_video(row.model, scene.window, first, row.told, scene.num_frames, noise.child(1))
         pictures = scene.pictures()
         small = np.stack([judged(frame) for frame in frames])
         measured.append(measure(small, fps, judges, scene.labels(pictures)))
@@ -133,7 +133,7 @@ def main() -> None:
     arguments = parser.parse_args()
     judges, rows = load_judges(), rows_of(arguments.model, arguments.before)
     num_frames = frames_needed(rows[0].model, round(arguments.seconds * rows[0].model.world_model.spec.fps))
-    scenes = [take(REPORT_SEED + 7_000 + index, num_frames) for index in range(arguments.clips)]
+    scenes = [held_out_clip(REPORT_SEED + 7_000 + index, num_frames) for index in range(arguments.clips)]
     cells = []
     for row in rows:
         cells.append([row.label, *figures_of(row, scenes, judges, np.random.default_rng(0))])

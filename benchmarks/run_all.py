@@ -95,13 +95,13 @@ def rollout_row(seconds: float, actors: str, threads: int, scratch: Path) -> dic
     )
 
 
-def stage_table(found: dict[str, Any]) -> str:
-    """Milliseconds and GFLOP of each stage, and its share of a video's time."""
+def phase_table(found: dict[str, Any]) -> str:
+    """Milliseconds and GFLOP of each phase, and its share of a video's time."""
     rows = [
         (name, f"{values['ms']:.1f}", f"{values['gflop']:.1f}" if values["gflop"] else "no torch")
-        for name, values in found["stages"].items()
+        for name, values in found["phases"].items()
     ]
-    return table(("stage, one thread", "ms per frame", "GFLOP per frame"), rows)
+    return table(("phase, one thread", "ms per frame", "GFLOP per frame"), rows)
 
 
 def rollout_table(rows: list[dict[str, Any]]) -> str:
@@ -145,9 +145,9 @@ def comparison(default: Figures, peers: list[Figures]) -> str:
     return table(header, rows)
 
 
-def default_figures(stages: dict[str, Any], longest: dict[str, Any]) -> Figures:
-    """The default model as a whole: its longest rollout, and the arithmetic of a video's stages."""
-    found = stages["stages"]
+def default_figures(phases: dict[str, Any], longest: dict[str, Any]) -> Figures:
+    """The default model as a whole: its longest rollout, and the arithmetic of a video's phases."""
+    found = phases["phases"]
     return Figures(
         name="drivesim default",
         seconds_per_frame=longest["wall_s"] / (FPS * longest["video_s"]),
@@ -171,7 +171,7 @@ def main() -> None:
     lengths = [*arguments.lengths, *[300.0] * arguments.long]
     said = [f"Measured on {machine()}."]
     print(said[0], "\nstages …", file=sys.stderr)
-    stages = separately("stages.py", "--threads", 1, threads=1)
+    phases = separately("phases.py", "--threads", 1, threads=1)
     rollouts: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
         for seconds, actors in [*((length, "free") for length in lengths), (lengths[0], "scripted")]:
@@ -186,7 +186,7 @@ def main() -> None:
         peers.append(figures)
         said.append(line)
     said.append(f"The whole took {(time.monotonic() - started) / 60:.1f} min.")
-    parts = [comparison(default_figures(stages, longest), peers), rollout_table(rollouts), stage_table(stages)]
+    parts = [comparison(default_figures(phases, longest), peers), rollout_table(rollouts), phase_table(phases)]
     text = "\n\n".join([*parts, " ".join(said)])
     print(text)
     if arguments.write:

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from drivesim.scenarios import grid as grid
     from drivesim.scenarios import kmh as kmh
     from drivesim.scenarios import lane_change as lane_change
-    from drivesim.scenarios import load as load
     from drivesim.scenarios import loads as loads
     from drivesim.scenarios import normal as normal
     from drivesim.scenarios import pet as pet
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
     from drivesim.scenarios.expand import expand as expand
     from drivesim.scenarios.library import find as find
     from drivesim.scenarios.library import library as library
+    from drivesim.scenarios.load import load as load
     from drivesim.simulate import Future as Future
     from drivesim.simulate import Options as Options
     from drivesim.simulate import Piece as Piece

@@ -1,6 +1,6 @@
 """Seeded noise: a tree of independent random streams, so that future k is the same alone or among 800.
 
-The tree follows NumPy's ``SeedSequence`` spawn keys: (sha256 of the scenario id, variation, stage, future, chunk).
+The tree follows NumPy's ``SeedSequence`` spawn keys: (sha256 of the scenario id, variation, purpose, future, chunk).
 Noise is drawn on the CPU, one generator per draw, so it does not depend on the device or on the batch.
 """
 

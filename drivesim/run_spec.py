@@ -1,4 +1,4 @@
-"""Staging: everything about a run decided before anything is made — scene, controls, modes, manifest."""
+"""The spec of a run: everything about it decided before anything is made — scene, controls, modes, manifest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from drivesim.runs.branch import BranchPoint, branch_point
 from drivesim.runs.development import as_rows, turns_of
 from drivesim.runs.engine import Threads
 from drivesim.runs.manifest import ActorMode, EgoMode, Manifest, Noise, Told
-from drivesim.runs.run import Beginning, Ingredients
+from drivesim.runs.run import Beginning, FutureSource
 from drivesim.runs.run_folder import RunFolder, read_png
 from drivesim.runs.storage import sha256_of
 from drivesim.runs.streams import futures_stream, start_frame_stream
@@ -85,7 +85,7 @@ DEFAULT_OPTIONS = Options()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Staged:
+class RunSpec:
     """Everything decided and nothing yet made: the scene, what the model will be told, and the manifest of the run.
 
     ``manifest.start_frame_sha256`` is filled in when the run is created.
@@ -116,7 +116,7 @@ class Staged:
         """Whether the model is told where everything is in frame 0; of a picture from elsewhere the scene knows nothing."""
         return self.manifest.start_source == "synthesised" or self.manifest.told_boxes
 
-    def ingredients(self, beginning: Beginning) -> Ingredients:
+    def ingredients(self, beginning: Beginning) -> FutureSource:
         """What the futures are made from."""
         manifest = self.manifest
         spec = self.model.world_model.spec
@@ -128,7 +128,7 @@ class Staged:
         first = _known(manifest) if self.told_at_start else later
         # Two frames hold all that frame 0 depends on; a painter for the whole scene would hold minutes of tracks again.
         start = SceneControls(self.scene.window(0, 2), spec.controls & first).window(0, 1)
-        return Ingredients(
+        return FutureSource(
             model=self.model.world_model,
             beginning=beginning,
             start_controls=start,
@@ -143,7 +143,7 @@ class Staged:
         return _developed(self.scenario, self.manifest, turns).scene
 
 
-def stage(
+def decide(
     model: LoadedModel,
     scenario: Scenario,
     *,
@@ -152,7 +152,7 @@ def stage(
     options: Options = DEFAULT_OPTIONS,
     start: NDArray[np.uint8] | None = None,
     several: bool = False,
-) -> Staged:
+) -> RunSpec:
     """Decide everything about futures of a scenario. Raises InputError, ScenarioError for what cannot be made.
 
     ``several`` says that futures are to be compared with each other: it decides the default of ``options.actors``.
@@ -168,10 +168,10 @@ def stage(
     elif scenario.start is not None:
         source = f"picture {sha256_of(_existing(Path(scenario.start.image)))}"
     actors = _actors(scenario, spec, options, several=several, pictured=source.startswith("picture"))
-    return _staged(model, scenario, timeline, seed, dataclasses.replace(options, actors=actors), source, given, None)
+    return _decided(model, scenario, timeline, seed, dataclasses.replace(options, actors=actors), source, given, None)
 
 
-def stage_branch(
+def decide_branch(
     model: LoadedModel,
     run: Path,
     *,
@@ -180,7 +180,7 @@ def stage_branch(
     future: int = 0,
     seed: int | None = None,
     options: Options = DEFAULT_OPTIONS,
-) -> Staged:
+) -> RunSpec:
     """Decide everything about futures that leave a stored run at ``at_s``; scenario and model must be the run's.
 
     By default its futures are free where the run's were, else simulated: each develops anew from there.
@@ -204,7 +204,7 @@ def stage_branch(
         scenery=options.scenery or parent.scenery,
     )
     source = f"branch of {run} f{future:02d} at frame {point.origin.frame}"
-    return _staged(model, scenario, timeline, parent.seed, options, source, point.beginning, point)
+    return _decided(model, scenario, timeline, parent.seed, options, source, point.beginning, point)
 
 
 def resize_and_crop(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
@@ -217,7 +217,7 @@ def resize_and_crop(picture: NDArray[np.uint8], width: int, height: int) -> NDAr
     return np.ascontiguousarray(resized[top : top + height, left : left + width])
 
 
-def _staged(
+def _decided(
     model: LoadedModel,
     scenario: Scenario,
     timeline: Timeline,
@@ -226,11 +226,11 @@ def _staged(
     start_source: str,
     given_start: Beginning | None,
     point: BranchPoint | None,
-) -> Staged:
+) -> RunSpec:
     spec = model.world_model.spec
     actors, ego = _modes(spec, options)
     scene_frame = 0 if point is None else point.origin.frame
-    # The whole development is expanded, however little of it is filmed: a short video is then the beginning of a long one.
+    # The whole development is expanded, however little of it is shown: a short video is then the beginning of a long one.
     written = math.ceil(float(scenario.video_settings.duration) * spec.fps)
     parent = 0 if point is None else point.parent.scene_frames
     needed = scene_frame + max(timeline.control_frames, 1 + timeline.chunk_frames)
@@ -271,7 +271,7 @@ def _staged(
         command=tuple(sys.argv),
     )
     scene = _developed(scenario, manifest, turns_of(manifest, 0)).scene
-    return Staged(model=model, scenario=scenario, scene=scene, manifest=manifest, given_start=given_start)
+    return RunSpec(model=model, scenario=scenario, scene=scene, manifest=manifest, given_start=given_start)
 
 
 def _developed(scenario: Scenario, manifest: Manifest, turns: Mapping[int, Turn]) -> Development:

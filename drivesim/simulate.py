@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivesim.models import load_model
-from drivesim.run_spec import DEFAULT_OPTIONS, LoadedModel, Options, Staged, frames_of, stage, stage_branch
+from drivesim.run_spec import DEFAULT_OPTIONS, LoadedModel, Options, RunSpec, decide, decide_branch, frames_of
 from drivesim.runs.engine import thread_count
 from drivesim.runs.future import Future, open_run
 from drivesim.runs.manifest import Manifest
@@ -54,8 +54,8 @@ __all__ = [
 
 def start_frame(model: LoadedModel, scenario: Scenario, *, seed: int = 0, variation: int = 0) -> NDArray[np.uint8]:
     """The first frame of a scenario, uint8 RGB (H, W, 3): synthesised, or the scenario's own picture resized and cropped."""
-    staged = stage(model, scenario, num_frames=1, seed=seed, options=Options(variation=variation))
-    return staged.beginning.frame
+    decided = decide(model, scenario, num_frames=1, seed=seed, options=Options(variation=variation))
+    return decided.beginning.frame
 
 
 def rollout(
@@ -72,9 +72,9 @@ def rollout(
 
     ``out`` is ``runs/<scenario>-<seed>`` by default. Raises InputError when it is taken and ``resume`` is not set.
     """
-    staged = stage(model, scenario, num_frames=num_frames(model, scenario, seconds), seed=seed, options=options)
-    folder = default_folder(staged.manifest) if out is None else Path(out)
-    return make(staged, folder, indices=[0], resume=resume)[0]
+    decided = decide(model, scenario, num_frames=num_frames(model, scenario, seconds), seed=seed, options=options)
+    folder = default_folder(decided.manifest) if out is None else Path(out)
+    return make(decided, folder, indices=[0], resume=resume)[0]
 
 
 def futures(
@@ -96,9 +96,9 @@ def futures(
     ``start`` uint8 RGB (H, W, 3) replaces the start frame. ``out`` is ``runs/<scenario>-<seed>-futures`` by default.
     """
     length = num_frames(model, scenario, seconds)
-    staged = stage(model, scenario, num_frames=length, seed=seed, options=options, start=start, several=True)
-    folder = default_folder(staged.manifest, "-futures") if out is None else Path(out)
-    return make(staged, folder, indices=range(num_futures), resume=resume)
+    decided = decide(model, scenario, num_frames=length, seed=seed, options=options, start=start, several=True)
+    folder = default_folder(decided.manifest, "-futures") if out is None else Path(out)
+    return make(decided, folder, indices=range(num_futures), resume=resume)
 
 
 def branch(
@@ -119,9 +119,9 @@ def branch(
     They start at the last stored moment at or before ``at_s``; ``manifest.branch.time_s`` says exactly when, and frame 0
     is the frame shown then. ``seed`` is the root of the new noise, the run's own by default.
     """
-    staged = stage_branch(model, Path(run), at_s=at_s, seconds=seconds, future=future, seed=seed, options=options)
-    folder = branch_folder(staged.manifest) if out is None else Path(out)
-    return make(staged, folder, indices=range(num_futures), resume=resume)
+    decided = decide_branch(model, Path(run), at_s=at_s, seconds=seconds, future=future, seed=seed, options=options)
+    folder = branch_folder(decided.manifest) if out is None else Path(out)
+    return make(decided, folder, indices=range(num_futures), resume=resume)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -148,7 +148,7 @@ def generate(
     They are those that :func:`rollout` would store, or with ``future`` those of that one of :func:`futures`, before video
     compression. Whoever has seen enough stops asking; what is already under way is then finished and dropped.
     """
-    staged = stage(
+    decided = decide(
         model,
         scenario,
         num_frames=num_frames(model, scenario, seconds),
@@ -157,13 +157,13 @@ def generate(
         start=start,
         several=future is not None,
     )
-    return _pieces(staged, future or 0)
+    return _pieces(decided, future or 0)
 
 
-def _pieces(staged: Staged, future: int) -> Iterator[Piece]:
-    manifest, scene = staged.manifest, staged.scene_of(future)
+def _pieces(decided: RunSpec, future: int) -> Iterator[Piece]:
+    manifest, scene = decided.manifest, decided.scene_of(future)
     with thread_count(manifest.threads.denoise):
-        ingredients = staged.ingredients(staged.beginning)
+        ingredients = decided.ingredients(decided.beginning)
         moment = ingredients.first_moment()
     first = 0
     chunks = chunks_of(ingredients, manifest, future, moment)
@@ -175,16 +175,16 @@ def _pieces(staged: Staged, future: int) -> Iterator[Piece]:
 
 
 def make(
-    staged: Staged,
+    decided: RunSpec,
     folder: Path,
     *,
     indices: Sequence[int],
     resume: bool = False,
     listener: Listener = lambda future, count, found: None,
 ) -> tuple[Future, ...]:
-    """Make futures of what was staged, in a new run folder or, with ``resume``, continuing the one that is there."""
+    """Make futures of what was decided, in a new run folder or, with ``resume``, continuing the one that is there."""
     run = RunFolder(folder)
-    manifest = staged.manifest
+    manifest = decided.manifest
 
     apart = manifest.develops_apart
 
@@ -196,22 +196,22 @@ def make(
             stop=manifest.scene_frame + manifest.timeline.num_frames,
             actors=manifest.actors,
             ego=manifest.ego,
-            told_start=manifest.branch is None and staged.told_at_start,
+            told_start=manifest.branch is None and decided.told_at_start,
         )
 
     def shared_tracks() -> None:
         if not apart:
-            tracks(run.shared_tracks_path, staged.scene)
+            tracks(run.shared_tracks_path, decided.scene)
 
     def own_tracks(future: int) -> None:
         if apart:
-            tracks(run.tracks_path(future), staged.scene_of(future))
+            tracks(run.tracks_path(future), decided.scene_of(future))
 
     with run.locked():
         beginning = open_or_create(
-            run, manifest, staged.scenario.to_yaml(), lambda: staged.beginning, shared_tracks, resume=resume
+            run, manifest, decided.scenario.to_yaml(), lambda: decided.beginning, shared_tracks, resume=resume
         )
-        ingredients = dataclasses.replace(staged.ingredients(beginning), write_tracks=own_tracks)
+        ingredients = dataclasses.replace(decided.ingredients(beginning), write_tracks=own_tracks)
         return make_futures(run, ingredients, indices, listener)
 
 

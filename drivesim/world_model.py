@@ -2,8 +2,8 @@
 
 A world model is stateless: state in, state out. A state is opaque and immutable, so any state may be continued twice
 with other noise (many futures), stored (resume) or branched. Latents pass from chunk to chunk inside the state and are
-never decoded and encoded again. Denoising and decoding are two calls, so that an engine can overlap the decoding of
-chunk k with the denoising of chunk k + 1.
+never decoded and encoded again. Making and decoding a chunk are two calls, so that an engine can overlap the decoding of
+chunk k with the making of chunk k + 1.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class WorldModel(Protocol[State, Chunk]):
         """State after the frames ``past`` (T, 3, H, W), T >= 1, seen under ``controls`` of the same T frames."""
         ...
 
-    def denoise(self, state: State, controls: Controls, noise: NoiseStream) -> tuple[Chunk, State]:
+    def step(self, state: State, controls: Controls, noise: NoiseStream) -> tuple[Chunk, State]:
         """The next ``chunk_frames`` frames as an opaque chunk, and the state after them.
 
         ``controls`` covers just the new frames. Raises ValueError when they hold another number of frames.
@@ -91,9 +91,9 @@ class StartFrameModel(Protocol):
         ...
 
 
-def step(
+def next_frames(
     model: WorldModel[State, Chunk], state: State, controls: Controls, noise: NoiseStream, previous: torch.Tensor
 ) -> tuple[torch.Tensor, State]:
-    """Denoise and decode in one call: frames (T, 3, H, W) of the next chunk, behind ``previous``, and the state after it."""
-    chunk, after = model.denoise(state, controls, noise)
+    """Step and decode in one call: frames (T, 3, H, W) of the next chunk, behind ``previous``, and the state after it."""
+    chunk, after = model.step(state, controls, noise)
     return model.decode(chunk, previous), after

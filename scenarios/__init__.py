@@ -1,6 +1,8 @@
 """Scenarios: the language (YAML and Python), its checks, and their expansion into scenes by traffic behaviour."""
 
-from drivesim.scenarios.checks.messages import Problem, Report, ScenarioError
+from drivesim.scenarios.checks.messages import CheckReport, Problem, ScenarioError
+from drivesim.scenarios.checks.scenario import check_scenario
+from drivesim.scenarios.concrete import ConcreteScenario
 from drivesim.scenarios.language.builder import (
     after,
     brake,
@@ -24,11 +26,12 @@ from drivesim.scenarios.language.builder import (
 )
 from drivesim.scenarios.language.schema import Scenario
 from drivesim.scenarios.language.units import deg, kmh
-from drivesim.scenarios.load import check, check_scenario, check_text, load, loads
+from drivesim.scenarios.load import check, check_text, load, loads
 
 __all__ = [
+    "CheckReport",
+    "ConcreteScenario",
     "Problem",
-    "Report",
     "Scenario",
     "ScenarioError",
     "after",

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from drivesim.scenarios.checks.geometry import geometry_findings
-from drivesim.scenarios.checks.messages import Finding, Problem, Report, ScenarioError, report
-from drivesim.scenarios.checks.rules import reference_findings, references, rule_findings
+from drivesim.scenarios.checks.messages import CheckReport, Finding, Problem, ScenarioError, report
+from drivesim.scenarios.checks.rules import reference_findings, references
+from drivesim.scenarios.checks.scenario import scenario_findings
 from drivesim.scenarios.language import yaml_text
 from drivesim.scenarios.language.base import Model
 from drivesim.scenarios.language.schema import (
@@ -54,25 +54,20 @@ def loads(text: str | bytes, name: str = "<string>") -> list[Scenario]:
     return _loaded(text.encode() if isinstance(text, str) else text, name, None)
 
 
-def check(path: str | Path) -> Report:
+def check(path: str | Path) -> CheckReport:
     """Errors and warnings of a scenario file; never raises for what is in it, or for a file that is not there."""
     try:
         return _read(_content(path), str(path), Path(path).parent)[1]
     except ScenarioError as error:
-        return Report(errors=error.problems)
+        return CheckReport(errors=error.problems)
 
 
-def check_text(text: str | bytes, name: str = "<string>") -> Report:
+def check_text(text: str | bytes, name: str = "<string>") -> CheckReport:
     """Errors and warnings of a YAML text."""
     try:
         return _read(text.encode() if isinstance(text, str) else text, name, None)[1]
     except ScenarioError as error:
-        return Report(errors=error.problems)
-
-
-def check_scenario(scenario: Scenario) -> Report:
-    """Errors and warnings of a scenario made in Python."""
-    return report(found.problem() for found in _beyond_structure(scenario, scenario.to_dict()))
+        return CheckReport(errors=error.problems)
 
 
 def _loaded(content: bytes, name: str, folder: Path | None) -> list[Scenario]:
@@ -104,7 +99,7 @@ def _content(path: str | Path) -> bytes:
     return content
 
 
-def _read(content: bytes, name: str, folder: Path | None) -> tuple[list[Scenario], Report]:
+def _read(content: bytes, name: str, folder: Path | None) -> tuple[list[Scenario], CheckReport]:
     root, problems = yaml_text.parse(yaml_text.decode(content, name), name)
     if not isinstance(root.value, dict):
         text = "the file must hold a mapping ('drivesim: 1', 'id: …', 'scene: …'), not a " + (
@@ -184,8 +179,8 @@ def _scenario(
     if any(problem.severity == "error" for problem in problems):
         return None, problems
     scenario = Scenario.from_dict(_with_image(written, folder))
-    later = [f for f in _beyond_structure(scenario, {})]
-    problems += [_placed(found, node, name, prefix) for found in (*later, *_image(scenario))]
+    later = [*scenario_findings(scenario, {}), *_image(scenario)]
+    problems += [_placed(found, node, name, prefix) for found in later]
     return scenario, problems
 
 
@@ -251,13 +246,6 @@ def _samples(distribution: Any) -> list[Any]:
         inner = inner.get("clip") or [inner.get("mean")]
     values = list(inner) if isinstance(inner, list | Mapping) else []
     return [value for value in values if isinstance(value, str | int | float)]
-
-
-def _beyond_structure(scenario: Scenario, keys: Mapping[str, Any]) -> list[Finding]:
-    findings = [*reference_findings(keys), *rule_findings(scenario)]
-    if not any(found.severity == "error" for found in findings):
-        findings += geometry_findings(scenario)
-    return findings
 
 
 def _with_image(written: dict[str, Any], folder: Path | None) -> dict[str, Any]:

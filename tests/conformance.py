@@ -19,7 +19,7 @@ from drivesim.controls import (
     Controls,
 )
 from drivesim.noise import NoiseStream
-from drivesim.world_model import step
+from drivesim.world_model import next_frames
 
 
 def some_controls(num_frames: int, kinds: frozenset[Control] = frozenset(Control), seed: int = 0) -> Controls:
@@ -70,7 +70,7 @@ class WorldModelConformance:
 
     def test_frames_have_the_size_and_range_of_the_spec(self, model: Any, state: Any, controls: Controls) -> None:
         with torch.inference_mode():
-            frames, _ = step(model, state, controls, NoiseStream(1), shown(model))
+            frames, _ = next_frames(model, state, controls, NoiseStream(1), shown(model))
         assert frames.shape == (model.spec.chunk_frames, 3, model.spec.height, model.spec.width)
         assert frames.dtype == torch.float32
         assert frames.device.type == "cpu"
@@ -80,31 +80,33 @@ class WorldModelConformance:
     def test_the_state_is_not_changed_by_continuing_it(self, model: Any, state: Any, controls: Controls) -> None:
         before = {name: tensor.clone() for name, tensor in model.pack_state(state).items()}
         with torch.inference_mode():
-            step(model, state, controls, NoiseStream(1), shown(model))
+            next_frames(model, state, controls, NoiseStream(1), shown(model))
         after = model.pack_state(state)
         assert before.keys() == after.keys()
         assert all(torch.equal(before[name], after[name]) for name in before)
 
     def test_equal_noise_continues_equally(self, model: Any, state: Any, controls: Controls) -> None:
         with torch.inference_mode():
-            first, first_state = step(model, state, controls, NoiseStream(1, (5,)), shown(model))
-            step(model, state, controls, NoiseStream(2), shown(model))
-            again, again_state = step(model, state, controls, NoiseStream(1, (5,)), shown(model))
+            first, first_state = next_frames(model, state, controls, NoiseStream(1, (5,)), shown(model))
+            next_frames(model, state, controls, NoiseStream(2), shown(model))
+            again, again_state = next_frames(model, state, controls, NoiseStream(1, (5,)), shown(model))
         assert torch.equal(first, again)
         _assert_equal_states(model, first_state, again_state)
 
     def test_other_noise_continues_otherwise(self, model: Any, state: Any, controls: Controls) -> None:
         with torch.inference_mode():
-            first, _ = step(model, state, controls, NoiseStream(1), shown(model))
-            other, _ = step(model, state, controls, NoiseStream(2), shown(model))
+            first, _ = next_frames(model, state, controls, NoiseStream(1), shown(model))
+            other, _ = next_frames(model, state, controls, NoiseStream(2), shown(model))
         assert not torch.equal(first, other)
 
     def test_a_packed_state_continues_bit_equal(self, model: Any, state: Any, controls: Controls) -> None:
         with torch.inference_mode():
-            _, middle = step(model, state, controls, NoiseStream(1), shown(model))
+            _, middle = next_frames(model, state, controls, NoiseStream(1), shown(model))
             packed = {name: tensor.detach().cpu().clone() for name, tensor in model.pack_state(middle).items()}
-            direct, direct_state = step(model, middle, controls, NoiseStream(3), shown(model))
-            restored, restored_state = step(model, model.unpack_state(packed), controls, NoiseStream(3), shown(model))
+            direct, direct_state = next_frames(model, middle, controls, NoiseStream(3), shown(model))
+            restored, restored_state = next_frames(
+                model, model.unpack_state(packed), controls, NoiseStream(3), shown(model)
+            )
         assert torch.equal(direct, restored)
         _assert_equal_states(model, direct_state, restored_state)
 
@@ -122,31 +124,31 @@ class WorldModelConformance:
         if count < 1:
             pytest.skip("a chunk of one frame has no shorter one")
         with pytest.raises(ValueError), torch.inference_mode():
-            model.denoise(state, some_controls(count, model.spec.controls), NoiseStream(1))
+            model.step(state, some_controls(count, model.spec.controls), NoiseStream(1))
 
     def test_every_control_may_be_absent(self, model: Any, state: Any, controls: Controls) -> None:
         with torch.inference_mode():
             for kind in Control:
-                frames, _ = step(model, state, controls.without(kind), NoiseStream(1), shown(model))
+                frames, _ = next_frames(model, state, controls.without(kind), NoiseStream(1), shown(model))
                 assert torch.isfinite(frames).all()
 
     def test_every_obeyed_control_changes_the_frames(self, model: Any, state: Any, controls: Controls) -> None:
         with torch.inference_mode():
-            told, _ = step(model, state, controls, NoiseStream(1), shown(model))
+            told, _ = next_frames(model, state, controls, NoiseStream(1), shown(model))
             for kind in model.spec.controls:
-                untold, _ = step(model, state, controls.without(kind), NoiseStream(1), shown(model))
+                untold, _ = next_frames(model, state, controls.without(kind), NoiseStream(1), shown(model))
                 assert not torch.equal(told, untold), f"{kind.value} has no effect"
 
     def test_decoding_twice_is_equal(self, model: Any, state: Any, controls: Controls) -> None:
         with torch.inference_mode():
-            chunk, after = model.denoise(state, controls, NoiseStream(1))
+            chunk, after = model.step(state, controls, NoiseStream(1))
             first = model.decode(chunk, shown(model))
-            model.denoise(after, controls, NoiseStream(2))
+            model.step(after, controls, NoiseStream(2))
             assert torch.equal(first, model.decode(chunk, shown(model)))
 
     def test_drawing_first_changes_nothing(self, model: Any, state: Any, controls: Controls) -> None:
         with torch.inference_mode():
-            chunk, _ = model.denoise(state, controls, NoiseStream(1))
+            chunk, _ = model.step(state, controls, NoiseStream(1))
             drawn = model.draw(chunk)
             frames = model.decode(chunk, shown(model))
             assert torch.equal(model.decode(drawn, shown(model)), frames)

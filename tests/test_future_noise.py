@@ -10,7 +10,7 @@ from tiny_loaded import SCENARIO_TEXT, TinyLoaded
 
 from drivesim.errors import InputError
 from drivesim.noise import NoiseStream
-from drivesim.run_spec import Options, stage
+from drivesim.run_spec import Options, decide
 from drivesim.runs.engine import Threads
 from drivesim.runs.run_folder import RunFolder
 from drivesim.scenarios import Scenario, loads
@@ -27,8 +27,8 @@ def scenario() -> Scenario:
 def test_simulated_futures_share_their_noise_and_free_ones_do_not(scenario: Scenario) -> None:
     def streams(**options: Any) -> list[NoiseStream]:
         asked = dataclasses.replace(ONE, **options)
-        staged = stage(TinyLoaded(), scenario, num_frames=20, seed=7, options=asked, several=True)
-        return [staged.manifest.stream_of(future) for future in range(3)]
+        decided = decide(TinyLoaded(), scenario, num_frames=20, seed=7, options=asked, several=True)
+        return [decided.manifest.stream_of(future) for future in range(3)]
 
     shared, own = streams(), streams(noise="own")
     assert shared == [own[0]] * 3 and len(set(own)) == 3

@@ -14,7 +14,7 @@ from tiny_model import TinyWorldModel
 
 from drivesim.controls import Control
 from drivesim.errors import InputError, ModelError
-from drivesim.run_spec import NOT_MEASURED, Options, Staged, resize_and_crop, stage, stage_branch
+from drivesim.run_spec import NOT_MEASURED, Options, RunSpec, decide, decide_branch, resize_and_crop
 from drivesim.runs.development import as_rows, turns_of
 from drivesim.runs.engine import MAX_WAITING_CHUNKS, Threads
 from drivesim.runs.manifest import ActorMode, Manifest, Told
@@ -59,7 +59,7 @@ def test_the_manifest_says_what_was_told_and_what_not_measured(run: Path) -> Non
 
 
 def test_tracks_are_the_scenes_and_say_what_was_conditioned(run: Path, scenario: Scenario) -> None:
-    scene = stage(TinyLoaded(), scenario, num_frames=60, seed=7, options=ONE).scene
+    scene = decide(TinyLoaded(), scenario, num_frames=60, seed=7, options=ONE).scene
     ego, actors = read_tracks(run / "tracks.csv")
     assert np.allclose(ego.positions, scene.ego.positions[:60], atol=1e-4)
     seen = [actor for actor in scene.actors if actor.track.present[:60].any()]
@@ -90,8 +90,8 @@ def test_a_shorter_video_is_the_beginning_of_a_longer_one(tmp_path: Path, run: P
 
 
 def test_scripted_actors_reach_the_model_and_free_ones_do_not(scenario: Scenario) -> None:
-    free = stage(TinyLoaded(), scenario, num_frames=20, seed=7, options=dataclasses.replace(ONE, actors="free"))
-    scripted = stage(
+    free = decide(TinyLoaded(), scenario, num_frames=20, seed=7, options=dataclasses.replace(ONE, actors="free"))
+    scripted = decide(
         TinyLoaded(), scenario, num_frames=20, seed=7, options=dataclasses.replace(ONE, actors="scripted", ego="free")
     )
     given = free.ingredients(free.beginning)
@@ -102,28 +102,28 @@ def test_scripted_actors_reach_the_model_and_free_ones_do_not(scenario: Scenario
 
 
 def test_scenery_is_told_of_the_models_own_pictures_and_may_be_withheld(tmp_path: Path, scenario: Scenario) -> None:
-    def staged(one: Scenario, scenery: Told | None = None) -> Staged:
+    def decided(one: Scenario, scenery: Told | None = None) -> RunSpec:
         options = dataclasses.replace(ONE, scenery=scenery)
-        return stage(TinyLoaded(), one, num_frames=20, seed=7, options=options)
+        return decide(TinyLoaded(), one, num_frames=20, seed=7, options=options)
 
-    told, withheld = staged(scenario), staged(scenario, "withheld")
+    told, withheld = decided(scenario), decided(scenario, "withheld")
     assert (told.manifest.scenery, withheld.manifest.scenery) == ("told", "withheld")
     given = withheld.ingredients(withheld.beginning)
     assert Control.SCENERY not in given.start_controls.given() | given.controls_of(0).window(1, 5).given()
     picture = tmp_path / "photo.png"
     cv2.imwrite(str(picture), np.full((64, 128, 3), 90, np.uint8))
     pictured = scenario.model_copy(update={"start": Start(image=str(picture))})
-    assert (staged(pictured).manifest.scenery, staged(pictured, "told").manifest.scenery) == ("withheld", "told")
+    assert (decided(pictured).manifest.scenery, decided(pictured, "told").manifest.scenery) == ("withheld", "told")
     with pytest.raises(InputError, match="--scenery told: model 'tiny' does not take scenery"):
         blind = TinyLoaded(world_model=MotionlessModel())
-        stage(blind, scenario, num_frames=20, seed=7, options=dataclasses.replace(ONE, scenery="told", actors="free"))
+        decide(blind, scenario, num_frames=20, seed=7, options=dataclasses.replace(ONE, scenery="told", actors="free"))
 
 
 def test_the_map_is_told_unless_it_is_withheld_or_nobody_knows_it(tmp_path: Path, scenario: Scenario) -> None:
-    def staged(one: Scenario, **options: Any) -> Staged:
-        return stage(TinyLoaded(), one, num_frames=20, seed=7, options=dataclasses.replace(ONE, **options))
+    def decided(one: Scenario, **options: Any) -> RunSpec:
+        return decide(TinyLoaded(), one, num_frames=20, seed=7, options=dataclasses.replace(ONE, **options))
 
-    free, withheld = staged(scenario, actors="free"), staged(scenario, map="withheld")
+    free, withheld = decided(scenario, actors="free"), decided(scenario, map="withheld")
     assert (free.manifest.map, withheld.manifest.map) == ("told", "withheld")
     given = withheld.ingredients(withheld.beginning)
     assert Control.MAP not in given.start_controls.given() | given.controls_of(0).window(1, 5).given()
@@ -131,17 +131,17 @@ def test_the_map_is_told_unless_it_is_withheld_or_nobody_knows_it(tmp_path: Path
     picture = tmp_path / "photo.png"
     cv2.imwrite(str(picture), np.full((64, 128, 3), 90, np.uint8))
     pictured = scenario.model_copy(update={"start": Start(image=str(picture))})
-    assert staged(pictured).manifest.map == "withheld"
-    assert staged(pictured, actors="scripted").manifest.map == staged(pictured, map="told").manifest.map == "told"
+    assert decided(pictured).manifest.map == "withheld"
+    assert decided(pictured, actors="scripted").manifest.map == decided(pictured, map="told").manifest.map == "told"
     with pytest.raises(InputError, match="--map told: model 'tiny' does not take the road"):
         blind = TinyLoaded(world_model=MotionlessModel())
-        stage(blind, scenario, num_frames=20, seed=7, options=dataclasses.replace(ONE, map="told", actors="free"))
+        decide(blind, scenario, num_frames=20, seed=7, options=dataclasses.replace(ONE, map="told", actors="free"))
 
 
 def test_a_manifest_from_before_the_map_was_its_own_says_what_was_told(scenario: Scenario) -> None:
     for actors, expected in (("scripted", "told"), ("free", "withheld")):
         options = dataclasses.replace(ONE, actors=actors)
-        values = json.loads(stage(TinyLoaded(), scenario, num_frames=20, seed=7, options=options).manifest.to_json())
+        values = json.loads(decide(TinyLoaded(), scenario, num_frames=20, seed=7, options=options).manifest.to_json())
         values.pop("map")
         values.pop("sha256")
         assert Manifest.from_json(json.dumps(values), "manifest.json").map == expected
@@ -150,7 +150,7 @@ def test_a_manifest_from_before_the_map_was_its_own_says_what_was_told(scenario:
 def test_what_an_author_writes_happens_unless_the_scene_knows_nothing(tmp_path: Path, scenario: Scenario) -> None:
     def actors(one: Scenario, several: bool, actors: ActorMode | None = None) -> str:
         options = dataclasses.replace(ONE, actors=actors)
-        return stage(TinyLoaded(), one, num_frames=20, seed=7, options=options, several=several).manifest.actors
+        return decide(TinyLoaded(), one, num_frames=20, seed=7, options=options, several=several).manifest.actors
 
     assert (actors(scenario, False), actors(scenario, True)) == ("scripted", "simulated")
     assert actors(scenario, True, "scripted") == "scripted"
@@ -162,29 +162,29 @@ def test_what_an_author_writes_happens_unless_the_scene_knows_nothing(tmp_path: 
 
 
 def test_simulated_futures_begin_alike_and_each_develops_its_own_way(tmp_path: Path, scenario: Scenario) -> None:
-    staged = stage(TinyLoaded(), scenario, num_frames=80, seed=7, options=ONE, several=True)
-    scenes = [staged.scene_of(future) for future in range(3)]
+    decided = decide(TinyLoaded(), scenario, num_frames=80, seed=7, options=ONE, several=True)
+    scenes = [decided.scene_of(future) for future in range(3)]
     places = [np.stack([actor.track.positions for actor in scene.actors[:2]]) for scene in scenes]
-    assert scenes[0] is staged.scene
+    assert scenes[0] is decided.scene
     assert np.array_equal(places[0][:, 0], places[1][:, 0]) and np.array_equal(places[0][:, 0], places[2][:, 0])
     apart = [np.abs(places[0][:, -1] - places[k][:, -1]).max() for k in (1, 2)]
     assert min(apart) > 0.5 and np.abs(places[1] - places[2]).max() > 0.5
-    ingredients = staged.ingredients(staged.beginning)
+    ingredients = decided.ingredients(decided.beginning)
     told = [ingredients.controls_of(future).window(60, 61).actors for future in (0, 1)]
     assert not np.array_equal(*told)
-    scripted = stage(TinyLoaded(), scenario, num_frames=80, seed=7, options=ONE)
-    assert np.array_equal(scripted.scene.ego.positions, staged.scene.ego.positions)
+    scripted = decide(TinyLoaded(), scenario, num_frames=80, seed=7, options=ONE)
+    assert np.array_equal(scripted.scene.ego.positions, decided.scene.ego.positions)
     assert scripted.scene_of(5) is scripted.scene
 
 
 def test_a_simulated_future_is_the_same_alone_and_keeps_its_own_tracks(tmp_path: Path, scenario: Scenario) -> None:
     three = futures(TinyLoaded(), scenario, num_futures=3, seconds=3.0, seed=7, out=tmp_path / "three", options=ONE)
     assert not (tmp_path / "three" / "tracks.csv").exists()
-    staged = stage(TinyLoaded(), scenario, num_frames=30, seed=7, options=ONE, several=True)
-    (alone,) = make(staged, tmp_path / "alone", indices=[2])
+    decided = decide(TinyLoaded(), scenario, num_frames=30, seed=7, options=ONE, several=True)
+    (alone,) = make(decided, tmp_path / "alone", indices=[2])
     assert np.array_equal(alone.frames(), three[2].frames())
     for future in three:
-        scene = staged.scene_of(future.index)
+        scene = decided.scene_of(future.index)
         ego, actors = future.tracks
         assert np.allclose(ego.positions, scene.ego.positions[:30], atol=1e-4)
         challenger = next(actor for actor in actors if actor.id == "challenger")
@@ -197,18 +197,18 @@ def test_with_a_simulated_ego_every_future_is_told_another_motion(
     tmp_path: Path, scenario: Scenario, actors: ActorMode
 ) -> None:
     options = dataclasses.replace(ONE, ego="simulated", actors=actors)
-    staged = stage(TinyLoaded(), scenario, num_frames=80, seed=7, options=options)
-    first, second = (staged.scene_of(future) for future in (0, 1))
-    assert first is staged.scene and staged.manifest.ego == "simulated"
+    decided = decide(TinyLoaded(), scenario, num_frames=80, seed=7, options=options)
+    first, second = (decided.scene_of(future) for future in (0, 1))
+    assert first is decided.scene and decided.manifest.ego == "simulated"
     assert np.array_equal(first.ego.positions[0], second.ego.positions[0])
     assert np.abs(first.ego.positions[-1] - second.ego.positions[-1]).max() > 1.0
-    ingredients = staged.ingredients(staged.beginning)
+    ingredients = decided.ingredients(decided.beginning)
     told = [ingredients.controls_of(future).window(60, 61) for future in (0, 1)]
     assert told[0].motion is not None and told[1].motion is not None
     assert not np.array_equal(told[0].motion, told[1].motion)
-    made = make(dataclasses.replace(staged), tmp_path / "run", indices=[1])
+    made = make(dataclasses.replace(decided), tmp_path / "run", indices=[1])
     assert np.allclose(made[0].tracks[0].positions, second.ego.positions[:80], atol=1e-4)
-    again = stage_branch(TinyLoaded(), tmp_path / "run", at_s=4.0, seconds=2.0, future=1, options=ONE)
+    again = decide_branch(TinyLoaded(), tmp_path / "run", at_s=4.0, seconds=2.0, future=1, options=ONE)
     assert again.manifest.ego == "simulated" and again.manifest.turns[0][2]
     assert np.array_equal(again.scene.ego.positions[:40], second.ego.positions[:40])
 
@@ -216,20 +216,20 @@ def test_with_a_simulated_ego_every_future_is_told_another_motion(
 def test_a_simulated_ego_among_scripted_actors_is_refused(scenario: Scenario) -> None:
     options = dataclasses.replace(ONE, ego="simulated", actors="scripted")
     with pytest.raises(InputError, match="cannot make way for an ego that drives another"):
-        stage(TinyLoaded(), scenario, num_frames=20, seed=7, options=options)
+        decide(TinyLoaded(), scenario, num_frames=20, seed=7, options=options)
 
 
 def test_branches_of_a_simulated_future_share_its_past_and_develop_anew(tmp_path: Path, scenario: Scenario) -> None:
     root = tmp_path / "root"
     futures(TinyLoaded(), scenario, num_futures=2, seconds=4.0, seed=7, out=root, options=ONE)
-    parent = stage(TinyLoaded(), scenario, num_frames=40, seed=7, options=ONE, several=True).scene_of(1)
+    parent = decide(TinyLoaded(), scenario, num_frames=40, seed=7, options=ONE, several=True).scene_of(1)
     made = branch(
         TinyLoaded(), root, at_s=2.0, num_futures=2, seconds=6.0, future=1, out=tmp_path / "branch", options=ONE
     )
     manifest = made[0].manifest
     first = manifest.scene_frame
     assert manifest.actors == "simulated" and manifest.turns == as_rows(turns_of(RunFolder(root).manifest(), 1))
-    again = stage_branch(TinyLoaded(), root, at_s=2.0, seconds=6.0, future=1, options=ONE)
+    again = decide_branch(TinyLoaded(), root, at_s=2.0, seconds=6.0, future=1, options=ONE)
     goes_on, anew = again.scene_of(0), again.scene_of(1)
     for scene in (goes_on, anew):
         assert np.array_equal(scene.ego.positions[: first + 1], parent.ego.positions[: first + 1])
@@ -240,10 +240,10 @@ def test_branches_of_a_simulated_future_share_its_past_and_develop_anew(tmp_path
 
 def test_a_conditioned_event_is_told_unless_actors_are_free(scenario: Scenario) -> None:
     conditioned = loads(SCENARIO_TEXT.replace("mode: select", "mode: condition"))[0]
-    manifest = stage(TinyLoaded(), conditioned, num_frames=20, seed=7, options=ONE).manifest
+    manifest = decide(TinyLoaded(), conditioned, num_frames=20, seed=7, options=ONE).manifest
     assert manifest.actors == "scripted"
     assert manifest.events[0]["status"] == "conditioned"
-    free = stage(
+    free = decide(
         TinyLoaded(), conditioned, num_frames=20, seed=7, options=dataclasses.replace(ONE, actors="free")
     ).manifest
     assert free.events[0]["status"] == "not conditioned: actors are free"
@@ -259,18 +259,18 @@ class MotionlessModel(TinyWorldModel):
 
 def test_controls_that_a_model_does_not_obey_are_refused_by_name(scenario: Scenario) -> None:
     model = TinyLoaded(world_model=MotionlessModel())
-    assert stage(model, scenario, num_frames=20, seed=7, options=ONE).manifest.ego == "free"
+    assert decide(model, scenario, num_frames=20, seed=7, options=ONE).manifest.ego == "free"
     with pytest.raises(InputError, match="--ego planned: model 'tiny' does not take the ego's motion"):
-        stage(model, scenario, num_frames=20, seed=7, options=dataclasses.replace(ONE, ego="planned"))
+        decide(model, scenario, num_frames=20, seed=7, options=dataclasses.replace(ONE, ego="planned"))
     conditioned = loads(SCENARIO_TEXT.replace("mode: select", "mode: condition"))[0]
     with pytest.raises(InputError, match="event 'cut_in' has mode: condition: this needs a model that takes boxes"):
-        stage(model, conditioned, num_frames=20, seed=7, options=ONE)
+        decide(model, conditioned, num_frames=20, seed=7, options=ONE)
 
 
 def test_another_video_shape_than_the_models_is_refused() -> None:
     large = loads(SCENARIO_TEXT.replace("height: 64, width: 128", "height: 512, width: 1024"))[0]
     with pytest.raises(InputError, match="asks for 512x1024 at 10 fps, model 'tiny' makes 64x128 at 10 fps"):
-        stage(TinyLoaded(), large, num_frames=20, seed=7)
+        decide(TinyLoaded(), large, num_frames=20, seed=7)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.01, float("nan")])
@@ -292,12 +292,12 @@ def test_a_picture_to_start_from_is_covered_and_cropped(tmp_path: Path, scenario
     assert frame.shape == (64, 128, 3)
     assert np.array_equal(frame, resize_and_crop(photo, 128, 64))
     assert (frame[32, 64] == (250, 10, 10)).all() and (frame[32, 5] == 0).all()
-    staged = stage(TinyLoaded(), begun, num_frames=20, seed=1, options=ONE)
-    assert staged.manifest.start_source.startswith("picture ")
-    assert staged.ingredients(staged.beginning).start_controls.given() <= {Control.MOTION, Control.ATTRIBUTES}
+    decided = decide(TinyLoaded(), begun, num_frames=20, seed=1, options=ONE)
+    assert decided.manifest.start_source.startswith("picture ")
+    assert decided.ingredients(decided.beginning).start_controls.given() <= {Control.MOTION, Control.ATTRIBUTES}
     (tmp_path / "photo.png").unlink()
     with pytest.raises(InputError, match="there is no picture"):
-        stage(TinyLoaded(), begun, num_frames=20, seed=1)
+        decide(TinyLoaded(), begun, num_frames=20, seed=1)
 
 
 class TestBranch:
@@ -371,7 +371,7 @@ def test_generating_in_memory_gives_what_a_run_stores(run: Path, scenario: Scena
     (future,) = open_run(run)
     assert np.array_equal(np.concatenate([piece.frames for piece in pieces]), future.frames())
     assert [piece.first for piece in pieces[:3]] == [0, 1, 5] and len(pieces[0].frames) == 1
-    whole = stage(TinyLoaded(), scenario, num_frames=60, seed=7, options=ONE).scene
+    whole = decide(TinyLoaded(), scenario, num_frames=60, seed=7, options=ONE).scene
     for piece in pieces:
         assert len(piece.scene) == len(piece.frames)
         shown = slice(piece.first, piece.first + len(piece.frames))

@@ -74,7 +74,7 @@ class TinyWorldModel:
         latent = small.repeat(_CHANNELS // 3, 1, 1) + self._told(controls, controls.num_frames - 1)
         return TinyState(latent=latent, chunks=0)
 
-    def denoise(self, state: TinyState, controls: Controls, noise: NoiseStream) -> tuple[torch.Tensor, TinyState]:
+    def step(self, state: TinyState, controls: Controls, noise: NoiseStream) -> tuple[torch.Tensor, TinyState]:
         if controls.num_frames != self.spec.chunk_frames:
             raise ValueError(f"controls hold {controls.num_frames} frames, a chunk has {self.spec.chunk_frames}")
         time.sleep(self.pause_s)

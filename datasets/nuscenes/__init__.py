@@ -2,6 +2,6 @@
 
 from drivesim.datasets.nuscenes.check import check_nuscenes
 from drivesim.datasets.nuscenes.dataset import NuScenesDataset
-from drivesim.datasets.nuscenes.tables import Finding, find_versions
+from drivesim.datasets.nuscenes.tables import TableFinding, find_versions
 
-__all__ = ["Finding", "NuScenesDataset", "check_nuscenes", "find_versions"]
+__all__ = ["NuScenesDataset", "TableFinding", "check_nuscenes", "find_versions"]

@@ -12,8 +12,8 @@ from drivesim.datasets.nuscenes.mixups import find_mixups
 from drivesim.datasets.nuscenes.rows import camera_matrix_problem, row_problem
 from drivesim.datasets.nuscenes.tables import (
     TABLES,
-    Finding,
     Row,
+    TableFinding,
     find_version_problem,
     find_versions,
     read_table,
@@ -54,7 +54,7 @@ UNPACK_AGAIN = "Unpack the metadata archive again; tables of one version belong 
 Tables = dict[str, list[Row]]
 
 
-def check_nuscenes(root: str | Path, version: str | None = None, channel: str = "CAM_FRONT") -> list[Finding]:
+def check_nuscenes(root: str | Path, version: str | None = None, channel: str = "CAM_FRONT") -> list[TableFinding]:
     """What is wrong with the data set in ``root``: one finding for each kind of fault in each file, none when it is sound.
 
     Looks for missing, truncated and disagreeing tables, map masks and pictures of ``channel`` that are named but absent
@@ -80,26 +80,26 @@ def check_nuscenes(root: str | Path, version: str | None = None, channel: str = 
     return findings
 
 
-def check_tables(root: Path, version: str) -> list[Finding]:
+def check_tables(root: Path, version: str) -> list[TableFinding]:
     """The findings of :func:`check_nuscenes` that keep the tables from being opened: files, links and map masks."""
     faults, tables = _read(root, version)
     return faults + _check_links(root, version, tables)
 
 
-def _read(root: Path, version: str) -> tuple[list[Finding], Tables]:
+def _read(root: Path, version: str) -> tuple[list[TableFinding], Tables]:
     read = {table: read_table(root, version, table) for table in TABLES}
-    findings = [found for found in read.values() if isinstance(found, Finding)]
-    return findings, {table: rows for table, rows in read.items() if not isinstance(rows, Finding)}
+    findings = [found for found in read.values() if isinstance(found, TableFinding)]
+    return findings, {table: rows for table, rows in read.items() if not isinstance(rows, TableFinding)}
 
 
-def _check_links(root: Path, version: str, tables: Tables) -> list[Finding]:
+def _check_links(root: Path, version: str, tables: Tables) -> list[TableFinding]:
     findings = []
     for table, columns in COLUMNS.items():
         for column in columns:
             lacking = [row for row in tables.get(table, []) if row.get(column) is None]
             if lacking:
                 problem = f"{_rows(lacking)} without {column}"
-                findings.append(Finding(f"{version}/{table}.json", problem, UNPACK_AGAIN))
+                findings.append(TableFinding(f"{version}/{table}.json", problem, UNPACK_AGAIN))
     tokens = {table: {row["token"] for row in rows} for table, rows in tables.items()}
     for table, column, target in REFERENCES:
         if table not in tables or target not in tables:
@@ -108,7 +108,7 @@ def _check_links(root: Path, version: str, tables: Tables) -> list[Finding]:
         lost = [r for r in tables[table] if r.get(column) not in tokens[target] and not (chain and r.get(column) == "")]
         if lost:
             problem = f"{_rows(lost)}: {column} {lost[0].get(column)!r} is in no row of {target}.json"
-            findings.append(Finding(f"{version}/{table}.json", problem, UNPACK_AGAIN))
+            findings.append(TableFinding(f"{version}/{table}.json", problem, UNPACK_AGAIN))
     if "map" in tables:
         findings += _check_maps(root, version, tables)
     own = root / version / "splits.json"
@@ -117,30 +117,30 @@ def _check_links(root: Path, version: str, tables: Tables) -> list[Finding]:
     return findings
 
 
-def _check_maps(root: Path, version: str, tables: Tables) -> list[Finding]:
+def _check_maps(root: Path, version: str, tables: Tables) -> list[TableFinding]:
     maps, findings = tables["map"], []
     file = f"{version}/map.json"
     if not maps or any("log_tokens" not in row or "filename" not in row for row in maps):
-        return [Finding(file, "names no map, or one without filename and log_tokens", UNPACK_AGAIN)]
+        return [TableFinding(file, "names no map, or one without filename and log_tokens", UNPACK_AGAIN)]
     absent = [row["filename"] for row in maps if not (root / row["filename"]).is_file()]
     if absent:
         fix = "Unpack the maps/ folder of the metadata archive too; the devkit opens no data set without its map masks"
-        findings.append(Finding(absent[0], f"{len(absent)} of {len(maps)} map masks are absent", fix))
+        findings.append(TableFinding(absent[0], f"{len(absent)} of {len(maps)} map masks are absent", fix))
     mapped = {token for row in maps for token in row["log_tokens"]}
     lost = [row for row in tables.get("log", []) if row["token"] not in mapped]
     if lost:
-        findings.append(Finding(file, f"{_rows(lost)} of log.json in no map's log_tokens", UNPACK_AGAIN))
+        findings.append(TableFinding(file, f"{_rows(lost)} of log.json in no map's log_tokens", UNPACK_AGAIN))
     return findings
 
 
-def _check_splits(path: Path, version: str, scenes: set[str | None]) -> list[Finding]:
+def _check_splits(path: Path, version: str, scenes: set[str | None]) -> list[TableFinding]:
     file, fix = f"{version}/splits.json", "Write {split name: [scene names]} with names of scene.json"
     try:
         splits = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
-        return [Finding(file, f"cannot be read as JSON at line {error.lineno} ({error.msg})", fix)]
+        return [TableFinding(file, f"cannot be read as JSON at line {error.lineno} ({error.msg})", fix)]
     if not isinstance(splits, dict) or not all(isinstance(names, list) for names in splits.values()):
-        return [Finding(file, "does not map split names to lists of scenes", fix)]
+        return [TableFinding(file, "does not map split names to lists of scenes", fix)]
     findings = []
     for split, names in splits.items():
         unknown = [name for name in names if name not in scenes]
@@ -148,11 +148,11 @@ def _check_splits(path: Path, version: str, scenes: set[str | None]) -> list[Fin
             problem = (
                 f"{len(unknown)} scenes of {split!r} are not in scene.json ({unknown[0]!r} first)" if unknown else ""
             )
-            findings.append(Finding(file, problem or f"split {split!r} is empty", fix))
+            findings.append(TableFinding(file, problem or f"split {split!r} is empty", fix))
     return findings
 
 
-def _check_numbers(version: str, tables: Tables) -> list[Finding]:
+def _check_numbers(version: str, tables: Tables) -> list[TableFinding]:
     findings = []
     for table in ("calibrated_sensor", "ego_pose", "sample_annotation"):
         rows = tables.get(table, [])
@@ -165,11 +165,11 @@ def _check_numbers(version: str, tables: Tables) -> list[Finding]:
             row, problem = problems[0]
             text = f"{len(problems)} unsound row{'s' * (len(problems) > 1)}, first {row['token']}: {problem}"
             fix = "Mend the rows, or unpack the metadata archive again; windows that need them are left out"
-            findings.append(Finding(f"{version}/{table}.json", text, fix))
+            findings.append(TableFinding(f"{version}/{table}.json", text, fix))
     return findings
 
 
-def _check_times(version: str, tables: Tables, channel: str) -> list[Finding]:
+def _check_times(version: str, tables: Tables, channel: str) -> list[TableFinding]:
     findings = []
     for table in ("sample", "sample_data"):
         rows = tables.get(table, [])
@@ -187,17 +187,17 @@ def _check_times(version: str, tables: Tables, channel: str) -> list[Finding]:
             step = times[backwards[0]["next"]] - backwards[0]["timestamp"]
             problem = f"time does not rise after {_rows(backwards)} (a step of {step} us)"
             fix = "Mend the timestamps (microseconds); windows across the place are left out"
-            findings.append(Finding(f"{version}/{table}.json", problem, fix))
+            findings.append(TableFinding(f"{version}/{table}.json", problem, fix))
     return findings
 
 
-def _check_pictures(root: Path, version: str, tables: Tables, channel: str) -> list[Finding]:
+def _check_pictures(root: Path, version: str, tables: Tables, channel: str) -> list[TableFinding]:
     if "sensor" not in tables or "sample_data" not in tables:
         return []
     cameras = sorted({row["channel"] for row in tables["sensor"] if row.get("modality") == "camera"})
     if channel not in cameras:
         problem = f"there is no camera {channel!r}; the cameras are {', '.join(cameras) or 'none'}"
-        return [Finding(f"{version}/sensor.json", problem, "Ask for one of these with channel")]
+        return [TableFinding(f"{version}/sensor.json", problem, "Ask for one of these with channel")]
     named: dict[str, list[str]] = defaultdict(list)
     for row in _of_channel(tables, channel):
         named[str(row.get("filename", "")).split("/")[0]].append(str(row.get("filename", "")))
@@ -211,7 +211,7 @@ def _check_pictures(root: Path, version: str, tables: Tables, channel: str) -> l
         if len(absent) == len(files) and folder == "sweeps":
             fix = "Unpack the full file blobs, not only the key frames, or read key frames alone with fps 2"
         shown = ", ".join(Path(file).name for file in absent[:3])
-        findings.append(Finding(f"{folder}/{channel}", f"{problem}, first {shown}", fix))
+        findings.append(TableFinding(f"{folder}/{channel}", f"{problem}, first {shown}", fix))
     return findings
 
 
@@ -222,7 +222,7 @@ def _has_content(path: Path) -> bool:
         return False
 
 
-def _check_expansion(root: Path) -> list[Finding]:
+def _check_expansion(root: Path) -> list[TableFinding]:
     findings = []
     fix = "Download map expansion v1.3 again, or remove the file to read the data without a map"
     for place in TRAFFIC_SIDE:
@@ -233,11 +233,11 @@ def _check_expansion(root: Path) -> list[Finding]:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            findings.append(Finding(file, f"cannot be read as JSON ({error})", fix))
+            findings.append(TableFinding(file, f"cannot be read as JSON ({error})", fix))
             continue
         version = content.get("version", "1.0") if isinstance(content, dict) else "unknown"
         if version < "1.3":
-            findings.append(Finding(file, f"is a map of version {version}; 1.3 is needed", fix))
+            findings.append(TableFinding(file, f"is a map of version {version}; 1.3 is needed", fix))
     return findings
 
 

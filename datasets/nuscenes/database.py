@@ -10,7 +10,7 @@ from typing import Any
 from drivesim.datasets.nuscenes.check import check_tables
 from drivesim.datasets.nuscenes.tables import (
     TABLES,
-    Finding,
+    TableFinding,
     find_version_problem,
     raise_findings,
     read_table,
@@ -32,7 +32,7 @@ def open_database(root: Path, version: str) -> Any:
     """
     problem = find_version_problem(root, version)
     raise_findings(root, [] if problem is None else [problem])
-    missing = [found for table in TABLES if isinstance(found := _present(root, version, table), Finding)]
+    missing = [found for table in TABLES if isinstance(found := _present(root, version, table), TableFinding)]
     raise_findings(root, missing)
     stamps = tuple((root / version / f"{table}.json").stat().st_mtime_ns for table in TABLES)
     return _opened(root.resolve(), version, stamps)
@@ -82,9 +82,9 @@ def _opened(root: Path, version: str, stamps: tuple[int, ...]) -> Any:
         ) from error
 
 
-def _present(root: Path, version: str, table: str) -> Finding | None:
+def _present(root: Path, version: str, table: str) -> TableFinding | None:
     if (root / version / f"{table}.json").is_file():
         return None
     found = read_table(root, version, table)
-    assert isinstance(found, Finding)
+    assert isinstance(found, TableFinding)
     return found

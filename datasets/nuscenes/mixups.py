@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from drivesim.datasets.nuscenes.rows import row_problem
-from drivesim.datasets.nuscenes.tables import Finding, Row
+from drivesim.datasets.nuscenes.tables import Row, TableFinding
 from drivesim.geometry import FloatArray
 
 #: nuScenes annotates what its lidar reaches; a scene's own drive is a few hundred metres.
@@ -15,7 +15,7 @@ _NEAR_ORIGIN_M = 200.0
 _MOVED_M = 2.0
 
 
-def find_mixups(version: str, tables: dict[str, list[Row]]) -> list[Finding]:
+def find_mixups(version: str, tables: dict[str, list[Row]]) -> list[TableFinding]:
     """Signs of lidar-frame or ego-frame boxes (far from the ego, headings a quarter turn off) and of swapped sizes."""
     if any(table not in tables for table in ("sample_annotation", "instance", "category", "sample_data", "ego_pose")):
         return []
@@ -26,7 +26,7 @@ def find_mixups(version: str, tables: dict[str, list[Row]]) -> list[Finding]:
     return [finding for finding in findings if finding is not None]
 
 
-def _far_from_ego(version: str, rows: list[Row], tables: dict[str, list[Row]]) -> Finding | None:
+def _far_from_ego(version: str, rows: list[Row], tables: dict[str, list[Row]]) -> TableFinding | None:
     poses = {row["token"]: row for row in tables["ego_pose"] if row_problem(row, "ego_pose") is None}
     ego = {
         row.get("sample_token"): poses[row["ego_pose_token"]]["translation"]
@@ -51,10 +51,10 @@ def _far_from_ego(version: str, rows: list[Row], tables: dict[str, list[Row]]) -
     fix = (
         "Move them to the global frame: global = ego_pose x calibrated_sensor x box; docs/conventions.md has converters"
     )
-    return Finding(f"{version}/sample_annotation.json", problem, fix)
+    return TableFinding(f"{version}/sample_annotation.json", problem, fix)
 
 
-def _turned(version: str, rows: list[Row], tables: dict[str, list[Row]]) -> Finding | None:
+def _turned(version: str, rows: list[Row], tables: dict[str, list[Row]]) -> TableFinding | None:
     sound = {row["token"]: row for row in rows}
     names = _category_names(tables)
     pairs = [
@@ -78,10 +78,10 @@ def _turned(version: str, rows: list[Row], tables: dict[str, list[Row]]) -> Find
         f"moving vehicles head {typical:.0f} degrees away from where they go; their yaw looks like the lidar frame's"
     )
     fix = "Count yaw from the global x axis (nuScenes' lidar frame has x to the right, a quarter turn off)"
-    return Finding(f"{version}/sample_annotation.json", problem, fix)
+    return TableFinding(f"{version}/sample_annotation.json", problem, fix)
 
 
-def _swapped(version: str, rows: list[Row], tables: dict[str, list[Row]]) -> Finding | None:
+def _swapped(version: str, rows: list[Row], tables: dict[str, list[Row]]) -> TableFinding | None:
     names = _category_names(tables)
     cars = [row["size"] for row in rows if names.get(row.get("instance_token")) == "vehicle.car"]
     if not cars:
@@ -90,7 +90,7 @@ def _swapped(version: str, rows: list[Row], tables: dict[str, list[Row]]) -> Fin
     if float(wider.mean()) < 0.5:
         return None
     problem = f"{int(wider.sum())} of {len(cars)} cars are wider than long; sizes look like length, width, height"
-    return Finding(f"{version}/sample_annotation.json", problem, "Write size as width, length, height")
+    return TableFinding(f"{version}/sample_annotation.json", problem, "Write size as width, length, height")
 
 
 def _category_names(tables: dict[str, list[Row]]) -> dict[str | None, str]:

@@ -30,7 +30,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Finding:
+class TableFinding:
     """Something wrong with a data set: the file (relative to its folder), what is wrong, and how to mend it."""
 
     file: str
@@ -52,38 +52,40 @@ def find_versions(root: Path) -> list[str]:
     )
 
 
-def find_version_problem(root: Path, version: str) -> Finding | None:
+def find_version_problem(root: Path, version: str) -> TableFinding | None:
     """Why ``root`` has no ``version``, with the versions that it has; None when it has it."""
     if not root.is_dir():
-        return Finding(root.name, "is no folder", "Give the folder that holds samples/, sweeps/, maps/ and the tables")
+        return TableFinding(
+            root.name, "is no folder", "Give the folder that holds samples/, sweeps/, maps/ and the tables"
+        )
     if (root / version).is_dir():
         return None
     there = find_versions(root)
     if there:
-        return Finding(
+        return TableFinding(
             f"{root.name}/{version}",
             f"there is no such version; found {', '.join(there)}",
             f"Ask for version {there[0]}, or download the metadata of {version}",
         )
     if (root / "scene.json").exists():
-        return Finding(
+        return TableFinding(
             f"{root.name}/{version}",
             "there is no such folder, but the tables themselves stand here",
             f"Give the folder above ({root.parent.name or '..'}) and version {root.name}",
         )
-    return Finding(
+    return TableFinding(
         f"{root.name}/{version}",
         "there is no such folder, and no other version either",
         "Download nuScenes' metadata archive and unpack it here; docs/nuscenes.md names the archives",
     )
 
 
-def read_table(root: Path, version: str, table: str) -> list[Row] | Finding:
+def read_table(root: Path, version: str, table: str) -> list[Row] | TableFinding:
     """The rows of a table, or what is wrong with its file."""
     file = f"{version}/{table}.json"
     path = root / file
     if not path.is_file():
-        return Finding(
+        return TableFinding(
             file, "this table is missing", "Unpack the metadata archive again; all 13 tables belong together"
         )
     again = "Unpack the metadata archive again; the download or the disk may have ended early"
@@ -91,15 +93,15 @@ def read_table(root: Path, version: str, table: str) -> list[Row] | Finding:
         rows = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         size = path.stat().st_size
-        return Finding(file, f"cannot be read as JSON at line {error.lineno} ({error.msg}; {size} bytes)", again)
+        return TableFinding(file, f"cannot be read as JSON at line {error.lineno} ({error.msg}; {size} bytes)", again)
     except UnicodeDecodeError as error:
-        return Finding(file, f"is no text at byte {error.start}", again)
+        return TableFinding(file, f"is no text at byte {error.start}", again)
     if not isinstance(rows, list) or not all(isinstance(row, dict) and "token" in row for row in rows):
-        return Finding(file, "is no list of rows with a token", again)
+        return TableFinding(file, "is no list of rows with a token", again)
     return rows
 
 
-def raise_findings(root: Path, findings: list[Finding]) -> None:
+def raise_findings(root: Path, findings: list[TableFinding]) -> None:
     """Raises InputError with every finding on a line of its own; returns when there are none."""
     if findings:
         lines = "\n".join(f"  {finding}" for finding in findings)

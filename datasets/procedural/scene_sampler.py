@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from drivesim.datasets.procedural.environment_sampler import sample_environment
-from drivesim.datasets.procedural.situations import SITUATIONS, Situation, Stage, merge, queue
+from drivesim.datasets.procedural.situations import SITUATIONS, FilledRoad, Situation, merge, queue
 from drivesim.road import Road, RoadType
 from drivesim.scene import NUSCENES_FRONT, Camera, Scene
 from drivesim.scenery import Scenery
@@ -37,9 +37,9 @@ def sample_scene(seed: int, num_frames: int, fps: float = 10.0, development: int
     limit, ego_speed = _speeds(road_type, jammed, environment.fog_visibility_m, rng)
     road, ego_lane_number = _sample_road(road_type, situation, limit, max(400.0, 1.3 * limit * duration_s + 350.0), rng)
     ego_lane = next(x for x in road.lanes if x.number == ego_lane_number and x.direction == 1 and x.kind == "driving")
-    stage = Stage(road=road, ego_lane=ego_lane, ego_speed=ego_speed, duration_s=duration_s, rng=rng)
-    situation(stage)
-    stage.plans = _without_overlaps(stage)
+    filled = FilledRoad(road=road, ego_lane=ego_lane, ego_speed=ego_speed, duration_s=duration_s, rng=rng)
+    situation(filled)
+    filled.plans = _without_overlaps(filled)
     result = simulate(
         road,
         EgoPlan(
@@ -48,12 +48,12 @@ def sample_scene(seed: int, num_frames: int, fps: float = 10.0, development: int
             desired_speed=max(limit * float(rng.uniform(0.8, 1.02)), ego_speed),
             free=bool(rng.random() < 0.45),
         ),
-        stage.plans,
+        filled.plans,
         duration_s=duration_s,
         fps=fps,
         rng=np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1, development) if development else (1,))),
         ambient=dataclasses.replace(
-            _sample_ambient(road_type, jammed, ego_speed, limit, seed, rng), closed=tuple(stage.closed)
+            _sample_ambient(road_type, jammed, ego_speed, limit, seed, rng), closed=tuple(filled.closed)
         ),
     )
     return Scene(
@@ -158,10 +158,10 @@ def _sample_ambient(
     )
 
 
-def _without_overlaps(stage: Stage) -> list[ActorPlan]:
-    """The stage's actors less those that a random draw put into one another (the earlier one stays)."""
+def _without_overlaps(filled: FilledRoad) -> list[ActorPlan]:
+    """The road's actors less those that a random draw put into one another (the earlier one stays)."""
     kept: list[ActorPlan] = []
-    for plan in stage.plans:
+    for plan in filled.plans:
         if plan.x is not None:
             kept.append(plan)
             continue

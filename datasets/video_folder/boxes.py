@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from drivesim.datasets.video_folder.tables import Faults, Row, number_of, read_csv, read_json_rows
+from drivesim.datasets.video_folder.tables import Faults, TableRow, number_of, read_csv, read_json_rows
 from drivesim.geometry import FloatArray, wrap_angle
 from drivesim.scenarios.language.values import suggestion
 from drivesim.scene import CATEGORIES
@@ -76,7 +76,7 @@ def read_boxes(path: Path, frame_times_s: FloatArray, clock_start_s: float) -> B
     if rows and ("time_s" in rows[0].values) == ("frame" in rows[0].values):
         faults.add(rows[0].where, "expected one of the columns time_s and frame")
     faults.stop_if_any()
-    tracks: dict[str, list[tuple[Row, float, dict[str, float]]]] = {}
+    tracks: dict[str, list[tuple[TableRow, float, dict[str, float]]]] = {}
     for row in rows:
         time = _time(row, frame_times_s, clock_start_s, faults)
         numbers = {name: number_of(row, name, faults) for name in _NUMBERS}
@@ -97,7 +97,7 @@ def read_boxes(path: Path, frame_times_s: FloatArray, clock_start_s: float) -> B
     return Boxes(tuple(_track(name, rows) for name, rows in tracks.items()), float(times.min()), float(times.max()))
 
 
-def _time(row: Row, frame_times_s: FloatArray, clock_start_s: float, faults: Faults) -> float:
+def _time(row: TableRow, frame_times_s: FloatArray, clock_start_s: float, faults: Faults) -> float:
     if row.values.get("time_s") is not None:
         return number_of(row, "time_s", faults) - clock_start_s
     if "frame" not in row.values:
@@ -112,7 +112,7 @@ def _time(row: Row, frame_times_s: FloatArray, clock_start_s: float, faults: Fau
     return float(frame_times_s[int(frame)])
 
 
-def _check_row(row: Row, numbers: dict[str, float], faults: Faults) -> None:
+def _check_row(row: TableRow, numbers: dict[str, float], faults: Faults) -> None:
     category: Any = row.values["class"]
     if category not in CATEGORIES:
         near = suggestion(str(category), CATEGORIES)
@@ -138,7 +138,7 @@ def _check_row(row: Row, numbers: dict[str, float], faults: Faults) -> None:
         )
 
 
-def _check_track(name: str, track: list[tuple[Row, float, dict[str, float]]], faults: Faults) -> None:
+def _check_track(name: str, track: list[tuple[TableRow, float, dict[str, float]]], faults: Faults) -> None:
     """One class a track, and rising times."""
     for (_, earlier, _), (row, later, _) in itertools.pairwise(track):
         if later <= earlier:
@@ -152,7 +152,7 @@ def _check_track(name: str, track: list[tuple[Row, float, dict[str, float]]], fa
             return
 
 
-def _track(name: str, rows: list[tuple[Row, float, dict[str, float]]]) -> BoxTrack:
+def _track(name: str, rows: list[tuple[TableRow, float, dict[str, float]]]) -> BoxTrack:
     def column(*names: str) -> FloatArray:
         return np.array([[numbers[key] for key in names] for _, _, numbers in rows])
 

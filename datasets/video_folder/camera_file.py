@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from drivesim.datasets.video_folder.tables import Faults, Row, check_keys, number_of, read_json
+from drivesim.datasets.video_folder.tables import Faults, TableRow, check_keys, number_of, read_json
 from drivesim.errors import DriveSimError
 from drivesim.scenarios import Scenario
-from drivesim.scenarios.expand import environment_of
+from drivesim.scenarios.concrete import environment_of
 from drivesim.scene import Camera, Environment, Pose
 
 _INTRINSICS = ("fx", "fy", "cx", "cy", "width", "height")
@@ -51,7 +51,7 @@ def read_camera_file(path: Path) -> CameraFile:
             )
         else:
             camera = _camera(path, values, faults)
-    numbers = Row("1", values)
+    numbers = TableRow("1", values)
     found = CameraFile(
         camera=camera,
         horizon_row=number_of(numbers, "horizon_row", faults) if "horizon_row" in values else None,
@@ -65,7 +65,7 @@ def read_camera_file(path: Path) -> CameraFile:
 
 
 def _camera(path: Path, values: dict[str, Any], faults: Faults) -> Camera | None:
-    row = Row("1", values)
+    row = TableRow("1", values)
     sizes = {name: _positive(row, name, faults) for name in ("fx", "fy", "width", "height")}
     centre = {name: number_of(row, name, faults) for name in ("cx", "cy")}
     mount = values["mount"]
@@ -76,7 +76,7 @@ def _camera(path: Path, values: dict[str, Any], faults: Faults) -> Camera | None
     missing = [name for name in _MOUNT[:3] if name not in mount]
     if missing:
         faults.add("mount", f"no {', '.join(missing)}; metres forward, left and up from the rear axle on the ground")
-    pose = {name: number_of(Row("mount", mount), name, faults) for name in _MOUNT if name in mount}
+    pose = {name: number_of(TableRow("mount", mount), name, faults) for name in _MOUNT if name in mount}
     for name in _MOUNT[3:]:
         if abs(pose.get(name, 0.0)) > 2.0 * math.pi:
             faults.add(
@@ -93,7 +93,7 @@ def _camera(path: Path, values: dict[str, Any], faults: Faults) -> Camera | None
     return Camera(name=path.stem, fx=sizes["fx"], fy=sizes["fy"], **centre, **whole, mount=Pose(**pose))
 
 
-def _positive(row: Row, name: str, faults: Faults) -> float:
+def _positive(row: TableRow, name: str, faults: Faults) -> float:
     value = number_of(row, name, faults)
     if value <= 0.0:
         faults.add(row.where, f"{name} {value:g}; expected more than 0")

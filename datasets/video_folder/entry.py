@@ -56,7 +56,7 @@ class Entry:
 
 
 @dataclass
-class Report:
+class FolderReport:
     """What was found in one recording: ``entry`` if it is usable, faults in ``problems``, the rest in ``notes``."""
 
     entry: Entry | None = None
@@ -64,9 +64,9 @@ class Report:
     notes: list[str] = field(default_factory=list)
 
 
-def examine(recording: Recording, settings: Settings) -> Report:
+def examine(recording: Recording, settings: Settings) -> FolderReport:
     """Read a recording and its side files. Never raises for damaged files: the report says what is wrong."""
-    report = Report()
+    report = FolderReport()
     path = recording.path
     camera_file = _try(lambda: _camera_file(recording), "camera, attributes and rate are taken as not known", report)
     camera_file = camera_file or CameraFile()
@@ -121,7 +121,7 @@ def examine(recording: Recording, settings: Settings) -> Report:
     return report
 
 
-def _try(read: Callable[[], Read], effect: str, report: Report, before: str = "") -> Read | None:
+def _try(read: Callable[[], Read], effect: str, report: FolderReport, before: str = "") -> Read | None:
     try:
         return read()
     except InputError as error:

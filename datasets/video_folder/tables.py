@@ -40,7 +40,7 @@ class Faults:
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One row: its place in the file, and its values by column (text from CSV, anything from JSON)."""
 
     where: str
@@ -60,7 +60,7 @@ def read_text(path: Path, faults: Faults) -> str:
     raise AssertionError("a fault stops")
 
 
-def read_csv(path: Path, required: Iterable[str], optional: Iterable[str], faults: Faults) -> list[Row]:
+def read_csv(path: Path, required: Iterable[str], optional: Iterable[str], faults: Faults) -> list[TableRow]:
     """The rows of a CSV file with a heading line. Raises InputError for wrong columns; notes rows of wrong length."""
     text = read_text(path, faults)
     lines = csv.reader(text.splitlines())
@@ -77,7 +77,7 @@ def read_csv(path: Path, required: Iterable[str], optional: Iterable[str], fault
         if len(values) != len(heading):
             faults.add(str(lines.line_num), f"{len(values)} values for {len(heading)} columns")
             continue
-        rows.append(Row(str(lines.line_num), dict(zip(heading, (value.strip() for value in values), strict=True))))
+        rows.append(TableRow(str(lines.line_num), dict(zip(heading, (value.strip() for value in values), strict=True))))
     return rows
 
 
@@ -98,7 +98,9 @@ def read_json(path: Path, faults: Faults) -> dict[str, Any]:
     raise AssertionError("a fault stops")
 
 
-def read_json_rows(path: Path, key: str, required: Iterable[str], optional: Iterable[str], faults: Faults) -> list[Row]:
+def read_json_rows(
+    path: Path, key: str, required: Iterable[str], optional: Iterable[str], faults: Faults
+) -> list[TableRow]:
     """The objects of the list under ``key``. Raises InputError when there is none; notes objects with wrong keys."""
     document = read_json(path, faults)
     listed = document.get(key)
@@ -114,11 +116,11 @@ def read_json_rows(path: Path, key: str, required: Iterable[str], optional: Iter
         before = len(faults.lines)
         _check_columns(list(values), where, required, optional, faults)
         if len(faults.lines) == before:
-            rows.append(Row(where, values))
+            rows.append(TableRow(where, values))
     return rows
 
 
-def number_of(row: Row, column: str, faults: Faults) -> float:
+def number_of(row: TableRow, column: str, faults: Faults) -> float:
     """A finite number; notes a fault and gives NaN where there is none."""
     value = row.values[column]
     try:

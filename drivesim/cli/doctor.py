@@ -32,7 +32,7 @@ MINIMUM_FREE_GB = 2.0
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One line of the report: ``ok``, ``warn`` (works, but not at its best) or ``fail``, with the fix if there is one."""
 
     level: str
@@ -59,7 +59,7 @@ def doctor(
       drivesim doctor
       drivesim doctor --model my-model/ --out /data/runs
     """
-    checks: list[Callable[[], Iterator[Finding]]] = [
+    checks: list[Callable[[], Iterator[Diagnosis]]] = [
         _machine,
         _packages,
         _accelerator,
@@ -82,7 +82,7 @@ def doctor(
     typer.echo("\nReady. Try: drivesim rollout highway-cut-in --seconds 10")
 
 
-def _guarded(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+def _guarded(check: Callable[[], Iterator[Diagnosis]]) -> Iterator[Diagnosis]:
     """The findings of a check; a package that cannot be imported was already reported by name, so it only ends the check."""
     try:
         yield from check()
@@ -90,9 +90,9 @@ def _guarded(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
         return
 
 
-def _machine() -> Iterator[Finding]:
-    yield Finding("ok", "Python", platform.python_version())
-    yield Finding("ok", "platform", f"{platform.system()} {platform.machine()}, {available_cores()} cores")
+def _machine() -> Iterator[Diagnosis]:
+    yield Diagnosis("ok", "Python", platform.python_version())
+    yield Diagnosis("ok", "platform", f"{platform.system()} {platform.machine()}, {available_cores()} cores")
 
 
 def available_cores() -> int:
@@ -102,66 +102,66 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _packages() -> Iterator[Finding]:
+def _packages() -> Iterator[Diagnosis]:
     for distribution, module in PACKAGES.items():
         try:
             importlib.import_module(module)
-            yield Finding("ok", distribution, metadata.version(distribution))
+            yield Diagnosis("ok", distribution, metadata.version(distribution))
         except (ImportError, OSError, metadata.PackageNotFoundError) as error:
             fix = "pip install -c constraints.txt -e . in the drivesim folder"
-            yield Finding("fail", distribution, f"cannot be imported: {error}", fix)
+            yield Diagnosis("fail", distribution, f"cannot be imported: {error}", fix)
     for distribution, (_, extra) in OPTIONAL_PACKAGES.items():
         try:
-            yield Finding("ok", distribution, metadata.version(distribution))
+            yield Diagnosis("ok", distribution, metadata.version(distribution))
         except metadata.PackageNotFoundError:
-            yield Finding("ok", distribution, f"not installed; only needed for the extra '{extra}'")
+            yield Diagnosis("ok", distribution, f"not installed; only needed for the extra '{extra}'")
 
 
-def _accelerator() -> Iterator[Finding]:
+def _accelerator() -> Iterator[Diagnosis]:
     from drivesim.models.load import choose_device, choose_dtype, native_bfloat16
 
     device = choose_device(None)
     dtype = str(choose_dtype(device, None)).removeprefix("torch.")
-    yield Finding("ok", "device", f"{device.type}, {dtype}")
+    yield Diagnosis("ok", "device", f"{device.type}, {dtype}")
     if device.type == "cpu" and not native_bfloat16():
         text = "the processor has no bfloat16 arithmetic (AVX512-BF16 or AMX): float32 is used"
-        yield Finding("warn", "bfloat16", text, "nothing to mend; expect about half the frames per second")
+        yield Diagnosis("warn", "bfloat16", text, "nothing to mend; expect about half the frames per second")
     elif device.type == "cpu":
-        yield Finding("ok", "bfloat16", "native on this processor")
+        yield Diagnosis("ok", "bfloat16", "native on this processor")
 
 
-def _threads() -> Iterator[Finding]:
+def _threads() -> Iterator[Diagnosis]:
     spin = os.environ.get("GOMP_SPINCOUNT")
     if spin == "0":
-        yield Finding("ok", "OpenMP", "waiting threads sleep (GOMP_SPINCOUNT=0)")
+        yield Diagnosis("ok", "OpenMP", "waiting threads sleep (GOMP_SPINCOUNT=0)")
     else:
         text = f"GOMP_SPINCOUNT={spin}: waiting threads keep cores busy"
-        yield Finding("warn", "OpenMP", text, "unset GOMP_SPINCOUNT; drivesim then sets it to 0")
+        yield Diagnosis("warn", "OpenMP", text, "unset GOMP_SPINCOUNT; drivesim then sets it to 0")
 
 
-def _video_encoder() -> Iterator[Finding]:
+def _video_encoder() -> Iterator[Diagnosis]:
     import av
 
     if "libx264" in av.codecs_available:
-        yield Finding("ok", "H.264 encoder", "libx264")
+        yield Diagnosis("ok", "H.264 encoder", "libx264")
     else:
         fix = "pip install --force-reinstall -c constraints.txt av: its wheels bring the encoder"
-        yield Finding("fail", "H.264 encoder", "this build of PyAV has no libx264", fix)
+        yield Diagnosis("fail", "H.264 encoder", "this build of PyAV has no libx264", fix)
 
 
-def _free_disk(folder: Path) -> Iterator[Finding]:
+def _free_disk(folder: Path) -> Iterator[Diagnosis]:
     there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     if not os.access(there, os.W_OK):
-        yield Finding("fail", "disk", f"{there} is not writable", "name another folder with --out")
+        yield Diagnosis("fail", "disk", f"{there} is not writable", "name another folder with --out")
         return
     free_gb = shutil.disk_usage(there).free / 1e9
     level, fix = (
         ("ok", "") if free_gb >= MINIMUM_FREE_GB else ("warn", "free some space or name another disk with --out")
     )
-    yield Finding(level, "disk", f"{free_gb:.0f} GB free at {there}", fix)
+    yield Diagnosis(level, "disk", f"{free_gb:.0f} GB free at {there}", fix)
 
 
-def _weights(model: str) -> Iterator[Finding]:
+def _weights(model: str) -> Iterator[Diagnosis]:
     from drivesim.errors import ModelError
     from drivesim.models.load import model_folder, verify_folder
 
@@ -170,7 +170,7 @@ def _weights(model: str) -> Iterator[Finding]:
         sha256 = verify_folder(folder)
     except ModelError as error:
         fix = "install the package again, or make a model with 'drivesim train'"
-        yield Finding("fail", f"model {model}", str(error), fix)
+        yield Diagnosis("fail", f"model {model}", str(error), fix)
         return
     megabytes = sum(path.stat().st_size for path in folder.rglob("*.safetensors")) / 1e6
-    yield Finding("ok", f"model {model}", f"{megabytes:.1f} MB, every file matches its hash, sha256 {sha256[:12]}")
+    yield Diagnosis("ok", f"model {model}", f"{megabytes:.1f} MB, every file matches its hash, sha256 {sha256[:12]}")

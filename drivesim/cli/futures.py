@@ -10,7 +10,7 @@ import typer
 from drivesim.cli import measuring
 from drivesim.cli import options as given
 
-Samples = Annotated[
+FutureCount = Annotated[
     int | None, typer.Option(min=1, help="How many futures; 'sampling: futures' of the scenario (16) by default.")
 ]
 Seconds = Annotated[str, typer.Option(help="Length of each, such as 8 or '8s'.")]
@@ -25,7 +25,7 @@ Select = Annotated[
     typer.Option(
         "--select/--no-select",
         help="Whether events of 'mode: select' decide which futures count: the probe looks at each finished future, "
-        "and futures are drawn until --samples show all of them. With --no-select, and with --from, all count.",
+        "and futures are drawn until --futures show all of them. With --no-select, and with --from, all count.",
     ),
 ]
 MaxTries = Annotated[
@@ -36,7 +36,7 @@ MaxTries = Annotated[
 
 def futures(
     scenario: given.OptionalScenarioName = None,
-    samples: Samples = None,
+    futures: FutureCount = None,
     seconds: Seconds = "8",
     seed: given.Seed = None,
     only_future: OnlyFuture = None,
@@ -74,15 +74,15 @@ def futures(
 
     \b
     Examples:
-      drivesim futures highway-cut-in --samples 8 --seconds 8
-      drivesim futures --from runs/highway-cut-in-7 --at 4.0 --samples 8
+      drivesim futures highway-cut-in --futures 8 --seconds 8
+      drivesim futures --from runs/highway-cut-in-7 --at 4.0 --futures 8
     """
     from drivesim.cli import making, progress, selecting
     from drivesim.models import load_model
 
     voice = progress.Voice(quiet=quiet, as_json=as_json)
     options = making.run_options(actors, ego, map, scenery, lossless, False, threads, noise)
-    indices = [only_future] if only_future is not None else None if samples is None else range(samples)
+    indices = [only_future] if only_future is not None else None if futures is None else range(futures)
     making.require_one_source(scenario, run, at)
     making.refuse_beside_a_run(run, start, only, settings, variation)
     chosen = making.starting_from(start, making.chosen_scenarios(scenario, only, settings or [], voice))

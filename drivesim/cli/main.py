@@ -26,7 +26,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "check": "Read a scenario file and list every mistake with its line, or nothing.",
         "preview": "Draw the scenario from above and its boxes in the camera picture.",
         "explain": "Say for each field of a scenario how it acts on the video.",
-        "render": "Film the scenario in the procedural world: exact, but drawn.",
+        "render": "Render the scenario in the procedural world: exact, but drawn.",
         "schema": "Print the JSON Schema that lets an editor complete scenario files.",
     },
     "Make video": {
@@ -51,7 +51,7 @@ EXAMPLE = """\
 drivesim check my.yaml                          is the file right?
 drivesim preview my.yaml --out preview/         does it show what I meant?
 drivesim rollout highway-cut-in --seconds 10    ten seconds of video of a library scenario
-drivesim futures my.yaml --samples 8            eight ways it may go on
+drivesim futures my.yaml --futures 8            eight ways it may go on
 drivesim rollout --help                         every option of one command"""
 
 

@@ -19,8 +19,8 @@ from drivesim.cli.progress import Progress, Voice
 from drivesim.errors import InputError
 
 if TYPE_CHECKING:
-    from drivesim.cli.options import Actors, Ego, Noise, Told
-    from drivesim.run_spec import LoadedModel, Staged
+    from drivesim.cli.options import Actors, EgoModes, Noise, Told
+    from drivesim.run_spec import LoadedModel, RunSpec
     from drivesim.run_spec import Options as RunOptions
     from drivesim.runs.engine import Threads
     from drivesim.runs.future import Future
@@ -35,9 +35,9 @@ Maker = Callable[["Job", "Plan", bool, Voice], "tuple[Future, ...]"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Job:
-    """One run to make: what was staged, where it goes, and which futures."""
+    """One run to make: what was decided, where it goes, and which futures."""
 
-    staged: Staged
+    decided: RunSpec
     folder: Path
     indices: Sequence[int]
 
@@ -114,7 +114,7 @@ def length_of(minutes: str | None, seconds: str | None) -> float | None:
 
 def run_options(
     actors: Actors | None,
-    ego: Ego | None,
+    ego: EgoModes | None,
     map: Told | None,
     scenery: Told | None,
     lossless: bool,
@@ -167,13 +167,13 @@ def scenario_jobs(
 
     Without ``indices`` each makes as many futures as its scenario asks for (``sampling.futures``).
     """
-    from drivesim.run_spec import stage
+    from drivesim.run_spec import decide
     from drivesim.simulate import default_folder, num_frames
 
     chosen = [(scenario, number) for scenario in scenarios for number in chosen_variations(variation, scenario)]
     jobs = []
     for scenario, number in chosen:
-        staged = stage(
+        decided = decide(
             model,
             scenario,
             num_frames=num_frames(model, scenario, length_s),
@@ -181,9 +181,9 @@ def scenario_jobs(
             options=dataclasses.replace(options, variation=number),
             several=several,
         )
-        name = default_folder(staged.manifest, suffix)
+        name = default_folder(decided.manifest, suffix)
         folder = name if out is None else out if len(chosen) == 1 else out / name.name
-        jobs.append(Job(staged=staged, folder=folder, indices=_asked_for(scenario, indices)))
+        jobs.append(Job(decided=decided, folder=folder, indices=_asked_for(scenario, indices)))
     return jobs
 
 
@@ -221,14 +221,14 @@ def branch_job(
     indices: Sequence[int] | None,
 ) -> Job:
     """The job of futures that branch off a run; without ``indices`` as many as in :func:`scenario_jobs`."""
-    from drivesim.run_spec import stage_branch
+    from drivesim.run_spec import decide_branch
     from drivesim.simulate import branch_folder
 
     at_s = duration_of("--at", at)
     assert at_s is not None and length_s is not None
-    staged = stage_branch(model, run, at_s=at_s, seconds=length_s, future=future, seed=seed, options=options)
-    made = _asked_for(staged.scenario, indices)
-    return Job(staged=staged, folder=branch_folder(staged.manifest) if out is None else out, indices=made)
+    decided = decide_branch(model, run, at_s=at_s, seconds=length_s, future=future, seed=seed, options=options)
+    made = _asked_for(decided.scenario, indices)
+    return Job(decided=decided, folder=branch_folder(decided.manifest) if out is None else out, indices=made)
 
 
 def _asked_for(scenario: Scenario, indices: Sequence[int] | None) -> Sequence[int]:
@@ -293,15 +293,15 @@ def _planned(job: Job, voice: Voice, *, measure: bool) -> Plan:
     from drivesim.runs.cost import measure_cost, remember_cost, remembered_cost, resident_bytes
     from drivesim.runs.plan import make_plan
 
-    staged = job.staged
+    decided = job.decided
     loading_s, loaded_bytes = time.monotonic() - voice.started_at, resident_bytes()
-    cost = None if measure else remembered_cost(staged.manifest)
+    cost = None if measure else remembered_cost(decided.manifest)
     if cost is None:
         voice.say("measuring the speed of this machine …")
-        cost = measure_cost(staged.manifest, lambda: staged.ingredients(staged.beginning))
-        remember_cost(staged.manifest, cost)
+        cost = measure_cost(decided.manifest, lambda: decided.ingredients(decided.beginning))
+        remember_cost(decided.manifest, cost)
     return make_plan(
-        staged.manifest, len(job.indices), job.folder, cost, loading_s=loading_s, loaded_bytes=loaded_bytes
+        decided.manifest, len(job.indices), job.folder, cost, loading_s=loading_s, loaded_bytes=loaded_bytes
     )
 
 
@@ -340,7 +340,7 @@ def make_job(job: Job, plan: Plan, resume: bool, voice: Voice) -> tuple[Future, 
     from drivesim.simulate import make
 
     with watched(job, plan, resume, voice) as progress:
-        return make(job.staged, job.folder, indices=job.indices, resume=resume, listener=progress.hear)
+        return make(job.decided, job.folder, indices=job.indices, resume=resume, listener=progress.hear)
 
 
 @contextlib.contextmanager

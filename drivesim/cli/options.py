@@ -17,7 +17,7 @@ class Actors(StrEnum):
     free = "free"
 
 
-class Ego(StrEnum):
+class EgoModes(StrEnum):
     """Who decides the ego's own motion."""
 
     free = "free"
@@ -62,7 +62,7 @@ ActorChoice = Annotated[
     ),
 ]
 EgoChoice = Annotated[
-    Ego | None,
+    EgoModes | None,
     typer.Option(
         help="planned (default): the model is told the ego's motion, which follows its plan. simulated: so it is, but in "
         "every future the ego's driver chooses pace, distance and lane anew. free: it is not told."
@@ -108,7 +108,7 @@ Resume = Annotated[
     typer.Option("--resume", help="Continue a run that was stopped; its frames equal those of an undisturbed one."),
 ]
 Lossless = Annotated[bool, typer.Option("--lossless", help="Store lossless video (.mkv) beside the mp4.")]
-Frames = Annotated[bool, typer.Option("--frames", help="Store every frame as PNG beside the mp4.")]
+PngFrames = Annotated[bool, typer.Option("--png-frames", help="Store every frame as PNG beside the mp4.")]
 Model = Annotated[str, typer.Option(help="A packaged model ('drivesim models'), a model folder, or a hub id.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps; the fastest there is by default.")]
 Dtype = Annotated[

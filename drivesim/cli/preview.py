@@ -25,10 +25,10 @@ def preview(
     ] = 0,
     out: Annotated[
         Path,
-        typer.Option(help="A .png picture, an .mp4 film of it, or a folder that gets one picture per scenario."),
+        typer.Option(help="A .png picture, an .mp4 video of it, or a folder that gets one picture per scenario."),
     ] = Path("preview"),
     seconds: Annotated[
-        str | None, typer.Option(help="Length of an .mp4 film, such as '10s'; to the end of the scenario by default.")
+        str | None, typer.Option(help="Length of an .mp4 video, such as '10s'; to the end of the scenario by default.")
     ] = None,
 ) -> None:
     """Draw a scenario from above, through the camera with its boxes, and as the layout a model is told. No model runs.
@@ -47,7 +47,7 @@ def preview(
     if one_file and len(scenarios) > 1:
         raise InputError(f"{scenario} holds {len(scenarios)} scenarios. Name a folder: --out {out.with_suffix('')}/")
     if seconds is not None and out.suffix != _MP4:
-        raise InputError("--seconds is the length of a film. Name an .mp4: --out preview.mp4")
+        raise InputError("--seconds is the length of a video. Name an .mp4: --out preview.mp4")
     start_s, length_s = _seconds("--at", at), None if seconds is None else _seconds("--seconds", seconds)
     for one in scenarios:
         target = out if one_file else out / f"{one.id}{_PNG}"
@@ -55,7 +55,7 @@ def preview(
         development = develop(one, seed=seed, variation=variation)
         frame = _frame(development, start_s)
         if target.suffix == _MP4:
-            _film(development, one, frame, length_s, target)
+            _write_video(development, one, frame, length_s, target)
         else:
             _picture(development, one, frame, target)
         typer.echo(str(target))
@@ -106,7 +106,9 @@ def _picture(development: Development, scenario: Scenario, frame: int, target: P
         raise InputError(f"cannot write {target}. Is the disk full, or the folder write-protected?")
 
 
-def _film(development: Development, scenario: Scenario, frame: int, length_s: float | None, target: Path) -> None:
+def _write_video(
+    development: Development, scenario: Scenario, frame: int, length_s: float | None, target: Path
+) -> None:
     from drivesim.conditioning import LAYOUT, SceneControls
     from drivesim.pictures.preview_page import preview_page
     from drivesim.runs.video import VideoWriter

@@ -1,4 +1,4 @@
-"""``drivesim render``: film a scenario in the procedural world, exact but drawn."""
+"""``drivesim render``: a scenario in the procedural world, exact but drawn."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ if TYPE_CHECKING:
 
 def render(
     scenario: Annotated[str, typer.Argument(help="Scenario file, or the name of a library scenario.")],
-    out: Annotated[Path, typer.Option(help="The .mp4 to write, or a folder that gets one film per scenario.")] = Path(
+    out: Annotated[Path, typer.Option(help="The .mp4 to write, or a folder that gets one video per scenario.")] = Path(
         "render"
     ),
     seconds: Annotated[
-        str | None, typer.Option(help="Length of the film, such as '8s'; the scenario's own length by default.")
+        str | None, typer.Option(help="Length of the video, such as '8s'; the scenario's own length by default.")
     ] = None,
     appearance_seed: Annotated[
         int, typer.Option(min=0, help="Another number, another place: colours, buildings, trees, clouds, sun.")
     ] = 0,
     seed: Annotated[
-        int, typer.Option(min=0, help="Development to film: another seed, another traffic after t = 0.")
+        int, typer.Option(min=0, help="Development to render: another seed, another traffic after t = 0.")
     ] = 0,
     variation: Annotated[
-        int, typer.Option(min=0, help="Which variation of a scenario with 'vary' to film, counted from 0.")
+        int, typer.Option(min=0, help="Which variation of a scenario with 'vary' to render, counted from 0.")
     ] = 0,
     size: Annotated[
         str | None, typer.Option(help="Picture size as WIDTHxHEIGHT in pixels; the scenario's own by default.")
     ] = None,
 ) -> None:
-    """Film a scenario in the procedural world: every box and lane exactly where the scenario says, in drawn pictures.
+    """Render a scenario in the procedural world: every box and lane exactly where the scenario says, in drawn pictures.
 
-    The film says 'synthetic' in its metadata. No model runs; equal options give an equal file.
+    The video says 'synthetic' in its metadata. No model runs; equal options give an equal file.
 
     Example: drivesim render highway-cut-in --seconds 8 --appearance-seed 3 --out cut-in.mp4
     """
@@ -54,7 +54,7 @@ def render(
         target.parent.mkdir(parents=True, exist_ok=True)
         width, height = (one.video_settings.width, one.video_settings.height) if size is None else _size(size)
         scene = expand(one, seed=seed, duration_s=length_s, variation=variation)
-        _film(scene, appearance_seed, width, height, target)
+        _write_video(scene, appearance_seed, width, height, target)
         typer.echo(str(target))
 
 
@@ -82,7 +82,7 @@ def _size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def _film(scene: Scene, appearance_seed: int, width: int, height: int, target: Path) -> None:
+def _write_video(scene: Scene, appearance_seed: int, width: int, height: int, target: Path) -> None:
     from drivesim.renderer import ProceduralWorld
     from drivesim.runs.video import VideoWriter
 

@@ -22,7 +22,7 @@ def rollout(
     out: given.Out = None,
     resume: given.Resume = False,
     lossless: given.Lossless = False,
-    frames: given.Frames = False,
+    png_frames: given.PngFrames = False,
     model: given.Model = "default",
     device: given.Device = None,
     dtype: given.Dtype = None,
@@ -50,7 +50,7 @@ def rollout(
 
     voice = Voice(quiet=quiet, as_json=as_json)
     length_s = making.length_of(minutes, seconds)
-    options = making.run_options(actors, ego, map, scenery, lossless, frames, threads)
+    options = making.run_options(actors, ego, map, scenery, lossless, png_frames, threads)
     scenarios = making.starting_from(start, making.chosen_scenarios(scenario, only, settings or [], voice))
     loaded = load_model(model, device=device, dtype=dtype, steps=steps)
     jobs = making.scenario_jobs(

@@ -26,9 +26,9 @@ def maker_of(
     from drivesim.evidence.recorded import require_judgeable
     from drivesim.evidence.selection import selected_events
 
-    choosing = [job for job in jobs if may_select and selected_events(job.staged.scenario)]
+    choosing = [job for job in jobs if may_select and selected_events(job.decided.scenario)]
     for job in choosing:
-        require_judgeable(job.staged.manifest)
+        require_judgeable(job.decided.manifest)
         _require_enough_tries(job, max_tries)
     given = [name for name, value in (("--max-tries", max_tries), ("--judges", judges)) if value is not None]
     if given and not choosing:
@@ -65,16 +65,16 @@ class Selecting:
         from drivesim.evidence.selection import select, selected_events
         from drivesim.simulate import make as make_futures
 
-        scenario = job.staged.scenario
+        scenario = job.decided.scenario
         if not selected_events(scenario):
             return making.make_job(job, plan, resume, voice)
-        frames = job.staged.manifest.timeline.num_frames
+        frames = job.decided.manifest.timeline.num_frames
 
         with making.watched(job, plan, resume, voice) as progress:
 
             def draw(index: int) -> Future:
                 goes_on = resume or index > 0
-                return make_futures(job.staged, job.folder, indices=[index], resume=goes_on, listener=progress.hear)[0]
+                return make_futures(job.decided, job.folder, indices=[index], resume=goes_on, listener=progress.hear)[0]
 
             def hear(selection: Selection) -> None:
                 last = selection.tries[-1]
@@ -109,13 +109,13 @@ class Selecting:
                 "the tries were spent: "
                 + "; ".join(selection.summary() for selection in unmet)
                 + ". The futures that were drawn "
-                "are kept. Allow more with --max-tries and --resume, want fewer with --samples, or take all with --no-select."
+                "are kept. Allow more with --max-tries and --resume, want fewer with --futures, or take all with --no-select."
             )
 
 
 def _most_tries(job: making.Job, asked: int | None) -> int:
     """Futures to draw at most: as ``asked`` for, else as the scenario says."""
-    return asked or job.staged.scenario.sampling_settings.max_tries
+    return asked or job.decided.scenario.sampling_settings.max_tries
 
 
 def _require_enough_tries(job: making.Job, asked: int | None) -> None:
@@ -124,6 +124,6 @@ def _require_enough_tries(job: making.Job, asked: int | None) -> None:
     if most < wanted:
         said = f"--max-tries {most}" if asked else f"'sampling: max_tries: {most}'"
         raise InputError(
-            f"{job.staged.scenario.id}: {said} allows fewer futures than the {wanted} that are wanted. Allow at least "
-            f"{wanted}, or want fewer with --samples."
+            f"{job.decided.scenario.id}: {said} allows fewer futures than the {wanted} that are wanted. Allow at least "
+            f"{wanted}, or want fewer with --futures."
         )

@@ -56,8 +56,8 @@ def start(
     for job in jobs:
         picture = out if out.suffix == ".png" else out / f"{job.folder.name}.png"
         boxes = picture.with_name(f"{picture.stem}-boxes.png")
-        frame = job.staged.beginning.frame
+        frame = job.decided.beginning.frame
         write_png(picture, frame)
-        write_png(boxes, camera_overlay(job.staged.scene, 0, frame))
-        data = {"scenario": job.staged.scenario.id, "picture": str(picture), "boxes": str(boxes), "synthetic": True}
+        write_png(boxes, camera_overlay(job.decided.scene, 0, frame))
+        data = {"scenario": job.decided.scenario.id, "picture": str(picture), "boxes": str(boxes), "synthetic": True}
         typer.echo(json.dumps(data) if as_json else f"{picture}\n{boxes}")

@@ -1,13 +1,12 @@
-"""Sampling: diffusers' EDM Euler scheduler driven over any denoiser, with optional guidance in a noise interval."""
+"""Sampling: Euler steps along the probability-flow ODE over any denoiser, with optional guidance in a noise interval."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from diffusers import EDMEulerScheduler
 
 #: Takes noisy latents and one noise level per row (N,), returns the estimate of the clean latents.
 Denoise = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -15,35 +14,31 @@ Denoise = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class SamplerConfig:
-    """Noise levels of a sampler: ``steps`` Euler steps from ``sigma_max`` to ``sigma_min`` on Karras' rho schedule."""
+    """Noise levels of a sampler: ``steps`` Euler steps from ``sigma_max`` to ``sigma_min`` on Karras' rho schedule, then to 0."""
 
     steps: int = 4
     sigma_min: float = 0.02
     sigma_max: float = 20.0
     rho: float = 7.0
 
-    def scheduler(self) -> Any:
-        """A fresh diffusers ``EDMEulerScheduler``, which has no types, with its time steps set."""
-        scheduler: Any = EDMEulerScheduler(
-            sigma_min=self.sigma_min, sigma_max=self.sigma_max, sigma_data=1.0, rho=self.rho
-        )
-        scheduler.set_timesteps(self.steps)
-        # The denoiser preconditions its own input; without this diffusers logs a warning at every step.
-        scheduler.is_scale_input_called = True
-        return scheduler
+    def levels(self) -> torch.Tensor:
+        """Noise levels float32 (steps + 1,), the last 0 (Karras et al. 2022, eq. 5)."""
+        low, high = self.sigma_min ** (1 / self.rho), self.sigma_max ** (1 / self.rho)
+        ramp = torch.linspace(0, 1, self.steps, dtype=torch.float64)
+        return torch.cat([(high + ramp * (low - high)) ** self.rho, torch.zeros(1)]).float()
 
 
 def sample(denoise: Denoise, noise: torch.Tensor, config: SamplerConfig) -> torch.Tensor:
-    """Clean latents (N, C, H, W) from standard normal ``noise`` of the same shape, in float32."""
-    scheduler = config.scheduler()
-    latents = noise.float() * float(scheduler.sigmas[0])
-    for index, timestep in enumerate(scheduler.timesteps):
-        sigma = scheduler.sigmas[index].to(latents.device)
+    """Clean latents (N, C, H, W) from standard normal ``noise`` of the same shape, in float32.
+
+    Euler's method on dx/dsigma = (x - D(x; sigma)) / sigma (Karras et al. 2022, algorithm 1 without churn).
+    """
+    levels = config.levels().to(noise.device)
+    latents = noise.float() * levels[0]
+    for sigma, following in itertools.pairwise(levels):
         clean = denoise(latents, sigma.expand(len(latents)))
-        # diffusers applies the output preconditioning itself, so hand it the raw output that gives `clean`.
-        total = sigma**2 + 1.0
-        raw = (clean - latents / total) * torch.sqrt(total) / sigma
-        latents = scheduler.step(raw, timestep, latents).prev_sample
+        slope = (latents - clean) / sigma
+        latents = latents + slope * (following - sigma)
     return latents
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from drivesim.evidence.generated import FREE, SCRIPTED, dream, frames_needed, round_trip, start_frame
-from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, Take, take
+from drivesim.evidence.generated import FREE, SCRIPTED, frames_needed, generate_video, round_trip, start_frame
+from drivesim.evidence.held_out import HeldOutClip, held_out_clip
 from drivesim.evidence.measure import Measured, Progress, judged, measure
+from drivesim.judges import JUDGED_HEIGHT, JUDGED_WIDTH
 from drivesim.judges.load import Judges
 from drivesim.judges.probe import FrameLabels
 from drivesim.metrics.baselines import frozen, shifted
@@ -48,7 +49,7 @@ class Clips:
     raw: dict[str, list[np.ndarray]] = field(default_factory=dict)
 
 
-def film(
+def gather_clips(
     model: LoadedModel,
     judges: Judges,
     seeds: Sequence[int],
@@ -57,7 +58,7 @@ def film(
     *,
     keep_frames: Sequence[str] = (),
 ) -> Clips:
-    """Film every scene in every kind. ``keep_frames`` names kinds whose frames (T, 256, 512, 3) are kept in ``raw``."""
+    """Clips of every scene in every kind. ``keep_frames`` names kinds whose frames (T, 256, 512, 3) are kept in ``raw``."""
     spec = model.world_model.spec
     num_frames = frames_needed(model, max(2, round(seconds * spec.fps)))
     labels: list[list[FrameLabels]] = []
@@ -66,7 +67,7 @@ def film(
     colour: dict[str, list[np.ndarray]] = {kind: [] for kind in KINDS}
     raw: dict[str, list[np.ndarray]] = {kind: [] for kind in keep_frames}
     for index, seed in enumerate(seeds):
-        scene = take(seed, num_frames)
+        scene = held_out_clip(seed, num_frames)
         pictures = scene.pictures()
         labels.append(scene.labels(pictures))
         flows = scene.flows(pictures)
@@ -79,12 +80,12 @@ def film(
             flicker[kind].append(float(np.nanmean(warped_flicker(small, flows))))
             if kind in raw:
                 raw[kind].append(small)
-        progress("filming held-out scenes", (index + 1) / len(seeds))
+        progress("gathering held-out clips", (index + 1) / len(seeds))
     other = []
     for index, seed in enumerate(seeds):
-        frames = take(seed + len(seeds) + 1000, num_frames).frames(JUDGED_WIDTH, JUDGED_HEIGHT)
+        frames = held_out_clip(seed + len(seeds) + 1000, num_frames).frames(JUDGED_WIDTH, JUDGED_HEIGHT)
         other.append(measure(frames, spec.fps, judges))
-        progress("filming other rendered scenes", (index + 1) / len(seeds))
+        progress("rendering other scenes", (index + 1) / len(seeds))
     return Clips(
         seeds=tuple(seeds),
         num_frames=num_frames,
@@ -98,7 +99,7 @@ def film(
     )
 
 
-def _kinds(model: LoadedModel, scene: Take) -> Iterator[tuple[str, Iterator[np.ndarray] | np.ndarray]]:
+def _kinds(model: LoadedModel, scene: HeldOutClip) -> Iterator[tuple[str, Iterator[np.ndarray] | np.ndarray]]:
     spec, window = model.world_model.spec, scene.window
     rendered = np.stack(list(scene.frames(spec.width, spec.height)))
     camera = window.camera.resized(spec.width, spec.height)
@@ -108,5 +109,5 @@ def _kinds(model: LoadedModel, scene: Take) -> Iterator[tuple[str, Iterator[np.n
     yield "frozen", frozen(rendered[0], scene.num_frames)
     yield "shifted", shifted(rendered[0], camera, window.ego)
     first = start_frame(model, window, noise.child(0))
-    yield "scripted", dream(model, window, first, SCRIPTED, scene.num_frames, noise.child(1))
-    yield "free", dream(model, window, first, FREE, scene.num_frames, noise.child(2))
+    yield "scripted", generate_video(model, window, first, SCRIPTED, scene.num_frames, noise.child(1))
+    yield "free", generate_video(model, window, first, FREE, scene.num_frames, noise.child(2))

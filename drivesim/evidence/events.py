@@ -17,20 +17,10 @@ from drivesim.geometry import FloatArray
 from drivesim.metrics.criticality.footprints import DEFAULT_EGO, EgoSize, actor_footprints, ego_footprints
 from drivesim.metrics.criticality.path import Extents, along
 from drivesim.road import Lane, Road
-from drivesim.scenarios.language.events import (
-    AfterTrigger,
-    BrakeAction,
-    DistanceTrigger,
-    Event,
-    LaneChangeAction,
-    SpeedAction,
-    TimeToCollisionTrigger,
-    WalkAction,
-)
-from drivesim.scenarios.language.schema import Scenario
-from drivesim.scenarios.language.values import number
+from drivesim.scenarios.concrete import ConcreteEvent, ConcreteScenario, LaneMove
 from drivesim.scenarios.placement import lane_offset, lane_spot
 from drivesim.scene import Actor, Track
+from drivesim.traffic.plans import Brake, SpeedChange, WalkTo
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +42,10 @@ HALF_DONE, DONE = 0.5, 0.9
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Staging:
-    """One future for its events: the scenario (concrete), the road, the ego and the actors by id, frames a second."""
+class ObservedTraffic:
+    """One future for its events: the scenario, the road, the ego and the actors by id, frames a second."""
 
-    scenario: Scenario
+    scenario: ConcreteScenario
     road: Road
     fps: float
     ego: Track
@@ -74,75 +64,77 @@ class Staging:
         return along(user, self.road)
 
 
-def judge_events(staging: Staging, min_seen_s: float, rule: EventRule = DEFAULT_RULE) -> dict[str, Verdict]:
+def judge_events(observed: ObservedTraffic, min_seen_s: float, rule: EventRule = DEFAULT_RULE) -> dict[str, Verdict]:
     """The verdict on every event of the scenario, by id; events that follow another are judged after it."""
     verdicts: dict[str, Verdict] = {}
-    waiting = list(staging.scenario.events)
+    waiting = list(observed.scenario.events)
     while waiting:
-        ready = [e for e in waiting if not isinstance(e.start, AfterTrigger) or e.start.after in verdicts]
+        ready = [e for e in waiting if e.trigger.after is None or e.trigger.after in verdicts]
         if not ready:
             names = ", ".join(event.id for event in waiting)
             raise ValueError(f"events {names} wait for each other or for one that does not exist")
         for event in ready:
-            verdicts[event.id] = _judge(staging, event, verdicts, min_seen_s, rule)
+            verdicts[event.id] = _judge(observed, event, verdicts, min_seen_s, rule)
             waiting.remove(event)
-    return {event.id: verdicts[event.id] for event in staging.scenario.events}
+    return {event.id: verdicts[event.id] for event in observed.scenario.events}
 
 
 def _judge(
-    staging: Staging, event: Event, verdicts: Mapping[str, Verdict], min_seen_s: float, rule: EventRule
+    observed: ObservedTraffic, event: ConcreteEvent, verdicts: Mapping[str, Verdict], min_seen_s: float, rule: EventRule
 ) -> Verdict:
-    track = staging.track(event.actor)
+    track = observed.track(event.actor)
     if track is None:
         return Verdict(value=None, reason=f"actor '{event.actor}' was not found in the video")
     present = np.asarray(track.present, dtype=bool)
     share = float(present.mean())
-    if np.count_nonzero(present) < max(1.0, min_seen_s * staging.fps):
+    if np.count_nonzero(present) < max(1.0, min_seen_s * observed.fps):
         return Verdict(
             value=None, reason=f"actor '{event.actor}' was seen for less than {min_seen_s:g} s", seen_share=share
         )
-    if isinstance(event.start, AfterTrigger) and verdicts[event.start.after].value is None:
-        reason = f"it starts after '{event.start.after}', of which nothing can be said"
+    if event.trigger.after is not None and verdicts[event.trigger.after].value is None:
+        reason = f"it starts after '{event.trigger.after}', of which nothing can be said"
         return Verdict(value=None, reason=reason, seen_share=share)
-    start = _trigger_frame(staging, event, track, verdicts)
+    start = _trigger_frame(observed, event, track, verdicts)
     if start is None:
         return Verdict(value=False, reason="its trigger never held", seen_share=share)
-    hold = max(1, round(rule.hold_s * staging.fps))
-    shown, reason = _shown(staging, event, track, start, rule, HALF_DONE)
+    hold = max(1, round(rule.hold_s * observed.fps))
+    shown, reason = _shown(observed, event, track, start, rule, HALF_DONE)
     frame = _first_held(shown & present, start, hold)
     if frame is None:
         return Verdict(value=False, reason=reason, seen_share=share)
-    time_s = frame / staging.fps
-    complete = _first_held(_shown(staging, event, track, start, rule, DONE)[0] & present, frame, hold)
-    if event.within is not None and time_s > number(event.within) + 1e-6:
-        late = f"it came at {time_s:.1f} s, later than {number(event.within):g} s"
+    time_s = frame / observed.fps
+    complete = _first_held(_shown(observed, event, track, start, rule, DONE)[0] & present, frame, hold)
+    if event.within_s is not None and time_s > event.within_s + 1e-6:
+        late = f"it came at {time_s:.1f} s, later than {event.within_s:g} s"
         return Verdict(value=False, reason=late, time_s=time_s, seen_share=share)
-    done_s = None if complete is None else complete / staging.fps
+    done_s = None if complete is None else complete / observed.fps
     return Verdict(value=True, time_s=time_s, done_s=done_s, seen_share=share)
 
 
-def _trigger_frame(staging: Staging, event: Event, track: Track, verdicts: Mapping[str, Verdict]) -> int | None:
+def _trigger_frame(
+    observed: ObservedTraffic, event: ConcreteEvent, track: Track, verdicts: Mapping[str, Verdict]
+) -> int | None:
     """The first frame in which the trigger holds and the actor is seen, None when there is none."""
-    frames = np.arange(len(staging.ego))
+    frames = np.arange(len(observed.ego))
     present = np.asarray(track.present, dtype=bool)
-    match event.start:
-        case AfterTrigger(after=other):
-            done_s = verdicts[other].done_s
-            holds = np.zeros(len(frames), dtype=bool) if done_s is None else frames >= done_s * staging.fps - 1e-6
-        case DistanceTrigger(distance_to_ego=reach):
-            apart = track.positions[:, :2] - staging.ego.positions[:, :2]
-            holds = np.hypot(apart[:, 0], apart[:, 1]) < number(reach.below)
-        case TimeToCollisionTrigger(ttc_to_ego=bound):
-            holds = _time_to_ego(staging, event.actor) < number(bound.below)
-        case trigger:
-            holds = frames >= number(trigger.time) * staging.fps - 1e-6
+    trigger = event.trigger
+    if trigger.after is not None:
+        done_s = verdicts[trigger.after].done_s
+        holds = np.zeros(len(frames), dtype=bool) if done_s is None else frames >= done_s * observed.fps - 1e-6
+    elif trigger.distance_below_m is not None:
+        apart = track.positions[:, :2] - observed.ego.positions[:, :2]
+        holds = np.hypot(apart[:, 0], apart[:, 1]) < trigger.distance_below_m
+    elif trigger.ttc_to_ego_below_s is not None:
+        holds = _time_to_ego(observed, event.actor) < trigger.ttc_to_ego_below_s
+    else:
+        holds = frames >= (trigger.at_s or 0.0) * observed.fps - 1e-6
     found = np.flatnonzero(holds & present)
     return int(found[0]) if len(found) else None
 
 
-def _time_to_ego(staging: Staging, actor_id: str) -> FloatArray:
+def _time_to_ego(observed: ObservedTraffic, actor_id: str) -> FloatArray:
     """Seconds (T,) until the ego's bumper reaches the actor along the road at present speeds; inf if never."""
-    own, other = staging.extents(EGO_ID), staging.extents(actor_id)
+    own, other = observed.extents(EGO_ID), observed.extents(actor_id)
     ahead = other.middle > own.middle
     closing = np.where(ahead, own.speed_mps - other.speed_mps, other.speed_mps - own.speed_mps)
     gap = np.maximum(np.where(ahead, other.rear - own.front, own.rear - other.front), 0.0)
@@ -150,32 +142,32 @@ def _time_to_ego(staging: Staging, actor_id: str) -> FloatArray:
 
 
 def _shown(
-    staging: Staging, event: Event, track: Track, start: int, rule: EventRule, done: float
+    observed: ObservedTraffic, event: ConcreteEvent, track: Track, start: int, rule: EventRule, done: float
 ) -> tuple[np.ndarray, str]:
     """Frames (T,) bool that show the share ``done`` of the action, and what to say when none does."""
     match event.action:
-        case LaneChangeAction(lane_change=change):
-            return _lane_changed(staging, event.actor, change.to, start, done)
-        case SpeedAction(speed=change):
-            return _speed_changed(track, start, number(change.to), rule, done), "the speed did not change half the way"
-        case BrakeAction(brake=braking):
-            slower = _speed_changed(track, start, number(braking.to), rule, done, only_down=True)
-            hard = _deceleration(track, staging.fps, rule) >= rule.braking_share * number(braking.deceleration)
+        case LaneMove(to=to):
+            return _lane_changed(observed, event.actor, to, start, done)
+        case SpeedChange(to_mps=to_mps):
+            return _speed_changed(track, start, to_mps, rule, done), "the speed did not change half the way"
+        case Brake(deceleration_mps2=deceleration, to_mps=to_mps):
+            slower = _speed_changed(track, start, to_mps, rule, done, only_down=True)
+            hard = _deceleration(track, observed.fps, rule) >= rule.braking_share * deceleration
             braked = np.maximum.accumulate(np.where(np.arange(len(track)) >= start, hard, False))
             return slower & braked, "it did not brake that hard, or not half the way"
-        case WalkAction(walk_to=walk):
-            target = tuple(None if v is None else number(v) for v in (walk.x, walk.y))
-            return _walked(track, start, target, rule, done), "it did not walk towards the target"
-    raise AssertionError(f"an action of no known kind: {event.action}")
+        case WalkTo(x=x, y=y):
+            return _walked(track, start, (x, y), rule, done), "it did not walk towards the target"
 
 
-def _lane_changed(staging: Staging, actor_id: str, to: int | str, start: int, done: float) -> tuple[np.ndarray, str]:
-    spot = lane_spot(staging.scenario, to)
+def _lane_changed(
+    observed: ObservedTraffic, actor_id: str, to: int | str, start: int, done: float
+) -> tuple[np.ndarray, str]:
+    spot = lane_spot(observed.scenario.road, to)
     if isinstance(spot, str):
         raise ValueError(spot)
-    offset = lane_offset(staging.road, spot)
-    lane: Lane = next(lane for lane in staging.road.lanes if lane.offset == offset)
-    aside = np.abs(staging.extents(actor_id).offset - offset)
+    offset = lane_offset(observed.road, spot)
+    lane: Lane = next(lane for lane in observed.road.lanes if lane.offset == offset)
+    aside = np.abs(observed.extents(actor_id).offset - offset)
     if aside[start] < 0.5 * lane.width:
         return np.zeros(len(aside), dtype=bool), "it was in that lane already when its trigger held"
     return aside < (1.0 - done) * lane.width, "it did not come into that lane"

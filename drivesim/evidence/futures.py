@@ -10,9 +10,10 @@ import numpy as np
 
 from drivesim.controls import Control
 from drivesim.evidence.danger import Danger, danger_of, measured_traffic
-from drivesim.evidence.generated import SCRIPTED, UNTOLD, dream, frames_needed, round_trip
-from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, Take, development
+from drivesim.evidence.generated import SCRIPTED, UNTOLD, frames_needed, generate_video, round_trip
+from drivesim.evidence.held_out import HeldOutClip, development
 from drivesim.evidence.measure import Progress, judged
+from drivesim.judges import JUDGED_HEIGHT, JUDGED_WIDTH
 from drivesim.judges.features import frame_features
 from drivesim.judges.load import Judges
 from drivesim.judges.probe.reading import read_frames
@@ -114,7 +115,7 @@ class _Made:
         self,
         model: LoadedModel,
         judges: Judges,
-        worlds: Sequence[Take],
+        worlds: Sequence[HeldOutClip],
         told: frozenset[Control],
         noise: NoiseStream,
         tell: Callable[[float], None],
@@ -127,7 +128,7 @@ class _Made:
             # All developments share frame 0; which one is meant only matters to those that are told it.
             is_told = Control.ACTORS in told
             scene = world.scene if is_told else origin.scene
-            video = dream(model, scene, first, told, origin.num_frames, noise.child(0 if is_told else number))
+            video = generate_video(model, scene, first, told, origin.num_frames, noise.child(0 if is_told else number))
             small = np.stack([judged(frame) for frame in video])
             features.append(frame_features(judges.features, small))
             tracks.append(measured_traffic(read_frames(judges.probe, small, spec.fps), origin.scene.camera))
@@ -140,7 +141,7 @@ class _Made:
         self.shown.append(shown)
 
 
-def _noise_scale(model: LoadedModel, judges: Judges, world: Take, rendered: np.ndarray) -> float:
+def _noise_scale(model: LoadedModel, judges: Judges, world: HeldOutClip, rendered: np.ndarray) -> float:
     """Root mean squared distance per dimension between the features of a video and of its codec round trip."""
     spec, count = model.world_model.spec, min(9, world.num_frames)
     frames = np.stack([world.world.render_rgb(frame, spec.width, spec.height) for frame in range(count)])
@@ -148,7 +149,7 @@ def _noise_scale(model: LoadedModel, judges: Judges, world: Take, rendered: np.n
     return float(np.sqrt(np.mean((through - rendered[: count - 1]) ** 2)))
 
 
-def _ego_forecast(egos: Sequence[Track], worlds: Sequence[Take]) -> Forecast:
+def _ego_forecast(egos: Sequence[Track], worlds: Sequence[HeldOutClip]) -> Forecast:
     """The ego's measured tracks against the simulated ones, from the frame after the start on, in the ego frame of frame 0."""
     origin = worlds[0].scene.ego
     futures = np.stack([ego.positions[1:, :2] for ego in egos])
@@ -161,7 +162,9 @@ def _ego_forecast(egos: Sequence[Track], worlds: Sequence[Take]) -> Forecast:
     )
 
 
-def _actor_forecasts(tracks: Sequence[tuple[Track, tuple[Actor, ...]]], worlds: Sequence[Take]) -> list[Forecast]:
+def _actor_forecasts(
+    tracks: Sequence[tuple[Track, tuple[Actor, ...]]], worlds: Sequence[HeldOutClip]
+) -> list[Forecast]:
     """Actors that at least one future shows at its beginning where the scene has them."""
     origin = worlds[0].scene.ego
     planned = [_moved(actor, origin) for actor in worlds[0].scene.actors if actor.track.present[0]]

@@ -36,7 +36,7 @@ def start_frame(model: LoadedModel, scene: Scene, noise: NoiseStream) -> np.ndar
     return tensor_to_frames(picture)[0]
 
 
-def dream(
+def generate_video(
     model: LoadedModel, scene: Scene, first: np.ndarray, told: frozenset[Control], num_frames: int, noise: NoiseStream
 ) -> np.ndarray:
     """``num_frames`` uint8 RGB frames (T, H, W, 3) that go on from ``first``, which is frame 0 of them and of ``scene``.

@@ -1,4 +1,4 @@
-"""Held-out scenes of the procedural world, filmed with exact labels: the truth that everything is compared with."""
+"""Held-out scenes of the procedural world, rendered with exact labels: the truth that everything is compared with."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from drivesim.conditioning.flow import Flow, surface_flow
 from drivesim.conditioning.projection import image_boxes
 from drivesim.datasets.procedural.dataset import FPS, HELD_OUT_SEED, LATEST_START_S
 from drivesim.datasets.procedural.scene_sampler import sample_scene
+from drivesim.judges import JUDGED_HEIGHT, JUDGED_WIDTH
 from drivesim.judges.probe import FrameLabels, scene_labels
 from drivesim.renderer.semantics import RenderedFrame
 from drivesim.renderer.world import ProceduralWorld
@@ -21,15 +22,12 @@ from drivesim.scene import Scene
 #: Seeds of reports: held out, and apart from those that validate training and that benchmarks use.
 REPORT_SEED = HELD_OUT_SEED + 40_000
 
-#: Pictures of labels and judges: half of the video's size.
-JUDGED_HEIGHT, JUDGED_WIDTH = 256, 512
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Take:
+class HeldOutClip:
     """One scene from its frame ``start`` on, and the world that draws it.
 
-    ``scene`` is the whole scene on the grid of the world; frame t of the take is its frame ``start`` + t.
+    ``scene`` is the whole scene on the grid of the world; frame t of the clip is its frame ``start`` + t.
     """
 
     seed: int
@@ -40,7 +38,7 @@ class Take:
 
     @property
     def window(self) -> Scene:
-        """The scene of the take's frames only."""
+        """The scene of the clip's frames only."""
         return self.scene.window(self.start, self.start + self.num_frames)
 
     def frames(self, width: int, height: int) -> Iterator[np.ndarray]:
@@ -63,17 +61,17 @@ class Take:
         return [surface_flow(self.scene, at + 1, at, after, before) for at, (before, after) in pairs]
 
 
-def take(seed: int, num_frames: int) -> Take:
-    """A take of ``num_frames`` frames of a held-out scene, which begins at a random moment of it."""
+def held_out_clip(seed: int, num_frames: int) -> HeldOutClip:
+    """A clip of ``num_frames`` frames of a held-out scene, which begins at a random moment of it."""
     start = int(np.random.default_rng([seed, 77]).uniform(0.0, LATEST_START_S) * FPS)
     scene = sample_scene(seed, start + num_frames, FPS)
-    return Take(seed=seed, start=start, num_frames=num_frames, scene=scene, world=ProceduralWorld(scene, seed))
+    return HeldOutClip(seed=seed, start=start, num_frames=num_frames, scene=scene, world=ProceduralWorld(scene, seed))
 
 
-def development(seed: int, num_frames: int, number: int) -> Take:
+def development(seed: int, num_frames: int, number: int) -> HeldOutClip:
     """One of the ways in which a held-out scene may go on from its frame 0, which all numbers of one seed share."""
     scene = sample_scene(seed, num_frames, FPS, number)
-    return Take(seed=seed, start=0, num_frames=num_frames, scene=scene, world=ProceduralWorld(scene, seed))
+    return HeldOutClip(seed=seed, start=0, num_frames=num_frames, scene=scene, world=ProceduralWorld(scene, seed))
 
 
 def exact_labels(scene: Scene, semantic: Sequence[np.ndarray]) -> list[FrameLabels]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from drivesim.evidence.events import Staging, judge_events
+from drivesim.evidence.events import ObservedTraffic, judge_events
 from drivesim.evidence.verdict import Verdict
 from drivesim.metrics.criticality import (
     EgoSize,
@@ -23,19 +23,8 @@ from drivesim.metrics.criticality import (
 )
 from drivesim.metrics.estimate import Estimate, share_of
 from drivesim.road import Road
-from drivesim.scenarios.language.events import (
-    CollisionLabel,
-    DracLabel,
-    Expectation,
-    GapLabel,
-    Label,
-    PetLabel,
-    ThwLabel,
-    TtcLabel,
-    target_of,
-)
-from drivesim.scenarios.language.schema import Scenario
-from drivesim.scenarios.language.values import number
+from drivesim.scenarios.concrete import ConcreteLabel, ConcreteScenario
+from drivesim.scenarios.language.events import Expectation
 from drivesim.scene import Actor, Track
 
 DEFAULT_EGO = EgoSize()
@@ -100,7 +89,7 @@ class LabelOutcome:
 
 
 def judge_labels(
-    scenario: Scenario,
+    scenario: ConcreteScenario,
     tracks_per_future: Sequence[tuple[Track, Sequence[Actor]]],
     road: Road,
     fps: float,
@@ -108,20 +97,19 @@ def judge_labels(
     size: EgoSize = DEFAULT_EGO,
     min_seen_s: float = 0.5,
 ) -> LabelOutcome:
-    """Judge the labels, events and expectations of a concrete scenario on futures, each the ego's track and its actors.
+    """Judge the labels, events and expectations of a scenario on futures, each the ego's track and its actors.
 
     Actors are found by their id in the scenario, so measured ones come through ``measured_as_planned``. An actor that is
-    not there, or seen for less than ``min_seen_s``, leaves None with the reason. Raises ValueError while a value of the
-    scenario still varies (``scenario.with_parameters(manifest.parameters)`` fills them in).
+    not there, or seen for less than ``min_seen_s``, leaves None with the reason.
     """
     labels: dict[str, list[Verdict]] = {name: [] for name in scenario.labels}
     events: dict[str, list[Verdict]] = {event.id: [] for event in scenario.events}
     for ego, actors in tracks_per_future:
         by_id = {actor.id: actor for actor in actors}
-        staging = Staging(scenario=scenario, road=road, fps=fps, ego=ego, actors=by_id, size=size)
+        observed = ObservedTraffic(scenario=scenario, road=road, fps=fps, ego=ego, actors=by_id, size=size)
         for name, label in scenario.labels.items():
-            labels[name].append(_judge_label(label, staging, min_seen_s))
-        for name, verdict in judge_events(staging, min_seen_s).items():
+            labels[name].append(_judge_label(label, observed, min_seen_s))
+        for name, verdict in judge_events(observed, min_seen_s).items():
             events[name].append(verdict)
     judged = {name: tuple(verdicts) for name, verdicts in {**events, **labels}.items()}
     return LabelOutcome(
@@ -153,42 +141,36 @@ def _share(verdicts: Sequence[Verdict]) -> Estimate:
     return share_of(sum(known), len(known))
 
 
-def _judge_label(label: Label, staging: Staging, min_seen_s: float) -> Verdict:
-    actor_id = target_of(label)
-    actor = staging.actors.get(actor_id)
+def _judge_label(label: ConcreteLabel, observed: ObservedTraffic, min_seen_s: float) -> Verdict:
+    actor = observed.actors.get(label.actor)
     if actor is None:
-        return Verdict(value=None, reason=f"actor '{actor_id}' was not found in the video")
-    both = np.asarray(staging.ego.present & actor.track.present, dtype=bool)
+        return Verdict(value=None, reason=f"actor '{label.actor}' was not found in the video")
+    both = np.asarray(observed.ego.present & actor.track.present, dtype=bool)
     share = float(both.mean())
-    if np.count_nonzero(both) < max(1.0, min_seen_s * staging.fps):
+    if np.count_nonzero(both) < max(1.0, min_seen_s * observed.fps):
         return Verdict(
-            value=None, reason=f"actor '{actor_id}' was seen for less than {min_seen_s:g} s", seen_share=share
+            value=None, reason=f"actor '{label.actor}' was seen for less than {min_seen_s:g} s", seen_share=share
         )
-    ego, fps, size, road = staging.ego, staging.fps, staging.size, staging.road
-    match label:
-        case TtcLabel(ttc=asked):
-            bound = number(asked.min_below)
+    ego, fps, size, road, bound = observed.ego, observed.fps, observed.size, observed.road, label.bound
+    match label.measure:
+        case "ttc":
             curve = time_to_collision(ego, actor, size=size, horizon_s=max(3.0, bound))
             return _below(curve, bound, fps, "s", share)
-        case ThwLabel(thw=asked):
-            curve = time_headway(ego, actor, size=size, road=road)
-            return _below(curve, number(asked.min_below), fps, "s", share)
-        case GapLabel(gap=asked):
-            return _below(free_space(ego, actor, size=size), number(asked.min_below), fps, "m", share)
-        case DracLabel(drac=asked):
-            need = braking_need(ego, actor, size=size, road=road)
-            return _above(need, number(asked.max_above), fps, "m/s²", share)
-        case PetLabel(pet=asked):
-            bound = number(asked.below)
+        case "thw":
+            return _below(time_headway(ego, actor, size=size, road=road), bound, fps, "s", share)
+        case "gap":
+            return _below(free_space(ego, actor, size=size), bound, fps, "m", share)
+        case "drac":
+            return _above(braking_need(ego, actor, size=size, road=road), bound, fps, "m/s²", share)
+        case "pet":
             delay = post_encroachment(ego, actor, fps, size=size, horizon_s=max(5.0, bound))
             return Verdict(value=delay < bound, measured=delay, unit="s", seen_share=share)
-        case CollisionLabel():
+        case "collision":
             crash = first_collision(ego, actor, size=size)
             if crash is None:
                 return Verdict(value=False, seen_share=share)
             speed = crash.relative_mps
             return Verdict(value=True, time_s=crash.time_s(fps), measured=speed, unit="m/s", seen_share=share)
-    raise AssertionError(f"a label of no known kind: {label}")
 
 
 def _below(curve: np.ndarray, bound: float, fps: float, unit: str, share: float) -> Verdict:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH
+from drivesim.judges import JUDGED_HEIGHT, JUDGED_WIDTH
 from drivesim.judges.features import frame_features
 from drivesim.judges.load import Judges
 from drivesim.judges.probe import FrameLabels

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from drivesim.errors import InputError
-from drivesim.evidence.clips import Clips, film
+from drivesim.evidence.clips import Clips, gather_clips
 from drivesim.evidence.futures import sample_futures
 from drivesim.evidence.generated import frames_needed
-from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, REPORT_SEED
+from drivesim.evidence.held_out import REPORT_SEED
 from drivesim.evidence.measure import Progress
 from drivesim.evidence.probe_bar import highlights_of
 from drivesim.evidence.recorded import Recorded, record
@@ -24,6 +24,7 @@ from drivesim.evidence.sections.figures import jpeg
 from drivesim.evidence.sections.futures import futures_section
 from drivesim.evidence.sections.likeness import likeness_section, steadiness_section
 from drivesim.evidence.sections.obedience import obedience_section, probe_section, start_section, summaries_of
+from drivesim.judges import JUDGED_HEIGHT, JUDGED_WIDTH
 from drivesim.judges.load import Judges
 from drivesim.metrics.drift import Range
 from drivesim.metrics.fvd import I3D, NUM_FRAMES
@@ -107,7 +108,7 @@ def evaluate_model(
     rng = np.random.default_rng([protocol.seed, 4])
     seeds = [REPORT_SEED + 5_000 * protocol.seed + index for index in range(protocol.clips)]
     kept = ("rendered", "scripted") if i3d is not None else ()
-    clips = film(model, judges, seeds, protocol.seconds, progress, keep_frames=kept)
+    clips = gather_clips(model, judges, seeds, protocol.seconds, progress, keep_frames=kept)
     starts = [REPORT_SEED + 3_000 + 5_000 * protocol.seed + index for index in range(protocol.starts)]
     futures = sample_futures(model, judges, starts, protocol.futures, protocol.future_seconds, progress)
     summaries = summaries_of(clips, rng)

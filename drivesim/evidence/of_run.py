@@ -230,7 +230,7 @@ def judged_labels(recorded: Sequence[Recorded], traffic: Sequence[tuple[Track, t
         planned = each.commanded.scene.actors
         found = assign_tracks(planned, actors, num_frames=recognise)
         tracks.append((ego, measured_as_planned(planned, actors, found)))
-    return judge_labels(commanded.scenario, tracks, road, commanded.manifest.fps)
+    return judge_labels(commanded.scenario.concrete(), tracks, road, commanded.manifest.fps)
 
 
 def _picture(recorded: Sequence[Recorded]) -> Picture:

@@ -13,8 +13,9 @@ from drivesim.conditioning.attributes import scene_attributes
 from drivesim.conditioning.flow import Flow
 from drivesim.conditioning.surfaces import SurfacePainter, layout_flows
 from drivesim.errors import InputError
-from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, exact_labels
+from drivesim.evidence.held_out import exact_labels
 from drivesim.evidence.measure import Progress, judged
+from drivesim.judges import JUDGED_HEIGHT, JUDGED_WIDTH
 from drivesim.judges.features import frame_features
 from drivesim.judges.load import Judges
 from drivesim.judges.probe import FrameLabels

@@ -7,7 +7,8 @@ from importlib import resources
 from typing import Any
 
 from drivesim.datasets.procedural.dataset import FPS
-from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, REPORT_SEED, take
+from drivesim.evidence.held_out import REPORT_SEED, held_out_clip
+from drivesim.judges import JUDGED_HEIGHT, JUDGED_WIDTH
 from drivesim.metrics.drift import Drift, Range, drift_of, rendered_ranges
 
 #: Held-out rendered videos whose curves span the ranges, and their length.
@@ -24,7 +25,7 @@ def shipped_ranges() -> dict[str, Range]:
 
 def rendered_drift(index: int) -> Drift:
     """The curves of one of the held-out videos."""
-    frames = take(REPORT_SEED + 20_000 + index, round(RENDERED_S * FPS)).frames(JUDGED_WIDTH, JUDGED_HEIGHT)
+    frames = held_out_clip(REPORT_SEED + 20_000 + index, round(RENDERED_S * FPS)).frames(JUDGED_WIDTH, JUDGED_HEIGHT)
     return drift_of(frames, FPS)
 
 

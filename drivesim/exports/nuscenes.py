@@ -59,7 +59,7 @@ _JPEG_QUALITY = 95
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Recording:
+class RecordedScene:
     """One scene to write: its pictures uint8 RGB (H, W, 3), one for each of its frames, and what it is called.
 
     ``description`` is free text; time of day and weather are put in front of it. ``split`` is train, val or any name.
@@ -82,7 +82,7 @@ class _Writer:
 
 def write_nuscenes(
     out: Path,
-    recordings: Iterable[Recording],
+    recordings: Iterable[RecordedScene],
     *,
     version: str = "v1.0-drivesim",
     channel: str = "CAM_FRONT",
@@ -155,7 +155,7 @@ def _write_vocabulary(writer: _Writer) -> None:
     )
 
 
-def _write_recording(writer: _Writer, recording: Recording) -> None:
+def _write_recording(writer: _Writer, recording: RecordedScene) -> None:
     scene, tables = recording.scene, writer.tables
     if any(row["name"] == scene.name for row in tables["scene"]):
         raise InputError(f"two scenes are called {scene.name!r}; nuScenes' splits know scenes by name: rename one")
@@ -205,7 +205,9 @@ def _write_recording(writer: _Writer, recording: Recording) -> None:
         _write_actor(writer, scene, actor, keys)
 
 
-def _write_frames(writer: _Writer, recording: Recording, keys: list[int], times_us: list[int], logfile: str) -> None:
+def _write_frames(
+    writer: _Writer, recording: RecordedScene, keys: list[int], times_us: list[int], logfile: str
+) -> None:
     scene, channel = recording.scene, writer.channel
     tokens = [_token("sample_data", scene.name, frame) for frame in range(len(scene))]
     size: tuple[int, int] | None = None

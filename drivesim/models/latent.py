@@ -81,7 +81,7 @@ class LatentWorldModel:
         return LatentState(context=latents, controls=window, anchor_mean=mean, anchor_std=std)
 
     @torch.inference_mode()
-    def denoise(self, state: LatentState, controls: Controls, noise: NoiseStream) -> tuple[LatentChunk, LatentState]:
+    def step(self, state: LatentState, controls: Controls, noise: NoiseStream) -> tuple[LatentChunk, LatentState]:
         """The next chunk, and the state after it."""
         if controls.num_frames != self.spec.chunk_frames:
             raise ValueError(

@@ -15,7 +15,7 @@ from drivesim.scenery import STOREY_M, Scenery, Thing, ThingKind, paved_edges
 
 
 @dataclass(frozen=True, eq=False)
-class Standing:
+class StandingObject:
     """One thing beside the road: its shape in the world, ``order`` the ground point (x, y) that sorts it, and its road
     coordinates; ``shadow`` outlines (N, 2) its cast shadow on the ground, ``lamp_light`` is the light it stands in."""
 
@@ -38,9 +38,9 @@ class Roadside:
         self._reach = shadow_reach(lighting)
         self._lit = lighting.street_lights
         self._snow = min(1.0, 1.5 * lighting.snow)
-        self._buckets: dict[int, list[Standing]] = {}
+        self._buckets: dict[int, list[StandingObject]] = {}
 
-    def standing(self, bucket: int) -> list[Standing]:
+    def standing(self, bucket: int) -> list[StandingObject]:
         """Everything that the scenery has in a bucket."""
         if bucket not in self._buckets:
             if len(self._buckets) > 64:
@@ -48,11 +48,11 @@ class Roadside:
             self._buckets[bucket] = [self._standing(thing) for thing in self.scenery.bucket(bucket)]
         return self._buckets[bucket]
 
-    def _standing(self, thing: Thing) -> Standing:
+    def _standing(self, thing: Thing) -> StandingObject:
         shape = self._shape(thing)
         if thing.kind is not ThingKind.GUARD_RAIL:  # a rail's pieces are made between two points of the world
             shape = shape.placed(thing.x, thing.y, 0.0, thing.yaw_rad)
-        return Standing(shape, thing.order, thing.s, thing.d, self._shadow(thing), self._light(thing.s, thing.d))
+        return StandingObject(shape, thing.order, thing.s, thing.d, self._shadow(thing), self._light(thing.s, thing.d))
 
     def _light(self, s: float, d: float) -> float:
         if not self._lit:

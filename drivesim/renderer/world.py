@@ -14,7 +14,7 @@ from drivesim.renderer.lighting import Lighting, lighting_of
 from drivesim.renderer.painter import paint_labels, paint_rgb
 from drivesim.renderer.palette import palette_of
 from drivesim.renderer.projection import Drawable, polygons_of
-from drivesim.renderer.roadside import Roadside, Standing
+from drivesim.renderer.roadside import Roadside, StandingObject
 from drivesim.renderer.semantics import RenderedFrame, Semantic
 from drivesim.renderer.shadows import shadow_mask
 from drivesim.renderer.sky import SkyPainter
@@ -122,7 +122,7 @@ class ProceduralWorld:
         height: int,
         optical: np.ndarray,
         boxes: list[Box],
-        standing: list[tuple[Standing, float]],
+        standing: list[tuple[StandingObject, float]],
     ) -> tuple[np.ndarray, np.ndarray]:
         """Sky and ground float32 (H, W, 3), and the classes uint8 (rows, W) of the ground."""
         ego = self.scene.ego.pose(frame)
@@ -144,7 +144,7 @@ class ProceduralWorld:
         picture[mixed] = np.where(shared, picture[mixed], painted[view.top :])
         return picture, ground_class
 
-    def _standing(self, view: CameraView, ego: Pose, ego_s: float) -> list[tuple[Standing, float]]:
+    def _standing(self, view: CameraView, ego: Pose, ego_s: float) -> list[tuple[StandingObject, float]]:
         """Scenery in view, each with the share 0-1 of its full height that it has grown to."""
         far = min(FAR_M, 4.5 / self.lighting.extinction)
         first, last = int((ego_s - 24.0) // BUCKET_M), int((ego_s + far) // BUCKET_M)

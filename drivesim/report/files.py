@@ -8,13 +8,13 @@ from pathlib import Path
 from drivesim.errors import InputError
 from drivesim.report.document import Report
 from drivesim.report.page import render_html
-from drivesim.report.thresholds import Verdict
+from drivesim.report.thresholds import ThresholdVerdict
 from drivesim.runs.storage import write_atomic
 
 JSON_NAME, HTML_NAME = "report.json", "report.html"
 
 
-def write_report(report: Report, folder: Path, verdicts: Sequence[Verdict] = ()) -> None:
+def write_report(report: Report, folder: Path, verdicts: Sequence[ThresholdVerdict] = ()) -> None:
     """Write ``report.json`` and ``report.html``, each atomically; the folder is made if need be.
 
     Raises InputError when the disk is full or not writable, ValueError when two figures share a key.

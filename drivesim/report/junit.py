@@ -8,12 +8,14 @@ from collections.abc import Sequence
 
 from drivesim.report.document import Report
 from drivesim.report.formatting import full_text
-from drivesim.report.thresholds import Verdict, missing_reason
+from drivesim.report.thresholds import ThresholdVerdict, missing_reason
 
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # by XML 1.0, section 2.2
 
 
-def junit_xml(report: Report, verdicts: Sequence[Verdict], expectations: Sequence[tuple[str, bool]] = ()) -> str:
+def junit_xml(
+    report: Report, verdicts: Sequence[ThresholdVerdict], expectations: Sequence[tuple[str, bool]] = ()
+) -> str:
     """The verdicts as a JUnit document, and expectations as sentences that say what was found, each met or not.
 
     A failed threshold is a failure with value, interval and the commands that repeat the measurement; a figure that was not
@@ -46,7 +48,7 @@ def junit_xml(report: Report, verdicts: Sequence[Verdict], expectations: Sequenc
     )
 
 
-def _add_case(suite: ElementTree.Element, report: Report, verdict: Verdict) -> None:
+def _add_case(suite: ElementTree.Element, report: Report, verdict: ThresholdVerdict) -> None:
     name, case_class = _clean(str(verdict.threshold)), _clean(verdict.threshold.key.rpartition(".")[0] or "report")
     case = ElementTree.SubElement(suite, "testcase", {"classname": case_class, "name": name, "time": "0"})
     if verdict.status == "not measured":

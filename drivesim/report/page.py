@@ -24,8 +24,8 @@ from drivesim.report.formatting import (
     number_text,
 )
 from drivesim.report.standing import Level, Standing, measured, standing_of
-from drivesim.report.strip import Strip, strip_of
-from drivesim.report.thresholds import Verdict, missing_reason
+from drivesim.report.strip import FigureStrip, strip_of
+from drivesim.report.thresholds import ThresholdVerdict, missing_reason
 
 _MOST_HIGHLIGHTS = 8
 _FOLDER = Path(__file__).parent
@@ -67,13 +67,13 @@ class Card:
     interval: str
     basis: str
     references: tuple[tuple[str, str], ...]
-    strip: Strip | None
+    strip: FigureStrip | None
     standing: Standing | None
     reason: str
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[ThresholdVerdict, ...]
 
 
-def render_html(report: Report, verdicts: Sequence[Verdict] = ()) -> str:
+def render_html(report: Report, verdicts: Sequence[ThresholdVerdict] = ()) -> str:
     """The page of a report, with the verdicts of :func:`judge` on top; equal arguments give equal text.
 
     Raises ValueError when two figures share a key, or ``highlights`` name a figure that is not there.
@@ -111,7 +111,7 @@ def _chosen(report: Report) -> list[str]:
     return found[:_MOST_HIGHLIGHTS]
 
 
-def _card(figure: Figure, verdicts: Sequence[Verdict]) -> Card:
+def _card(figure: Figure, verdicts: Sequence[ThresholdVerdict]) -> Card:
     value = figure.value
     known = value is not None and measured(value)
     return Card(

@@ -26,7 +26,7 @@ class Mark:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Strip:
+class FigureStrip:
     """What the page draws. ``zone`` spans from the best baseline to the ceiling, in per cent, or is None."""
 
     value: Mark
@@ -38,7 +38,7 @@ class Strip:
     words: str
 
 
-def strip_of(figure: Figure) -> Strip | None:
+def strip_of(figure: Figure) -> FigureStrip | None:
     """The strip of a figure; None when it was not computed, or when there is nothing that it could lie between."""
     if figure.value is None or not math.isfinite(figure.value.value):
         return None
@@ -56,7 +56,7 @@ def strip_of(figure: Figure) -> Strip | None:
     elif not logarithmic:
         low, high = _widened(low, high)
     axis = _Axis(low, high, logarithmic)
-    return Strip(
+    return FigureStrip(
         value=axis.mark("value", figure.value),
         references=tuple(axis.mark(name, estimate) for name, estimate in known.items()),
         zone=_zone(figure, known, axis),

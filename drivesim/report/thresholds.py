@@ -51,7 +51,7 @@ class Threshold:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class ThresholdVerdict:
     """A threshold applied to its figure. The point estimate decides; its interval is there to be read."""
 
     threshold: Threshold
@@ -64,7 +64,7 @@ class Verdict:
         return f"{self.threshold}: {self.status} with {full_text(self.figure.value, self.figure.unit)}"
 
 
-def judge(report: Report, thresholds: Iterable[Threshold]) -> list[Verdict]:
+def judge(report: Report, thresholds: Iterable[Threshold]) -> list[ThresholdVerdict]:
     """Apply thresholds to a report's figures, in order. Raises InputError for a figure that the report does not know."""
     figures = report.figures()
     verdicts = []
@@ -72,7 +72,7 @@ def judge(report: Report, thresholds: Iterable[Threshold]) -> list[Verdict]:
         figure = figures.get(threshold.key)
         if figure is None:
             raise InputError(_unknown(threshold.key, list(figures)))
-        verdicts.append(Verdict(threshold=threshold, figure=figure, status=_status(threshold, figure)))
+        verdicts.append(ThresholdVerdict(threshold=threshold, figure=figure, status=_status(threshold, figure)))
     return verdicts
 
 

@@ -1,4 +1,4 @@
-"""The cost model: what one chunk of a rollout takes on this machine, stage by stage, and what a whole run will take.
+"""The cost model: what one chunk of a rollout takes on this machine, phase by phase, and what a whole run will take.
 
 A run is a start (start frame and first state) and, per future, a pipeline of two halves: one makes the controls, samples the
 chunk and encodes finished pictures as video, the other finishes the chunk's pictures; between them they are drawn, by
@@ -33,7 +33,7 @@ from drivesim.noise import NoiseStream
 from drivesim.runs.engine import DecodedChunk, generate
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.recorder import video_suffixes
-from drivesim.runs.run import Ingredients
+from drivesim.runs.run import FutureSource
 from drivesim.runs.run_folder import state_bytes
 from drivesim.runs.storage import write_atomic
 from drivesim.runs.video import VideoWriter
@@ -45,7 +45,7 @@ MEASURED_CHUNKS = 7
 # With fewer chunks than this most of the measurement is warming up, and nothing of it is kept.
 _REMEMBERED_CHUNKS = 3
 
-STAGES = ("tell", "denoise", "draw", "decode", "write")
+PHASES = ("tell", "denoise", "draw", "decode", "write")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,7 @@ class Cost:
     @property
     def _work_s(self) -> float:
         """Seconds of work in a chunk, whoever does it."""
-        return sum(float(getattr(self, f"{stage}_s")) for stage in STAGES)
+        return sum(float(getattr(self, f"{phase}_s")) for phase in PHASES)
 
     @property
     def chunk_s(self) -> float:
@@ -101,12 +101,12 @@ class Cost:
         return self._work_s + (num_chunks - 1) * self.chunk_s
 
     def scaled(self, factor: float) -> Cost:
-        """The same with every stage's time times ``factor``, as a finished run has shown it."""
-        stages = {f"{stage}_s": factor * getattr(self, f"{stage}_s") for stage in STAGES}
-        return dataclasses.replace(self, **stages)
+        """The same with every phase's time times ``factor``, as a finished run has shown it."""
+        phases = {f"{phase}_s": factor * getattr(self, f"{phase}_s") for phase in PHASES}
+        return dataclasses.replace(self, **phases)
 
 
-def measure_cost(manifest: Manifest, prepare: Callable[[], Ingredients]) -> Cost:
+def measure_cost(manifest: Manifest, prepare: Callable[[], FutureSource]) -> Cost:
     """Run the real loop, decoding and encoding included, for a few chunks; nothing is stored.
 
     ``prepare`` gives what the run is made from; a start frame is made there, and timed.
@@ -119,7 +119,7 @@ def measure_cost(manifest: Manifest, prepare: Callable[[], Ingredients]) -> Cost
     num_chunks = max(1, min(MEASURED_CHUNKS, manifest.timeline.num_chunks))
     num_frames = 1 + num_chunks * manifest.timeline.chunk_frames
     timeline = dataclasses.replace(manifest.timeline, num_frames=num_frames)
-    clock = StageClock()
+    clock = PhaseClock()
     with _Output(manifest, clock) as output:
         chunks = generate(
             TimedModel(ingredients.model, clock),
@@ -139,33 +139,33 @@ def measure_cost(manifest: Manifest, prepare: Callable[[], Ingredients]) -> Cost
         chunk_frames=timeline.chunk_frames,
         overlap=overlap,
         start_s=start_s,
-        **{f"{stage}_s": clock.steady(stage, overlap=overlap) for stage in STAGES},
+        **{f"{phase}_s": clock.steady(phase, overlap=overlap) for phase in PHASES},
         bytes_per_frame=output.stored_bytes / (num_frames - 1),
         bytes_per_state=float(output.state_bytes),
         working_bytes=float(max(0, peak_resident_bytes() - before)),
     )
 
 
-class StageClock:
-    """Seconds of each call of each stage, as they end."""
+class PhaseClock:
+    """Seconds of each call of each phase, as they end."""
 
     def __init__(self) -> None:
-        self.seconds: dict[str, list[float]] = {stage: [] for stage in STAGES}
+        self.seconds: dict[str, list[float]] = {phase: [] for phase in PHASES}
 
     @contextlib.contextmanager
-    def timing(self, stage: str) -> Iterator[None]:
-        """Time the block as one call of ``stage``."""
+    def timing(self, phase: str) -> Iterator[None]:
+        """Time the block as one call of ``phase``."""
         started = time.perf_counter()
         yield
-        self.seconds[stage].append(time.perf_counter() - started)
+        self.seconds[phase].append(time.perf_counter() - started)
 
-    def steady(self, stage: str, *, overlap: bool) -> float:
-        """Mean seconds per chunk once warm, 0 for a stage that never ran.
+    def steady(self, phase: str, *, overlap: bool) -> float:
+        """Mean seconds per chunk once warm, 0 for a phase that never ran.
 
         The first chunk warms up; overlapped, the decoding of the last has the machine to itself.
         """
-        seconds = self.seconds[stage]
-        last = len(seconds) - 1 if overlap and stage == "decode" and len(seconds) > 2 else len(seconds)
+        seconds = self.seconds[phase]
+        last = len(seconds) - 1 if overlap and phase == "decode" and len(seconds) > 2 else len(seconds)
         warm = seconds[1:last] or seconds
         return float(np.mean(warm)) if warm else 0.0
 
@@ -173,15 +173,15 @@ class StageClock:
 class TimedModel:
     """A world model whose denoising, drawing and decoding are timed."""
 
-    def __init__(self, model: WorldModel[Any, Any], clock: StageClock) -> None:
+    def __init__(self, model: WorldModel[Any, Any], clock: PhaseClock) -> None:
         self.spec = model.spec
         self.begin, self.pack_state, self.unpack_state = model.begin, model.pack_state, model.unpack_state
         self._model, self._clock = model, clock
 
-    def denoise(self, state: Any, controls: Controls, noise: NoiseStream) -> tuple[Any, Any]:
+    def step(self, state: Any, controls: Controls, noise: NoiseStream) -> tuple[Any, Any]:
         """The model's own, timed."""
         with self._clock.timing("denoise"):
-            return self._model.denoise(state, controls, noise)
+            return self._model.step(state, controls, noise)
 
     def draw(self, chunk: Any) -> Any:
         """The model's own, timed."""
@@ -197,7 +197,7 @@ class TimedModel:
 class TimedControls:
     """Controls whose drawing is timed."""
 
-    def __init__(self, controls: ControlSource, clock: StageClock) -> None:
+    def __init__(self, controls: ControlSource, clock: PhaseClock) -> None:
         self._controls, self._clock = controls, clock
 
     @property
@@ -214,7 +214,7 @@ class TimedControls:
 class _Output:
     """Encodes chunks as a run would, into memory, and counts the bytes."""
 
-    def __init__(self, manifest: Manifest, clock: StageClock) -> None:
+    def __init__(self, manifest: Manifest, clock: PhaseClock) -> None:
         self._clock, self._png = clock, manifest.png_frames
         self._buffers = [io.BytesIO() for _ in video_suffixes(manifest)]
         self._writers = [

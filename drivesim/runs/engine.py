@@ -93,7 +93,7 @@ def generate(
             frames = timeline.generated_frames(chunk_index)
             told = controls.window(scene_frame + frames.start, scene_frame + frames.stop)
             with thread_count(threads.denoise), torch.inference_mode():
-                chunk, current = model.denoise(current, told, stream.child(chunk_index))
+                chunk, current = model.step(current, told, stream.child(chunk_index))
                 kept = timeline.keeps_state(chunk_index + 1)
                 packed = model.pack_state(current) if kept else None
             yield chunk_index, chunk, packed

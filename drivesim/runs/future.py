@@ -1,4 +1,4 @@
-"""Future: one video that a model dreamed, as it lies on disk; frames are decoded only when asked for."""
+"""Future: one video that a model generated, as it lies on disk; frames are decoded only when asked for."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivesim.errors import InputError
-from drivesim.runs.cost import STAGES, Cost, peak_resident_bytes, resident_bytes
+from drivesim.runs.cost import PHASES, Cost, peak_resident_bytes, resident_bytes
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.storage import free_bytes
 
@@ -82,7 +82,7 @@ class Plan:
             "loading_s": round(self.loading_s, 2),
             "start_s": round(self.cost.start_s, 2),
             "chunk_s": round(self.cost.chunk_s, 4),
-            "stages_s": {stage: round(getattr(self.cost, f"{stage}_s"), 4) for stage in STAGES},
+            "phases_s": {phase: round(getattr(self.cost, f"{phase}_s"), 4) for phase in PHASES},
             "memory_gb": round(self.memory_bytes / 1e9, 3),
             "disk_bytes": round(self.disk_bytes),
             "free_disk_bytes": self.free_disk_bytes,
@@ -96,7 +96,9 @@ class Plan:
         """Raise InputError when the disk cannot hold what the run will write."""
         if self.disk_bytes > self.free_disk_bytes:
             less = (
-                ", or leave out --lossless and --frames" if self.manifest.lossless or self.manifest.png_frames else ""
+                ", or leave out --lossless and --png-frames"
+                if self.manifest.lossless or self.manifest.png_frames
+                else ""
             )
             raise InputError(
                 f"the run needs about {_size(self.disk_bytes)}, {self.folder} has {_size(self.free_disk_bytes)} free. "

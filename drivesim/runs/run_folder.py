@@ -6,7 +6,7 @@
     f00.mp4  [f00.mkv]                           finished videos
     futures/f00/segments/000000.mp4 .json        video in segments; the .json is written last and lists their hashes
     futures/f00/states/000004.state     state after so many chunks, for resuming and branching
-    futures/f00/frames/000000.png                with --frames
+    futures/f00/frames/000000.png                with --png-frames
     futures/f00/tracks.csv                       with simulated actors: each future has its own
     futures/f00/future.json                      written when the future is finished
 """

@@ -1,10 +1,10 @@
-"""Where each piece of randomness hangs in the tree of seeds: scenario id, variation, stage, future, chunk."""
+"""Where each piece of randomness hangs in the tree of seeds: scenario id, variation, purpose, future, chunk."""
 
 from __future__ import annotations
 
 from drivesim.noise import NoiseStream
 
-#: Stages of the tree below (scenario, variation).
+#: Purposes: the nodes of the tree below (scenario, variation).
 START_FRAME_STAGE = 0
 VIDEO_STAGE = 1
 

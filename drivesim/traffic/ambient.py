@@ -8,7 +8,7 @@ from drivesim.road import Lane
 from drivesim.traffic.fleet import Fleet
 from drivesim.traffic.newcomers import is_free, random_plan
 from drivesim.traffic.plans import ActorPlan, AmbientTraffic
-from drivesim.traffic.roadside import Roadside
+from drivesim.traffic.roadside import RoadsideTraffic
 
 _BEHIND_M = 90.0
 _FORGET_M = 60.0
@@ -31,7 +31,7 @@ class AmbientFlow:
         layout = np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=(7,)))
         for lane in self.lanes:
             self._fill_lane(fleet, lane, layout)
-        self.roadside = Roadside(fleet.road, settings, start_s=-_BEHIND_M)
+        self.roadside = RoadsideTraffic(fleet.road, settings, start_s=-_BEHIND_M)
         self.roadside.fill(fleet, settings.view_m, layout)
 
     def update(self, fleet: Fleet, time_s: float) -> None:
@@ -40,9 +40,9 @@ class AmbientFlow:
         if time_s < self.next_update_s:
             return
         self.next_update_s = time_s + _PERIOD_S
-        ego_s = float(fleet["s"][0])
+        ego_s = float(fleet.s[0])
         n = fleet.count
-        ahead = fleet["s"][:n] - ego_s
+        ahead = fleet.s[:n] - ego_s
         fleet.alive[:n] &= (ahead > -_BEHIND_M - _FORGET_M) & (ahead < self.settings.view_m + _FORGET_M)
         fleet.alive[0] = True
         for lane in self.lanes:
@@ -82,7 +82,7 @@ class AmbientFlow:
 
     def _feed_lane(self, fleet: Fleet, lane: Lane, ego_s: float, *, at_front: bool) -> None:
         """Add a vehicle at one edge of the view when the lane is emptier there than wanted."""
-        rng, ego_v = self.rng, float(fleet["v"][0])
+        rng, ego_v = self.rng, float(fleet.v[0])
         key = (at_front, lane.offset)
         wanted = self.wanted_gap.setdefault(key, self._gap(lane, rng))
         s = ego_s + (self.settings.view_m if at_front else -_BEHIND_M)
@@ -97,8 +97,8 @@ class AmbientFlow:
 
     def _nearest(self, fleet: Fleet, lane: Lane, s: float) -> float:
         n = fleet.count
-        near = fleet.alive[:n] & (np.abs(fleet["d"][:n] - lane.offset) < 0.6 * lane.width)
-        distance = np.abs(fleet["s"][:n][near] - s)
+        near = fleet.alive[:n] & (np.abs(fleet.d[:n] - lane.offset) < 0.6 * lane.width)
+        distance = np.abs(fleet.s[:n][near] - s)
         return float(distance.min()) if len(distance) else float("inf")
 
     def _vehicle(self, fleet: Fleet, lane: Lane, s: float, speed: float, rng: np.random.Generator) -> ActorPlan:

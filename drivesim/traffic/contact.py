@@ -19,12 +19,12 @@ def crashes(fleet: Fleet) -> list[tuple[int, int]]:
     """Pairs of slots (a vehicle first) whose boxes, taken along the road, have come to overlap."""
     n = fleet.count
     low_things = np.array([plan.height < _LOWEST_M for plan in fleet.plans])
-    slots = np.flatnonzero(fleet.alive[:n] & ~low_things & (fleet["motion"][:n] != CARRIED))
+    slots = np.flatnonzero(fleet.alive[:n] & ~low_things & (fleet.motion[:n] != CARRIED))
     right, left, front, rear = _extents(fleet, slots)
     # Everyone against everyone: who is to the right of whose left edge and behind whose front, and the other way round.
     touch = (right[None, :] < left[:, None] - _TOUCH_M) & (rear[None, :] < front[:, None] - _TOUCH_M)
     touch &= touch.T
-    drives = (fleet["motion"][slots] == ON_ROAD) & (fleet["kind"][slots] == VEHICLE)
+    drives = (fleet.motion[slots] == ON_ROAD) & (fleet.kind[slots] == VEHICLE)
     touch &= drives[:, None] & (~drives[None, :] | np.triu(np.ones_like(touch), 1))
     return [(int(slots[row]), int(slots[column])) for row, column in np.argwhere(touch)]
 
@@ -32,50 +32,50 @@ def crashes(fleet: Fleet) -> list[tuple[int, int]]:
 def _extents(fleet: Fleet, slots: Slots) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Least and greatest offset, greatest and least s of each box."""
     right, left, front, rear, _ = occupied(fleet, slots)
-    half, on_road = fleet["width"][slots] / 2.0, fleet["motion"][slots] == ON_ROAD
-    right = np.where(on_road, fleet["d"][slots] - half, right)
-    left = np.where(on_road, fleet["d"][slots] + half, left)
-    onward = fleet["direction"][slots] == 1
-    s = fleet["s"][slots]
+    half, on_road = fleet.width[slots] / 2.0, fleet.motion[slots] == ON_ROAD
+    right = np.where(on_road, fleet.d[slots] - half, right)
+    left = np.where(on_road, fleet.d[slots] + half, left)
+    onward = fleet.direction[slots] == 1
+    s = fleet.s[slots]
     return right, left, s + np.where(onward, front, rear), s - np.where(onward, rear, front)
 
 
 def collide(fleet: Fleet, vehicle: int, other: int) -> None:
     """Let a vehicle that has hit ``other`` brake to a stand; who was hit goes along with it or stops as well."""
-    if fleet["kind"][other] in (PEDESTRIAN, CYCLIST):
-        fleet["struck_by"][other], fleet["motion"][other] = vehicle, CARRIED
+    if fleet.kind[other] in (PEDESTRIAN, CYCLIST):
+        fleet.struck_by[other], fleet.motion[other] = vehicle, CARRIED
         _stop(fleet, vehicle)
         return
-    if fleet["motion"][other] == STATIC:
-        fleet["v"][vehicle] = 0.0
+    if fleet.motion[other] == STATIC:
+        fleet.v[vehicle] = 0.0
     else:
         # Perfectly inelastic, masses alike.
-        sign = float(fleet["direction"][vehicle] * fleet["direction"][other])
-        shared = (fleet["v"][vehicle] + sign * fleet["v"][other]) / 2.0
-        fleet["v"][vehicle] = max(shared, 0.0)
-        fleet["v"][other] = max(sign * shared, 0.0)
-        if fleet["motion"][other] == ON_ROAD:
+        sign = float(fleet.direction[vehicle] * fleet.direction[other])
+        shared = (fleet.v[vehicle] + sign * fleet.v[other]) / 2.0
+        fleet.v[vehicle] = max(shared, 0.0)
+        fleet.v[other] = max(sign * shared, 0.0)
+        if fleet.motion[other] == ON_ROAD:
             _stop(fleet, other)
     _stop(fleet, vehicle)
 
 
 def _stop(fleet: Fleet, slot: int) -> None:
-    fleet["script_a"][slot], fleet["script_to"][slot] = -_BRAKING_MPS2, 0.0
-    fleet["crashed"][slot] = 1.0
+    fleet.script_a[slot], fleet.script_to[slot] = -_BRAKING_MPS2, 0.0
+    fleet.crashed[slot] = 1.0
     fleet.free_choice[slot] = False
-    if fleet["change_s"][slot] > 0:
-        fleet["base_d"][slot] = fleet["held_d"][slot] = fleet["d"][slot]
-        fleet["change_s"][slot] = 0.0
+    if fleet.change_s[slot] > 0:
+        fleet.base_d[slot] = fleet.held_d[slot] = fleet.d[slot]
+        fleet.change_s[slot] = 0.0
 
 
 def carry(fleet: Fleet, dt: float) -> None:
     """Move those who were hit along with the vehicle that hit them."""
-    for slot in np.flatnonzero(fleet["motion"][: fleet.count] == CARRIED):
-        vehicle = int(fleet["struck_by"][slot])
-        speed, yaw = fleet["v"][vehicle], fleet["yaw"][vehicle]
-        fleet["x"][slot] += speed * dt * np.cos(yaw)
-        fleet["y"][slot] += speed * dt * np.sin(yaw)
-        fleet["v"][slot] = speed
-        place = (fleet["x"][slot : slot + 1], fleet["y"][slot : slot + 1], fleet["s"][slot : slot + 1])
+    for slot in np.flatnonzero(fleet.motion[: fleet.count] == CARRIED):
+        vehicle = int(fleet.struck_by[slot])
+        speed, yaw = fleet.v[vehicle], fleet.yaw[vehicle]
+        fleet.x[slot] += speed * dt * np.cos(yaw)
+        fleet.y[slot] += speed * dt * np.sin(yaw)
+        fleet.v[slot] = speed
+        place = (fleet.x[slot : slot + 1], fleet.y[slot : slot + 1], fleet.s[slot : slot + 1])
         s, d = fleet.road.to_road(*place, iterations=2)
-        fleet["s"][slot], fleet["d"][slot] = s[0], d[0]
+        fleet.s[slot], fleet.d[slot] = s[0], d[0]

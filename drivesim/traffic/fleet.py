@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from drivesim.errors import InputError
 from drivesim.geometry import FloatArray
@@ -25,13 +22,20 @@ HEAVY = ("truck", "bus", "trailer", "construction_vehicle")
 #: only told how fast they want to be.
 _EGO_LEEWAY, _SCRIPTED_LEEWAY, _SCRIPTED_WALKER_LEEWAY, _TOLD_LEEWAY = 0.15, 0.3, 0.08, 0.6
 
-_FLOATS = (
-    "s d v a x y yaw slope length width front rear desired headway minimum_gap comfort deceleration politeness alert "
-    "base_d held_d change_from change_to change_progress change_s script_a script_to noise phase wander wander_k travelled "
-    "target_x target_y next_choice next_look yields struck_by crashed "
-    "wish desired_to headway_to leeway lane_wish next_temper scripted"
-).split()
-_INTS = "direction motion kind".split()
+#: Slots at first; the arrays double when they are full.
+_CAPACITY = 64
+
+
+def _numbers() -> FloatArray:
+    return np.zeros(_CAPACITY)
+
+
+def _codes() -> Slots:
+    return np.zeros(_CAPACITY, dtype=np.int64)
+
+
+def _flags() -> Mask:
+    return np.zeros(_CAPACITY, dtype=bool)
 
 
 @dataclass(eq=False)
@@ -46,25 +50,63 @@ class Fleet:
 
     road: Road
     count: int = 0
-    floats: dict[str, FloatArray] = dataclasses.field(default_factory=dict)
-    ints: dict[str, Slots] = dataclasses.field(default_factory=dict)
-    alive: Mask = dataclasses.field(default_factory=lambda: np.zeros(64, dtype=bool))
-    free_choice: Mask = dataclasses.field(default_factory=lambda: np.zeros(64, dtype=bool))
-    plans: list[ActorPlan] = dataclasses.field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.floats = {name: np.zeros(64) for name in _FLOATS}
-        self.ints = {name: np.zeros(64, dtype=np.int64) for name in _INTS}
-
-    def __getitem__(self, name: str) -> NDArray[Any]:
-        """The whole array of one quantity, unused slots included."""
-        return self.floats[name] if name in self.floats else self.ints[name]
+    plans: list[ActorPlan] = field(default_factory=list)
+    alive: Mask = field(default_factory=_flags)
+    free_choice: Mask = field(default_factory=_flags)
+    direction: Slots = field(default_factory=_codes)
+    motion: Slots = field(default_factory=_codes)
+    kind: Slots = field(default_factory=_codes)
+    s: FloatArray = field(default_factory=_numbers)
+    d: FloatArray = field(default_factory=_numbers)
+    v: FloatArray = field(default_factory=_numbers)
+    a: FloatArray = field(default_factory=_numbers)
+    x: FloatArray = field(default_factory=_numbers)
+    y: FloatArray = field(default_factory=_numbers)
+    yaw: FloatArray = field(default_factory=_numbers)
+    slope: FloatArray = field(default_factory=_numbers)
+    length: FloatArray = field(default_factory=_numbers)
+    width: FloatArray = field(default_factory=_numbers)
+    front: FloatArray = field(default_factory=_numbers)
+    rear: FloatArray = field(default_factory=_numbers)
+    desired: FloatArray = field(default_factory=_numbers)
+    headway: FloatArray = field(default_factory=_numbers)
+    minimum_gap: FloatArray = field(default_factory=_numbers)
+    comfort: FloatArray = field(default_factory=_numbers)
+    deceleration: FloatArray = field(default_factory=_numbers)
+    politeness: FloatArray = field(default_factory=_numbers)
+    alert: FloatArray = field(default_factory=_numbers)
+    base_d: FloatArray = field(default_factory=_numbers)
+    held_d: FloatArray = field(default_factory=_numbers)
+    change_from: FloatArray = field(default_factory=_numbers)
+    change_to: FloatArray = field(default_factory=_numbers)
+    change_progress: FloatArray = field(default_factory=_numbers)
+    change_s: FloatArray = field(default_factory=_numbers)
+    script_a: FloatArray = field(default_factory=_numbers)
+    script_to: FloatArray = field(default_factory=_numbers)
+    noise: FloatArray = field(default_factory=_numbers)
+    phase: FloatArray = field(default_factory=_numbers)
+    wander: FloatArray = field(default_factory=_numbers)
+    wander_k: FloatArray = field(default_factory=_numbers)
+    travelled: FloatArray = field(default_factory=_numbers)
+    target_x: FloatArray = field(default_factory=_numbers)
+    target_y: FloatArray = field(default_factory=_numbers)
+    next_choice: FloatArray = field(default_factory=_numbers)
+    next_look: FloatArray = field(default_factory=_numbers)
+    yields: FloatArray = field(default_factory=_numbers)
+    struck_by: FloatArray = field(default_factory=_numbers)
+    crashed: FloatArray = field(default_factory=_numbers)
+    wish: FloatArray = field(default_factory=_numbers)
+    desired_to: FloatArray = field(default_factory=_numbers)
+    headway_to: FloatArray = field(default_factory=_numbers)
+    leeway: FloatArray = field(default_factory=_numbers)
+    lane_wish: FloatArray = field(default_factory=_numbers)
+    next_temper: FloatArray = field(default_factory=_numbers)
+    scripted: FloatArray = field(default_factory=_numbers)
 
     def _grow(self) -> None:
-        self.floats = {name: np.concatenate([array, np.zeros_like(array)]) for name, array in self.floats.items()}
-        self.ints = {name: np.concatenate([array, np.zeros_like(array)]) for name, array in self.ints.items()}
-        self.alive = np.concatenate([self.alive, np.zeros_like(self.alive)])
-        self.free_choice = np.concatenate([self.free_choice, np.zeros_like(self.free_choice)])
+        for name, array in vars(self).items():
+            if isinstance(array, np.ndarray):
+                setattr(self, name, np.concatenate([array, np.zeros_like(array)]))
 
     def add_ego(self, plan: EgoPlan, rng: np.random.Generator) -> None:
         """Put the ego into slot 0, rear axle at s = 0 in its lane."""
@@ -82,12 +124,12 @@ class Fleet:
             manoeuvres=plan.manoeuvres,
         )
         self.add(as_actor, rng)
-        self["front"][0], self["rear"][0] = EGO_FRONT_M, EGO_REAR_M
-        self["leeway"][0] = _EGO_LEEWAY
+        self.front[0], self.rear[0] = EGO_FRONT_M, EGO_REAR_M
+        self.leeway[0] = _EGO_LEEWAY
 
     def release_ego(self) -> None:
         """Let the ego's driver change his mind, and lanes, like the driver of any vehicle of the same plan."""
-        self["leeway"][0] = _leeway(self.plans[0], VEHICLE)
+        self.leeway[0] = _leeway(self.plans[0], VEHICLE)
         self.free_choice[0] = not self.plans[0].manoeuvres
 
     def add(self, plan: ActorPlan, rng: np.random.Generator, time_s: float = 0.0) -> int:
@@ -135,11 +177,11 @@ class Fleet:
             "next_choice": time_s + float(rng.uniform(0.5, 2.0)),
             "kind": kind,
         }
-        for name in (*_FLOATS, *_INTS):
-            self[name][slot] = values.get(name, 0.0)
+        for name, value in values.items():
+            getattr(self, name)[slot] = value
         # From a number drawn anyway: one draw more would change who stands where at t = 0.
-        self["next_temper"][slot] = time_s + 0.05 + self["phase"][slot] / (2.0 * math.pi)
-        self["base_d"][slot] = self["held_d"][slot] = placed["d"]
+        self.next_temper[slot] = time_s + 0.05 + self.phase[slot] / (2.0 * math.pi)
+        self.base_d[slot] = self.held_d[slot] = placed["d"]
         self.alive[slot] = True
         self.free_choice[slot] = plan.free and not plan.parked and kind == VEHICLE and placed["motion"] == ON_ROAD
         return slot
@@ -188,7 +230,7 @@ class Fleet:
 
     def lane_at(self, slot: int) -> Lane | None:
         """The lane whose band holds the participant's base offset at its s, if any."""
-        s, d = float(self["s"][slot]), float(self["base_d"][slot])
+        s, d = float(self.s[slot]), float(self.base_d[slot])
         for lane in self.road.lanes:
             if abs(lane.offset - d) <= lane.width / 2.0 and lane.s_start <= s <= lane.s_end:
                 return lane
@@ -196,17 +238,17 @@ class Fleet:
 
     def keep_pace(self, slot: int, speed: float) -> None:
         """Hold the participant to a desired speed in m/s that a script sets, whatever he might have in mind."""
-        self["desired"][slot] = self["desired_to"][slot] = self["wish"][slot] = speed
-        self["leeway"][slot] = 0.0
+        self.desired[slot] = self.desired_to[slot] = self.wish[slot] = speed
+        self.leeway[slot] = 0.0
 
     def begin_change(self, slot: int, to_d: float, over_s: float, *, passing: bool = False) -> None:
         """Start a lane change to offset ``to_d`` that takes ``over_s`` seconds at speed; ``passing`` keeps the lane."""
         if not passing:
-            self["held_d"][slot] = to_d
-        self["change_from"][slot] = self["base_d"][slot]
-        self["change_to"][slot] = to_d
-        self["change_progress"][slot] = 0.0
-        self["change_s"][slot] = max(over_s, 0.5)
+            self.held_d[slot] = to_d
+        self.change_from[slot] = self.base_d[slot]
+        self.change_to[slot] = to_d
+        self.change_progress[slot] = 0.0
+        self.change_s[slot] = max(over_s, 0.5)
 
 
 def _leeway(plan: ActorPlan, kind: int) -> float:

@@ -31,7 +31,7 @@ class Script:
         for item in list(self.waiting):
             slot, manoeuvre = item
             too_late = manoeuvre.within_s is not None and time_s > manoeuvre.within_s + 1e-6
-            if too_late or fleet["crashed"][slot] > 0:
+            if too_late or fleet.crashed[slot] > 0:
                 self.waiting.remove(item)
             elif self._is_due(fleet, slot, manoeuvre, time_s) and _begin(fleet, slot, manoeuvre):
                 self.waiting.remove(item)
@@ -52,26 +52,26 @@ class Script:
         if trigger.ttc_to_ego_below_s is not None and not time_to_ego(fleet, slot) < trigger.ttc_to_ego_below_s:
             return False
         if trigger.distance_below_m is not None:
-            away = math.hypot(fleet["x"][slot] - fleet["x"][0], fleet["y"][slot] - fleet["y"][0])
+            away = math.hypot(fleet.x[slot] - fleet.x[0], fleet.y[slot] - fleet.y[0])
             return away < trigger.distance_below_m
         return True
 
 
 def gap_to_ego(fleet: Fleet, slot: int) -> float:
     """Distance in metres along the road between the bumpers of the ego and the participant; negative when beside."""
-    ahead = float(fleet["s"][slot] - fleet["s"][0])
-    same = fleet["direction"][slot] == 1
-    near, far = (fleet["rear"], fleet["front"]) if same else (fleet["front"], fleet["rear"])
+    ahead = float(fleet.s[slot] - fleet.s[0])
+    same = fleet.direction[slot] == 1
+    near, far = (fleet.rear, fleet.front) if same else (fleet.front, fleet.rear)
     if ahead >= 0:
-        return ahead - float(near[slot]) - float(fleet["front"][0])
-    return -ahead - float(far[slot]) - float(fleet["rear"][0])
+        return ahead - float(near[slot]) - float(fleet.front[0])
+    return -ahead - float(far[slot]) - float(fleet.rear[0])
 
 
 def time_to_ego(fleet: Fleet, slot: int) -> float:
     """Seconds until the ego's bumper reaches the participant along the road at present speeds; infinite if never."""
-    ahead = float(fleet["s"][slot] - fleet["s"][0])
-    turn = float(fleet["yaw"][slot] - fleet.road.frame_at(np.array([fleet["s"][slot]]))[2][0])
-    closing = float(fleet["v"][0]) - float(fleet["v"][slot]) * math.cos(turn)
+    ahead = float(fleet.s[slot] - fleet.s[0])
+    turn = float(fleet.yaw[slot] - fleet.road.frame_at(np.array([fleet.s[slot]]))[2][0])
+    closing = float(fleet.v[0]) - float(fleet.v[slot]) * math.cos(turn)
     closing = closing if ahead >= 0 else -closing
     if closing <= 0.01:
         return math.inf
@@ -84,16 +84,14 @@ def _begin(fleet: Fleet, slot: int, manoeuvre: Manoeuvre) -> bool:
     if isinstance(action, LaneChange):
         offset = action.to_d
         if offset is None:
-            offset = fleet.lane_offset(action.to_lane, int(fleet["direction"][slot]), manoeuvre.id)
-        if fleet["motion"][slot] != ON_ROAD:
+            offset = fleet.lane_offset(action.to_lane, int(fleet.direction[slot]), manoeuvre.id)
+        if fleet.motion[slot] != ON_ROAD:
             raise InputError(f"manoeuvre {manoeuvre.id!r}: only who drives along the road can change lanes")
         if not action.force and not beside_is_clear(fleet, slot, offset):
             return False
         fleet.begin_change(slot, offset, action.over_s)
     elif isinstance(action, SpeedChange):
-        _script_speed(
-            fleet, slot, action.to_mps, abs(action.to_mps - float(fleet["v"][slot])) / max(action.over_s, 0.1)
-        )
+        _script_speed(fleet, slot, action.to_mps, abs(action.to_mps - float(fleet.v[slot])) / max(action.over_s, 0.1))
     elif isinstance(action, Brake):
         _script_speed(fleet, slot, action.to_mps, action.deceleration_mps2)
     elif isinstance(action, Stop):
@@ -104,33 +102,33 @@ def _begin(fleet: Fleet, slot: int, manoeuvre: Manoeuvre) -> bool:
 
 
 def _script_speed(fleet: Fleet, slot: int, goal: float, rate: float) -> None:
-    sign = 1.0 if goal > fleet["v"][slot] else -1.0
-    fleet["script_a"][slot] = sign * rate
-    fleet["script_to"][slot] = goal
-    fleet.keep_pace(slot, goal if goal > 0 else float(fleet["desired"][slot]))
+    sign = 1.0 if goal > fleet.v[slot] else -1.0
+    fleet.script_a[slot] = sign * rate
+    fleet.script_to[slot] = goal
+    fleet.keep_pace(slot, goal if goal > 0 else float(fleet.desired[slot]))
 
 
 def _walk(fleet: Fleet, slot: int, action: WalkTo) -> None:
-    x, y = float(fleet["x"][slot]), float(fleet["y"][slot])
-    fleet["target_x"][slot] = x if action.x is None else action.x
-    fleet["target_y"][slot] = y if action.y is None else action.y
-    fleet["motion"][slot] = FREE
-    if fleet["v"][slot] < 0.05:
-        pace = float(fleet["desired"][slot])
-        fleet["v"][slot] = pace if pace > 0.05 else 1.3
-        fleet["desired"][slot] = fleet["v"][slot]
+    x, y = float(fleet.x[slot]), float(fleet.y[slot])
+    fleet.target_x[slot] = x if action.x is None else action.x
+    fleet.target_y[slot] = y if action.y is None else action.y
+    fleet.motion[slot] = FREE
+    if fleet.v[slot] < 0.05:
+        pace = float(fleet.desired[slot])
+        fleet.v[slot] = pace if pace > 0.05 else 1.3
+        fleet.desired[slot] = fleet.v[slot]
 
 
 def _is_done(fleet: Fleet, slot: int, manoeuvre: Manoeuvre) -> bool:
     action = manoeuvre.action
     if isinstance(action, LaneChange):
-        return bool(fleet["change_s"][slot] <= 0)
+        return bool(fleet.change_s[slot] <= 0)
     if isinstance(action, WalkTo):
         # The step that arrives also takes the target away.
-        return bool(np.isnan(fleet["target_x"][slot]))
-    reached = abs(float(fleet["v"][slot] - fleet["script_to"][slot])) < 0.1
-    if reached and fleet["script_to"][slot] > 0:
-        fleet["script_a"][slot] = math.nan
+        return bool(np.isnan(fleet.target_x[slot]))
+    reached = abs(float(fleet.v[slot] - fleet.script_to[slot])) < 0.1
+    if reached and fleet.script_to[slot] > 0:
+        fleet.script_a[slot] = math.nan
     return reached
 
 

@@ -28,35 +28,35 @@ def accelerations(fleet: Fleet, rows: Slots) -> FloatArray:
     """Acceleration (R,) in m/s² of the road users in slots ``rows`` (R,): the least that any obstacle ahead allows."""
     columns = np.flatnonzero(fleet.alive & ~_off_the_lanes(fleet))
     r, c = rows[:, None], columns[None, :]
-    sign = fleet["direction"][r]
+    sign = fleet.direction[r]
     their_low, their_high, their_front, their_rear, their_speed = occupied(fleet, columns)
     own_low, own_high = _corridor(fleet, rows)
-    same_way = fleet["direction"][c] == sign
+    same_way = fleet.direction[c] == sign
     near_end = np.where(same_way, their_rear[None, :], their_front[None, :])
-    ahead = sign * (fleet["s"][c] - fleet["s"][r])
-    gap = ahead - near_end - fleet["front"][r]
-    margin = np.where(fleet["kind"][c] == CYCLIST, 0.05, _MARGIN_M)
-    margin = np.where((fleet["motion"][c] == STATIC) | (fleet["kind"][r] != VEHICLE), 0.0, margin)
+    ahead = sign * (fleet.s[c] - fleet.s[r])
+    gap = ahead - near_end - fleet.front[r]
+    margin = np.where(fleet.kind[c] == CYCLIST, 0.05, _MARGIN_M)
+    margin = np.where((fleet.motion[c] == STATIC) | (fleet.kind[r] != VEHICLE), 0.0, margin)
     drift = walked_into(fleet, rows, columns, gap)
-    attentive = fleet["alert"][r] > 0
+    attentive = fleet.alert[r] > 0
     low = their_low[None, :] + np.where(attentive, np.minimum(drift, 0.0), drift)
     high = their_high[None, :] + np.where(attentive, np.maximum(drift, 0.0), drift)
     in_way = (low - margin < own_high[:, None]) & (high + margin > own_low[:, None])
     in_way &= (ahead > 0) & (gap < _LOOK_AHEAD_M) & (r != c)
     in_way &= ~hidden(fleet, rows, columns, in_way)
     lead_speed = their_speed[None, :] * sign
-    lead_acceleration = np.where(same_way & (fleet["motion"][c] == ON_ROAD), fleet["a"][c], 0.0)
+    lead_acceleration = np.where(same_way & (fleet.motion[c] == ON_ROAD), fleet.a[c], 0.0)
     driver, desired = _drivers(fleet, rows), _desired(fleet, rows)
     column = DriverParameters(
-        headway_s=fleet["headway"][r],
-        minimum_gap_m=fleet["minimum_gap"][r],
+        headway_s=fleet.headway[r],
+        minimum_gap_m=fleet.minimum_gap[r],
         acceleration=np.asarray(driver.acceleration)[:, None],
-        deceleration=fleet["deceleration"][r],
+        deceleration=fleet.deceleration[r],
     )
     wanted = following_acceleration(
-        fleet["v"][r], desired[:, None], np.where(in_way, gap, 1e4), lead_speed, lead_acceleration, column
+        fleet.v[r], desired[:, None], np.where(in_way, gap, 1e4), lead_speed, lead_acceleration, column
     )
-    free = idm_free_acceleration(fleet["v"][rows], desired, driver.acceleration)
+    free = idm_free_acceleration(fleet.v[rows], desired, driver.acceleration)
     least = np.where(in_way, wanted, np.inf).min(axis=1, initial=np.inf)
     return np.maximum(np.minimum(np.minimum(free, least), _ramp_end(fleet, rows)), -_HARDEST_BRAKING)
 
@@ -65,52 +65,52 @@ def _off_the_lanes(fleet: Fleet) -> Mask:
     """Mask (capacity,) of things that stand beside all lanes and so are in nobody's way."""
     low = min(lane.offset - lane.width / 2.0 for lane in fleet.road.lanes)
     high = max(lane.offset + lane.width / 2.0 for lane in fleet.road.lanes)
-    reach = np.maximum(fleet["width"], fleet["length"]) / 2.0
-    aligned = np.abs(np.sin(fleet["yaw"] - fleet.road.frame_at(fleet["s"])[2])) < 0.1
-    reach = np.where(aligned, fleet["width"] / 2.0, reach)
-    return np.asarray((fleet["motion"] == STATIC) & ((fleet["d"] + reach < low) | (fleet["d"] - reach > high)))
+    reach = np.maximum(fleet.width, fleet.length) / 2.0
+    aligned = np.abs(np.sin(fleet.yaw - fleet.road.frame_at(fleet.s)[2])) < 0.1
+    reach = np.where(aligned, fleet.width / 2.0, reach)
+    return np.asarray((fleet.motion == STATIC) & ((fleet.d + reach < low) | (fleet.d - reach > high)))
 
 
 def _drivers(fleet: Fleet, slots: Slots) -> DriverParameters:
     """Parameters (R,) of drivers; one whose script says to speed up is not held back by comfort."""
-    script = np.nan_to_num(fleet["script_a"][slots])
+    script = np.nan_to_num(fleet.script_a[slots])
     return DriverParameters(
-        headway_s=fleet["headway"][slots],
-        minimum_gap_m=fleet["minimum_gap"][slots],
-        acceleration=np.maximum(fleet["comfort"][slots], 1.2 * script),
-        deceleration=fleet["deceleration"][slots],
+        headway_s=fleet.headway[slots],
+        minimum_gap_m=fleet.minimum_gap[slots],
+        acceleration=np.maximum(fleet.comfort[slots], 1.2 * script),
+        deceleration=fleet.deceleration[slots],
     )
 
 
 def _desired(fleet: Fleet, slots: Slots) -> FloatArray:
     """Desired speeds (R,); far above the present one while a script says to speed up, so that only leaders limit it."""
-    faster = np.nan_to_num(fleet["script_a"][slots]) > 0.0
-    return np.where(faster, 2.0 * fleet["v"][slots] + 10.0, fleet["desired"][slots])
+    faster = np.nan_to_num(fleet.script_a[slots]) > 0.0
+    return np.where(faster, 2.0 * fleet.v[slots] + 10.0, fleet.desired[slots])
 
 
 def occupied(fleet: Fleet, columns: Slots) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
     """Right and left offset, reach forward and back, and speed along the road of everyone in ``columns``."""
     low, high = _corridor(fleet, columns)
-    front, rear = fleet["front"][columns].copy(), fleet["rear"][columns].copy()
-    speed = fleet["v"][columns] * fleet["direction"][columns]
-    loose = fleet["motion"][columns] != ON_ROAD
+    front, rear = fleet.front[columns].copy(), fleet.rear[columns].copy()
+    speed = fleet.v[columns] * fleet.direction[columns]
+    loose = fleet.motion[columns] != ON_ROAD
     if loose.any():
         slots = columns[loose]
-        turn = fleet["yaw"][slots] - fleet.road.frame_at(fleet["s"][slots])[2]
+        turn = fleet.yaw[slots] - fleet.road.frame_at(fleet.s[slots])[2]
         cosine, sine = np.cos(turn), np.abs(np.sin(turn))
-        across = (np.abs(cosine) * fleet["width"][slots] + sine * fleet["length"][slots]) / 2.0
-        along = (np.abs(cosine) * fleet["length"][slots] + sine * fleet["width"][slots]) / 2.0
-        low[loose], high[loose] = fleet["d"][slots] - across, fleet["d"][slots] + across
+        across = (np.abs(cosine) * fleet.width[slots] + sine * fleet.length[slots]) / 2.0
+        along = (np.abs(cosine) * fleet.length[slots] + sine * fleet.width[slots]) / 2.0
+        low[loose], high[loose] = fleet.d[slots] - across, fleet.d[slots] + across
         front[loose] = rear[loose] = along
-        speed[loose] = fleet["v"][slots] * cosine
+        speed[loose] = fleet.v[slots] * cosine
     return low, high, front, rear, speed
 
 
 def _corridor(fleet: Fleet, slots: Slots) -> tuple[FloatArray, FloatArray]:
     """Right and left offset of the band that each road user covers now and on its way into another lane."""
-    half = fleet["width"][slots] / 2.0
-    d = fleet["d"][slots]
-    aim = np.where(fleet["change_s"][slots] > 0, fleet["change_to"][slots], d)
+    half = fleet.width[slots] / 2.0
+    d = fleet.d[slots]
+    aim = np.where(fleet.change_s[slots] > 0, fleet.change_to[slots], d)
     return np.minimum(d, aim) - half, np.maximum(d, aim) + half
 
 
@@ -120,13 +120,13 @@ def _ramp_end(fleet: Fleet, rows: Slots) -> FloatArray:
     for lane in fleet.road.lanes:
         if lane.kind != "ramp":
             continue
-        staying = (fleet["change_s"][rows] <= 0) & (np.abs(fleet["base_d"][rows] - lane.offset) < 0.5 * lane.width)
-        for index in np.flatnonzero(staying & (fleet["s"][rows] < lane.s_end)):
+        staying = (fleet.change_s[rows] <= 0) & (np.abs(fleet.base_d[rows] - lane.offset) < 0.5 * lane.width)
+        for index in np.flatnonzero(staying & (fleet.s[rows] < lane.s_end)):
             slot = rows[index : index + 1]
-            gap = lane.s_end - fleet["s"][slot] - fleet["front"][slot]
+            gap = lane.s_end - fleet.s[slot] - fleet.front[slot]
             # Drivers look for a gap first and brake for the end only when it is near.
-            if gap[0] < 2.0 * max(fleet["v"][slot][0] ** 2 / 6.0, 10.0):
-                args = (fleet["v"][slot], fleet["desired"][slot], gap, 0.0, 0.0, _drivers(fleet, slot))
+            if gap[0] < 2.0 * max(fleet.v[slot][0] ** 2 / 6.0, 10.0):
+                args = (fleet.v[slot], fleet.desired[slot], gap, 0.0, 0.0, _drivers(fleet, slot))
                 result[index] = following_acceleration(*args)[0]
     return result
 
@@ -134,55 +134,55 @@ def _ramp_end(fleet: Fleet, rows: Slots) -> FloatArray:
 def move(fleet: Fleet, dt: float, time_s: float, rng: np.random.Generator) -> None:
     """Advance everyone by ``dt`` seconds in place."""
     n = fleet.count
-    on_road = np.flatnonzero(fleet.alive[:n] & (fleet["motion"][:n] == ON_ROAD))
+    on_road = np.flatnonzero(fleet.alive[:n] & (fleet.motion[:n] == ON_ROAD))
     _move_on_road(fleet, on_road, dt, time_s, rng)
-    loose = np.flatnonzero(fleet.alive[:n] & (fleet["motion"][:n] == FREE))
+    loose = np.flatnonzero(fleet.alive[:n] & (fleet.motion[:n] == FREE))
     if len(loose):
         _move_freely(fleet, loose, dt, time_s)
 
 
 def _move_on_road(fleet: Fleet, slots: Slots, dt: float, time_s: float, rng: np.random.Generator) -> None:
     road = fleet.road
-    walking = fleet["kind"][slots] == PEDESTRIAN
-    noise = fleet["noise"][slots] * np.exp(-dt / _NOISE_TIME_S)
+    walking = fleet.kind[slots] == PEDESTRIAN
+    noise = fleet.noise[slots] * np.exp(-dt / _NOISE_TIME_S)
     noise += _NOISE_MPS2 * np.sqrt(2.0 * dt / _NOISE_TIME_S) * rng.standard_normal(len(slots))
-    fleet["noise"][slots] = noise
+    fleet.noise[slots] = noise
     acceleration = accelerations(fleet, slots)
-    calm = np.clip(fleet["v"][slots] / 5.0, 0.0, 1.0)
+    calm = np.clip(fleet.v[slots] / 5.0, 0.0, 1.0)
     acceleration = np.where((acceleration > -2.0) & ~walking, acceleration + noise * calm, acceleration)
     acceleration = np.fmin(acceleration, _scripted(fleet, slots, dt))
-    old_v = fleet["v"][slots]
+    old_v = fleet.v[slots]
     new_v = np.maximum(old_v + acceleration * dt, 0.0)
-    pace = walking_speed(fleet["desired"][slots], fleet["phase"][slots], time_s)
+    pace = walking_speed(fleet.desired[slots], fleet.phase[slots], time_s)
     new_v = np.where(
         walking, np.where(acceleration < -0.2, np.minimum(new_v, pace), np.minimum(pace, old_v + dt)), new_v
     )
-    fleet["a"][slots] = (new_v - old_v) / dt
-    fleet["v"][slots] = new_v
+    fleet.a[slots] = (new_v - old_v) / dt
+    fleet.v[slots] = new_v
     distance = 0.5 * (old_v + new_v) * dt
-    fleet["travelled"][slots] += distance
+    fleet.travelled[slots] += distance
 
-    old_s, old_d = fleet["s"][slots], fleet["d"][slots]
+    old_s, old_d = fleet.s[slots], fleet.d[slots]
     _, _, yaw_here = road.frame_at(old_s)
     _, _, yaw_there = road.frame_at(old_s + 2.0)
     shrink = np.clip(1.0 - old_d * (yaw_there - yaw_here) / 2.0, 0.3, 3.0)
-    new_s = old_s + fleet["direction"][slots] * distance / shrink
+    new_s = old_s + fleet.direction[slots] * distance / shrink
     base = _lateral_position(fleet, slots, dt)
-    wander = fleet["wander"][slots] * (1.0 - np.cos(fleet["wander_k"][slots] * fleet["travelled"][slots]))
+    wander = fleet.wander[slots] * (1.0 - np.cos(fleet.wander_k[slots] * fleet.travelled[slots]))
     new_d = base + wander
     moved = distance > 1e-4
-    slope = np.where(moved, np.arctan2((new_d - old_d) * fleet["direction"][slots], np.maximum(distance, 1e-9)), 0.0)
-    fleet["slope"][slots] = np.where(moved, slope, fleet["slope"][slots])
-    fleet["s"][slots], fleet["d"][slots] = new_s, new_d
+    slope = np.where(moved, np.arctan2((new_d - old_d) * fleet.direction[slots], np.maximum(distance, 1e-9)), 0.0)
+    fleet.slope[slots] = np.where(moved, slope, fleet.slope[slots])
+    fleet.s[slots], fleet.d[slots] = new_s, new_d
     x, y, yaw = road.to_world(new_s, new_d)
-    fleet["x"][slots], fleet["y"][slots] = x, y
-    backwards = np.where(fleet["direction"][slots] < 0, np.pi, 0.0)
-    fleet["yaw"][slots] = yaw + backwards + fleet["slope"][slots]
+    fleet.x[slots], fleet.y[slots] = x, y
+    backwards = np.where(fleet.direction[slots] < 0, np.pi, 0.0)
+    fleet.yaw[slots] = yaw + backwards + fleet.slope[slots]
 
 
 def _scripted(fleet: Fleet, slots: Slots, dt: float) -> FloatArray:
     """Scripted acceleration (R,), NaN where there is none; it ends by itself at the scripted speed."""
-    script, goal, speed = fleet["script_a"][slots], fleet["script_to"][slots], fleet["v"][slots]
+    script, goal, speed = fleet.script_a[slots], fleet.script_to[slots], fleet.v[slots]
     remaining = (goal - speed) / dt
     limited = np.where(script < 0, np.maximum(script, np.minimum(remaining, 0.0)), np.minimum(script, remaining))
     return np.where(np.isnan(script), np.nan, limited)
@@ -190,44 +190,44 @@ def _scripted(fleet: Fleet, slots: Slots, dt: float) -> FloatArray:
 
 def _lateral_position(fleet: Fleet, slots: Slots, dt: float) -> FloatArray:
     """Offset (R,) of the lane held, or between two lanes during a change; finished changes end."""
-    duration = fleet["change_s"][slots]
+    duration = fleet.change_s[slots]
     running = duration > 0
-    span = fleet["change_to"][slots] - fleet["change_from"][slots]
-    pace = lane_change_rate_limit(fleet["v"][slots], span, duration)
-    progress = fleet["change_progress"][slots] + np.where(running, pace * dt / np.maximum(duration, 0.1), 0.0)
-    fleet["change_progress"][slots] = progress
-    position = fleet["change_from"][slots] + span * lane_change_profile(progress)
+    span = fleet.change_to[slots] - fleet.change_from[slots]
+    pace = lane_change_rate_limit(fleet.v[slots], span, duration)
+    progress = fleet.change_progress[slots] + np.where(running, pace * dt / np.maximum(duration, 0.1), 0.0)
+    fleet.change_progress[slots] = progress
+    position = fleet.change_from[slots] + span * lane_change_profile(progress)
     done = running & (progress >= 1.0)
     finished = slots[done]
-    fleet["base_d"][finished] = fleet["change_to"][finished]
-    fleet["change_s"][finished] = 0.0
-    return np.where(running, position, fleet["base_d"][slots])
+    fleet.base_d[finished] = fleet.change_to[finished]
+    fleet.change_s[finished] = 0.0
+    return np.where(running, position, fleet.base_d[slots])
 
 
 def _move_freely(fleet: Fleet, slots: Slots, dt: float, time_s: float) -> None:
     """Straight motion in the plane, towards a target when there is one; it stops there."""
-    aiming = ~np.isnan(fleet["target_x"][slots])
-    on_foot = fleet["kind"][slots] == PEDESTRIAN
+    aiming = ~np.isnan(fleet.target_x[slots])
+    on_foot = fleet.kind[slots] == PEDESTRIAN
     crossing = on_foot & aiming
     waits = np.zeros(len(slots), dtype=bool)
     if crossing.any():
         waits[crossing] = must_wait(fleet, slots[crossing])
-    walking = on_foot & (aiming | (fleet["v"][slots] > 0))
-    pace = walking_speed(fleet["desired"][slots], fleet["phase"][slots], time_s)
-    old_v = fleet["v"][slots]
+    walking = on_foot & (aiming | (fleet.v[slots] > 0))
+    pace = walking_speed(fleet.desired[slots], fleet.phase[slots], time_s)
+    old_v = fleet.v[slots]
     scripted = _scripted(fleet, slots, dt)
     speed = np.where(walking, pace, np.maximum(old_v + np.nan_to_num(scripted) * dt, 0.0))
     speed = np.where(walking & ~np.isnan(scripted), np.maximum(old_v + scripted * dt, 0.0), speed)
     speed = np.where(waits, 0.0, speed)
-    dx, dy = fleet["target_x"][slots] - fleet["x"][slots], fleet["target_y"][slots] - fleet["y"][slots]
+    dx, dy = fleet.target_x[slots] - fleet.x[slots], fleet.target_y[slots] - fleet.y[slots]
     left = np.hypot(dx, dy)
-    fleet["yaw"][slots] = np.where(aiming & (left > 0.05), np.arctan2(dy, dx), fleet["yaw"][slots])
+    fleet.yaw[slots] = np.where(aiming & (left > 0.05), np.arctan2(dy, dx), fleet.yaw[slots])
     step = np.where(aiming, np.minimum(speed * dt, np.nan_to_num(left)), speed * dt)
-    fleet["x"][slots] += step * np.cos(fleet["yaw"][slots])
-    fleet["y"][slots] += step * np.sin(fleet["yaw"][slots])
+    fleet.x[slots] += step * np.cos(fleet.yaw[slots])
+    fleet.y[slots] += step * np.sin(fleet.yaw[slots])
     arrived = aiming & (left - step < 0.02)
-    fleet["target_x"][slots[arrived]] = np.nan
-    fleet["v"][slots] = np.where(arrived, 0.0, speed)
-    fleet["a"][slots] = (fleet["v"][slots] - old_v) / dt
-    s, d = fleet.road.to_road(fleet["x"][slots], fleet["y"][slots], fleet["s"][slots], iterations=2)
-    fleet["s"][slots], fleet["d"][slots] = s, d
+    fleet.target_x[slots[arrived]] = np.nan
+    fleet.v[slots] = np.where(arrived, 0.0, speed)
+    fleet.a[slots] = (fleet.v[slots] - old_v) / dt
+    s, d = fleet.road.to_road(fleet.x[slots], fleet.y[slots], fleet.s[slots], iterations=2)
+    fleet.s[slots], fleet.d[slots] = s, d

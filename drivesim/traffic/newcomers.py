@@ -64,12 +64,12 @@ def is_free(fleet: Fleet, plan: ActorPlan, clearance_m: float) -> bool:
     """Whether ``plan``'s place along the road is free, with ``clearance_m`` and the way to brake for a slower one."""
     n = fleet.count
     offset = plan.d if plan.d is not None else 0.0
-    half = (fleet["width"][:n] + plan.width) / 2.0 + 0.25
-    beside = np.abs(fleet["d"][:n] - offset) < half
-    beside |= (fleet["change_s"][:n] > 0) & (np.abs(fleet["change_to"][:n] - offset) < half)
-    reach = np.maximum(fleet["front"][:n], fleet["rear"][:n]) + plan.length / 2.0
-    own = fleet["direction"][:n] == plan.direction
-    their_speed = np.where((fleet["motion"][:n] == ON_ROAD) & own, fleet["v"][:n], 0.0)
+    half = (fleet.width[:n] + plan.width) / 2.0 + 0.25
+    beside = np.abs(fleet.d[:n] - offset) < half
+    beside |= (fleet.change_s[:n] > 0) & (np.abs(fleet.change_to[:n] - offset) < half)
+    reach = np.maximum(fleet.front[:n], fleet.rear[:n]) + plan.length / 2.0
+    own = fleet.direction[:n] == plan.direction
+    their_speed = np.where((fleet.motion[:n] == ON_ROAD) & own, fleet.v[:n], 0.0)
     braking = np.square(their_speed - plan.speed) / 6.0 if plan.speed > 0 else np.zeros(n)
-    near = np.abs(fleet["s"][:n] - plan.s) < reach + clearance_m + braking
+    near = np.abs(fleet.s[:n] - plan.s) < reach + clearance_m + braking
     return not bool((fleet.alive[:n] & beside & near).any())

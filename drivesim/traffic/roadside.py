@@ -17,7 +17,7 @@ _CLEAR_OF_CROSSING_M = 8.0
 _KERB_ROOM_M, _WALL_ROOM_M, _SPLIT_M = 1.2, 0.4, 0.25
 
 
-class Roadside:
+class RoadsideTraffic:
     """Fills the sides of the road section by section as the ego comes near; every place is decided once."""
 
     def __init__(self, road: Road, settings: AmbientTraffic, start_s: float) -> None:
@@ -65,9 +65,9 @@ class Roadside:
         """Maybe a parked car at ``s``; returns the distance in metres to the next place."""
         taken = any(abs(s - crossing) < _CLEAR_OF_CROSSING_M for crossing in self.road.crossings)
         n = fleet.count
-        on_foot = fleet.alive[:n] & (fleet["motion"][:n] == FREE) & (fleet["kind"][:n] == PEDESTRIAN)
+        on_foot = fleet.alive[:n] & (fleet.motion[:n] == FREE) & (fleet.kind[:n] == PEDESTRIAN)
         # No parked car in the way of someone who is to cross there.
-        taken |= bool((on_foot & (np.abs(fleet["s"][:n] - s) < 4.5)).any())
+        taken |= bool((on_foot & (np.abs(fleet.s[:n] - s) < 4.5)).any())
         if rng.random() < self.settings.parked_share and not taken:
             middle = (strip.left + strip.right) / 2.0
             own_side = middle < 0.0 if self.road.traffic_side == "right" else middle > 0.0
@@ -146,7 +146,7 @@ class Roadside:
                 "pedestrian", self._name("walker"), rng, x=x, y=y, yaw_rad=yaw, desired_speed=pace, kind="pedestrian"
             )
             slot = fleet.add(plan, rng)
-            crowded = np.hypot(fleet["x"][:slot] - x, fleet["y"][:slot] - y) < 1.0
+            crowded = np.hypot(fleet.x[:slot] - x, fleet.y[:slot] - y) < 1.0
             if bool((crowded & fleet.alive[:slot]).any()):
                 fleet.alive[slot] = False
                 continue

@@ -130,28 +130,28 @@ def simulate(
 
 def _choose_lanes(fleet: Fleet, time_s: float, rng: np.random.Generator) -> None:
     n = fleet.count
-    due = fleet.alive[:n] & fleet.free_choice[:n] & (fleet["next_choice"][:n] <= time_s) & (fleet["change_s"][:n] <= 0)
+    due = fleet.alive[:n] & fleet.free_choice[:n] & (fleet.next_choice[:n] <= time_s) & (fleet.change_s[:n] <= 0)
     for slot in np.flatnonzero(due):
         lane = choose_lane(fleet, int(slot))
-        fleet["next_choice"][slot] = time_s + rng.uniform(0.6, 1.6)
+        fleet.next_choice[slot] = time_s + rng.uniform(0.6, 1.6)
         if lane is not None:
             fleet.begin_change(int(slot), lane.offset, float(rng.uniform(3.0, 5.5)))
-            fleet["next_choice"][slot] = time_s + rng.uniform(7.0, 14.0)
-            fleet["lane_wish"][slot] = 0.0
+            fleet.next_choice[slot] = time_s + rng.uniform(7.0, 14.0)
+            fleet.lane_wish[slot] = 0.0
 
 
 def _pass_narrow_obstacles(fleet: Fleet, time_s: float, rng: np.random.Generator) -> None:
     """Drivers move over for cyclists and for what stands at the edge of their lane; each looks about once a second."""
     n = fleet.count
-    due = fleet.alive[:n] & (fleet["motion"][:n] == ON_ROAD) & (fleet["kind"][:n] == VEHICLE)
-    due &= (fleet["next_look"][:n] <= time_s) & (fleet["change_s"][:n] <= 0)
+    due = fleet.alive[:n] & (fleet.motion[:n] == ON_ROAD) & (fleet.kind[:n] == VEHICLE)
+    due &= (fleet.next_look[:n] <= time_s) & (fleet.change_s[:n] <= 0)
     obstacles = narrow_obstacles(fleet)
     if len(obstacles) == 0:
-        due &= fleet["base_d"][:n] != fleet["held_d"][:n]
+        due &= fleet.base_d[:n] != fleet.held_d[:n]
     slots = np.flatnonzero(due)
     if len(slots) == 0:
         return
-    fleet["next_look"][slots] = time_s + rng.uniform(0.4, 0.9, size=len(slots))
+    fleet.next_look[slots] = time_s + rng.uniform(0.4, 0.9, size=len(slots))
     for slot in slots:
         offset = choose_offset(fleet, int(slot), obstacles)
         if offset is not None:
@@ -168,7 +168,7 @@ class _Recorder:
 
     def record(self, fleet: Fleet, frame: int) -> None:
         n = fleet.count
-        self.rows.append(np.stack([fleet[name][:n] for name in ("x", "y", "yaw", "v")]))
+        self.rows.append(np.stack([array[:n] for array in (fleet.x, fleet.y, fleet.yaw, fleet.v)]))
         self.alive.append(fleet.alive[:n].copy())
 
     def tracks(self, fleet: Fleet) -> list[Track]:

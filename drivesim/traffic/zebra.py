@@ -49,14 +49,14 @@ def makes_up_his_mind(fleet: Fleet, walker: Walker, rng: np.random.Generator) ->
 def steps_out(fleet: Fleet, walker: Walker) -> bool:
     """Whether the walker starts now: the ego is far or gone, or near enough to be stopped and still able to."""
     until = time_to_ego(fleet, walker.slot)
-    if fleet["s"][walker.slot] < fleet["s"][0]:
+    if fleet.s[walker.slot] < fleet.s[0]:
         return True
     if until > walker.starts_below_s:
         return False
-    width = math.hypot(walker.goal_x - fleet["x"][walker.slot], walker.goal_y - fleet["y"][walker.slot])
+    width = math.hypot(walker.goal_x - fleet.x[walker.slot], walker.goal_y - fleet.y[walker.slot])
     if bool(pedestrian_accepts_gap(until, width / walker.pace)):
         return True
-    speed = float(fleet["v"][0])
+    speed = float(fleet.v[0])
     needed = _REACTION_S * speed + speed**2 / (2.0 * _EXPECTED_BRAKING)
     return walker.trusting and gap_to_ego(fleet, walker.slot) > needed
 
@@ -64,9 +64,9 @@ def steps_out(fleet: Fleet, walker: Walker) -> bool:
 def start_walking(fleet: Fleet, walker: Walker) -> None:
     """Set the walker going straight to the far side."""
     slot = walker.slot
-    fleet["target_x"][slot], fleet["target_y"][slot] = walker.goal_x, walker.goal_y
-    fleet["motion"][slot] = FREE
-    fleet["v"][slot] = walker.pace
+    fleet.target_x[slot], fleet.target_y[slot] = walker.goal_x, walker.goal_y
+    fleet.motion[slot] = FREE
+    fleet.v[slot] = walker.pace
     fleet.keep_pace(slot, walker.pace)
 
 

@@ -33,7 +33,7 @@ STATE_BYTES = 4 * 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cost:
+class StageCost:
     """What one stage takes. ``flops`` of a step and ``activation_bytes`` are per process."""
 
     trained: int
@@ -65,7 +65,7 @@ def dry_run(
             yield from _lines(stage, cost, _steps(config, overrides, cost))
 
 
-def measure(module: Stage, batch_size: int, processes: int) -> Cost:
+def measure(module: Stage, batch_size: int, processes: int) -> StageCost:
     """Run one sample through a stage's loss and back."""
     trained = [p for p in module.network.parameters() if p.requires_grad]
     frozen = sum(p.numel() for p in module.network.parameters() if not p.requires_grad)
@@ -87,7 +87,7 @@ def measure(module: Stage, batch_size: int, processes: int) -> Cost:
     own = sum(p.numel() * p.element_size() for p in module.network.parameters())
     gradients = sum(p.numel() * p.element_size() for p in trained)
     count = sum(p.numel() for p in trained)
-    return Cost(
+    return StageCost(
         trained=count,
         frozen=frozen,
         batch=batch_size,
@@ -146,7 +146,7 @@ def _number(config: dict[str, Any], overrides: list[str], name: str, default: in
     return int(value) if str(value).lstrip("-").isdigit() else default
 
 
-def _steps(config: dict[str, Any], overrides: list[str], cost: Cost) -> tuple[int, float]:
+def _steps(config: dict[str, Any], overrides: list[str], cost: StageCost) -> tuple[int, float]:
     """Steps, and hours on this machine; from max_steps, or from max_time."""
     steps = _number(config, overrides, "max_steps", -1)
     limit = config.get("trainer", {}).get("max_time")
@@ -160,7 +160,7 @@ def _steps(config: dict[str, Any], overrides: list[str], cost: Cost) -> tuple[in
     return 0, 0.0
 
 
-def _lines(stage: str, cost: Cost, planned: tuple[int, float]) -> Iterator[str]:
+def _lines(stage: str, cost: StageCost, planned: tuple[int, float]) -> Iterator[str]:
     steps, hours = planned
     memory = (cost.state_bytes + cost.activation_bytes) / 1e9
     yield f"{stage}:"

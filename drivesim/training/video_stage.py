@@ -7,6 +7,7 @@ network learns to continue its own output.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -173,15 +174,14 @@ class VideoStage(Stage):
         num_context = 2
         every = torch.ones(1, clean.shape[1])
         controls = self._assembled(clip, {kind.value: every for kind in Control})
-        scheduler = SamplerConfig(steps=4, sigma_min=0.1).scheduler()
+        levels = SamplerConfig(steps=4, sigma_min=0.1).levels().tolist()
         noise = torch.randn(clean.shape, generator=self._generator(batch)).to(self.device)
-        noisy = float(scheduler.sigmas[0]) * noise
-        for index, level in enumerate(scheduler.sigmas[:-1].tolist()):
+        noisy = levels[0] * noise
+        for level, following in itertools.pairwise(levels):
             sigma = torch.full(clean.shape[:2], level, device=self.device)
             sigma[:, :num_context] = 0.05
             noisy[:, :num_context] = clean[:, :num_context]
             denoised = self.network.denoised(noisy, sigma, num_context, controls)
-            following = float(scheduler.sigmas[index + 1])
             noisy = denoised + (noisy - denoised) * (following / level)
         noisy[:, :num_context] = clean[:, :num_context]
         return decoded_rows(self.parts, clean[0], noisy[0])

@@ -12,10 +12,9 @@ import numpy as np
 from drivesim.geometry import project, transform_points
 from drivesim.road import Road
 from drivesim.scenarios.checks.messages import Finding
+from drivesim.scenarios.concrete import ConcreteScenario, LaneMove, concrete_of
 from drivesim.scenarios.language.distributions import Value
-from drivesim.scenarios.language.events import LaneChangeAction, TimeTrigger
-from drivesim.scenarios.language.values import number
-from drivesim.scenarios.placement import Placed, ego_outline, ego_speed_mps, make_camera, make_road, place
+from drivesim.scenarios.placement import Placed, ego_outline, make_road, place
 from drivesim.scene import Box, Camera, Pose
 
 if TYPE_CHECKING:
@@ -31,20 +30,16 @@ _SUSPICIOUS_VEHICLE_MPS = 70.0
 _CHECKED_VARIATIONS = 24
 _TOUCH_M = 0.02
 
-Corner = tuple[Mapping[str, Value], "Scenario"]
-
 
 def geometry_findings(scenario: Scenario) -> Iterator[Finding]:
     """Findings about t = 0 of a scenario that passed all other rules, over up to 24 of its variations."""
-    count = min(scenario.num_variations, _CHECKED_VARIATIONS)
-    corners: list[Corner] = []
-    for variation in range(count):
-        values = scenario.parameters(variation)
-        corners.append((values, scenario.with_parameters(values)))
-    far = max((number(a.at.x) for _, s in corners for a in s.scene.actors if a.at is not None), default=0.0)
-    far = max(far, *(number(a.gap) + 40.0 for _, s in corners for a in s.scene.actors if a.gap is not None), 100.0)
-    road = make_road(corners[0][1], far + 100.0)
-    placed = [[place(concrete, actor, road) for actor in concrete.scene.actors] for _, concrete in corners]
+    drawn = [scenario.parameters(number) for number in range(min(scenario.num_variations, _CHECKED_VARIATIONS))]
+    corners = [concrete_of(scenario.with_parameters(values), values) for values in drawn]
+    actors = [actor for corner in corners for actor in corner.actors]
+    far = max((actor.at[0] for actor in actors if actor.at is not None), default=0.0)
+    far = max(far, *(actor.gap_m + 40.0 for actor in actors if actor.gap_m is not None), 100.0)
+    road = make_road(corners[0], far + 100.0)
+    placed = [[place(corner, actor, road) for actor in corner.actors] for corner in corners]
     yield from _overlaps(corners, placed)
     yield from _views(corners, placed)
     yield from _magnitudes(corners, placed)
@@ -52,7 +47,7 @@ def geometry_findings(scenario: Scenario) -> Iterator[Finding]:
     yield from _too_late(corners, placed)
 
 
-def _overlaps(corners: list[Corner], placed: list[list[Placed]]) -> Iterator[Finding]:
+def _overlaps(corners: list[ConcreteScenario], placed: list[list[Placed]]) -> Iterator[Finding]:
     names = [p.actor.id for p in placed[0]]
     for first, second in itertools.combinations(range(-1, len(names)), 2):
         hits = [(k, depth) for k, row in enumerate(placed) if (depth := _depth(row, first, second)) > _TOUCH_M]
@@ -65,7 +60,7 @@ def _overlaps(corners: list[Corner], placed: list[list[Placed]]) -> Iterator[Fin
             yield Finding(code="DS060", text=text, location=("scene", "actors", second))
         else:
             share = round(100 * len(hits) / len(corners))
-            text = f"in {share} % of the parameter space {pair} overlap at t = 0 ({_values(corners[worst][0])}). Narrow the ranges."
+            text = f"in {share} % of the parameter space {pair} overlap at t = 0 ({_values(corners[worst].parameters)}). Narrow the ranges."
             yield Finding(code="DS065", text=text, location=("scene", "actors", second))
 
 
@@ -88,13 +83,13 @@ def _way_out(row: list[Placed], first: int, second: int) -> str:
     if moved.actor.at is not None:
         where = f"x ≥ {math.ceil(10 * (moved.x + shift)) / 10:.1f} m"
     else:
-        where = f"gap ≥ {math.ceil(10 * (number(moved.actor.gap or 0.0) + shift)) / 10:.1f} m"
+        where = f"gap ≥ {math.ceil(10 * ((moved.actor.gap_m or 0.0) + shift)) / 10:.1f} m"
     return f"Move '{moved.actor.id}' to {where} or set allow_overlap: true."
 
 
-def _views(corners: list[Corner], placed: list[list[Placed]]) -> Iterator[Finding]:
+def _views(corners: list[ConcreteScenario], placed: list[list[Placed]]) -> Iterator[Finding]:
     """Actors that the start frame cannot show, or only too small; the first such variation speaks for all."""
-    camera = make_camera(corners[0][1])
+    camera = corners[0].camera
     for index, _ in enumerate(placed[0]):
         found = next((f for row in placed if (f := _view(row[index], camera, index)) is not None), None)
         if found is not None:
@@ -105,10 +100,10 @@ def _view(placed: Placed, camera: Camera, index: int) -> Finding | None:
     box = Box(
         x=placed.x,
         y=placed.y,
-        z=placed.height / 2,
-        length=placed.length,
-        width=placed.width,
-        height=placed.height,
+        z=placed.actor.height / 2,
+        length=placed.actor.length,
+        width=placed.actor.width,
+        height=placed.actor.height,
         yaw_rad=placed.yaw_rad,
     )
     corners = transform_points(camera.optical_from_world(Pose()), box.corners())
@@ -135,13 +130,13 @@ def _view(placed: Placed, camera: Camera, index: int) -> Finding | None:
     return Finding(code="DS064", text=text, location=location, severity="warning")
 
 
-def _magnitudes(corners: list[Corner], placed: list[list[Placed]]) -> Iterator[Finding]:
-    ego = max(ego_speed_mps(concrete) for _, concrete in corners)
+def _magnitudes(corners: list[ConcreteScenario], placed: list[list[Placed]]) -> Iterator[Finding]:
+    ego = max(corner.ego_speed_mps for corner in corners)
     speeds: list[tuple[str, str, float, tuple[str | int, ...]]] = [
         ("the ego", "vehicle", ego, ("scene", "ego", "speed"))
     ]
     for index, one in enumerate(placed[0]):
-        fastest = max(row[index].speed_mps for row in placed)
+        fastest = max(row[index].actor.speed_mps for row in placed)
         speeds.append((f"'{one.actor.id}'", one.actor.category, fastest, ("scene", "actors", index, "speed")))
     for name, category, speed, location in speeds:
         if speed > _SUSPICIOUS_MPS.get(category, _SUSPICIOUS_VEHICLE_MPS):
@@ -149,7 +144,7 @@ def _magnitudes(corners: list[Corner], placed: list[list[Placed]]) -> Iterator[F
             yield Finding(code="DS063", text=text, location=location, severity="warning")
 
 
-def _off_road(corners: list[Corner], placed: list[list[Placed]], road: Road) -> Iterator[Finding]:
+def _off_road(corners: list[ConcreteScenario], placed: list[list[Placed]], road: Road) -> Iterator[Finding]:
     """Vehicles placed by hand with their centre off the asphalt."""
     for index, one in enumerate(placed[0]):
         if one.actor.at is None or one.actor.category in _SMALL:
@@ -160,31 +155,24 @@ def _off_road(corners: list[Corner], placed: list[list[Placed]], road: Road) -> 
             yield Finding(code="DS066", text=text, location=("scene", "actors", index, "at"), severity="warning")
 
 
-def _too_late(corners: list[Corner], placed: list[list[Placed]]) -> Iterator[Finding]:
+def _too_late(corners: list[ConcreteScenario], placed: list[list[Placed]]) -> Iterator[Finding]:
     """Lane changes in front of the ego that start, at constant speeds, after the ego has passed the actor."""
-    for number_of_event, event in enumerate(corners[0][1].events):
-        action, start = event.action, event.start
-        if (
-            not isinstance(action, LaneChangeAction)
-            or action.lane_change.to != "ego"
-            or not isinstance(start, TimeTrigger)
-        ):
+    for index, event in enumerate(corners[0].events):
+        if not isinstance(event.action, LaneMove) or event.action.to != "ego" or event.trigger.at_s is None:
             continue
         late: list[Mapping[str, Value]] = []
-        for (values, concrete), row in zip(corners, placed, strict=True):
+        for corner, row in zip(corners, placed, strict=True):
             mover = next((p for p in row if p.actor.id == event.actor), None)
-            if mover is None or mover.actor.gap is None or (mover.lane is not None and mover.lane.direction == -1):
+            if mover is None or mover.actor.gap_m is None or (mover.lane is not None and mover.lane.direction == -1):
                 continue
-            moment = concrete.events[number_of_event].start
-            seconds = number(moment.time) if isinstance(moment, TimeTrigger) else 0.0
-            gap = number(mover.actor.gap)
-            if gap > 0 and gap + (mover.speed_mps - ego_speed_mps(concrete)) * seconds < -mover.length:
-                late.append(values)
+            gap, length, seconds = mover.actor.gap_m, mover.actor.length, corner.events[index].trigger.at_s or 0.0
+            if gap > 0 and gap + (mover.actor.speed_mps - corner.ego_speed_mps) * seconds < -length:
+                late.append(corner.parameters)
         if late:
             share = max(1, round(100 * len(late) / len(corners)))
             example = f" ({_values(late[0])})" if late[0] else ""
             text = f"in {share} % of the parameter space the ego is already past '{event.actor}' when '{event.id}' starts{example}. Start it sooner, or change gap or speed."
-            yield Finding(code="DS065", text=text, location=("events", number_of_event), severity="warning")
+            yield Finding(code="DS065", text=text, location=("events", index), severity="warning")
 
 
 def _values(values: Mapping[str, Value]) -> str:

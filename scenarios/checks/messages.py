@@ -104,7 +104,7 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class CheckReport:
     """What :func:`drivesim.scenarios.check` found: errors stop a run, warnings do not."""
 
     errors: tuple[Problem, ...] = ()
@@ -124,10 +124,10 @@ class ScenarioError(InputError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
-def report(problems: Iterable[Problem]) -> Report:
+def report(problems: Iterable[Problem]) -> CheckReport:
     """Errors and warnings apart, each in the order of the file, without repeats."""
     ordered = sorted(dict.fromkeys(problems), key=lambda p: (p.line or 10**9, p.column))
-    return Report(
+    return CheckReport(
         errors=tuple(p for p in ordered if p.severity == "error"),
         warnings=tuple(p for p in ordered if p.severity == "warning"),
     )

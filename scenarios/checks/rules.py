@@ -6,15 +6,16 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from drivesim.scenarios.checks.messages import Finding
+from drivesim.scenarios.concrete import road_plan
 from drivesim.scenarios.language import distributions
 from drivesim.scenarios.language.base import single_key
 from drivesim.scenarios.language.events import AfterTrigger, Event, LaneChangeAction, WalkAction, target_of
 from drivesim.scenarios.language.sobol import MAX_DIMENSIONS
 from drivesim.scenarios.language.values import VARIABLE_PARTS, reference_name, suggestion
-from drivesim.scenarios.placement import lane_spot, num_lanes
+from drivesim.scenarios.placement import lane_spot
 
 if TYPE_CHECKING:
-    from drivesim.scenarios.language.schema import Actor, Scenario
+    from drivesim.scenarios.language.schema import ActorSpec, Scenario
 
 EGO = "ego"
 _WALKS = "pedestrian"
@@ -87,15 +88,15 @@ def _ids(scenario: Scenario) -> Iterator[Finding]:
 
 
 def _road(scenario: Scenario) -> Iterator[Finding]:
-    road = scenario.scene.road
-    if road.ego_lane > num_lanes(scenario):
-        text = f"the ego is on lane {road.ego_lane}, but the road has lanes 1 to {num_lanes(scenario)} (1 = nearest the kerb)."
+    road = road_plan(scenario)
+    if road.ego_lane > road.lanes:
+        text = f"the ego is on lane {road.ego_lane}, but the road has lanes 1 to {road.lanes} (1 = nearest the kerb)."
         yield Finding(
             code="DS047", text=f"{text} Lower ego_lane or raise lanes.", location=("scene", "road", "ego_lane")
         )
 
 
-def _placement(scenario: Scenario, actor: Actor, location: tuple[str | int, ...]) -> Iterator[Finding]:
+def _placement(scenario: Scenario, actor: ActorSpec, location: tuple[str | int, ...]) -> Iterator[Finding]:
     on_lane = actor.lane is not None or actor.gap is not None
     if on_lane and actor.at is not None:
         text = f"actor '{actor.id}' has both 'lane' and 'at'. Keep one: 'lane'+'gap', or 'at' in the ego frame (x forward, y left)."
@@ -110,13 +111,13 @@ def _placement(scenario: Scenario, actor: Actor, location: tuple[str | int, ...]
         text = f"actor '{actor.id}' has 'gap' but no 'lane'. Add 'lane: ego', left, right, ramp, oncoming or a number."
         yield Finding(code="DS046", text=text, location=location)
     if actor.lane is not None and not reference_name(actor.lane):
-        spot = lane_spot(scenario, actor.lane)
+        spot = lane_spot(road_plan(scenario), actor.lane)
         if isinstance(spot, str):
             yield Finding(code="DS047", text=f"actor '{actor.id}': {spot}", location=(*location, "lane"))
     yield from _size(actor, location)
 
 
-def _size(actor: Actor, location: tuple[str | int, ...]) -> Iterator[Finding]:
+def _size(actor: ActorSpec, location: tuple[str | int, ...]) -> Iterator[Finding]:
     size = actor.size
     if size is None or not isinstance(size.length, float) or not isinstance(size.width, float):
         return
@@ -144,7 +145,7 @@ def _event(scenario: Scenario, event: Event, location: tuple[str | int, ...]) ->
 
 
 def _action(
-    scenario: Scenario, event: Event, actor: Actor | None, location: tuple[str | int, ...]
+    scenario: Scenario, event: Event, actor: ActorSpec | None, location: tuple[str | int, ...]
 ) -> Iterator[Finding]:
     walks = isinstance(event.action, WalkAction)
     where = (*location, "action")
@@ -159,7 +160,7 @@ def _action(
         text = f"'{event.actor}' is a pedestrian and has no lane to change. Use {{walk_to: {{y: 6 m}}}}."
         yield Finding(code="DS049", text=text, location=where)
     elif isinstance(event.action, LaneChangeAction) and not reference_name(event.action.lane_change.to):
-        spot = lane_spot(scenario, event.action.lane_change.to)
+        spot = lane_spot(road_plan(scenario), event.action.lane_change.to)
         if isinstance(spot, str):
             yield Finding(code="DS047", text=f"event '{event.id}': {spot}", location=(*where, "lane_change", "to"))
 

@@ -83,7 +83,7 @@ def after(moment: Numeric | Varied) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Threshold:
+class UnboundMeasure:
     """A measured quantity that waits for its bound: ``ttc_to_ego() < 3``."""
 
     key: str
@@ -108,9 +108,9 @@ class LowMetric:
     key: str
     actor: str
 
-    def min(self) -> Threshold:
+    def min(self) -> UnboundMeasure:
         """Its smallest value over the future."""
-        return Threshold(self.key, "min_below", (("actor", self.actor),))
+        return UnboundMeasure(self.key, "min_below", (("actor", self.actor),))
 
 
 @dataclass(frozen=True)
@@ -120,19 +120,19 @@ class HighMetric:
     key: str
     actor: str
 
-    def max(self) -> Threshold:
+    def max(self) -> UnboundMeasure:
         """Its largest value over the future."""
-        return Threshold(self.key, "max_above", (("actor", self.actor),))
+        return UnboundMeasure(self.key, "max_above", (("actor", self.actor),))
 
 
-def ttc_to_ego() -> Threshold:
+def ttc_to_ego() -> UnboundMeasure:
     """Trigger: time (s) until the ego reaches the actor's place along the road."""
-    return Threshold("ttc_to_ego", "below")
+    return UnboundMeasure("ttc_to_ego", "below")
 
 
-def distance_to_ego() -> Threshold:
+def distance_to_ego() -> UnboundMeasure:
     """Trigger: distance (m) from the ego."""
-    return Threshold("distance_to_ego", "below")
+    return UnboundMeasure("distance_to_ego", "below")
 
 
 def ttc(actor: str) -> LowMetric:
@@ -155,9 +155,9 @@ def drac(actor: str) -> HighMetric:
     return HighMetric("drac", actor)
 
 
-def pet(actor: str) -> Threshold:
+def pet(actor: str) -> UnboundMeasure:
     """Post-encroachment time with an actor, s."""
-    return Threshold("pet", "below", (("actor", actor),))
+    return UnboundMeasure("pet", "below", (("actor", actor),))
 
 
 def collision(actor: str) -> dict[str, Any]:

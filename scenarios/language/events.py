@@ -24,14 +24,14 @@ Distance = Annotated[float | str, Quantity("length", 0.0, 500.0, above=True)]
 Deceleration = Annotated[float | str, Quantity("acceleration", 0.0, 20.0, above=True)]
 
 
-class LaneChange(Model):
+class LaneChangeSpec(Model):
     """To another lane, seen from the ego (ego, left, right, oncoming) or by number, over a time."""
 
     to: LaneName
     over: Duration = 3.0
 
 
-class SpeedChange(Model):
+class SpeedChangeSpec(Model):
     """To another speed, evenly over a time."""
 
     to: Speed
@@ -61,13 +61,13 @@ class Walk(Model):
 class LaneChangeAction(Model):
     """``{lane_change: {to: ego, over: 3 s}}``."""
 
-    lane_change: LaneChange
+    lane_change: LaneChangeSpec
 
 
 class SpeedAction(Model):
     """``{speed: {to: 18 m/s, over: 5 s}}``."""
 
-    speed: SpeedChange
+    speed: SpeedChangeSpec
 
 
 class BrakeAction(Model):

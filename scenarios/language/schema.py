@@ -7,7 +7,7 @@ variations are written ``$name`` and described in ``vary``; :meth:`Scenario.conc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Discriminator, Field, Tag, ValidationError
 
@@ -39,6 +39,9 @@ from drivesim.scenarios.language.values import (
     reference_name,
     shorthand,
 )
+
+if TYPE_CHECKING:
+    from drivesim.scenarios.concrete import ConcreteScenario
 
 #: Words for intensity, as shares of the heaviest.
 INTENSITIES = {"light": 0.3, "moderate": 0.6, "heavy": 1.0}
@@ -106,7 +109,7 @@ class Fog(Model):
     visual_range: Annotated[Number, Quantity("length", 10.0, 10_000.0)]
 
 
-class Environment(Model):
+class EnvironmentSpec(Model):
     """Time of day and weather, the same for the whole scene."""
 
     time_of_day: Clock = "14:00"
@@ -117,7 +120,7 @@ class Environment(Model):
     street_lights: Flag | None = None
 
 
-class Road(Model):
+class RoadSpec(Model):
     """The road the ego drives on; lane 1 is nearest the kerb."""
 
     type: Annotated[
@@ -138,7 +141,7 @@ class Road(Model):
     curvature: Annotated[Number, Quantity("curvature", -0.04, 0.04, varies=False)] | None = None
 
 
-class Ego(Model):
+class EgoSpec(Model):
     """The ego vehicle; without a speed it drives at the road's limit. ``target_speed`` is what it returns to."""
 
     speed: Speed | None = None
@@ -160,7 +163,7 @@ class Dimensions(Model):
     height: Size | None = None
 
 
-class Actor(Model):
+class ActorSpec(Model):
     """A traffic participant, placed either on a lane with a gap to the ego, or at a place in the ego frame."""
 
     id: Identifier
@@ -202,10 +205,10 @@ class RoadsideScenery(Model):
 class Setting(Model):
     """t = 0, what the start frame must show."""
 
-    environment: Environment = Environment()
-    road: Road = Road()
-    ego: Ego = Ego()
-    actors: tuple[Actor, ...] = ()
+    environment: EnvironmentSpec = EnvironmentSpec()
+    road: RoadSpec = RoadSpec()
+    ego: EgoSpec = EgoSpec()
+    actors: tuple[ActorSpec, ...] = ()
     traffic: Annotated[Traffic, shorthand("density")] = Traffic()
     roadside: RoadsideScenery = RoadsideScenery()
 
@@ -300,7 +303,7 @@ class ScenarioFields(Model):
 
 
 class Scenario(ScenarioBuilder, ScenarioFields):
-    """One scenario, logical (with ``vary``) or concrete; immutable, equal to its YAML.
+    """One scenario as it is written, with or without ``vary``; immutable, equal to its YAML.
 
     Raises ScenarioError, with every problem at once, when a value is not usable.
     """
@@ -351,9 +354,16 @@ class Scenario(ScenarioBuilder, ScenarioFields):
             count=self.sampling_settings.variations,
         )
 
-    def concrete(self, variation: int = 0) -> Self:
-        """The scenario with every ``$parameter`` filled in; nothing varies in it. Raises ScenarioError."""
-        return self.with_parameters(self.parameters(variation))
+    def concrete(self, variation: int = 0) -> ConcreteScenario:
+        """One variation as plain numbers, defaults filled in and checked. Raises ScenarioError for what cannot be placed."""
+        from drivesim.scenarios.checks.scenario import check_scenario
+        from drivesim.scenarios.concrete import concrete_of
+
+        parameters = self.parameters(variation)
+        filled = self.with_parameters(parameters)
+        if errors := check_scenario(filled).errors:
+            raise ScenarioError(errors)
+        return concrete_of(filled, parameters)
 
     def with_parameters(self, values: Mapping[str, distributions.Value]) -> Self:
         """The scenario with the named parameters fixed to ``values`` and the others still varying."""

@@ -32,13 +32,6 @@ def reference_name(value: object) -> str | None:
     return match.group(1) if match else None
 
 
-def number(value: float | str) -> float:
-    """A quantity of a concrete scenario. Raises ValueError while it still is a ``$parameter``."""
-    if isinstance(value, str):
-        raise ValueError(f"{value} has no value yet; use scenario.concrete(variation)")
-    return value
-
-
 def suggestion(word: str, known: Iterable[str]) -> str | None:
     """The known word nearest to ``word``, or None when none is near."""
     near = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)

@@ -99,15 +99,15 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, toy: Path, scenario: Path) -> 
 def test_futures_are_set_side_by_side_and_branched(tmp_path: Path, toy: Path, scenario: Path) -> None:
     out = tmp_path / "all"
     common = ("--model", toy, "--seconds", "1.3", "--threads", "1+1", "-q")
-    succeed("futures", scenario, "--samples", "3", "--out", out, *common)
+    succeed("futures", scenario, "--futures", "3", "--out", out, *common)
     assert probe(out / "side_by_side.mp4").num_frames == 13
     sheet = read_png(out / "contact_sheet.png")
     assert sheet.shape[0] > 3 * 160 and sheet.shape[1] > 2 * 320
-    succeed("futures", scenario, "--samples", "3", "--only-future", "2", "--out", tmp_path / "one", *common)
+    succeed("futures", scenario, "--futures", "3", "--only-future", "2", "--out", tmp_path / "one", *common)
     (alone,) = open_run(tmp_path / "one")
     assert alone.index == 2
     assert np.array_equal(alone.frames(), open_run(out)[2].frames())
-    result = drivesim("futures", "--from", out, "--at", "0.9", "--future", "1", "--samples", "1", *common, "--json")
+    result = drivesim("futures", "--from", out, "--at", "0.9", "--future", "1", "--futures", "1", *common, "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["run"] == str(tmp_path / "all-f01-at-0.6s")
 

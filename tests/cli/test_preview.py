@@ -30,7 +30,7 @@ def test_a_folder_gets_one_picture_per_scenario(scenario, tmp_path, capsys):
     assert cv2.imread(str(target)).shape[1] == 1024
 
 
-def test_a_film_has_the_asked_for_length(scenario, tmp_path):
+def test_a_video_has_the_asked_for_length(scenario, tmp_path):
     preview(scenario, at="1s", seed=0, variation=0, out=tmp_path / "film.mp4", seconds="0.3s")
     info = probe(tmp_path / "film.mp4")
     assert (info.num_frames, info.width) == (3, 1024)

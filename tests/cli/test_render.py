@@ -22,7 +22,7 @@ def scenario(tmp_path):
     return str(path)
 
 
-def test_a_folder_gets_a_film_of_the_scenario_in_its_own_size(scenario, tmp_path, capsys):
+def test_a_folder_gets_a_video_of_the_scenario_in_its_own_size(scenario, tmp_path, capsys):
     render(scenario, **{**DEFAULTS, "out": tmp_path / "films"})
     target = tmp_path / "films" / "short-drive.mp4"
     assert capsys.readouterr().out.strip() == str(target)

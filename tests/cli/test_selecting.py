@@ -81,7 +81,7 @@ def test_fewer_tries_than_wanted_futures_are_refused(tmp_path: Path, command: tu
     few = drivesim(*command, "--max-tries", "1")
     assert few.exit_code == 2 and not (tmp_path / "run/selection.json").exists()
     assert "chosen: --max-tries 1 allows fewer futures than the 2 that are wanted" in few.output
-    many = drivesim(*command, "--samples", "5")
+    many = drivesim(*command, "--futures", "5")
     assert many.exit_code == 2 and "'sampling: max_tries: 3' allows fewer futures than the 5" in many.output
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
+from diffusers import EDMEulerScheduler
 
 from drivesim.diffusion.edm import NoiseDistribution, Preconditioning, add_noise
-from drivesim.diffusion.sampler import SamplerConfig, guided, sample
+from drivesim.diffusion.sampler import Denoise, SamplerConfig, guided, sample
 
 
 def test_the_target_makes_the_denoised_estimate_exact() -> None:
@@ -44,6 +46,35 @@ def _gaussian_denoiser(mean: float, std: float):
         return (variance * noisy + level * mean) / (variance + level)
 
     return denoise
+
+
+def _diffusers_sample(
+    denoise: Denoise, noise: torch.Tensor, config: SamplerConfig
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The same steps by diffusers' scheduler, and its noise levels."""
+    scheduler = EDMEulerScheduler(
+        sigma_min=config.sigma_min, sigma_max=config.sigma_max, sigma_data=1.0, rho=config.rho
+    )
+    scheduler.set_timesteps(config.steps)
+    scheduler.is_scale_input_called = True
+    latents = noise * float(scheduler.sigmas[0])
+    for index, timestep in enumerate(scheduler.timesteps):
+        sigma = scheduler.sigmas[index]
+        clean = denoise(latents, sigma.expand(len(latents)))
+        # It applies the output preconditioning itself, so it gets the raw output that gives `clean`.
+        total = sigma**2 + 1.0
+        raw = (clean - latents / total) * torch.sqrt(total) / sigma
+        latents = scheduler.step(raw, timestep, latents).prev_sample
+    return latents, scheduler.sigmas
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4, 18])
+def test_euler_is_diffusers_euler(steps: int) -> None:
+    noise = torch.randn(3, 2, 8, 8, generator=torch.Generator().manual_seed(5))
+    config = SamplerConfig(steps=steps, sigma_min=0.1, sigma_max=80.0)
+    expected, levels = _diffusers_sample(_gaussian_denoiser(0.7, 0.5), noise, config)
+    assert torch.equal(config.levels(), levels)
+    assert torch.allclose(sample(_gaussian_denoiser(0.7, 0.5), noise, config), expected, atol=2e-6)
 
 
 def test_many_steps_sample_the_gaussian_of_an_exact_denoiser() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tiny_judges import JudgedLoaded, silent, tiny_judges
 
-from drivesim.evidence.clips import KINDS, Clips, film
+from drivesim.evidence.clips import KINDS, Clips, gather_clips
 from drivesim.evidence.held_out import REPORT_SEED
 from drivesim.evidence.measure import clip_rows, judged, measure
 from drivesim.evidence.sections.likeness import likeness_section, steadiness_section
@@ -36,10 +36,10 @@ def judges(tmp_path_factory: pytest.TempPathFactory) -> Judges:
 
 @pytest.fixture(scope="module")
 def clips(judges: Judges) -> Clips:
-    return film(JudgedLoaded(), judges, SEEDS, 0.2, silent, keep_frames=("rendered", "scripted", "frozen"))
+    return gather_clips(JudgedLoaded(), judges, SEEDS, 0.2, silent, keep_frames=("rendered", "scripted", "frozen"))
 
 
-def test_every_kind_is_filmed_of_every_scene(clips: Clips) -> None:
+def test_every_kind_is_made_of_every_scene(clips: Clips) -> None:
     assert clips.num_frames == 5  # 0.2 s are 2 frames: the first and a chunk of four
     assert set(clips.videos) == set(clips.flicker) == set(KINDS)
     for kind, videos in clips.videos.items():
@@ -64,7 +64,7 @@ def test_a_frozen_video_does_not_move_and_a_rendered_one_does(clips: Clips) -> N
 
 
 def test_the_same_seeds_give_the_same_clips(clips: Clips, judges: Judges) -> None:
-    again = film(JudgedLoaded(), judges, SEEDS[:1], 0.2, silent)
+    again = gather_clips(JudgedLoaded(), judges, SEEDS[:1], 0.2, silent)
     for kind in KINDS:
         assert np.allclose(again.videos[kind][0].features, clips.videos[kind][0].features), kind
     assert again.raw == {}

@@ -8,7 +8,7 @@ from tiny_judges import JudgedLoaded, JudgedWorldModel
 from tiny_loaded import SCENARIO_TEXT, TinyLoaded
 
 from drivesim.errors import ModelError
-from drivesim.evidence.generated import FREE, SCRIPTED, UNTOLD, dream, frames_needed, round_trip, start_frame
+from drivesim.evidence.generated import FREE, SCRIPTED, UNTOLD, frames_needed, generate_video, round_trip, start_frame
 from drivesim.noise import NoiseStream
 from drivesim.run_spec import Options
 from drivesim.scenarios import loads
@@ -30,7 +30,7 @@ def first(scene: Scene) -> np.ndarray:
 
 
 def test_a_video_begins_with_its_first_frame_and_is_as_long_as_asked(scene: Scene, first: np.ndarray) -> None:
-    video = dream(TinyLoaded(), scene, first, SCRIPTED, 7, NOISE)
+    video = generate_video(TinyLoaded(), scene, first, SCRIPTED, 7, NOISE)
     assert video.shape == (7, 64, 128, 3) and video.dtype == np.uint8
     assert np.array_equal(video[0], first)
     assert not np.array_equal(video[1], first)
@@ -38,14 +38,14 @@ def test_a_video_begins_with_its_first_frame_and_is_as_long_as_asked(scene: Scen
 
 
 def test_the_same_noise_makes_the_same_video_and_other_noise_another(scene: Scene, first: np.ndarray) -> None:
-    video = dream(TinyLoaded(), scene, first, FREE, 5, NOISE)
-    assert np.array_equal(video, dream(TinyLoaded(), scene, first, FREE, 5, NOISE))
-    other = dream(TinyLoaded(), scene, first, FREE, 5, NOISE.child(9))
+    video = generate_video(TinyLoaded(), scene, first, FREE, 5, NOISE)
+    assert np.array_equal(video, generate_video(TinyLoaded(), scene, first, FREE, 5, NOISE))
+    other = generate_video(TinyLoaded(), scene, first, FREE, 5, NOISE.child(9))
     assert np.array_equal(video[0], other[0]) and not np.array_equal(video[1:], other[1:])
 
 
 def test_what_is_told_decides(scene: Scene, first: np.ndarray) -> None:
-    videos = [dream(TinyLoaded(), scene, first, told, 5, NOISE) for told in (SCRIPTED, FREE, UNTOLD)]
+    videos = [generate_video(TinyLoaded(), scene, first, told, 5, NOISE) for told in (SCRIPTED, FREE, UNTOLD)]
     for index, video in enumerate(videos):
         assert not any(np.array_equal(video[1:], other[1:]) for other in videos[index + 1 :])
 
@@ -55,17 +55,17 @@ def test_the_first_frame_is_the_one_of_a_run_with_the_same_noise(scene: Scene, f
     assert not np.array_equal(first, start_frame(TinyLoaded(), scene, NOISE.child(1)))
 
 
-def test_a_dream_is_what_a_run_stores(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_generated_video_is_what_a_run_stores(tmp_path_factory: pytest.TempPathFactory) -> None:
     model, scenario = TinyLoaded(), loads(SCENARIO_TEXT)[0]
     future = rollout(
         model, scenario, seconds=0.9, seed=7, out=tmp_path_factory.mktemp("run"),
         options=Options(actors="free", lossless=True), resume=True,
     )  # fmt: skip
     scene = develop(scenario, seed=7, fps=10.0, duration_s=future.manifest.scene_frames / 10.0).scene
-    video = dream(model, scene, future.frame_at(0.0), FREE, 9, future.stream)
+    video = generate_video(model, scene, future.frame_at(0.0), FREE, 9, future.stream)
     stored = future.frames()
     assert np.abs(video.astype(int) - stored).mean() < 2.0  # the store keeps colours as video does
-    assert np.abs(dream(model, scene, video[0], FREE, 9, NOISE).astype(int) - stored).mean() > 10.0
+    assert np.abs(generate_video(model, scene, video[0], FREE, 9, NOISE).astype(int) - stored).mean() > 10.0
 
 
 def test_a_round_trip_keeps_what_the_codec_keeps() -> None:

@@ -6,41 +6,42 @@ import numpy as np
 import pytest
 
 from drivesim.datasets.procedural.dataset import HELD_OUT_SEED
-from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, REPORT_SEED, Take, development, take
+from drivesim.evidence.held_out import REPORT_SEED, HeldOutClip, development, held_out_clip
+from drivesim.judges import JUDGED_HEIGHT, JUDGED_WIDTH
 
 FRAMES = 12
 
 
 @pytest.fixture(scope="module")
-def film() -> Take:
-    return take(REPORT_SEED, 3)
+def clip() -> HeldOutClip:
+    return held_out_clip(REPORT_SEED, 3)
 
 
 def test_reports_use_seeds_that_nobody_trains_on() -> None:
     assert REPORT_SEED > HELD_OUT_SEED
 
 
-def test_a_take_is_the_same_every_time_and_another_for_another_seed(film: Take) -> None:
-    again = take(REPORT_SEED, 3)
-    assert again.start == film.start
-    assert np.array_equal(next(again.frames(128, 64)), next(film.frames(128, 64)))
-    assert not np.array_equal(next(take(REPORT_SEED + 1, 3).frames(128, 64)), next(film.frames(128, 64)))
+def test_a_held_out_clip_is_the_same_every_time_and_another_for_another_seed(clip: HeldOutClip) -> None:
+    again = held_out_clip(REPORT_SEED, 3)
+    assert again.start == clip.start
+    assert np.array_equal(next(again.frames(128, 64)), next(clip.frames(128, 64)))
+    assert not np.array_equal(next(held_out_clip(REPORT_SEED + 1, 3).frames(128, 64)), next(clip.frames(128, 64)))
 
 
-def test_a_longer_take_begins_as_the_shorter_one(film: Take) -> None:
-    longer = take(REPORT_SEED, 5)
-    assert np.allclose(longer.window.ego.positions[:3], film.window.ego.positions)
+def test_a_longer_clip_begins_as_the_shorter_one(clip: HeldOutClip) -> None:
+    longer = held_out_clip(REPORT_SEED, 5)
+    assert np.allclose(longer.window.ego.positions[:3], clip.window.ego.positions)
 
 
-def test_labels_are_of_the_frames_that_are_drawn(film: Take) -> None:
-    pictures = film.pictures()
-    labels = film.labels(pictures)
-    assert len(labels) == len(pictures) == len(film.window) == 3
+def test_labels_are_of_the_frames_that_are_drawn(clip: HeldOutClip) -> None:
+    pictures = clip.pictures()
+    labels = clip.labels(pictures)
+    assert len(labels) == len(pictures) == len(clip.window) == 3
     for picture, label in zip(pictures, labels, strict=True):
         assert picture.rgb.shape == (JUDGED_HEIGHT, JUDGED_WIDTH, 3)
         assert label.semantic is not None and np.array_equal(label.semantic, picture.semantic)
         assert label.boxes is not None and (label.boxes.width, label.boxes.height) == (JUDGED_WIDTH, JUDGED_HEIGHT)
-    ego = film.window.ego
+    ego = clip.window.ego
     for before, label in enumerate(labels[1:]):
         assert label.motion is not None
         moved = np.hypot(*(ego.positions[before + 1, :2] - ego.positions[before, :2]))
@@ -48,8 +49,8 @@ def test_labels_are_of_the_frames_that_are_drawn(film: Take) -> None:
     assert labels[0].motion is None
 
 
-def test_exact_flow_leads_from_each_frame_to_the_one_before(film: Take) -> None:
-    flows = film.flows(film.pictures())
+def test_exact_flow_leads_from_each_frame_to_the_one_before(clip: HeldOutClip) -> None:
+    flows = clip.flows(clip.pictures())
     assert len(flows) == 2
     assert flows[0].displacement.shape == (JUDGED_HEIGHT, JUDGED_WIDTH, 2)
     assert flows[0].valid.mean() > 0.3

@@ -14,6 +14,7 @@ from drivesim.evidence.labels import LabelOutcome, judge_labels
 from drivesim.metrics.wilson import wilson_interval
 from drivesim.road import Road
 from drivesim.scenarios import Scenario, lane_change, load
+from drivesim.scenarios.concrete import ConcreteScenario, concrete_of
 from drivesim.scenarios.expand import Development, develop
 from drivesim.scene import Actor, Track
 from drivesim.traffic.road_builder import build_road
@@ -62,7 +63,7 @@ def future(*actors: Actor, speed: float = 20.0) -> tuple[Track, tuple[Actor, ...
 
 
 def judge(scenario: Scenario, futures: list[tuple[Track, tuple[Actor, ...]]], road: Road) -> LabelOutcome:
-    return judge_labels(scenario, futures, road, FPS)
+    return judge_labels(concrete_of(scenario), futures, road, FPS)
 
 
 def test_every_kind_of_label(road: Road) -> None:
@@ -183,10 +184,10 @@ def test_walks_start_by_distance_and_by_time_to_the_ego(road: Road) -> None:
         assert slow.value is False and slow.reason == "its trigger never held"
 
 
-def developed(name: str, seed: int) -> tuple[Scenario, Development]:
+def developed(name: str, seed: int) -> tuple[ConcreteScenario, Development]:
     (scenario,) = load(LIBRARY / f"{name}.yaml")
     development = develop(scenario, seed=seed, duration_s=14.0)
-    return scenario.with_parameters(development.parameters), development
+    return scenario.concrete(), development
 
 
 @pytest.mark.parametrize("name", ["highway-cut-in", "night-pedestrian", "hard-brake"])

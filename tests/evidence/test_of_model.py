@@ -78,7 +78,7 @@ def test_the_whole_report(tmp_path: Path, judges: Judges) -> None:
     assert report.commands["repeat"].startswith("drivesim evaluate mine --clips 4 --seconds 0.5")
     back = Report.from_json(report.to_json(), "report.json")
     assert back.to_json() == report.to_json() and render_html(back).startswith("<!DOCTYPE html>")
-    assert said["filming held-out scenes"] == 1.0
+    assert said["gathering held-out clips"] == 1.0
     assert {path.name for path in (tmp_path / "out" / "runs").iterdir()} == {"scripted", "free"}
     usable = figures["drift.scripted.usable_s"].value
     assert usable is not None and 0.0 <= usable.value <= 3.0 and np.isfinite(usable.value)

@@ -13,7 +13,7 @@ from drivesim.evidence import selection as module
 from drivesim.evidence.selection import FILE, Selection, select, selected_events
 from drivesim.evidence.verdict import Verdict
 from drivesim.judges.load import Judges
-from drivesim.run_spec import Options, stage
+from drivesim.run_spec import Options, decide
 from drivesim.runs.engine import Threads
 from drivesim.runs.future import Future
 from drivesim.scenarios import Scenario, loads
@@ -33,8 +33,8 @@ def run(tmp_path_factory: pytest.TempPathFactory, scenario: Scenario) -> tuple[P
     """Eight futures of one frame: what they show is said by the test."""
     folder = tmp_path_factory.mktemp("runs") / "run"
     options = Options(threads=Threads(denoise=1, decode=1))
-    staged = stage(JudgedLoaded(), scenario, num_frames=1, seed=3, options=options, several=True)
-    return folder, list(make(staged, folder, indices=range(8)))
+    decided = decide(JudgedLoaded(), scenario, num_frames=1, seed=3, options=options, several=True)
+    return folder, list(make(decided, folder, indices=range(8)))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from drivesim.errors import InputError
-from drivesim.exports.nuscenes import Recording, describe_environment, key_frames, write_nuscenes
+from drivesim.exports.nuscenes import RecordedScene, describe_environment, key_frames, write_nuscenes
 from drivesim.geometry import quaternion_of_rotation, rotation_of_quaternion, rotation_zyx
 from drivesim.scene import Actor, Environment, Scene, Track
 
@@ -47,7 +47,10 @@ def table(folder: Path, name: str) -> list[dict]:
 def test_what_stands_in_the_folder(tmp_path: Path) -> None:
     out = write_nuscenes(
         tmp_path / "out",
-        [Recording(scene=scene(), frames=pictures(8)), Recording(scene=scene("two"), frames=pictures(8), split="val")],
+        [
+            RecordedScene(scene=scene(), frames=pictures(8)),
+            RecordedScene(scene=scene("two"), frames=pictures(8), split="val"),
+        ],
         licence="CC0",
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
@@ -71,7 +74,7 @@ def test_what_stands_in_the_folder(tmp_path: Path) -> None:
 
 
 def test_annotations_stand_at_key_frames_while_the_actor_is_present(tmp_path: Path) -> None:
-    out = write_nuscenes(tmp_path / "out", [Recording(scene=scene(), frames=pictures(8))])
+    out = write_nuscenes(tmp_path / "out", [RecordedScene(scene=scene(), frames=pictures(8))])
     rows = table(out, "sample_annotation")
     assert len(rows) == 3 and [row["num_lidar_pts"] for row in rows] == [1, 1, 1]
     assert rows[0]["size"] == [1.8, 4.5, 1.6]
@@ -90,7 +93,7 @@ def test_annotations_stand_at_key_frames_while_the_actor_is_present(tmp_path: Pa
 
 def test_equal_scenes_give_equal_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        write_nuscenes(tmp_path / name, [Recording(scene=scene(), frames=pictures(8))])
+        write_nuscenes(tmp_path / name, [RecordedScene(scene=scene(), frames=pictures(8))])
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file())
     assert len(files) == 15 + 1 + 8
     assert all((tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes() for file in files)
@@ -100,12 +103,15 @@ def test_equal_scenes_give_equal_bytes(tmp_path: Path) -> None:
     ("recordings", "message"),
     [
         (lambda: [], "there is no scene to write"),
-        (lambda: [Recording(scene=scene(), frames=pictures(7))], "8 frames, but 7 pictures"),
-        (lambda: [Recording(scene=scene(), frames=pictures(9))], "8 frames, but more pictures"),
-        (lambda: [Recording(scene=scene(fps=1.0), frames=pictures(8))], "need 2 or more"),
-        (lambda: [Recording(scene=scene(), frames=pictures(8)) for _ in range(2)], "two scenes are called 'one'"),
-        (lambda: [Recording(scene=scene(), frames=pictures(8, 20, 30))], "cut one of them"),
-        (lambda: [Recording(scene=scene(), frames=[*pictures(7), np.zeros((9, 9, 3), np.uint8)])], "like the first"),
+        (lambda: [RecordedScene(scene=scene(), frames=pictures(7))], "8 frames, but 7 pictures"),
+        (lambda: [RecordedScene(scene=scene(), frames=pictures(9))], "8 frames, but more pictures"),
+        (lambda: [RecordedScene(scene=scene(fps=1.0), frames=pictures(8))], "need 2 or more"),
+        (lambda: [RecordedScene(scene=scene(), frames=pictures(8)) for _ in range(2)], "two scenes are called 'one'"),
+        (lambda: [RecordedScene(scene=scene(), frames=pictures(8, 20, 30))], "cut one of them"),
+        (
+            lambda: [RecordedScene(scene=scene(), frames=[*pictures(7), np.zeros((9, 9, 3), np.uint8)])],
+            "like the first",
+        ),
     ],
 )
 def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path, recordings, message: str) -> None:
@@ -117,7 +123,7 @@ def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path, recordings
 def test_a_folder_that_exists_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     with pytest.raises(InputError, match="exists already"):
-        write_nuscenes(tmp_path / "out", [Recording(scene=scene(), frames=pictures(8))])
+        write_nuscenes(tmp_path / "out", [RecordedScene(scene=scene(), frames=pictures(8))])
     assert list((tmp_path / "out").iterdir()) == []
 
 

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from drivesim.evidence.held_out import JUDGED_HEIGHT, JUDGED_WIDTH, REPORT_SEED, take
+from drivesim.evidence.held_out import REPORT_SEED, held_out_clip
+from drivesim.judges import JUDGED_HEIGHT, JUDGED_WIDTH
 from drivesim.judges.features import frame_features
 from drivesim.judges.load import Judges, load_judges
 from drivesim.judges.probe import FrameLabels
@@ -18,7 +19,7 @@ from drivesim.metrics.obedience import obedience_of, pool, shuffled
 NUM_SCENES, NUM_FRAMES = 6, 3
 FPS = 10.0
 
-Filmed = tuple[list[np.ndarray], list[list[FrameLabels]]]
+Rendered = tuple[list[np.ndarray], list[list[FrameLabels]]]
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +28,11 @@ def judges() -> Judges:
 
 
 @pytest.fixture(scope="module")
-def filmed() -> Filmed:
+def rendered() -> Rendered:
     """Rendered frames (3, 256, 512, 3) and exact labels of scenes that nothing was trained on."""
     videos, labels = [], []
     for index in range(NUM_SCENES):
-        scene = take(REPORT_SEED + 70_100 + index, NUM_FRAMES)
+        scene = held_out_clip(REPORT_SEED + 70_100 + index, NUM_FRAMES)
         pictures = scene.pictures()
         videos.append(np.stack([picture.rgb for picture in pictures]))
         labels.append(scene.labels(pictures))
@@ -40,8 +41,8 @@ def filmed() -> Filmed:
 
 
 @pytest.fixture(scope="module")
-def readings(judges: Judges, filmed: Filmed) -> list[Readings]:
-    return [read_frames(judges.probe, video, FPS) for video in filmed[0]]
+def readings(judges: Judges, rendered: Rendered) -> list[Readings]:
+    return [read_frames(judges.probe, video, FPS) for video in rendered[0]]
 
 
 def _recall(labels: list[list[FrameLabels]], readings: list[Readings]) -> float:
@@ -53,15 +54,15 @@ def _blurred(video: np.ndarray, sigma: float) -> np.ndarray:
     return np.stack([cv2.GaussianBlur(frame, (0, 0), sigma) for frame in video])
 
 
-def test_shuffled_boxes_fall_to_chance(filmed: Filmed, readings: list[Readings]) -> None:
-    _, labels = filmed
+def test_shuffled_boxes_fall_to_chance(rendered: Rendered, readings: list[Readings]) -> None:
+    _, labels = rendered
     right = _recall(labels, readings)
     chance = _recall(shuffled(labels, np.random.default_rng(1)), readings)
     assert right > 0.7 and chance < 0.15
 
 
-def test_more_blur_loses_more_boxes(judges: Judges, filmed: Filmed, readings: list[Readings]) -> None:
-    videos, labels = filmed
+def test_more_blur_loses_more_boxes(judges: Judges, rendered: Rendered, readings: list[Readings]) -> None:
+    videos, labels = rendered
     blurred = [
         _recall(labels, [read_frames(judges.probe, _blurred(video, sigma), FPS) for video in videos])
         for sigma in (4.0, 12.0)
@@ -70,9 +71,9 @@ def test_more_blur_loses_more_boxes(judges: Judges, filmed: Filmed, readings: li
 
 
 def test_a_painted_out_object_is_missed_and_a_pasted_one_is_a_phantom(
-    judges: Judges, filmed: Filmed, readings: list[Readings]
+    judges: Judges, rendered: Rendered, readings: list[Readings]
 ) -> None:
-    videos, labels = filmed
+    videos, labels = rendered
     scene, row = max(
         ((s, r) for s in range(NUM_SCENES) for r in np.flatnonzero(labels[s][0].boxes.counts)),
         key=lambda at: labels[at[0]][0].boxes.xyxy[at[1], 3] - labels[at[0]][0].boxes.xyxy[at[1], 1],
@@ -101,18 +102,18 @@ def _none_of(label: FrameLabels):  # type: ignore[no-untyped-def]
     )
 
 
-def test_a_frozen_video_stands_still(judges: Judges, filmed: Filmed, readings: list[Readings]) -> None:
-    true = np.array([[label.motion[0] * FPS for label in video[1:]] for video in filmed[1]])
+def test_a_frozen_video_stands_still(judges: Judges, rendered: Rendered, readings: list[Readings]) -> None:
+    true = np.array([[label.motion[0] * FPS for label in video[1:]] for video in rendered[1]])
     found = np.array([video.speed_mps[1:] for video in readings])
     assert true.max() > 8.0 and np.median(np.abs(found - true)) < 2.0
-    frozen = [read_frames(judges.probe, np.repeat(video[:1], NUM_FRAMES, axis=0), FPS) for video in filmed[0]]
+    frozen = [read_frames(judges.probe, np.repeat(video[:1], NUM_FRAMES, axis=0), FPS) for video in rendered[0]]
     assert max(np.abs(video.speed_mps[1:]).max() for video in frozen) < 2.0
     assert max(np.abs(np.degrees(video.yaw_rate_rps[1:])).max() for video in frozen) < 1.0
 
 
-def test_features_tell_damage_by_its_severity(judges: Judges, filmed: Filmed) -> None:
+def test_features_tell_damage_by_its_severity(judges: Judges, rendered: Rendered) -> None:
     def rows(change) -> np.ndarray:  # type: ignore[no-untyped-def]
-        return np.concatenate([frame_features(judges.features, change(video)) for video in filmed[0]])
+        return np.concatenate([frame_features(judges.features, change(video)) for video in rendered[0]])
 
     clean = rows(lambda video: video)
     assert frechet_distance(clean, clean) == pytest.approx(0.0, abs=1e-6)
@@ -122,20 +123,20 @@ def test_features_tell_damage_by_its_severity(judges: Judges, filmed: Filmed) ->
         assert 0.0 < frechet_distance(clean, mild) < frechet_distance(clean, strong)
 
 
-def test_features_see_that_nothing_moves(judges: Judges, filmed: Filmed) -> None:
+def test_features_see_that_nothing_moves(judges: Judges, rendered: Rendered) -> None:
     """A video that stands still is farther away than the same video with some noise."""
-    clean = np.concatenate([frame_features(judges.features, video) for video in filmed[0]])
+    clean = np.concatenate([frame_features(judges.features, video) for video in rendered[0]])
     rng = np.random.default_rng(0)
-    noisy = [np.clip(video + rng.normal(0.0, 2.0, video.shape), 0, 255).astype(np.uint8) for video in filmed[0]]
+    noisy = [np.clip(video + rng.normal(0.0, 2.0, video.shape), 0, 255).astype(np.uint8) for video in rendered[0]]
     noisy_rows = np.concatenate([frame_features(judges.features, video) for video in noisy])
     frozen = np.concatenate(
-        [frame_features(judges.features, np.repeat(video[:1], NUM_FRAMES, axis=0)) for video in filmed[0]]
+        [frame_features(judges.features, np.repeat(video[:1], NUM_FRAMES, axis=0)) for video in rendered[0]]
     )
     assert frechet_distance(clean, frozen) > 2.0 * frechet_distance(clean, noisy_rows)
 
 
-def test_equal_futures_have_no_diversity(judges: Judges, filmed: Filmed) -> None:
-    features = [frame_features(judges.features, video) for video in filmed[0]]
+def test_equal_futures_have_no_diversity(judges: Judges, rendered: Rendered) -> None:
+    features = [frame_features(judges.features, video) for video in rendered[0]]
     rng = np.random.default_rng(0)
     assert mean_diversity(np.stack([features[0]] * 4), rng).value == 0.0
     assert mean_diversity(np.stack([features[0]] * 3 + [features[1]]), rng).value > 0.0

@@ -164,7 +164,7 @@ def test_start_frames_follow_layout_and_seed() -> None:
 def test_layout_may_be_told_of_the_start_frame_only(model: LatentWorldModel) -> None:
     past = torch.zeros(1, 3, 512, 1024)
     free = some_controls(6).without(*RASTER_CHANNELS)
-    chunk, state = model.denoise(model.begin(past, some_controls(1)), free, NoiseStream(1))
+    chunk, state = model.step(model.begin(past, some_controls(1)), free, NoiseStream(1))
     assert chunk.latents.shape == (6, 19, 16, 32)
     assert state.controls.actors is None and len(state.context) == 2
     assert np.isfinite(chunk.latents.numpy()).all()
@@ -234,7 +234,7 @@ def test_the_frame_before_counts_at_most_its_share_and_stays_within_the_colours_
 def test_a_chunk_carries_on_the_frame_before_where_the_flow_is_told(model: LatentWorldModel) -> None:
     controls = dataclasses.replace(some_controls(6), flow=np.zeros((6, 3, 128, 256), np.float32))
     controls.flow[:, 2, :, 128:] = 1.0
-    chunk, _ = model.denoise(model.begin(torch.zeros(1, 3, 512, 1024), some_controls(1)), controls, NoiseStream(1))
+    chunk, _ = model.step(model.begin(torch.zeros(1, 3, 512, 1024), some_controls(1)), controls, NoiseStream(1))
     dark, light = (model.decode(chunk, torch.full((3, 512, 1024), shade)) for shade in (-0.5, 0.5))
     assert (dark - light).abs()[0, :, :, 600:].mean() > 0.005
     assert torch.equal(dark[0, :, :, :400], light[0, :, :, :400])

@@ -17,9 +17,9 @@ from drivesim.errors import InputError
 from drivesim.noise import NoiseStream
 from drivesim.runs.cost import (
     MEASURED_CHUNKS,
-    STAGES,
+    PHASES,
     Cost,
-    StageClock,
+    PhaseClock,
     measure_cost,
     peak_resident_bytes,
     remember_cost,
@@ -29,7 +29,7 @@ from drivesim.runs.cost import (
 from drivesim.runs.engine import Threads
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.plan import Plan, make_plan
-from drivesim.runs.run import Beginning, Ingredients
+from drivesim.runs.run import Beginning, FutureSource
 
 sys.path.append(str(Path(__file__).parent))
 from make_tiny_run import make_tiny_run, tiny_manifest
@@ -103,7 +103,7 @@ def test_a_plan_adds_loading_the_start_and_every_future() -> None:
     assert plan.seconds == pytest.approx(plan.making_s + 5.0)
     told = plan.to_dict()
     assert told["seconds"] == pytest.approx(plan.seconds, abs=0.06)
-    assert told["chunk_s"] == 0.45 and told["stages_s"] == {
+    assert told["chunk_s"] == 0.45 and told["phases_s"] == {
         "tell": 0.1, "denoise": 0.3, "draw": 0.0, "decode": 0.2, "write": 0.05,
     }  # fmt: skip
 
@@ -119,21 +119,21 @@ def test_memory_is_what_is_loaded_and_what_a_run_adds_whatever_the_length() -> N
 
 
 def test_warming_up_and_the_lonely_last_decoding_are_left_out() -> None:
-    clock = StageClock()
-    for stage in STAGES:
-        clock.seconds[stage] = [9.0, 1.0, 3.0, 0.5]
+    clock = PhaseClock()
+    for phase in PHASES:
+        clock.seconds[phase] = [9.0, 1.0, 3.0, 0.5]
     assert clock.steady("denoise", overlap=True) == pytest.approx(1.5)
     assert clock.steady("decode", overlap=True) == pytest.approx(2.0)
     assert clock.steady("decode", overlap=False) == pytest.approx(1.5)
     clock.seconds["write"] = [4.0]
     assert clock.steady("write", overlap=True) == 4.0
-    assert StageClock().steady("tell", overlap=True) == 0.0
+    assert PhaseClock().steady("tell", overlap=True) == 0.0
 
 
-def ingredients(model: TinyWorldModel, manifest: Manifest) -> Ingredients:
+def ingredients(model: TinyWorldModel, manifest: Manifest) -> FutureSource:
     controls = some_controls(manifest.timeline.control_frames)
     frame = tensor_to_frames(TinyStartFrameModel().sample(controls.window(0, 1), NoiseStream(1)))[0]
-    return Ingredients(
+    return FutureSource(
         model=model,
         beginning=Beginning(frame=frame),
         start_controls=controls.window(0, 1),
@@ -147,7 +147,7 @@ def test_measuring_runs_the_real_loop_and_sees_a_slow_stage(overlap: bool) -> No
     manifest = tiny_manifest(model, num_frames=601, overlap=overlap)
     calls: list[int] = []
 
-    def prepare() -> Ingredients:
+    def prepare() -> FutureSource:
         calls.append(1)
         return ingredients(model, manifest)
 

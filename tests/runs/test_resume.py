@@ -104,10 +104,10 @@ def interrupted(tmp_path: Path) -> Path:
         pass
 
     class CrashingModel(TinyWorldModel):
-        def denoise(self, state, controls, noise):  # type: ignore[no-untyped-def]
+        def step(self, state, controls, noise):  # type: ignore[no-untyped-def]
             if state.chunks == 13:
                 raise Crash
-            return super().denoise(state, controls, noise)
+            return super().step(state, controls, noise)
 
     with pytest.raises(Crash):
         make_tiny_run(folder, model=CrashingModel(), manifest=tiny_manifest(TinyWorldModel(), overlap=False))

@@ -103,9 +103,9 @@ def test_denoising_waits_for_a_slow_consumer() -> None:
     made, ahead = [0], []
 
     class CountingModel(TinyWorldModel):
-        def denoise(self, state, controls, noise):  # type: ignore[no-untyped-def]
+        def step(self, state, controls, noise):  # type: ignore[no-untyped-def]
             made[0] += 1
-            return super().denoise(state, controls, noise)
+            return super().step(state, controls, noise)
 
     model = CountingModel()
     controls = some_controls(TIMELINE.control_frames)

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from drivesim.scenarios import Scenario, ScenarioError, after, brake, distance_to_ego, lane_change, loads, rain, uniform
-from drivesim.scenarios.expand import develop, environment_of, expand
-from drivesim.scenarios.placement import make_camera
+from drivesim.scenarios.expand import develop, expand
 from drivesim.scene import NUSCENES_FRONT, Scene
 
 SUITE = (Path(__file__).parent / "suite.yaml").read_text(encoding="utf-8")
@@ -100,19 +99,19 @@ def test_left_hand_traffic_mirrors_the_lanes() -> None:
 
 
 def test_weather_words_become_numbers() -> None:
-    wet = environment_of(ALONE.environment(time_of_day="22:30", precipitation=rain("heavy"), fog=150))
+    wet = ALONE.environment(time_of_day="22:30", precipitation=rain("heavy"), fog=150).concrete().environment
     assert (wet.hour, wet.rain, wet.snow, wet.fog_visibility_m) == (22.5, 1.0, 0.0, 150.0)
     assert wet.wetness == pytest.approx(0.8) and not wet.street_lights
-    assert environment_of(ALONE.road("urban")).street_lights
-    assert environment_of(ALONE.environment(road_surface="moist")).wetness == 0.3
-    dry = environment_of(ALONE)
+    assert ALONE.road("urban").concrete().environment.street_lights
+    assert ALONE.environment(road_surface="moist").concrete().environment.wetness == 0.3
+    dry = ALONE.concrete().environment
     assert (dry.rain, dry.wetness, dry.fog_visibility_m) == (0.0, 0.0, math.inf)
 
 
 def test_cameras() -> None:
-    assert make_camera(ALONE) == NUSCENES_FRONT
+    assert ALONE.concrete().camera == NUSCENES_FRONT
     own = ALONE.from_dict({**ALONE.to_dict(), "camera": {"fx": 500, "width": 1000, "height": 500, "mount": {"z": 2}}})
-    camera = make_camera(own)
+    camera = own.concrete().camera
     assert (camera.width, camera.height, camera.fx, camera.fy) == (1024, 512, 512.0, 512.0)
     assert (camera.cx, camera.cy, camera.mount.z) == (512.0, 256.0, 2.0)
     assert expand(own, duration_s=0.5).camera == camera
@@ -125,7 +124,7 @@ def test_variations_differ() -> None:
     assert develop(scenario, duration_s=0.2, variation=1).parameters == scenario.parameters(1)
 
 
-def test_a_scenario_that_cannot_be_staged_says_why() -> None:
+def test_a_scenario_that_cannot_be_placed_says_why() -> None:
     with pytest.raises(ScenarioError, match="there is no lane to the left"):
         expand(ALONE.actor("a", "car", lane="left", gap=10))
     with pytest.raises(ScenarioError, match="overlap by"):

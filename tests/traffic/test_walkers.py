@@ -116,7 +116,7 @@ def test_a_parked_van_hides_a_pedestrian():
     rows, columns = np.array([0]), np.array([0, 1, 2])
     seen_from = []
     for y in (-4.4, -1.0):
-        fleet["y"][2], fleet["d"][2], fleet["motion"][2] = y, y + float(fleet["d"][0]), 1
+        fleet.y[2], fleet.d[2], fleet.motion[2] = y, y + float(fleet.d[0]), 1
         seen_from.append(bool(hidden(fleet, rows, columns, np.ones((1, 3), dtype=bool))[0, 2]))
     assert seen_from == [True, False]
 

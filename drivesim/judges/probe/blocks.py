@@ -8,7 +8,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 
-class ChannelNorm(nn.Module):
+class PixelNorm(nn.Module):
     """LayerNorm over the channels of every pixel: no batch statistics, quick in bfloat16 on CPUs."""
 
     def __init__(self, channels: int) -> None:
@@ -28,7 +28,7 @@ class Block(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.norm = ChannelNorm(channels)
+        self.norm = PixelNorm(channels)
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
         nn.init.zeros_(self.second.weight)

@@ -15,12 +15,13 @@ from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
 from drivesim.controls import ATTRIBUTE_CHANNELS
-from drivesim.judges.probe.blocks import Block, ChannelNorm, Head, Level
+from drivesim.judges import JUDGED_HEIGHT, JUDGED_WIDTH
+from drivesim.judges.probe.blocks import Block, Head, Level, PixelNorm
 from drivesim.judges.probe.ego_motion import MotionReadout, flow_maps
 from drivesim.scene import CATEGORIES
 
 #: Height and width of the frames that the probe sees; larger ones are averaged down to it.
-INPUT_SIZE = (256, 512)
+INPUT_SIZE = (JUDGED_HEIGHT, JUDGED_WIDTH)
 
 #: Pixels of the input along one side of a cell of all output maps.
 STRIDE = 4
@@ -96,15 +97,15 @@ class ProbeNetwork(ModelMixin, ConfigMixin):
             for before, after, count in zip(widths, widths[1:], num_blocks[1:], strict=False)
         )
         self.laterals = nn.ModuleList(
-            nn.Sequential(ChannelNorm(width), nn.Conv2d(width, features, 1)) for width in widths
+            nn.Sequential(PixelNorm(width), nn.Conv2d(width, features, 1)) for width in widths
         )
         self.smooth = nn.ModuleList(Block(features) for _ in widths[1:])
         # Heads behind a residual stream of no fixed size diverge at learning rates that are good otherwise.
-        self.norm = ChannelNorm(features)
+        self.norm = PixelNorm(features)
         self.heatmap = Head(features, len(CATEGORIES), bias=-3.0)
         self.box = Head(features, 5)
         self.semantic = Head(features, len(SEMANTIC_CLASSES))
-        self.norm_top = ChannelNorm(widths[-1])
+        self.norm_top = PixelNorm(widths[-1])
         self.attributes = nn.Linear(widths[-1], len(PROBE_ATTRIBUTES))
         self.motion = MotionReadout(motion_widths)
 

@@ -46,7 +46,7 @@ class LayoutStem(nn.Module):
         return self.spread(F.silu(self.mix(torch.cat([folded, flags], dim=1))))
 
 
-class Stage(nn.Module):
+class UNetBlock(nn.Module):
     """One residual block, with self-attention where the resolution is low enough."""
 
     def __init__(self, channels_in: int, channels: int, embedding: int, attention: bool, head_width: int) -> None:
@@ -90,16 +90,16 @@ class ImageUNet(ModelMixin, ConfigMixin):
             nn.Linear(len(ATTRIBUTE_CHANNELS) + 1, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
         )
         self.conv_in = nn.Conv2d(latent_channels + layout_features, widths[0], 3, padding=1)
-        stage_args = (embedding, head_width)
-        down, self.down_samplers = _down_path(tuple(widths), blocks_per_level, tuple(attention_levels), *stage_args)
+        block_args = (embedding, head_width)
+        down, self.down_samplers = _down_path(tuple(widths), blocks_per_level, tuple(attention_levels), *block_args)
         self.down = nn.ModuleList(down)
         self.middle = nn.ModuleList(
             [
-                Stage(widths[-1], widths[-1], embedding, True, head_width),
-                Stage(widths[-1], widths[-1], embedding, False, head_width),
+                UNetBlock(widths[-1], widths[-1], embedding, True, head_width),
+                UNetBlock(widths[-1], widths[-1], embedding, False, head_width),
             ]
         )
-        up, self.up_samplers = _up_path(tuple(widths), blocks_per_level, tuple(attention_levels), *stage_args)
+        up, self.up_samplers = _up_path(tuple(widths), blocks_per_level, tuple(attention_levels), *block_args)
         self.up = nn.ModuleList(up)
         self.norm_out = ChannelNorm(widths[0])
         self.conv_out = nn.Conv2d(widths[0], latent_channels, 3, padding=1)
@@ -132,8 +132,8 @@ class ImageUNet(ModelMixin, ConfigMixin):
         hook = after_block or _unchanged
         hidden, skips = self._run_down(hidden, embedding, hook)
         index = len(self.down)
-        for stage in self.middle:
-            hidden = hook(index, stage(hidden, embedding))
+        for block in self.middle:
+            hidden = hook(index, block(hidden, embedding))
             index += 1
         hidden = self._run_up(hidden, skips, embedding, hook, index)
         return self.conv_out(F.silu(self.norm_out(hidden)))
@@ -153,19 +153,19 @@ class ImageUNet(ModelMixin, ConfigMixin):
     def _run_down(self, hidden: Tensor, embedding: Tensor, hook: AfterBlock) -> tuple[Tensor, list[Tensor]]:
         skips = []
         blocks = self.config.blocks_per_level
-        for index, stage in enumerate(self.down):
+        for index, block in enumerate(self.down):
             if index > 0 and index % blocks == 0:
                 hidden = self.down_samplers[index // blocks - 1](hidden)
-            hidden = hook(index, stage(hidden, embedding))
+            hidden = hook(index, block(hidden, embedding))
             skips.append(hidden)
         return hidden, skips
 
     def _run_up(self, hidden: Tensor, skips: list[Tensor], embedding: Tensor, hook: AfterBlock, index: int) -> Tensor:
         blocks = self.config.blocks_per_level
-        for position, stage in enumerate(self.up):
+        for position, block in enumerate(self.up):
             if position > 0 and position % blocks == 0:
                 hidden = self.up_samplers[position // blocks - 1](hidden)
-            hidden = hook(index + position, stage(torch.cat([hidden, skips.pop()], dim=1), embedding))
+            hidden = hook(index + position, block(torch.cat([hidden, skips.pop()], dim=1), embedding))
         return hidden
 
 
@@ -187,23 +187,23 @@ def _unchanged(_index: int, hidden: Tensor) -> Tensor:
 def _down_path(
     widths: tuple[int, ...], blocks: int, attention_levels: tuple[int, ...], embedding: int, head_width: int
 ) -> tuple[list[nn.Module], nn.ModuleList]:
-    stages: list[nn.Module] = []
+    path: list[nn.Module] = []
     samplers = nn.ModuleList()
     for level, width in enumerate(widths):
         if level > 0:
             samplers.append(Downsample(widths[level - 1], width))
-        stages += [Stage(width, width, embedding, level in attention_levels, head_width) for _ in range(blocks)]
-    return stages, samplers
+        path += [UNetBlock(width, width, embedding, level in attention_levels, head_width) for _ in range(blocks)]
+    return path, samplers
 
 
 def _up_path(
     widths: tuple[int, ...], blocks: int, attention_levels: tuple[int, ...], embedding: int, head_width: int
 ) -> tuple[list[nn.Module], nn.ModuleList]:
-    stages: list[nn.Module] = []
+    path: list[nn.Module] = []
     samplers = nn.ModuleList()
     for level in reversed(range(len(widths))):
         width = widths[level]
-        stages += [Stage(2 * width, width, embedding, level in attention_levels, head_width) for _ in range(blocks)]
+        path += [UNetBlock(2 * width, width, embedding, level in attention_levels, head_width) for _ in range(blocks)]
         if level > 0:
             samplers.append(Upsample(width, widths[level - 1]))
-    return stages, samplers
+    return path, samplers

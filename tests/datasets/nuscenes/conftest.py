@@ -15,7 +15,7 @@ import cv2
 import pytest
 
 from drivesim.datasets.procedural.scene_sampler import sample_scene
-from drivesim.exports.nuscenes import Recording, write_nuscenes
+from drivesim.exports.nuscenes import RecordedScene, write_nuscenes
 from drivesim.renderer.world import ProceduralWorld
 from drivesim.scene import Camera, Pose, Scene
 
@@ -71,7 +71,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
         for seed, name in ((21, "alpha"), (5, "beta"))
     ]
     recordings = [
-        Recording(scene=scene, frames=pictures(scene), description="two words", split=split)
+        RecordedScene(scene=scene, frames=pictures(scene), description="two words", split=split)
         for scene, split in zip(scenes, ("train", "val"), strict=True)
     ]
     root = write_nuscenes(tmp_path_factory.mktemp("nuscenes") / "data", recordings, version=VERSION)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from drivesim.scenarios import Scenario, ScenarioError, loads, uniform
 from drivesim.scenarios.checks.messages import CODES
+from drivesim.scenarios.concrete import concrete_of
 from drivesim.scenarios.json_schema import scenario_schema
 from drivesim.scenarios.language.distributions import Choice, Normal, draw
 from drivesim.scenarios.language.schema import CLASSES
@@ -58,12 +59,18 @@ def test_python_errors_carry_paths_and_codes() -> None:
     assert [(p.path, p.code) for p in caught.value.problems] == [("tags[0]", "DS031"), ("video.hight", "DS021")]
 
 
-def test_concrete_fills_in_every_parameter() -> None:
+def test_a_concrete_scenario_is_plain_numbers_of_its_variation() -> None:
     for scenario in loads(SUITE):
         concrete = scenario.concrete(3)
-        assert concrete.vary == {} and concrete.num_variations == 1
-        assert "$" not in concrete.to_yaml()
-        assert concrete == scenario.concrete(3)
+        assert concrete.parameters == scenario.parameters(3)
+        numbers = [concrete.ego_speed_mps, concrete.duration_s, *(actor.speed_mps for actor in concrete.actors)]
+        assert all(isinstance(number, int | float) for number in numbers)
+        filled = scenario.with_parameters(concrete.parameters)
+        assert filled.vary == {} and "$" not in filled.to_yaml()
+        assert filled.concrete().actors == concrete.actors
+    varying = next(scenario for scenario in loads(SUITE) if scenario.vary)
+    with pytest.raises(ValueError, match="has no value yet"):
+        concrete_of(varying)
 
 
 def test_some_parameters_may_be_fixed() -> None:

@@ -1,6 +1,6 @@
-"""The stages of the default model, each by itself: milliseconds and GFLOP per frame of 512 x 1024.
+"""The phases of the default model, each by itself: milliseconds and GFLOP per frame of 512 x 1024.
 
-python benchmarks/stages.py --threads 1 --repeats 8
+python benchmarks/phases.py --threads 1 --repeats 8
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from drivesim.scenarios.library import find
 from drivesim.simulate import load_model, start_frame
 
 
-def stages(model_name: str, scenario_name: str) -> tuple[dict[str, tuple[int, Callable[[], object], bool]], Callable]:
+def phases(model_name: str, scenario_name: str) -> tuple[dict[str, tuple[int, Callable[[], object], bool]], Callable]:
     """By name: the frames that one call makes, the call, and whether it computes in torch; then the start frame."""
     model = load_model(model_name, device="cpu")
     world, codec = model.world_model, model.world_model.codec
@@ -34,7 +34,7 @@ def stages(model_name: str, scenario_name: str) -> tuple[dict[str, tuple[int, Ca
     pictures = frames_to_tensor(first[None])
     told = controls.window(1, 1 + frames)
     state = world.begin(pictures, controls.window(0, 1))
-    chunk, state = world.denoise(state, told, NoiseStream(0))
+    chunk, state = world.step(state, told, NoiseStream(0))
     shown = tensor_to_frames(world.decode(chunk, pictures[0]))
 
     def write() -> None:
@@ -44,7 +44,7 @@ def stages(model_name: str, scenario_name: str) -> tuple[dict[str, tuple[int, Ca
 
     return {
         "layout": (frames, lambda: controls.window(1, 1 + frames), False),
-        "denoise": (frames, lambda: world.denoise(state, told, NoiseStream(0)), True),
+        "denoise": (frames, lambda: world.step(state, told, NoiseStream(0)), True),
         "decode": (frames, lambda: world.decode(chunk, pictures[0]), True),
         "encode": (1, lambda: codec.encode(pictures), True),
         "H.264": (4 * frames, write, False),
@@ -52,7 +52,7 @@ def stages(model_name: str, scenario_name: str) -> tuple[dict[str, tuple[int, Ca
 
 
 def main() -> None:
-    """Report one line of JSON: stage to milliseconds and GFLOP per frame."""
+    """Report one line of JSON: phase to milliseconds and GFLOP per frame."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="default")
     parser.add_argument("--scenario", default="highway-cut-in")
@@ -62,7 +62,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     found: dict[str, dict[str, float]] = {}
     with torch.inference_mode():
-        calls, start = stages(arguments.model, arguments.scenario)
+        calls, start = phases(arguments.model, arguments.scenario)
         for name, (frames, call, _) in calls.items():
             found[name] = {"ms": 1000.0 * seconds_of(call, arguments.repeats) / frames}
         found["start frame"] = {"ms": 1000.0 * seconds_of(start, 1, warm_ups=0)}
@@ -70,7 +70,7 @@ def main() -> None:
         for name, (frames, call, computes) in calls.items():
             found[name]["gflop"] = flop_of(call) / frames / 1e9 if computes else 0.0
         found["start frame"]["gflop"] = flop_of(start) / 1e9
-    report({"stages": found})
+    report({"phases": found})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,26 @@
+"""All that can be wrong with a scenario whose parts are right by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from drivesim.scenarios.checks.geometry import geometry_findings
+from drivesim.scenarios.checks.messages import CheckReport, Finding, report
+from drivesim.scenarios.checks.rules import reference_findings, rule_findings
+
+if TYPE_CHECKING:
+    from drivesim.scenarios.language.schema import Scenario
+
+
+def check_scenario(scenario: Scenario) -> CheckReport:
+    """Errors and warnings of a scenario made in Python."""
+    return report(found.problem() for found in scenario_findings(scenario, scenario.to_dict()))
+
+
+def scenario_findings(scenario: Scenario, keys: Mapping[str, Any]) -> list[Finding]:
+    """What is wrong between the parts, and at t = 0; ``keys`` are the plain values in which references are looked for."""
+    findings = [*reference_findings(keys), *rule_findings(scenario)]
+    if not any(found.severity == "error" for found in findings):
+        findings += geometry_findings(scenario)
+    return findings
