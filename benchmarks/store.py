@@ -24,7 +24,6 @@ from drivesim.datasets.store import ClipStore
 from drivesim.models.load import load_model
 from drivesim.packing import pack
 from drivesim.training import CodecStage, ImageStage, VideoStage
-from drivesim.training.dry_run import example_batch
 from drivesim.training.encode import encode_store
 from drivesim.training.image_stage import FRAME_CONTROLS
 from drivesim.training.stage import Stage
@@ -72,7 +71,7 @@ def reading_rate(store: ClipStore, read: Callable[[ClipStore, np.random.Generato
 
 def training_rate(stage: Stage, batch_size: int, steps: int) -> float:
     """Samples a second that loss and gradients of a stage take up; the optimizer would take more time."""
-    batch = example_batch(stage, batch_size)
+    batch = stage.example_batch(batch_size)
     seconds = []
     for _ in range(steps + 1):
         started = time.perf_counter()

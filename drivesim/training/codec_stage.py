@@ -171,6 +171,14 @@ class CodecStage(Stage):
             store, crop=self.crop, leaves_share=self.leaves_share, recoloured_share=self.recoloured_share
         )
 
+    def example_batch(self, count: int) -> Batch:
+        """Grey crops."""
+        return {
+            "frames": torch.zeros(count, 3, *self.crop),
+            "weights": torch.ones(count, 1, *self.crop),
+            "position": torch.zeros(count, dtype=torch.long),
+        }
+
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Reconstruction with slightly noised latents, plus scale equivariance on every second batch."""
         codec, frames = self.network, batch["frames"]

@@ -299,8 +299,8 @@ class DecoderStage(Stage):
         loss = reconstruction_loss(large, picture, weights) + self.small_weight * reconstruction_loss(small, *halved)
         return loss + self.grid_weight * grid_error(large, picture)
 
-    def example(self, count: int) -> Batch:
-        """A batch of zeros."""
+    def example_batch(self, count: int) -> Batch:
+        """Empty latents and grey pictures, of which every raster is known."""
         rows, columns = self.crop[0] // CELL, self.crop[1] // CELL
         lead, raster = (count, self.num_frames), (rows * CELL // 2, columns * CELL // 2)
         channels = self.network.config.latent_channels + COLOUR_CHANNELS
@@ -310,7 +310,8 @@ class DecoderStage(Stage):
             "weights": torch.ones(*lead, 1, 2 * rows * CELL, 2 * columns * CELL),
             "is_estimate": torch.zeros(count, dtype=torch.bool),
             "flow": torch.zeros(*lead, 3, *raster),
-            "flow_given": torch.ones(count),
+            "position": torch.zeros(count, dtype=torch.long),
+            **{f"{name}_given": torch.ones(count) for name in (*RASTERS, "flow")},
             **{
                 kind.value: torch.zeros(*lead, len(planes), *raster, dtype=torch.uint8)
                 for kind, planes in RASTER_CHANNELS.items()

@@ -19,13 +19,8 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from drivesim.controls import RASTER_CHANNELS, Control
-from drivesim.judges.probe import FrameLabels, build_targets
-from drivesim.models.video_ldm.conditioning_inputs import SHAPES
-from drivesim.models.video_ldm.parts import latent_size
-from drivesim.training.probe_batches import pack_targets
 from drivesim.training.recipe import Recipe
-from drivesim.training.stage import Batch, Stage
+from drivesim.training.stage import Stage
 from drivesim.training.stage_cli import build_stage
 
 #: Bytes per trained parameter beside the network's own: gradient (as the network), master, average, two moments.
@@ -76,7 +71,7 @@ def measure(module: Stage, batch_size: int, processes: int) -> StageCost:
         stored[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    batch = example_batch(module, 1)
+    batch = module.example_batch(1)
     weights = {p.untyped_storage().data_ptr() for p in module.network.parameters()}
     with FlopCounterMode(display=False) as counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda saved: saved):
         module.loss(batch, torch.Generator().manual_seed(0)).backward()
@@ -97,31 +92,6 @@ def measure(module: Stage, batch_size: int, processes: int) -> StageCost:
         flops=float(counter.get_total_flops()) * batch_size,
         seconds_per_step=seconds * batch_size,
     )
-
-
-def example_batch(module: Stage, count: int) -> Batch:
-    """A batch of zeros in the shapes that the stage's loss takes."""
-    height, width = getattr(module, "crop", (256, 512))
-    frames = getattr(module, "num_frames", None)
-    lead = (count,) if frames is None else (count, frames)
-    grid = latent_size()
-    image = getattr(module.network, "image", module.network)
-    channels = getattr(image.config, "latent_channels", 16)
-    return {
-        "frames": torch.zeros(count, 3, height, width),
-        "previous": torch.zeros(count, 3, height, width),
-        **pack_targets(build_targets([FrameLabels()] * count)),
-        "weights": torch.ones(count, 1, height, width),
-        "latents": torch.zeros(*lead, channels, *grid),
-        **{
-            kind.value: torch.zeros(*lead, *shape, dtype=torch.uint8 if kind in RASTER_CHANNELS else torch.float32)
-            for kind, shape in SHAPES.items()
-        },
-        **{f"{kind.value}_given": torch.ones(count) for kind in Control},
-        "num_context": torch.tensor(2),
-        "position": torch.zeros(count, dtype=torch.long),
-        **module.example(count),
-    }
 
 
 def _one_process(overrides: list[str]) -> list[str]:

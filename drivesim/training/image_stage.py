@@ -18,7 +18,7 @@ from drivesim.diffusion.sampler import SamplerConfig, sample
 from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.image_unet import with_scenery
 from drivesim.models.video_ldm.parts import image_denoiser
-from drivesim.training.latents import LatentClips, load_latents, prepare_latents
+from drivesim.training.latents import LatentClips, example_latents, load_latents, prepare_latents
 from drivesim.training.parts import DTYPES, Dtype, Parts
 from drivesim.training.stage import Batch, Stage
 from drivesim.training.stream import Draw, draw_generator
@@ -95,6 +95,10 @@ class ImageStage(Stage):
     def batches(self, store: ClipStore, folder: Path) -> ImageBatches:
         """Frames of the encoded store."""
         return ImageBatches(load_latents(self.parts.finished("codec"), store, folder.parent / "latents"))
+
+    def example_batch(self, count: int) -> Batch:
+        """Empty latents, of which everything is known."""
+        return example_latents((count,), self.network.config.latent_channels)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """EDM loss of eq. 8 (Karras et al. 2022), unit weight on the raw output."""

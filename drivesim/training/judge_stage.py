@@ -6,12 +6,16 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from drivesim.datasets.store import ClipStore
 from drivesim.errors import InputError
+from drivesim.judges import JUDGED_HEIGHT, JUDGED_WIDTH
+from drivesim.judges.probe import FrameLabels, build_targets
 from drivesim.judges.probe.augment import AugmentationConfig
 from drivesim.training.parts import Dtype, Parts
-from drivesim.training.probe_batches import ProbeBatches, round_trip_codec, teaching_samples
-from drivesim.training.stage import NothingToLearn, Stage
+from drivesim.training.probe_batches import ProbeBatches, pack_boxes, pack_targets, round_trip_codec, teaching_samples
+from drivesim.training.stage import Batch, NothingToLearn, Stage
 
 
 class JudgeStage(Stage):
@@ -55,6 +59,17 @@ class JudgeStage(Stage):
         """Nothing to make; raises NothingToLearn when no clip knows what it shows, InputError without a codec to use."""
         require_labels(store)
         round_trip_codec(self.parts, self.augmentation)
+
+    def example_batch(self, count: int) -> Batch:
+        """Grey pairs of frames that show nothing."""
+        frames = torch.zeros(count, 3, JUDGED_HEIGHT, JUDGED_WIDTH)
+        return {
+            "frames": frames,
+            "previous": frames,
+            "boxes": pack_boxes([None] * count),
+            "position": torch.zeros(count, dtype=torch.long),
+            **pack_targets(build_targets([FrameLabels()] * count)),
+        }
 
     def batches(self, store: ClipStore, folder: Path) -> ProbeBatches:
         """Pairs of frames of the store."""

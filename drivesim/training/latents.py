@@ -13,10 +13,12 @@ import torch.nn.functional as F
 from rich.progress import track
 
 from drivesim.clip import frames_to_tensor
-from drivesim.controls import Control
+from drivesim.controls import RASTER_CHANNELS, Control
 from drivesim.datasets.store import ClipStore
 from drivesim.errors import InputError
 from drivesim.models.video_ldm.codec import CELL, FrameCodec
+from drivesim.models.video_ldm.conditioning_inputs import SHAPES
+from drivesim.models.video_ldm.parts import latent_size
 from drivesim.training.parts import encoder_hash
 
 #: Frames of more rows than the codec was made for are halved before it sees them, as in a rollout.
@@ -146,6 +148,19 @@ def load_latents(codec: FrameCodec, store: ClipStore, folder: Path, *, preload: 
     """
     file = None if _in_store(codec, store) else _file(codec, store, folder)
     return LatentClips(store, file, preload)
+
+
+def example_latents(lead: tuple[int, ...], channels: int) -> dict[str, torch.Tensor]:
+    """What :meth:`LatentClips.gather` gives of ``lead`` (N,) frames or (N, T) clips, empty, with every control known."""
+    return {
+        "latents": torch.zeros(*lead, channels, *latent_size()),
+        "position": torch.zeros(lead[0], dtype=torch.long),
+        **{
+            kind.value: torch.zeros(*lead, *shape, dtype=torch.uint8 if kind in RASTER_CHANNELS else torch.float32)
+            for kind, shape in SHAPES.items()
+        },
+        **{f"{kind.value}_given": torch.ones(lead[0]) for kind in Control},
+    }
 
 
 def latent_grid(store: ClipStore) -> tuple[int, int]:

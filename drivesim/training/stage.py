@@ -1,6 +1,6 @@
 """A training stage: a Lightning module around one network, whose weights proper and average live in the optimiser.
 
-A new stage is one subclass: what a batch holds (``batches``), its loss, and what to look at (``pictures``).
+A new stage is one subclass: what a batch holds (``batches``, ``example_batch``), its loss, and what to look at (``pictures``).
 """
 
 from __future__ import annotations
@@ -77,12 +77,12 @@ class Stage(pl.LightningModule):
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Scalar loss of a batch; every random number comes from ``generator`` (a CPU one)."""
 
+    @abstractmethod
+    def example_batch(self, count: int) -> Batch:
+        """A batch of ``count`` samples in the shapes that the loss takes, without any data: what a dry run measures."""
+
     def prepare(self, store: ClipStore, folder: Path) -> None:
         """Make caches that all processes share; runs in one of them, before :meth:`batches`."""
-
-    def example(self, count: int) -> Batch:
-        """What a batch of zeros of ``count`` samples holds that the generic one of a dry run does not."""
-        return {}
 
     def measures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Validation figures of a batch under the averaged weights, by name."""

@@ -25,7 +25,7 @@ from drivesim.errors import InputError
 from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.video_unet import VideoUNet, temporal_layers_for
 from drivesim.training.image_stage import decoded_rows
-from drivesim.training.latents import LatentClips, load_latents, prepare_latents
+from drivesim.training.latents import LatentClips, example_latents, load_latents, prepare_latents
 from drivesim.training.parts import DTYPES, Dtype, Parts
 from drivesim.training.stage import Batch, Stage
 from drivesim.training.stream import Draw, draw_generator
@@ -134,6 +134,11 @@ class VideoStage(Stage):
         """Windows of the encoded store."""
         clips = load_latents(self.parts.finished("codec"), store, folder.parent / "latents")
         return VideoBatches(clips, num_frames=self.num_frames, context_shares=self.context_shares)
+
+    def example_batch(self, count: int) -> Batch:
+        """Empty clips of latents behind two context frames."""
+        rows = example_latents((count, self.num_frames), self.network.image.config.latent_channels)
+        return {**rows, "num_context": torch.tensor(2)}
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """EDM loss on the frames that are not context."""
