@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -31,27 +30,12 @@ from drivesim.runs.timeline import Timeline
 from drivesim.scenarios import Scenario, loads
 from drivesim.scenarios.expand import Development, develop
 from drivesim.scene import Scene, Turn
-from drivesim.world_model import StartFrameModel, WorldModel, WorldModelSpec
+from drivesim.world_model import LoadedModel, WorldModelSpec
 
 #: Nobody means to make a longer video in one run.
 LONGEST_S = 86_400.0
 
 NOT_MEASURED = "not measured yet: 'drivesim score' measures it on the finished video"
-
-
-class LoadedModel(Protocol):
-    """What ``drivesim.models.load_model`` returns: both models, and what decides their pixels beside the weights."""
-
-    @property
-    def world_model(self) -> WorldModel[Any, Any]: ...
-    @property
-    def start_frame_model(self) -> StartFrameModel: ...
-    @property
-    def device(self) -> str: ...
-    @property
-    def dtype(self) -> str: ...
-    @property
-    def steps(self) -> int: ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivesim.models import load_model
-from drivesim.run_spec import DEFAULT_OPTIONS, LoadedModel, Options, RunSpec, decide, decide_branch, frames_of
+from drivesim.run_spec import DEFAULT_OPTIONS, Options, RunSpec, decide, decide_branch, frames_of
 from drivesim.runs.engine import thread_count
 from drivesim.runs.future import Future, open_run
 from drivesim.runs.manifest import Manifest
@@ -35,6 +35,7 @@ from drivesim.runs.run_folder import RunFolder
 from drivesim.runs.tracks import write_tracks
 from drivesim.scenarios import Scenario, load
 from drivesim.scene import Scene
+from drivesim.world_model import LoadedModel
 
 __all__ = [
     "Future",

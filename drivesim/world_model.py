@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 
@@ -89,6 +89,21 @@ class StartFrameModel(Protocol):
     def sample(self, controls: Controls, noise: NoiseStream) -> torch.Tensor:
         """One frame (1, 3, H, W), float32 in [-1, 1], for the controls of one frame."""
         ...
+
+
+class LoadedModel(Protocol):
+    """A model ready for use: both halves, and what decides their pixels beside the weights."""
+
+    @property
+    def world_model(self) -> WorldModel[Any, Any]: ...
+    @property
+    def start_frame_model(self) -> StartFrameModel: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def steps(self) -> int: ...
 
 
 def next_frames(

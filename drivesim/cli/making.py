@@ -20,13 +20,14 @@ from drivesim.errors import InputError
 
 if TYPE_CHECKING:
     from drivesim.cli.options import Actors, EgoModes, Noise, Told
-    from drivesim.run_spec import LoadedModel, RunSpec
     from drivesim.run_spec import Options as RunOptions
+    from drivesim.run_spec import RunSpec
     from drivesim.runs.engine import Threads
     from drivesim.runs.future import Future
     from drivesim.runs.manifest import Manifest
     from drivesim.runs.plan import Plan
     from drivesim.scenarios import Scenario
+    from drivesim.world_model import LoadedModel
 
 
 #: Makes the futures of a job by its plan; whether to resume, and who to tell.

@@ -17,7 +17,7 @@ from drivesim.metrics.baselines import frozen, shifted
 from drivesim.metrics.box_colour import colour_sums
 from drivesim.metrics.flicker import warped_flicker
 from drivesim.noise import NoiseStream
-from drivesim.run_spec import LoadedModel
+from drivesim.world_model import LoadedModel
 
 #: Every kind of video of a scene, and what it is. The first four are what REFERENCES of a report names.
 KINDS: dict[str, str] = {

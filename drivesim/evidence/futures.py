@@ -20,8 +20,8 @@ from drivesim.judges.probe.reading import read_frames
 from drivesim.metrics.forecasts import Forecast
 from drivesim.metrics.measured_tracks import assign_tracks
 from drivesim.noise import NoiseStream
-from drivesim.run_spec import LoadedModel
 from drivesim.scene import Actor, Track
+from drivesim.world_model import LoadedModel
 
 #: The first frames tell which measured object is which actor of the scene; after that the video may go its own way.
 FRAMES_TO_RECOGNISE = 6

@@ -13,10 +13,10 @@ from drivesim.conditioning import SceneControls
 from drivesim.controls import Control, Controls
 from drivesim.errors import ModelError
 from drivesim.noise import NoiseStream
-from drivesim.run_spec import LoadedModel
 from drivesim.runs.engine import Threads, generate
 from drivesim.runs.timeline import Timeline
 from drivesim.scene import Scene
+from drivesim.world_model import LoadedModel
 
 #: What a model is told after the first frame: everything, all but where the actors go, or the weather alone.
 SCRIPTED = frozenset(Control)

@@ -29,10 +29,11 @@ from drivesim.judges.load import Judges
 from drivesim.metrics.drift import Range
 from drivesim.metrics.fvd import I3D, NUM_FRAMES
 from drivesim.report import Picture, Report, Section
-from drivesim.run_spec import LoadedModel, Options
+from drivesim.run_spec import Options
 from drivesim.scenarios import Scenario, load
 from drivesim.scenarios.library import find
 from drivesim.simulate import rollout
+from drivesim.world_model import LoadedModel
 
 #: Shorter long rollouts say nothing about drift.
 SHORTEST_MINUTES = 0.05

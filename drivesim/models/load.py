@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol, cast
 
 import torch
 
@@ -11,12 +12,48 @@ from drivesim.errors import ModelError
 from drivesim.models.differences import read_object
 from drivesim.models.hashes import PICKLE_SUFFIXES, combined_hash, file_hashes, verify_folder, write_hashes
 from drivesim.models.hub import fetch_model, is_hub_id
-
-if TYPE_CHECKING:
-    from drivesim.models.video_ldm.load import LoadedVideoLDM
+from drivesim.world_model import LoadedModel
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float16": torch.float16}
+
+
+class KeptModel(LoadedModel, Protocol):
+    """What a family's ``load_folder`` returns: a model that can be written into a folder and sent to a hub again."""
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write the model as it is now into a folder that :func:`load_model` reads. Raises ModelError."""
+        ...
+
+    def push_to_hub(
+        self, repo_id: str, *, private: bool | None = ..., token: str | None = ..., commit_message: str = ...
+    ) -> str:
+        """Upload it to a hub repository "owner/name"; returns the commit's address. Raises ModelError."""
+        ...
+
+
+class Family(Protocol):
+    """The module ``drivesim/models/<family>/load.py``, by which a family is known; nothing else names it."""
+
+    def load_folder(
+        self, folder: Path, *, dtype: torch.dtype, device: torch.device, steps: int | None, sha256: str
+    ) -> KeptModel:
+        """The model of a folder whose hashes were checked. Raises ModelError with every difference from this version."""
+        ...
+
+
+def families() -> tuple[str, ...]:
+    """Names of the model families: the folders here that have a ``load.py``."""
+    return tuple(sorted(path.parent.name for path in Path(__file__).parent.glob("*/load.py")))
+
+
+def _family(name: object, folder: Path) -> Family:
+    if name not in families():
+        raise ModelError(
+            f"{folder}: model family {name!r} is not known to this version (known: {', '.join(families())})"
+        )
+    module: Any = importlib.import_module(f"drivesim.models.{name}.load")
+    return cast(Family, module)
 
 
 def model_folder(name: str | Path, revision: str | None = None) -> Path:
@@ -88,7 +125,7 @@ def load_model(
     device: str | None = None,
     dtype: str | None = None,
     steps: int | None = None,
-) -> LoadedVideoLDM:
+) -> KeptModel:
     """Load a model by packaged name, folder, or hub id "owner/name", of which ``revision`` is a branch, tag or commit.
 
     A packaged name or a folder never touches a network. Every file is checked against hashes.json. ``steps`` overrides
@@ -98,13 +135,9 @@ def load_model(
     weights_sha256 = verify_folder(folder)
     chosen_device = choose_device(device)
     chosen_dtype = choose_dtype(chosen_device, dtype)
-    family = read_object(folder / "model.json").get("family")
-    if family != "video_ldm":
-        raise ModelError(f"{folder}: model family {family!r} is not known to this version (known: video_ldm)")
-    from drivesim.models.video_ldm.load import load_folder
-
+    family = _family(read_object(folder / "model.json").get("family"), folder)
     try:
-        return load_folder(folder, dtype=chosen_dtype, device=chosen_device, steps=steps, sha256=weights_sha256)
+        return family.load_folder(folder, dtype=chosen_dtype, device=chosen_device, steps=steps, sha256=weights_sha256)
     except (TypeError, KeyError, OSError, ValueError, RuntimeError) as error:
         raise ModelError(f"{folder}: written by another version or damaged: {error}") from error
 
