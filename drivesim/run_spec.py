@@ -18,10 +18,10 @@ from drivesim.clip import tensor_to_frames
 from drivesim.conditioning import SceneControls
 from drivesim.controls import Control
 from drivesim.errors import InputError
+from drivesim.options import DEFAULT_OPTIONS, ActorMode, EgoMode, Noise, Options, Threads, Told
 from drivesim.runs.branch import BranchPoint, branch_point
 from drivesim.runs.development import as_rows, turns_of
-from drivesim.runs.engine import Threads
-from drivesim.runs.manifest import ActorMode, EgoMode, Manifest, Noise, Told
+from drivesim.runs.manifest import Manifest
 from drivesim.runs.run import Beginning, FutureSource
 from drivesim.runs.run_folder import RunFolder, read_png
 from drivesim.runs.storage import sha256_of
@@ -36,36 +36,6 @@ from drivesim.world_model import LoadedModel, WorldModelSpec
 LONGEST_S = 86_400.0
 
 NOT_MEASURED = "not measured yet: 'drivesim score' measures it on the finished video"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """How futures are made and stored; every field has a usable default.
-
-    ``actors`` scripted: in every future they follow the scene of the run's seed frame by frame. simulated: every future
-    follows a development of its own, with the same t = 0, so futures differ by what drivers do. free: only the start
-    frame is fixed, and the model invents the rest. None: scripted for one video, simulated for several, free where the
-    model takes no boxes or the video begins from a picture. ``ego`` planned: the model is told the ego's motion (the
-    ego drives by its plan and reacts to the traffic of its future), simulated: so it is, but in every future its driver
-    chooses pace, distance and lane anew, free: it is not (None: planned where the model obeys motion). ``map`` and
-    ``scenery`` told: the model sees the road, or what stands beside it, on every frame, withheld: it does not (None: told where the model obeys them and the first frame is its own picture of the scene; the map also
-    where actors are told). ``noise`` own: every future draws its own from the tree of seeds, common: all draw that of future
-    0, so that they differ by what drivers do alone (common random numbers; None: common where actors are simulated). ``lossless`` and ``png_frames`` store the frames again beside the mp4; ``outputs: [mp4, frames]``
-    of a scenario asks for PNGs too.
-    """
-
-    actors: ActorMode | None = None
-    ego: EgoMode | None = None
-    map: Told | None = None
-    scenery: Told | None = None
-    noise: Noise | None = None
-    variation: int = 0
-    lossless: bool = False
-    png_frames: bool = False
-    threads: Threads | None = None
-
-
-DEFAULT_OPTIONS = Options()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

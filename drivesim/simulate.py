@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivesim.models import load_model
-from drivesim.run_spec import DEFAULT_OPTIONS, Options, RunSpec, decide, decide_branch, frames_of
+from drivesim.options import DEFAULT_OPTIONS, Options
+from drivesim.run_spec import RunSpec, decide, decide_branch, frames_of
 from drivesim.runs.engine import thread_count
 from drivesim.runs.future import Future, open_run
 from drivesim.runs.manifest import Manifest

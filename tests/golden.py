@@ -25,14 +25,14 @@ from drivesim.datasets.procedural.dataset import ProceduralDataset
 from drivesim.datasets.procedural.scene_sampler import sample_scene
 from drivesim.evidence.of_run import score_run
 from drivesim.models import load_model
+from drivesim.options import Options, Threads
 from drivesim.packing import pack
 from drivesim.renderer.world import ProceduralWorld
-from drivesim.runs.engine import Threads
 from drivesim.scenarios import load, loads
 from drivesim.scenarios.expand import expand
 from drivesim.scenarios.library import find, library
 from drivesim.scene import Scene
-from drivesim.simulate import Options, generate, rollout
+from drivesim.simulate import generate, rollout
 from drivesim.training.callbacks import last_checkpoint, read_curve
 from drivesim.training.chain import run_chain
 from drivesim.training.recipe import read_recipe

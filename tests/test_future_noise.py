@@ -10,8 +10,8 @@ from tiny_loaded import SCENARIO_TEXT, TinyLoaded
 
 from drivesim.errors import InputError
 from drivesim.noise import NoiseStream
-from drivesim.run_spec import Options, decide
-from drivesim.runs.engine import Threads
+from drivesim.options import Options, Threads
+from drivesim.run_spec import decide
 from drivesim.runs.run_folder import RunFolder
 from drivesim.scenarios import Scenario, loads
 from drivesim.simulate import futures

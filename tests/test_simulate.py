@@ -14,10 +14,11 @@ from tiny_model import TinyWorldModel
 
 from drivesim.controls import Control
 from drivesim.errors import InputError, ModelError
-from drivesim.run_spec import NOT_MEASURED, Options, RunSpec, decide, decide_branch, resize_and_crop
+from drivesim.options import ActorMode, Options, Threads, Told
+from drivesim.run_spec import NOT_MEASURED, RunSpec, decide, decide_branch, resize_and_crop
 from drivesim.runs.development import as_rows, turns_of
-from drivesim.runs.engine import MAX_WAITING_CHUNKS, Threads
-from drivesim.runs.manifest import ActorMode, Manifest, Told
+from drivesim.runs.engine import MAX_WAITING_CHUNKS
+from drivesim.runs.manifest import Manifest
 from drivesim.runs.run_folder import RunFolder
 from drivesim.runs.tracks import read_tracks
 from drivesim.scenarios import Scenario, loads

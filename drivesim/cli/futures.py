@@ -9,6 +9,7 @@ import typer
 
 from drivesim.cli import measuring
 from drivesim.cli import options as given
+from drivesim.options import Options
 
 FutureCount = Annotated[
     int | None, typer.Option(min=1, help="How many futures; 'sampling: futures' of the scenario (16) by default.")
@@ -35,6 +36,12 @@ MaxTries = Annotated[
 
 
 def futures(
+    options: Options,
+    chosen: given.Chosen,
+    machine: given.Machine,
+    computing: given.Computing,
+    keeping: given.Keeping,
+    speech: given.Speech,
     scenario: given.OptionalScenarioName = None,
     futures: FutureCount = None,
     seconds: Seconds = "8",
@@ -43,29 +50,10 @@ def futures(
     run: From = None,
     at: At = None,
     future: Future = 0,
-    actors: given.ActorChoice = None,
-    ego: given.EgoChoice = None,
-    map: given.MapChoice = None,
-    scenery: given.SceneryChoice = None,
-    noise: given.NoiseChoice = None,
     start: given.StartPicture = None,
     select: Select = True,
     max_tries: MaxTries = None,
     judges: measuring.Judges = None,
-    only: given.Only = None,
-    settings: given.Settings = None,
-    variation: given.Variations = "0",
-    out: given.Out = None,
-    resume: given.Resume = False,
-    lossless: given.Lossless = False,
-    model: given.Model = "default",
-    device: given.Device = None,
-    dtype: given.Dtype = None,
-    steps: given.Steps = None,
-    threads: given.ThreadCounts = None,
-    dry_run: given.DryRun = False,
-    as_json: given.AsJson = False,
-    quiet: given.Quiet = False,
 ) -> None:
     """Sample several futures of the same first picture, and set them side by side.
 
@@ -77,20 +65,22 @@ def futures(
       drivesim futures highway-cut-in --futures 8 --seconds 8
       drivesim futures --from runs/highway-cut-in-7 --at 4.0 --futures 8
     """
-    from drivesim.cli import making, progress, selecting
-    from drivesim.models import load_model
+    from drivesim.cli import making, selecting
 
-    voice = progress.Voice(quiet=quiet, as_json=as_json)
-    options = making.run_options(actors, ego, map, scenery, lossless, False, threads, noise)
+    voice = speech.voice()
     indices = [only_future] if only_future is not None else None if futures is None else range(futures)
     making.require_one_source(scenario, run, at)
-    making.refuse_beside_a_run(run, start, only, settings, variation)
-    chosen = making.starting_from(start, making.chosen_scenarios(scenario, only, settings or [], voice))
-    loaded, length_s = load_model(model, device=device, dtype=dtype, steps=steps), making.length_of(None, seconds)
-    common: dict[str, Any] = dict(length_s=length_s, indices=indices, seed=seed, options=options, out=out)
+    making.refuse_beside_a_run(run, start, chosen)
+    scenarios = making.starting_from(start, making.chosen_scenarios(scenario, chosen, voice))
+    common: dict[str, Any] = dict(
+        length_s=making.length_of(None, seconds), indices=indices, seed=seed, options=computing.applied(options),
+        out=keeping.out,
+    )  # fmt: skip
+    loaded = machine.load(computing.steps)
     if run is not None:
         jobs = [making.branch_job(loaded, run, at, future, **common)]
     else:
-        jobs = making.scenario_jobs(loaded, chosen, variation, suffix="-futures", several=True, **common)
+        jobs = making.scenario_jobs(loaded, scenarios, chosen.variation, suffix="-futures", several=True, **common)
     maker = selecting.maker_of(jobs, max_tries, judges, may_select=select and only_future is None and run is None)
-    selecting.make(jobs, maker, together=only_future is None, resume=resume, dry_run=dry_run, voice=voice)
+    together = only_future is None
+    selecting.make(jobs, maker, together=together, resume=keeping.resume, dry_run=keeping.dry_run, voice=voice)

@@ -64,11 +64,13 @@ class LazyCommands(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name not in SUMMARIES:
             raise KeyError(name)
+        from drivesim.cli.grouped import flattened
+
         module = importlib.import_module(f"drivesim.cli.{name}")
         if isinstance(getattr(module, name), typer.Typer):  # a group of commands of its own
             return typer.main.get_command(getattr(module, name))
         holder = typer.Typer(add_completion=False, rich_markup_mode=None)
-        holder.command(name, context_settings=getattr(module, "PASS_ON", None))(getattr(module, name))
+        holder.command(name, context_settings=getattr(module, "PASS_ON", None))(flattened(getattr(module, name)))
         return typer.main.get_command(holder)
 
     def __iter__(self) -> Iterator[str]:

@@ -19,10 +19,9 @@ from drivesim.cli.progress import Progress, Voice
 from drivesim.errors import InputError
 
 if TYPE_CHECKING:
-    from drivesim.cli.options import Actors, EgoModes, Noise, Told
-    from drivesim.run_spec import Options as RunOptions
+    from drivesim.cli.options import Chosen
+    from drivesim.options import Options
     from drivesim.run_spec import RunSpec
-    from drivesim.runs.engine import Threads
     from drivesim.runs.future import Future
     from drivesim.runs.manifest import Manifest
     from drivesim.runs.plan import Plan
@@ -43,7 +42,7 @@ class Job:
     indices: Sequence[int]
 
 
-def chosen_scenarios(name: str | None, only: str | None, settings: Sequence[str], voice: Voice) -> list[Scenario]:
+def chosen_scenarios(name: str | None, chosen: Chosen, voice: Voice) -> list[Scenario]:
     """The scenarios of a file or library name, ``--only`` one of them, with ``--set`` parameters fixed; none of no name."""
     from drivesim.scenarios import check, load
     from drivesim.scenarios.library import find
@@ -54,6 +53,7 @@ def chosen_scenarios(name: str | None, only: str | None, settings: Sequence[str]
     scenarios = load(path)
     for warning in check(path).warnings:
         voice.say(str(warning))
+    only, settings = chosen.only, chosen.settings or []
     if only is not None:
         known = ", ".join(scenario.id for scenario in scenarios)
         scenarios = [scenario for scenario in scenarios if scenario.id == only]
@@ -113,44 +113,6 @@ def length_of(minutes: str | None, seconds: str | None) -> float | None:
     return duration_of("--minutes", minutes, 60.0) if minutes is not None else duration_of("--seconds", seconds)
 
 
-def run_options(
-    actors: Actors | None,
-    ego: EgoModes | None,
-    map: Told | None,
-    scenery: Told | None,
-    lossless: bool,
-    png_frames: bool,
-    threads: str | None,
-    noise: Noise | None = None,
-) -> RunOptions:
-    """The options of a run, as the library takes them."""
-    from drivesim.run_spec import Options
-
-    return Options(
-        actors=None if actors is None else actors.value,
-        ego=None if ego is None else ego.value,
-        map=None if map is None else map.value,
-        scenery=None if scenery is None else scenery.value,
-        noise=None if noise is None else noise.value,
-        lossless=lossless,
-        png_frames=png_frames,
-        threads=threads_of(threads),
-    )
-
-
-def threads_of(text: str | None) -> Threads | None:
-    """Thread counts of ``--threads``: ``1+1`` for two halves side by side, ``2`` for one after the other."""
-    from drivesim.runs.engine import Threads
-
-    if text is None:
-        return None
-    denoise, plus, decode = text.partition("+")
-    counts = [denoise, decode] if plus else [denoise, denoise]
-    if not all(count.isdecimal() and int(count) > 0 for count in counts):
-        raise InputError(f"--threads {text}: expected denoising+decoding such as 1+1, or one number such as 2.")
-    return Threads(denoise=int(counts[0]), decode=int(counts[1]), overlap=bool(plus))
-
-
 def scenario_jobs(
     model: LoadedModel,
     scenarios: Sequence[Scenario],
@@ -158,7 +120,7 @@ def scenario_jobs(
     *,
     length_s: float | None,
     seed: int | None,
-    options: RunOptions,
+    options: Options,
     out: Path | None,
     indices: Sequence[int] | None,
     suffix: str = "",
@@ -196,11 +158,11 @@ def require_one_source(scenario: str | None, run: Path | None, at: str | None) -
         raise InputError("--from and --at go together: the run to branch off, and the moment, such as --at 4.0.")
 
 
-def refuse_beside_a_run(
-    run: Path | None, start: Path | None, only: str | None, settings: Sequence[str] | None, variation: str
-) -> None:
+def refuse_beside_a_run(run: Path | None, start: Path | None, chosen: Chosen) -> None:
     """Raise InputError for options of a scenario that were given beside a run (--from), which has its scene already."""
-    given = {"--start": start, "--only": only, "--set": settings, "--variation": variation != "0"}
+    given = {
+        "--start": start, "--only": chosen.only, "--set": chosen.settings, "--variation": chosen.variation != "0",
+    }  # fmt: skip
     useless = [name for name, value in given.items() if value]
     if run is not None and useless:
         raise InputError(
@@ -217,7 +179,7 @@ def branch_job(
     *,
     length_s: float | None,
     seed: int | None,
-    options: RunOptions,
+    options: Options,
     out: Path | None,
     indices: Sequence[int] | None,
 ) -> Job:

@@ -1,42 +1,22 @@
-"""Options that several commands share, each with its help; a command names them in its signature."""
+"""Options that several commands share, each with its help: alone, or as a group that a command takes as one parameter.
+
+How futures are made and stored is :class:`drivesim.options.Options`, the library's own; see :mod:`drivesim.cli.grouped`.
+"""
 
 from __future__ import annotations
 
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from drivesim.cli.progress import Voice
+from drivesim.errors import InputError
+from drivesim.options import Options, Threads
 
-class Actors(StrEnum):
-    """Who decides what the other road users do after the first frame."""
-
-    simulated = "simulated"
-    scripted = "scripted"
-    free = "free"
-
-
-class EgoModes(StrEnum):
-    """Who decides the ego's own motion."""
-
-    free = "free"
-    planned = "planned"
-    simulated = "simulated"
-
-
-class Told(StrEnum):
-    """Whether the model is told the road, or what stands beside it."""
-
-    told = "told"
-    withheld = "withheld"
-
-
-class Noise(StrEnum):
-    """Whether every future draws noise of its own, or all draw the same."""
-
-    own = "own"
-    common = "common"
+if TYPE_CHECKING:
+    from drivesim.models.load import KeptModel
 
 
 ScenarioName = Annotated[str, typer.Argument(help="Scenario file, or the name of a library scenario.")]
@@ -52,42 +32,6 @@ Seed = Annotated[
 ]
 Futures = Annotated[
     int, typer.Option(min=1, help="How many futures of the same first frame; each is stored for itself.")
-]
-ActorChoice = Annotated[
-    Actors | None,
-    typer.Option(
-        help="scripted: they follow the scenario frame by frame. simulated: so they do, but every future develops the "
-        "traffic its own way. free: the first frame alone fixes them, on a road that is told (--map). Default: scripted; for futures simulated; free "
-        "behind a picture of your own."
-    ),
-]
-EgoChoice = Annotated[
-    EgoModes | None,
-    typer.Option(
-        help="planned (default): the model is told the ego's motion, which follows its plan. simulated: so it is, but in "
-        "every future the ego's driver chooses pace, distance and lane anew. free: it is not told."
-    ),
-]
-MapChoice = Annotated[
-    Told | None,
-    typer.Option(
-        help="told (default): the model sees road, lane paint and pavement on every frame, whoever drives on it. "
-        "withheld: it goes on as it likes; default behind a picture of your own with free actors."
-    ),
-]
-SceneryChoice = Annotated[
-    Told | None,
-    typer.Option(
-        help="told (default, where the model takes it): the model sees houses, trees and poles of the scene as boxes. "
-        "withheld: it invents them; default behind a picture of your own."
-    ),
-]
-NoiseChoice = Annotated[
-    Noise | None,
-    typer.Option(
-        help="common: all futures draw the same noise, so they differ by what drivers do and by nothing else. own: each draws its own. "
-        "Default: common where actors are simulated, else own."
-    ),
 ]
 StartPicture = Annotated[
     Path | None,
@@ -107,8 +51,6 @@ Resume = Annotated[
     bool,
     typer.Option("--resume", help="Continue a run that was stopped; its frames equal those of an undisturbed one."),
 ]
-Lossless = Annotated[bool, typer.Option("--lossless", help="Store lossless video (.mkv) beside the mp4.")]
-PngFrames = Annotated[bool, typer.Option("--png-frames", help="Store every frame as PNG beside the mp4.")]
 Model = Annotated[str, typer.Option(help="A packaged model ('drivesim models'), a model folder, or a hub id.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps; the fastest there is by default.")]
 Dtype = Annotated[
@@ -126,3 +68,71 @@ ThreadCounts = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print the plan: frames, hours, disk.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON, for programs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the outcome.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """Which scenarios of a file, with which parameters."""
+
+    only: Only = None
+    settings: Settings = None
+    variation: Variations = "0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """Which model, where and how it computes."""
+
+    model: Model = "default"
+    device: Device = None
+    dtype: Dtype = None
+
+    def load(self, steps: int | None = None) -> KeptModel:
+        """The model. Raises ModelError when it is not there, damaged or foreign."""
+        from drivesim.models import load_model
+
+        return load_model(self.model, device=self.device, dtype=self.dtype, steps=steps)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Computing:
+    """How a rollout computes: sampler steps and threads."""
+
+    steps: Steps = None
+    threads: ThreadCounts = None
+
+    def applied(self, options: Options) -> Options:
+        """The options with these threads. Raises InputError when they cannot be read."""
+        return replace(options, threads=threads_of(self.threads))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keeping:
+    """Where runs go, and whether they are made, continued or only planned."""
+
+    out: Out = None
+    resume: Resume = False
+    dry_run: DryRun = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speech:
+    """What a command says."""
+
+    as_json: AsJson = False
+    quiet: Quiet = False
+
+    def voice(self) -> Voice:
+        """Who says it."""
+        return Voice(quiet=self.quiet, as_json=self.as_json)
+
+
+def threads_of(text: str | None) -> Threads | None:
+    """Thread counts of ``--threads``: ``1+1`` for two halves side by side, ``2`` for one after the other."""
+    if text is None:
+        return None
+    first, plus, second = text.partition("+")
+    counts = [first, second] if plus else [first, first]
+    if not all(count.isdecimal() and int(count) > 0 for count in counts):
+        raise InputError(f"--threads {text}: expected denoising+decoding such as 1+1, or one number such as 2.")
+    return Threads(denoise=int(counts[0]), decode=int(counts[1]), overlap=bool(plus))

@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 from drivesim.cli import options as given
+from drivesim.options import Options
 
 
 def rollout(
     scenario: given.ScenarioName,
+    options: Options,
+    chosen: given.Chosen,
+    machine: given.Machine,
+    computing: given.Computing,
+    keeping: given.Keeping,
+    speech: given.Speech,
     minutes: given.Minutes = None,
     seconds: given.Seconds = None,
     seed: given.Seed = None,
     futures: given.Futures = 1,
-    actors: given.ActorChoice = None,
-    ego: given.EgoChoice = None,
-    map: given.MapChoice = None,
-    scenery: given.SceneryChoice = None,
     start: given.StartPicture = None,
-    only: given.Only = None,
-    settings: given.Settings = None,
-    variation: given.Variations = "0",
-    out: given.Out = None,
-    resume: given.Resume = False,
-    lossless: given.Lossless = False,
-    png_frames: given.PngFrames = False,
-    model: given.Model = "default",
-    device: given.Device = None,
-    dtype: given.Dtype = None,
-    steps: given.Steps = None,
-    threads: given.ThreadCounts = None,
-    dry_run: given.DryRun = False,
-    as_json: given.AsJson = False,
-    quiet: given.Quiet = False,
 ) -> None:
     """Continue the first picture of a scenario into seconds or minutes of video, chunk by chunk, stored as it goes.
 
@@ -45,17 +33,14 @@ def rollout(
       drivesim rollout my.yaml --minutes 5 --seed 7 --out runs/mine --resume
     """
     from drivesim.cli import making
-    from drivesim.cli.progress import Voice
-    from drivesim.models import load_model
 
-    voice = Voice(quiet=quiet, as_json=as_json)
+    voice = speech.voice()
     length_s = making.length_of(minutes, seconds)
-    options = making.run_options(actors, ego, map, scenery, lossless, png_frames, threads)
-    scenarios = making.starting_from(start, making.chosen_scenarios(scenario, only, settings or [], voice))
-    loaded = load_model(model, device=device, dtype=dtype, steps=steps)
+    options = computing.applied(options)
+    scenarios = making.starting_from(start, making.chosen_scenarios(scenario, chosen, voice))
     jobs = making.scenario_jobs(
-        loaded, scenarios, variation, length_s=length_s, seed=seed, options=options, out=out, indices=range(futures),
-        several=futures > 1,
+        machine.load(computing.steps), scenarios, chosen.variation, length_s=length_s, seed=seed, options=options,
+        out=keeping.out, indices=range(futures), several=futures > 1,
     )  # fmt: skip
-    for job, made in making.make_all(jobs, resume=resume, dry_run=dry_run, voice=voice):
+    for job, made in making.make_all(jobs, resume=keeping.resume, dry_run=keeping.dry_run, voice=voice):
         making.report(job, made, voice, sheet=len(made) > 1)

@@ -13,18 +13,13 @@ from drivesim.cli import options as given
 
 def start(
     scenario: given.ScenarioName,
+    chosen: given.Chosen,
+    machine: given.Machine,
+    speech: given.Speech,
     seed: given.Seed = None,
     out: Annotated[Path, typer.Option(help="The .png to write; the boxes go beside it. For a suite, a folder.")] = Path(
         "start.png"
     ),
-    only: given.Only = None,
-    settings: given.Settings = None,
-    variation: given.Variations = "0",
-    model: given.Model = "default",
-    device: given.Device = None,
-    dtype: given.Dtype = None,
-    as_json: given.AsJson = False,
-    quiet: given.Quiet = False,
 ) -> None:
     """Synthesise the first picture of a scenario, and beside it the same picture with the boxes it was made from.
 
@@ -34,18 +29,16 @@ def start(
     Example: drivesim start highway-cut-in --seed 7 --out start.png
     """
     from drivesim.cli.making import chosen_scenarios, scenario_jobs
-    from drivesim.cli.progress import Voice
     from drivesim.errors import InputError
-    from drivesim.models import load_model
+    from drivesim.options import DEFAULT_OPTIONS
     from drivesim.pictures.drawing import camera_overlay
-    from drivesim.run_spec import DEFAULT_OPTIONS
     from drivesim.runs.run_folder import write_png
 
-    voice = Voice(quiet=quiet, as_json=as_json)
-    scenarios = chosen_scenarios(scenario, only, settings or [], voice)
-    loaded = load_model(model, device=device, dtype=dtype)
+    voice = speech.voice()
+    scenarios = chosen_scenarios(scenario, chosen, voice)
+    loaded = machine.load()
     jobs = scenario_jobs(
-        loaded, scenarios, variation, length_s=0.1, seed=seed, options=DEFAULT_OPTIONS, out=None, indices=[0]
+        loaded, scenarios, chosen.variation, length_s=0.1, seed=seed, options=DEFAULT_OPTIONS, out=None, indices=[0]
     )
     if out.suffix != ".png" and (out.suffix or len(jobs) == 1) and not out.is_dir():
         raise InputError(
@@ -60,4 +53,4 @@ def start(
         write_png(picture, frame)
         write_png(boxes, camera_overlay(job.decided.scene, 0, frame))
         data = {"scenario": job.decided.scenario.id, "picture": str(picture), "boxes": str(boxes), "synthetic": True}
-        typer.echo(json.dumps(data) if as_json else f"{picture}\n{boxes}")
+        typer.echo(json.dumps(data) if speech.as_json else f"{picture}\n{boxes}")

@@ -13,7 +13,8 @@ from drivesim.conditioning import SceneControls
 from drivesim.controls import Control, Controls
 from drivesim.errors import ModelError
 from drivesim.noise import NoiseStream
-from drivesim.runs.engine import Threads, generate
+from drivesim.options import Threads
+from drivesim.runs.engine import generate
 from drivesim.runs.timeline import Timeline
 from drivesim.scene import Scene
 from drivesim.world_model import LoadedModel

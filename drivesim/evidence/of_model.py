@@ -28,8 +28,8 @@ from drivesim.judges import JUDGED_HEIGHT, JUDGED_WIDTH
 from drivesim.judges.load import Judges
 from drivesim.metrics.drift import Range
 from drivesim.metrics.fvd import I3D, NUM_FRAMES
+from drivesim.options import Options
 from drivesim.report import Picture, Report, Section
-from drivesim.run_spec import Options
 from drivesim.scenarios import Scenario, load
 from drivesim.scenarios.library import find
 from drivesim.simulate import rollout

@@ -8,25 +8,24 @@ them (a run folder, evidence, a program) is the caller and not a callback.
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future as Task
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from annotated_types import Gt
 from numpy.typing import NDArray
 
 from drivesim.clip import frames_to_tensor, tensor_to_frames
 from drivesim.controls import ControlSource
 from drivesim.errors import ModelError
 from drivesim.noise import NoiseStream
+from drivesim.options import Threads
 from drivesim.runs.timeline import Timeline
 from drivesim.world_model import WorldModel
 
@@ -35,23 +34,6 @@ LAST_FRAME = "last frame"
 
 #: Chunks that may wait for the decoder; bounds memory whatever the length of the video.
 MAX_WAITING_CHUNKS = 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class Threads:
-    """Processor threads for the two halves of the loop, and whether they run at the same time."""
-
-    denoise: Annotated[int, Gt(0)]
-    decode: Annotated[int, Gt(0)]
-    overlap: bool = True
-
-    @classmethod
-    def for_this_machine(cls) -> Threads:
-        """Half of the usable cores for each half of the loop; one core alternates between them."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        if cores < 2:
-            return cls(denoise=1, decode=1, overlap=False)
-        return cls(denoise=cores - cores // 2, decode=cores // 2)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -7,14 +7,14 @@ import importlib.metadata
 import json
 import platform
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Lt
 from pydantic import TypeAdapter, ValidationError
 
 from drivesim.errors import InputError
 from drivesim.noise import NoiseStream
-from drivesim.runs.engine import Threads
+from drivesim.options import ActorMode, EgoMode, Noise, Threads, Told
 from drivesim.runs.storage import sha256_of
 from drivesim.runs.timeline import Timeline
 
@@ -28,13 +28,6 @@ Rate = Annotated[float, Gt(0.0), Lt(1000.0)]
 
 #: Key of the hash that a manifest carries of itself.
 SEAL = "sha256"
-
-ActorMode = Literal["simulated", "scripted", "free"]
-EgoMode = Literal["free", "planned", "simulated"]
-#: Whether every future draws noise of its own, or all draw the same.
-Noise = Literal["own", "common"]
-#: Whether a raster of the layout is told after frame 0.
-Told = Literal["told", "withheld"]
 
 
 @dataclass(frozen=True, kw_only=True)

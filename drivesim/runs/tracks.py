@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from drivesim.errors import InputError
-from drivesim.runs.manifest import ActorMode, EgoMode
+from drivesim.options import ActorMode, EgoMode
 from drivesim.runs.storage import writing
 from drivesim.scene import Actor, Scene, Track
 

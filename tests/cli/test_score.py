@@ -12,9 +12,8 @@ from tiny_judges import JUDGED_SCENARIO, JudgedLoaded, write_judges
 from typer.testing import CliRunner, Result
 
 from drivesim.cli.main import app
+from drivesim.options import Options, Threads
 from drivesim.report import Report
-from drivesim.run_spec import Options
-from drivesim.runs.engine import Threads
 from drivesim.scenarios import loads
 from drivesim.simulate import rollout
 

@@ -10,7 +10,7 @@ from tiny_loaded import SCENARIO_TEXT, TinyLoaded
 from drivesim.errors import ModelError
 from drivesim.evidence.generated import FREE, SCRIPTED, UNTOLD, frames_needed, generate_video, round_trip, start_frame
 from drivesim.noise import NoiseStream
-from drivesim.run_spec import Options
+from drivesim.options import Options
 from drivesim.scenarios import loads
 from drivesim.scenarios.expand import develop
 from drivesim.scene import Scene

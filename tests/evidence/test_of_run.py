@@ -17,10 +17,9 @@ from drivesim.judges.load import Judges
 from drivesim.metrics.drift import drift_of
 from drivesim.metrics.estimate import NOTHING, exact, share_of
 from drivesim.metrics.obedience import FIGURES
+from drivesim.options import Options, Threads
 from drivesim.report import Report
 from drivesim.report.page import render_html
-from drivesim.run_spec import Options
-from drivesim.runs.engine import Threads
 from drivesim.scenarios import loads
 from drivesim.simulate import futures, rollout
 

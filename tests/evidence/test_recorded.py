@@ -14,8 +14,7 @@ from drivesim.evidence.held_out import exact_labels
 from drivesim.evidence.recorded import Commanded, record
 from drivesim.judges.load import Judges
 from drivesim.judges.probe import FrameLabels
-from drivesim.run_spec import Options
-from drivesim.runs.engine import Threads
+from drivesim.options import Options, Threads
 from drivesim.runs.run_folder import RunFolder
 from drivesim.scenarios import loads
 from drivesim.simulate import branch, futures, open_run, rollout

@@ -13,8 +13,8 @@ from drivesim.evidence import selection as module
 from drivesim.evidence.selection import FILE, Selection, select, selected_events
 from drivesim.evidence.verdict import Verdict
 from drivesim.judges.load import Judges
-from drivesim.run_spec import Options, decide
-from drivesim.runs.engine import Threads
+from drivesim.options import Options, Threads
+from drivesim.run_spec import decide
 from drivesim.runs.future import Future
 from drivesim.scenarios import Scenario, loads
 from drivesim.simulate import make

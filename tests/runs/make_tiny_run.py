@@ -14,7 +14,7 @@ from tiny_model import HEIGHT, WIDTH, TinyStartFrameModel, TinyWorldModel
 from drivesim.clip import tensor_to_frames
 from drivesim.controls import Control
 from drivesim.errors import DriveSimError
-from drivesim.runs.engine import Threads
+from drivesim.options import Threads
 from drivesim.runs.future import Future
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.run import Beginning, FutureSource, make_futures, open_or_create

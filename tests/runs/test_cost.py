@@ -15,6 +15,7 @@ from tiny_model import TinyStartFrameModel, TinyWorldModel
 from drivesim.clip import tensor_to_frames
 from drivesim.errors import InputError
 from drivesim.noise import NoiseStream
+from drivesim.options import Threads
 from drivesim.runs.cost import (
     MEASURED_CHUNKS,
     PHASES,
@@ -26,7 +27,6 @@ from drivesim.runs.cost import (
     remembered_cost,
     resident_bytes,
 )
-from drivesim.runs.engine import Threads
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.plan import Plan, make_plan
 from drivesim.runs.run import Beginning, FutureSource

@@ -15,8 +15,9 @@ from drivesim.clip import tensor_to_frames
 from drivesim.controls import Control
 from drivesim.errors import InputError
 from drivesim.noise import NoiseStream
+from drivesim.options import Threads
 from drivesim.runs.branch import branch_point
-from drivesim.runs.engine import LAST_FRAME, MAX_WAITING_CHUNKS, DecodedChunk, Threads, generate
+from drivesim.runs.engine import LAST_FRAME, MAX_WAITING_CHUNKS, DecodedChunk, generate
 from drivesim.runs.future import open_run
 from drivesim.runs.run import restored
 from drivesim.runs.timeline import Timeline
