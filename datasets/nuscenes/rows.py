@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from drivesim.datasets.nuscenes.tables import Row
 from drivesim.datasets.sample import BrokenSample
 
@@ -18,7 +20,7 @@ _COLUMNS: dict[str, tuple[tuple[str, int], ...]] = {
 def row_problem(row: Row, table: str) -> str | None:
     """What is wrong with the translation, rotation (w, x, y, z) or size of a row of ``table``; None when it is sound."""
     for name, count in _COLUMNS[table]:
-        given = row.get(name)
+        given: Any = row.get(name)
         # Plain lists: a hundred times as fast as arrays of three numbers, and nuScenes has millions of rows.
         sound = isinstance(given, list) and len(given) == count
         if not sound or not all(isinstance(value, int | float) and abs(value) < float("inf") for value in given):
@@ -34,7 +36,7 @@ def row_problem(row: Row, table: str) -> str | None:
 
 def camera_matrix_problem(row: Row) -> str | None:
     """What is wrong with the camera_intrinsic of a camera's calibrated_sensor row; None when it is sound."""
-    given = row.get("camera_intrinsic")
+    given: Any = row.get("camera_intrinsic")
     square = isinstance(given, list) and len(given) == 3 and all(isinstance(r, list) and len(r) == 3 for r in given)
     if square:
         values = [value for matrix_row in given for value in matrix_row]

@@ -17,7 +17,7 @@ DEFAULT_SHARD_SIZE = 16
 GIVEN = ("map", "scenery", "actors", "motion", "attributes", "flow", "semantic", "large")
 
 #: zstd with its content checksum: see docs/store.md for what was measured.
-COMPRESSION = {"name": "zstd", "level": 3, "checksum": True}
+COMPRESSION: dict[str, Any] = {"name": "zstd", "level": 3, "checksum": True}
 
 
 @dataclass(frozen=True)

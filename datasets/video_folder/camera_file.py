@@ -90,7 +90,9 @@ def _camera(path: Path, values: dict[str, Any], faults: Faults) -> Camera | None
                 "1", f"{name} {centre[name]:g} lies outside the picture of {size:g}; expected pixels of that size"
             )
     whole = {name: int(sizes[name]) for name in ("width", "height")}
-    return Camera(name=path.stem, fx=sizes["fx"], fy=sizes["fy"], **centre, **whole, mount=Pose(**pose))
+    return Camera(
+        name=path.stem, fx=sizes["fx"], fy=sizes["fy"], cx=centre["cx"], cy=centre["cy"], **whole, mount=Pose(**pose)
+    )
 
 
 def _positive(row: TableRow, name: str, faults: Faults) -> float:

@@ -187,8 +187,9 @@ def _why_no_windows(index: RecordingIndex, settings: Settings) -> str:
 def _digest(recording: Recording, index: RecordingIndex) -> str:
     made: Any = hashlib.sha256(index.to_json().encode())
     files = recording.side_files("camera.json", "boxes.csv", "boxes.json", "poses.csv")
-    if not recording.side_files("camera.json") and recording.camera_file() is not None:
-        files.append(recording.camera_file())
+    shared = recording.camera_file()
+    if not recording.side_files("camera.json") and shared is not None:
+        files.append(shared)
     for path in files:
         # A file that may not be read has its line among the problems, and decides nothing.
         made.update(path.read_bytes() if os.access(path, os.R_OK) else b"-")

@@ -7,6 +7,7 @@ import json
 import os
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -104,7 +105,8 @@ class _Pass:
 
 def _decode_all(path: Path, *, threaded: bool) -> _Pass:
     file = VideoFile(path, threaded=threaded)
-    meter, rows = ChangeMeter(), []
+    meter = ChangeMeter()
+    rows: list[Any] = []
     coded, turned = (0, 0), 0
     for decoded in file.frames():
         turned = round(decoded.frame.rotation / 90) % 2

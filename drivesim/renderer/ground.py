@@ -65,7 +65,7 @@ class GroundPainter:
         palette = self.palette
         column = wrapped(at.along, 1.0 / 18.0, 256)
         row = np.clip(at.across * np.float32(1.0 / 14.0) + np.float32(8.0), 0.0, 15.0)
-        albedo = cv2.remap(palette.fields, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        albedo: np.ndarray = cv2.remap(palette.fields, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
         texture = self._texture(at, 11, 16, 24.0) * np.float32(0.075) + self._texture(at, 12, 16, 6.0) * np.float32(
             0.06
         )
@@ -113,7 +113,7 @@ class GroundPainter:
         return _coverage(at.along, at.along_pixel, start, end)
 
     def _line(self, line: LaneLine, at: RoadCoordinates, albedo: np.ndarray, semantic: np.ndarray) -> None:
-        centre = np.float32(line.offset)
+        centre: np.ndarray | np.float32 = np.float32(line.offset)
         if line.offset_end is not None:
             centre = line_offset(line, at.along + at.base).astype(np.float32)
         offset = np.abs(at.across - centre)

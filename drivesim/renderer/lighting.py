@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from drivesim.noise import NoiseStream
 from drivesim.scene import Environment
@@ -64,7 +65,7 @@ def lighting_of(environment: Environment, appearance_seed: int) -> Lighting:
     )
     golden = float(np.clip(1.0 - (elevation - 0.19) / 0.35, 0.0, 1.0)) * (1.0 - grey)
 
-    def mix(first: tuple[float, ...], second: tuple[float, ...], share: float) -> np.ndarray:
+    def mix(first: ArrayLike, second: ArrayLike, share: float) -> np.ndarray:
         return np.array(first) * (1.0 - share) + np.array(second) * share
 
     sun = mix((0.52, 0.49, 0.43), (0.60, 0.43, 0.28), golden) * (1.0 - grey) * (1.0 - dark) ** 1.5

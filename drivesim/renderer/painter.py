@@ -33,7 +33,7 @@ def paint_labels(polygons: Polygons, depth: np.ndarray, semantic: np.ndarray, in
     number = np.zeros(depth.shape, dtype=np.int32)
     corners = _fixed_point(polygons.corners, 1)
     for index, (outline, count) in enumerate(zip(corners, polygons.count.tolist(), strict=True)):
-        cv2.fillConvexPoly(number, outline[:count], index + 1, cv2.LINE_8, _SHIFT)
+        cv2.fillConvexPoly(number, outline[:count], (index + 1,), cv2.LINE_8, _SHIFT)
     v, u = np.nonzero(number)
     polygon = number[v, u] - 1
     plane = polygons.plane[polygon]

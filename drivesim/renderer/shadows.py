@@ -79,4 +79,4 @@ def _paint(mask: np.ndarray, outlines: list[np.ndarray], optical: np.ndarray, vi
         if pixels[:, 0].max() < 0 or pixels[:, 0].min() > camera.width or pixels[:, 1].min() > camera.height:
             continue
         fixed = np.clip(pixels * (1 << _SHIFT), -240000, 240000).astype(np.int32)
-        cv2.fillConvexPoly(mask, fixed, value, cv2.LINE_AA, _SHIFT)
+        cv2.fillConvexPoly(mask, fixed, (value,), cv2.LINE_AA, _SHIFT)

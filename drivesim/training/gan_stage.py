@@ -8,7 +8,7 @@ little where this works.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -38,7 +38,7 @@ class PatchDiscriminator(nn.Module):
 
     def forward(self, frames: Tensor, planes: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Logits in float32, and the features after each layer; planes of zeros where nothing is told."""
-        dtype = self.out.weight.dtype
+        dtype: torch.dtype = next(self.parameters()).dtype
         hidden = frames.to(dtype).contiguous(memory_format=torch.channels_last)
         first = F.leaky_relu(self.first(hidden), 0.2)
         second = F.leaky_relu(self.second(first), 0.2)
@@ -83,9 +83,8 @@ class DecoderGanStage(DecoderStage):
         self.adversarial_weight = adversarial_weight
         self.max_norm = max_norm
         torch.manual_seed(1)
-        self.discriminator = (
-            PatchDiscriminator(discriminator_width).to(DTYPES[dtype]).to(memory_format=torch.channels_last)
-        )
+        judge: Any = PatchDiscriminator(discriminator_width).to(DTYPES[dtype])
+        self.discriminator = judge.to(memory_format=torch.channels_last)
 
     @property
     def updates(self) -> int:
@@ -108,7 +107,7 @@ class DecoderGanStage(DecoderStage):
     def training_step(self, batch: Batch, batch_index: int) -> None:
         """One step of the decoder, then one of the discriminator on the same frames."""
         generator = self._generator(batch)
-        decoder, judge = self.optimizers()
+        decoder, judge = cast(Any, self.optimizers())
         drawn = self.draw(batch, self.told(batch, generator), generator)
         # One frame of each clip is judged: on CPUs its passes cost more than the decoder's.
         judged = int(torch.randint(len(drawn), (), generator=generator))

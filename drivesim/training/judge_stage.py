@@ -100,4 +100,5 @@ def augmentation_of(changes: dict[str, float], codec_share: float) -> Augmentati
             f"model.augmentation: no setting {', '.join(strange)}; it has {', '.join(sorted(known))}, and the round trip is "
             "model.codec_share"
         )
-    return AugmentationConfig(**changes, round_trip_share=codec_share)
+    settings: dict[str, Any] = {**changes, "round_trip_share": codec_share}
+    return AugmentationConfig(**settings)

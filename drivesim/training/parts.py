@@ -18,7 +18,8 @@ from torch import nn
 from drivesim.errors import InputError
 from drivesim.judges.features import FeatureNetwork
 from drivesim.judges.probe import ProbeNetwork
-from drivesim.models.load import DTYPES, model_folder
+from drivesim.models.load import DTYPES as DTYPES
+from drivesim.models.load import model_folder
 from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.format import older_values
 from drivesim.models.video_ldm.image_unet import ImageUNet
@@ -50,7 +51,7 @@ class Parts:
     initial: str | None = None
     dtype: Dtype = "bfloat16"
 
-    def fresh(self, part: str, settings: dict[str, Any], seed: int = 0) -> nn.Module:
+    def fresh(self, part: str, settings: dict[str, Any], seed: int = 0) -> Any:
         """The network that a stage begins with: the initial model's, else a new one of these ``settings`` and ``seed``.
 
         Raises InputError when ``settings`` contradict the initial model or name what the network does not take.
@@ -69,7 +70,7 @@ class Parts:
                 ) from error
         return self.placed(network).train().requires_grad_(True)
 
-    def finished(self, part: str) -> nn.Module:
+    def finished(self, part: str) -> Any:
         """A part that another stage has trained, frozen. Raises InputError when there is none."""
         return self.placed(self._read(self._finished_folder(part), NETWORK_CLASSES[part])).eval().requires_grad_(False)
 
@@ -109,18 +110,18 @@ class Parts:
             )
         return model_folder(self.initial) / part
 
-    def _read(self, folder: Path, kind: Any) -> nn.Module:
+    def _read(self, folder: Path, kind: Any) -> Any:
         older = older_values(folder.parent, folder.name)
         return kind.from_pretrained(
             folder, torch_dtype=DTYPES[self.dtype], use_safetensors=True, low_cpu_mem_usage=False, **older
         )
 
-    def placed(self, network: nn.Module) -> nn.Module:
+    def placed(self, network: Any) -> Any:
         """A network in the training's dtype and memory format."""
         return cast(network, DTYPES[self.dtype]).to(memory_format=torch.channels_last)
 
 
-def cast(network: nn.Module, dtype: torch.dtype) -> nn.Module:
+def cast(network: Any, dtype: torch.dtype) -> Any:
     """Parameters in another dtype, in place; diffusers' own ``to`` warns about a list that is empty here."""
     for parameter in network.parameters():
         parameter.data = parameter.data.to(dtype)
@@ -153,5 +154,6 @@ def encoder_hash(codec: FrameCodec) -> str:
         digest.update(
             name.encode() + tensor.detach().cpu().to(torch.bfloat16).contiguous().view(torch.uint8).numpy().tobytes()
         )
-    digest.update(json.dumps([codec.config.latent_mean, codec.config.latent_std]).encode())
+    config: Any = codec.config
+    digest.update(json.dumps([config.latent_mean, config.latent_std]).encode())
     return digest.hexdigest()

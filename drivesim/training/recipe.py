@@ -48,13 +48,14 @@ class Recipe:
         own = self.stages[stage]
         config = {name: _merged(self.shared.get(name, {}), own.get(name, {})) for name in STAGE_KEYS}
         folder = (work / stage).as_posix()
-        logger = {
+        logger: dict[str, Any] = {
             "class_path": "pytorch_lightning.loggers.TensorBoardLogger",
             "init_args": {"save_dir": folder, "name": "tensorboard", "version": ""},
         }
         config["trainer"] = {"default_root_dir": folder, "logger": [logger], **config["trainer"]}
-        config |= {"work": work.as_posix(), "initial": initial if initial is not None else self.initial}
-        return {name: value for name, value in config.items() if value != {}}
+        start = initial if initial is not None else self.initial
+        whole: dict[str, Any] = {**config, "work": work.as_posix(), "initial": start}
+        return {name: value for name, value in whole.items() if value != {}}
 
 
 def packaged_recipes() -> list[str]:

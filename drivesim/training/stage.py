@@ -49,6 +49,8 @@ class Stage(pl.LightningModule):
     """
 
     part: str
+    #: The network that is trained; torch types what a module holds as "Tensor | Module", so its own class says more.
+    network: Any
 
     def __init__(
         self,
@@ -99,7 +101,7 @@ class Stage(pl.LightningModule):
         """The network whose averaged weights are saved as the stage's part."""
         return self.network
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
+    def configure_optimizers(self) -> Any:
         """AdamW on float32 masters of all trainable parameters."""
         return MasterAdamW(
             [parameter for parameter in self.network.parameters() if parameter.requires_grad],
@@ -108,7 +110,7 @@ class Stage(pl.LightningModule):
             average_decay=self.average_decay,
         )
 
-    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor | None:
         """The loss, checked for being a number."""
         loss = self.loss(batch, self._generator(batch))
         self.refuse_nan(loss, batch)
@@ -184,9 +186,10 @@ class Stage(pl.LightningModule):
         if self.trainer.max_steps > 0:
             share = self.updates / self.trainer.max_steps
         for timer in self.trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(timer, Timer) and timer.time_remaining() is not None:
+            left = timer.time_remaining() if isinstance(timer, Timer) else None
+            if isinstance(timer, Timer) and left is not None:
                 spent = timer.time_elapsed()
-                share = max(share, spent / max(spent + timer.time_remaining(), 1e-9))
+                share = max(share, spent / max(spent + left, 1e-9))
         return min(1.0, share)
 
     @staticmethod

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from jsonargparse import ArgumentError
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.utilities.exceptions import MisconfigurationException  # type: ignore[attr-defined]
 
 from drivesim.errors import DriveSimError, InputError
 from drivesim.training.callbacks import Curve, SampleGrid, Throughput, TimedCheckpoint, last_checkpoint

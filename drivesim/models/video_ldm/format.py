@@ -77,7 +77,7 @@ def _disagreements(folder: Path, config: VideoLDMConfig) -> list[str]:
     """Values of one part that do not fit another's; each part by itself is known to be right."""
     part = {name: read_object(folder / name / "config.json") for name in PARTS}
     with torch.device("meta"):
-        layers = temporal_layers_for(ImageUNet.from_config(part["image"] | older_values(folder, "image"))).config
+        layers: Any = temporal_layers_for(ImageUNet.from_config(part["image"] | older_values(folder, "image"))).config
     codec_channels = part["codec"]["latent_channels"] + COLOUR_CHANNELS
     reach = config.chunk_frames + NEWEST_CONTEXT + 1
     wanted: list[tuple[str, str, Any, str]] = [

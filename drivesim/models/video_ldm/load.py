@@ -66,7 +66,7 @@ def load_networks(folder: Path, dtype: torch.dtype) -> VideoLDM:
     logging.disable_progress_bar()  # a bar per part for half a second each only hides what the user is told
     options = {"torch_dtype": dtype, "use_safetensors": True, "low_cpu_mem_usage": False, "local_files_only": True}
     loaded = {
-        name: network.from_pretrained(folder / name, **options, **older_values(folder, name))
+        name: network.from_pretrained(folder / name, **options, **older_values(folder, name))  # type: ignore[no-untyped-call]
         for name, network in PARTS.items()
     }
     for name, network in loaded.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -118,8 +119,9 @@ class ImageStartFrames:
         if controls.given() & set(RASTER_CHANNELS) and self.config.guidance != 1.0:
             untold = self._denoiser(controls.without(*RASTER_CHANNELS))
             told = guided(told, untold, self.config.guidance, self.config.guidance_low, self.config.guidance_high)
-        size = latent_size()
-        latents = sample(told, noise.normal(1, self.network.config.latent_channels, *size), self.config.sampler)
+        config: Any = self.network.config
+        channels, size = config.latent_channels, latent_size()
+        latents = sample(told, noise.normal(1, channels, *size), self.config.sampler)
         return self.codec.decode(latents, controls)
 
     def _denoiser(self, controls: Controls) -> Denoise:
@@ -132,10 +134,11 @@ class ImageStartFrames:
 def image_denoiser(network: ImageUNet, told: ControlTensors) -> Denoise:
     """The image network as a denoiser of latents on its device, float32, told the same at every noise level."""
     preconditioning = Preconditioning()
+    call: Any = network  # diffusers does not say that its modules can be called
 
     def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
         scaled = (noisy * preconditioning.input_scale(sigma)).to(network.dtype)
-        raw = network(scaled, preconditioning.noise_condition(sigma), told)
+        raw: Tensor = call(scaled, preconditioning.noise_condition(sigma), told)
         return preconditioning.denoised(noisy, raw.float(), sigma)
 
     return denoise
