@@ -72,8 +72,8 @@ def pack(
       drivesim data pack nuscenes/ data/nuscenes.zarr --version v1.0-mini --split mini_train
       drivesim data pack my-videos/ data/mine.zarr --licence CC-BY-4.0
     """
-    from drivesim.cli.data_progress import counting
     from drivesim.cli.data_source import SourceOptions, open_source
+    from drivesim.cli.progress import counting
     from drivesim.packing import pack as pack_dataset
 
     options = SourceOptions(
@@ -145,7 +145,7 @@ def check(
       drivesim data check my-videos/
     """
     if _is_store(what):
-        from drivesim.cli.data_progress import counting
+        from drivesim.cli.progress import counting
         from drivesim.datasets.store import check_store
 
         with counting("checking", "shards") as progress:
@@ -200,7 +200,7 @@ def encode(
 
     Example: drivesim data encode data/mine.zarr --model default
     """
-    from drivesim.cli.data_progress import counting
+    from drivesim.cli.progress import counting
     from drivesim.datasets.store import ClipStore
     from drivesim.errors import ModelError
 

@@ -11,7 +11,7 @@ from drivesim.cli import measuring as given
 from drivesim.cli.options import AsJson, Device, Dtype, Quiet, Steps
 
 if TYPE_CHECKING:
-    from drivesim.cli.progress import Voice
+    from drivesim.cli.progress import Voice, shares
     from drivesim.evidence.of_model import Protocol
     from drivesim.report import Report
 
@@ -98,5 +98,5 @@ def _measured(
     network = None if i3d is None else load_i3d(i3d)
     loaded_judges = load_judges(judges or SHIPPED)
     loaded = load_model(model, **how)
-    with given.told(voice) as progress:
+    with shares(voice) as progress:
         return evaluate_model(loaded, loaded_judges, folder, protocol, progress, i3d=network, called=model)

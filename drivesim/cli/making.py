@@ -317,11 +317,14 @@ def watched(job: Job, plan: Plan, resume: bool, voice: Voice) -> Iterator[Progre
             yield progress
     except KeyboardInterrupt:
         again = shlex.join(["drivesim", *sys.argv[1:], *([] if resume else ["--resume"])])
-        voice.say(f"stopped at {progress.done} of {plan.num_frames} frames; {job.folder} keeps what is complete.")
+        voice.say(
+            f"stopped at {progress.frames.done} of {plan.num_frames} frames; {job.folder} keeps what is complete."
+        )
         voice.say(f"Continue with: {again}")
         raise
-    if progress.made >= 4 * plan.manifest.timeline.chunk_frames and progress.steady_frames_per_s > 0.0:
-        remember_cost(plan.manifest, plan.cost.scaled(plan.cost.frames_per_s / progress.steady_frames_per_s))
+    frames = progress.frames
+    if frames.made >= 4 * plan.manifest.timeline.chunk_frames and frames.steady_per_s > 0.0:
+        remember_cost(plan.manifest, plan.cost.scaled(plan.cost.frames_per_s / frames.steady_per_s))
 
 
 def _setting(text: str) -> tuple[str, float | str]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,8 +17,6 @@ if TYPE_CHECKING:
 
 #: A threshold or an ``expect`` of the scenario was not met.
 NOT_MET = 1
-
-SECONDS_BETWEEN_LINES = 20.0
 
 MinRecall = Annotated[
     float | None,
@@ -42,44 +37,6 @@ I3DFile = Annotated[
 Judges = Annotated[
     Path | None, typer.Option(help="Folder of other judges (probe/, features/, hashes.json) than the shipped ones.")
 ]
-
-
-@contextlib.contextmanager
-def told(voice: Voice) -> Iterator[Callable[[str, float], None]]:
-    """A listener for what is being done and how far it is: a bar on a terminal, a line now and then in a log."""
-    if voice.quiet or not sys.stderr.isatty():
-        yield _Lines(voice).hear
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        tasks: dict[str, Any] = {}
-
-        def hear(what: str, share: float) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=1.0)
-            bar.update(tasks[what], completed=share)
-
-        yield hear
-
-
-class _Lines:
-    def __init__(self, voice: Voice) -> None:
-        self.voice = voice
-        self.said, self.what = -SECONDS_BETWEEN_LINES, ""
-
-    def hear(self, what: str, share: float) -> None:
-        now = time.monotonic()
-        if what != self.what or now - self.said > SECONDS_BETWEEN_LINES:
-            self.said, self.what = now, what
-            self.voice.say(f"{what} {share:.0%}")
 
 
 def thresholds_of(min_recall: float | None, require: Sequence[str] | None) -> list[Threshold]:

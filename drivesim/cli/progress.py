@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,67 +36,133 @@ class Voice:
         typer.echo(json.dumps(data) if self.as_json else text)
 
 
-class Progress:
-    """Counts frames; draws a bar on a terminal, writes a line now and then into a log."""
+#: Shows how far something is: what, how much is done of how much, and that in words.
+Show = Callable[[str, float, float, str], None]
 
-    def __init__(self, num_frames: int, voice: Voice) -> None:
-        self.total, self.done, self.made = num_frames, 0, 0
+
+@contextlib.contextmanager
+def display(voice: Voice) -> Iterator[Show]:
+    """The one way in which commands show how far they are: a bar each on a terminal, a line now and then in a log."""
+    if voice.quiet or not sys.stderr.isatty():
+        yield _Lines(voice).show
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=28), TextColumn("{task.fields[status]}"))
+    with Bars(*columns, console=Console(stderr=True), transient=True, refresh_per_second=4) as bars:
+        tasks: dict[str, Any] = {}
+
+        def show(what: str, done: float, total: float, status: str) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, status="")
+            bars.update(tasks[what], completed=done, total=total, status=status)
+
+        yield show
+
+
+class _Lines:
+    """A line when something else begins, and every half minute."""
+
+    def __init__(self, voice: Voice) -> None:
         self.voice = voice
-        self._started = self._said = time.monotonic()
+        self._said, self._what = time.monotonic(), ""
+
+    def show(self, what: str, done: float, total: float, status: str) -> None:
+        now = time.monotonic()
+        begins = bool(self._what) and what != self._what
+        self._what = what
+        if begins or now - self._said > _SECONDS_BETWEEN_LINES:
+            self._said = now
+            self.voice.say(f"{what}: {status}")
+
+
+@contextlib.contextmanager
+def shares(voice: Voice) -> Iterator[Callable[[str, float], None]]:
+    """A listener for several things, each with the share of it that is done."""
+    with display(voice) as show:
+        yield lambda what, share: show(what, share, 1.0, f"{share:.0%}")
+
+
+@contextlib.contextmanager
+def counting(what: str, unit: str = "clips") -> Iterator[Callable[[int, int], None]]:
+    """A listener for how many are done and how many there are. What was done at its first call is not counted into the rate."""
+    count: ProgressCount | None = None
+    with display(Voice(quiet=False, as_json=False)) as show:
+
+        def hear(done: int, total: int) -> None:
+            nonlocal count
+            found = count is None
+            count = count or ProgressCount(unit, total)
+            count.total = total
+            count.add(done - count.done, found=found)
+            show(what, done, total, count.status())
+
+        yield hear
+
+
+class ProgressCount:
+    """So many of so many, made or found, and how fast they are made."""
+
+    def __init__(self, unit: str, total: int) -> None:
+        self.unit, self.total, self.done, self.made = unit, total, 0, 0
+        self._started = self._last_at = time.monotonic()
         self._first: tuple[float, int] | None = None
-        self._last_at = self._started
-        self._bar: Any = None
-        self._task: Any = None
+
+    def add(self, count: int, *, found: bool = False) -> None:
+        """``count`` more were made, or found."""
+        self.done += count
+        if found or not count:
+            return
+        self.made += count
+        self._last_at = time.monotonic()
+        self._first = self._first or (self._last_at, self.made)
 
     @property
-    def frames_per_s(self) -> float:
-        """Frames made a second since the start, found ones not counted."""
+    def per_s(self) -> float:
+        """Made a second since the start, found ones not counted."""
         return self.made / max(time.monotonic() - self._started, 1e-6)
 
     @property
-    def steady_frames_per_s(self) -> float:
-        """Frames made a second once the first ones were there; 0 before there are more."""
+    def steady_per_s(self) -> float:
+        """Made a second once the first ones were there; 0 before there are more."""
         if self._first is None or self._last_at <= self._first[0]:
             return 0.0
         return (self.made - self._first[1]) / (self._last_at - self._first[0])
 
+    def status(self) -> str:
+        """``120 of 600 frames, 9.8 frames/s, 0:00:49 left``."""
+        text = f"{self.done} of {self.total} {self.unit}"
+        if not self.made:
+            return text
+        minutes, seconds = divmod(round((self.total - self.done) / self.per_s), 60)
+        return f"{text}, {self.per_s:.2g} {self.unit}/s, {minutes // 60}:{minutes % 60:02d}:{seconds:02d} left"
+
+
+class Progress:
+    """The frames of a run while they are made: counted, and shown."""
+
+    def __init__(self, num_frames: int, voice: Voice) -> None:
+        self.frames = ProgressCount("frames", num_frames)
+        self.voice = voice
+        self._show: Show = lambda what, done, total, status: None
+
     def hear(self, future: int, count: int, found: bool) -> None:
         """Called from the loop: ``count`` more frames of ``future``, made or found on disk."""
-        self.done += count
-        if not found:
-            self.made += count
-            self._last_at = time.monotonic()
-            self._first = self._first or (self._last_at, self.made)
-        if self._bar is not None:
-            self._bar.update(self._task, completed=self.done, status=self._status())
-        elif time.monotonic() - self._said > _SECONDS_BETWEEN_LINES:
-            self._said = time.monotonic()
-            self.voice.say(f"{self.done} of {self.total} frames, {self._status()}")
+        self.frames.add(count, found=found)
+        self._tell()
 
     def expect(self, frames: int) -> None:
         """There are ``frames`` more to make than was thought."""
-        self.total += frames
-        if self._bar is not None:
-            self._bar.update(self._task, total=self.total)
+        self.frames.total += frames
+        self._tell()
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
-        """Show the bar while the block runs, if a person is watching."""
-        if self.voice.quiet or not sys.stderr.isatty():
-            yield
-            return
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-        from rich.progress import Progress as Bar
-
-        columns = (BarColumn(bar_width=28), MofNCompleteColumn(), TextColumn("frames  {task.fields[status]}"))
-        with Bar(*columns, console=Console(stderr=True), transient=True, refresh_per_second=2) as self._bar:
-            self._task = self._bar.add_task("rollout", total=self.total, status="")
+        """Show them while the block runs."""
+        with display(self.voice) as self._show:
             yield
 
-    def _status(self) -> str:
-        if not self.made:
-            return ""
-        left = (self.total - self.done) / self.frames_per_s
-        minutes, seconds = divmod(round(left), 60)
-        return f"{self.frames_per_s:.1f} frames/s, {minutes // 60}:{minutes % 60:02d}:{seconds:02d} left"
+    def _tell(self) -> None:
+        self._show("rollout", self.frames.done, self.frames.total, self.frames.status())

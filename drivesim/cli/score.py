@@ -34,14 +34,14 @@ def score(
     """
     import numpy as np
 
-    from drivesim.cli.progress import Voice
+    from drivesim.cli.progress import Voice, shares
     from drivesim.evidence.of_run import score_run
     from drivesim.judges.load import SHIPPED, load_judges
 
     voice = Voice(quiet=quiet, as_json=as_json)
     thresholds = given.thresholds_of(min_recall, require)
     loaded = load_judges(judges or SHIPPED)
-    with given.told(voice) as progress:
+    with shares(voice) as progress:
         found = score_run(run, loaded, progress, np.random.default_rng(seed))
     expectations = [(outcome.message(), outcome.met) for outcome in found.labels.expectations]
     given.finish(found.report, thresholds, out or run / "report", junit, voice, expectations)
