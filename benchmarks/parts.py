@@ -31,7 +31,7 @@ from drivesim.models import load_model
 from drivesim.models.latent import LatentWorldModel
 from drivesim.models.video_ldm.parts import LayoutCodec
 from drivesim.noise import NoiseStream
-from drivesim.run_spec import LoadedModel
+from drivesim.world_model import LoadedModel
 
 FIGURES = ("recall", "precision", "speed_error_mps")
 

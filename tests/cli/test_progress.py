@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drivesim.cli import progress
-from drivesim.cli.progress import Count, Progress, Voice, counting, shares
+from drivesim.cli.progress import Progress, ProgressCount, Voice, counting, shares
 
 LOUD = Voice(quiet=False, as_json=False)
 
@@ -13,7 +13,7 @@ LOUD = Voice(quiet=False, as_json=False)
 def test_what_was_found_counts_as_done_but_not_into_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    count = Count("frames", 100)
+    count = ProgressCount("frames", 100)
     count.add(40, found=True)
     assert count.status() == "40 of 100 frames"
     for _ in range(3):
