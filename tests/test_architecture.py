@@ -211,6 +211,34 @@ def test_no_two_public_classes_share_a_name() -> None:
     assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}
 
 
+def test_what_is_imported_for_types_alone_is_not_used_at_run_time() -> None:
+    """Type checkers and linters take such a name as defined; whoever runs the line finds that it is not."""
+    wrong = {}
+    for path in RUNTIME_FILES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for_types = {
+            name
+            for node in tree.body
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+            for name in imported_names(node)
+        }
+        for node in ast.walk(tree):
+            for annotation in ("annotation", "returns"):
+                if hasattr(node, annotation):
+                    setattr(node, annotation, None)
+        for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+            used = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+            if missing := used & for_types - imported_names(function):
+                wrong[f"{shown(path)}: {function.name}"] = missing
+    assert wrong == {}
+
+
+def imported_names(tree: ast.AST) -> set[str]:
+    """Names that the imports anywhere in a tree bind."""
+    imports_of = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    return {alias.asname or alias.name for node in imports_of for alias in node.names}
+
+
 def test_no_loose_ends_and_no_paths_of_one_machine() -> None:
     """Nor names that say nothing: a file is named by what it holds."""
     wrong = []

@@ -11,7 +11,7 @@ from drivesim.cli import measuring as given
 from drivesim.cli.options import AsJson, Device, Dtype, Quiet, Steps
 
 if TYPE_CHECKING:
-    from drivesim.cli.progress import Voice, shares
+    from drivesim.cli.progress import Voice
     from drivesim.evidence.of_model import Protocol
     from drivesim.report import Report
 
@@ -88,6 +88,7 @@ def _measured(
     voice: Voice,
 ) -> Report:
     """Load everything, the small first, and measure."""
+    from drivesim.cli.progress import shares
     from drivesim.evidence.of_model import evaluate_model
     from drivesim.judges.load import SHIPPED, load_judges
     from drivesim.metrics.fvd import load_i3d
