@@ -22,7 +22,7 @@ from drivesim.options import DEFAULT_OPTIONS, ActorMode, EgoMode, Noise, Options
 from drivesim.runs.branch import BranchPoint, branch_point
 from drivesim.runs.development import as_rows, turns_of
 from drivesim.runs.manifest import Manifest
-from drivesim.runs.run import Beginning, FutureSource
+from drivesim.runs.run import Beginning, Ingredients
 from drivesim.runs.run_folder import RunFolder, read_png
 from drivesim.runs.storage import sha256_of
 from drivesim.runs.streams import futures_stream, start_frame_stream
@@ -70,7 +70,7 @@ class RunSpec:
         """Whether the model is told where everything is in frame 0; of a picture from elsewhere the scene knows nothing."""
         return self.manifest.start_source == "synthesised" or self.manifest.told_boxes
 
-    def ingredients(self, beginning: Beginning) -> FutureSource:
+    def ingredients(self, beginning: Beginning) -> Ingredients:
         """What the futures are made from."""
         manifest = self.manifest
         spec = self.model.world_model.spec
@@ -82,7 +82,7 @@ class RunSpec:
         first = _known(manifest) if self.told_at_start else later
         # Two frames hold all that frame 0 depends on; a painter for the whole scene would hold minutes of tracks again.
         start = SceneControls(self.scene.window(0, 2), spec.controls & first).window(0, 1)
-        return FutureSource(
+        return Ingredients(
             model=self.model.world_model,
             beginning=beginning,
             start_controls=start,

@@ -33,7 +33,7 @@ from drivesim.noise import NoiseStream
 from drivesim.runs.engine import DecodedChunk, generate
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.recorder import video_suffixes
-from drivesim.runs.run import FutureSource
+from drivesim.runs.run import Ingredients
 from drivesim.runs.run_folder import state_bytes
 from drivesim.runs.storage import write_atomic
 from drivesim.runs.video import VideoWriter
@@ -106,7 +106,7 @@ class Cost:
         return dataclasses.replace(self, **phases)
 
 
-def measure_cost(manifest: Manifest, prepare: Callable[[], FutureSource]) -> Cost:
+def measure_cost(manifest: Manifest, prepare: Callable[[], Ingredients]) -> Cost:
     """Run the real loop, decoding and encoding included, for a few chunks; nothing is stored.
 
     ``prepare`` gives what the run is made from; a start frame is made there, and timed.

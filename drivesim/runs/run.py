@@ -94,7 +94,7 @@ def _read_beginning(run: RunFolder) -> Beginning:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class FutureSource:
+class Ingredients:
     """What every future of a run is made from.
 
     ``start_controls`` are those of the shared frame alone; ``controls_of(future)`` what the model is told after it, on
@@ -138,7 +138,7 @@ def restored(model: WorldModel[Any, Any], tensors: dict[str, torch.Tensor]) -> M
 
 def make_futures(
     run: RunFolder,
-    ingredients: FutureSource,
+    ingredients: Ingredients,
     indices: Sequence[int],
     listener: Listener = lambda future, count, found: None,
 ) -> tuple[Future, ...]:
@@ -162,7 +162,7 @@ def make_futures(
 
 
 def _make_future(
-    run: RunFolder, manifest: Manifest, index: int, ingredients: FutureSource, moment: Moment, listener: Listener
+    run: RunFolder, manifest: Manifest, index: int, ingredients: Ingredients, moment: Moment, listener: Listener
 ) -> None:
     folder, timeline = run.future(index), manifest.timeline
     complete = folder.complete_segments(video_suffixes(manifest), manifest.png_frames)
@@ -185,7 +185,7 @@ def _make_future(
 
 
 def chunks_of(
-    ingredients: FutureSource, manifest: Manifest, index: int, moment: Moment, first_chunk: int = 0
+    ingredients: Ingredients, manifest: Manifest, index: int, moment: Moment, first_chunk: int = 0
 ) -> Generator[DecodedChunk, None, None]:
     """The chunks of future ``index`` from ``first_chunk`` on, before which ``moment`` is."""
     return generate(

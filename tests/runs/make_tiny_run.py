@@ -17,7 +17,7 @@ from drivesim.errors import DriveSimError
 from drivesim.options import Threads
 from drivesim.runs.future import Future
 from drivesim.runs.manifest import Manifest
-from drivesim.runs.run import Beginning, FutureSource, make_futures, open_or_create
+from drivesim.runs.run import Beginning, Ingredients, make_futures, open_or_create
 from drivesim.runs.run_folder import RunFolder
 from drivesim.runs.storage import sha256_of
 from drivesim.runs.streams import futures_stream, start_frame_stream
@@ -80,7 +80,7 @@ def make_tiny_run(
 
     with run.locked():
         beginning = open_or_create(run, manifest, SCENARIO, begin, lambda: None, resume=resume)
-        ingredients = FutureSource(
+        ingredients = Ingredients(
             model=model,
             beginning=beginning,
             start_controls=controls.window(0, 1),

@@ -29,7 +29,7 @@ from drivesim.runs.cost import (
 )
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.plan import Plan, make_plan
-from drivesim.runs.run import Beginning, FutureSource
+from drivesim.runs.run import Beginning, Ingredients
 
 sys.path.append(str(Path(__file__).parent))
 from make_tiny_run import make_tiny_run, tiny_manifest
@@ -130,10 +130,10 @@ def test_warming_up_and_the_lonely_last_decoding_are_left_out() -> None:
     assert PhaseClock().steady("tell", overlap=True) == 0.0
 
 
-def ingredients(model: TinyWorldModel, manifest: Manifest) -> FutureSource:
+def ingredients(model: TinyWorldModel, manifest: Manifest) -> Ingredients:
     controls = some_controls(manifest.timeline.control_frames)
     frame = tensor_to_frames(TinyStartFrameModel().sample(controls.window(0, 1), NoiseStream(1)))[0]
-    return FutureSource(
+    return Ingredients(
         model=model,
         beginning=Beginning(frame=frame),
         start_controls=controls.window(0, 1),
@@ -147,7 +147,7 @@ def test_measuring_runs_the_real_loop_and_sees_a_slow_stage(overlap: bool) -> No
     manifest = tiny_manifest(model, num_frames=601, overlap=overlap)
     calls: list[int] = []
 
-    def prepare() -> FutureSource:
+    def prepare() -> Ingredients:
         calls.append(1)
         return ingredients(model, manifest)
 
