@@ -14,7 +14,8 @@ from tiny_model import TinyWorldModel
 
 from drivesim.controls import Control
 from drivesim.errors import InputError, ModelError
-from drivesim.run_spec import NOT_MEASURED, Options, RunSpec, decide, decide_branch, resize_and_crop
+from drivesim.picture_file import resize_and_crop
+from drivesim.run_spec import NOT_MEASURED, Options, RunSpec, decide, decide_branch
 from drivesim.runs.development import as_rows, turns_of
 from drivesim.runs.engine import MAX_WAITING_CHUNKS, Threads
 from drivesim.runs.manifest import ActorMode, Manifest, Told
