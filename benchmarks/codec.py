@@ -19,12 +19,13 @@ from drivesim.datasets.procedural.scene_sampler import sample_scene
 from drivesim.metrics.psnr import psnr_db
 from drivesim.models import load_model
 from drivesim.models.video_ldm.parts import layout_of
+from drivesim.picture_file import read_picture
 from drivesim.renderer.world import ProceduralWorld
 
 
 def still(path: Path) -> np.ndarray:
     """A real picture cropped to 2:1 around its middle and scaled to 512 x 1024, uint8 RGB."""
-    picture = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    picture = read_picture(path)
     height = picture.shape[1] // 2
     top = (picture.shape[0] - height) // 2
     return cv2.resize(picture[top : top + height], (1024, 512), interpolation=cv2.INTER_AREA)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,11 +18,12 @@ from drivesim.conditioning import SceneControls
 from drivesim.controls import Control
 from drivesim.errors import InputError
 from drivesim.options import DEFAULT_OPTIONS, ActorMode, EgoMode, Noise, Options, Threads, Told
+from drivesim.picture_file import picture_size, read_picture, require_fit, resize_and_crop
 from drivesim.runs.branch import BranchPoint, branch_point
 from drivesim.runs.development import as_rows, turns_of
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.run import Beginning, Ingredients
-from drivesim.runs.run_folder import RunFolder, read_png
+from drivesim.runs.run_folder import RunFolder
 from drivesim.runs.storage import sha256_of
 from drivesim.runs.streams import futures_stream, start_frame_stream
 from drivesim.runs.timeline import Timeline
@@ -58,7 +58,7 @@ class RunSpec:
             return self.given_start
         spec = self.model.world_model.spec
         if self.scenario.start is not None:
-            picture = read_png(Path(self.scenario.start.image))
+            picture = read_picture(Path(self.scenario.start.image), (spec.width, spec.height))
             return Beginning(frame=resize_and_crop(picture, spec.width, spec.height))
         noise = start_frame_stream(self.manifest.seed, self.scenario.id, self.manifest.variation)
         kinds = _known(self.manifest)
@@ -120,7 +120,7 @@ def decide(
         given = Beginning(frame=resize_and_crop(start, spec.width, spec.height))
         source = f"given {sha256_of(given.frame.tobytes())}"
     elif scenario.start is not None:
-        source = f"picture {sha256_of(_existing(Path(scenario.start.image)))}"
+        source = f"picture {sha256_of(_start_picture(Path(scenario.start.image), spec))}"
     actors = _actors(scenario, spec, options, several=several, pictured=source.startswith("picture"))
     return _decided(model, scenario, timeline, seed, dataclasses.replace(options, actors=actors), source, given, None)
 
@@ -159,16 +159,6 @@ def decide_branch(
     )
     source = f"branch of {run} f{future:02d} at frame {point.origin.frame}"
     return _decided(model, scenario, timeline, parent.seed, options, source, point.beginning, point)
-
-
-def resize_and_crop(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """A uint8 RGB picture scaled to cover ``width`` x ``height`` and cropped to it about its centre."""
-    scale = max(width / picture.shape[1], height / picture.shape[0])
-    size = (max(width, round(picture.shape[1] * scale)), max(height, round(picture.shape[0] * scale)))
-    interpolation = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC
-    resized = picture if size == picture.shape[1::-1] else cv2.resize(picture, size, interpolation=interpolation)
-    left, top = (size[0] - width) // 2, (size[1] - height) // 2
-    return np.ascontiguousarray(resized[top : top + height, left : left + width])
 
 
 def _decided(
@@ -344,7 +334,13 @@ def _require_video_of(spec: WorldModelSpec, scenario: Scenario) -> None:
         )
 
 
-def _existing(path: Path) -> Path:
+def _start_picture(path: Path, spec: WorldModelSpec) -> Path:
+    """The path of a start picture. Raises InputError when there is none, or by its header it cannot be one."""
     if not path.is_file():
         raise InputError(f"there is no picture {path} to start from. Mend start: {{image: …}} in the scenario.")
+    size = picture_size(path)
+    try:
+        require_fit(size, spec.width, spec.height)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     return path

@@ -21,7 +21,7 @@ RUNTIME = ("drivesim", *MAPPED)
 CODE = (*RUNTIME, "tests", "benchmarks")
 SKIPPED = {"__pycache__", ".venv", ".git", "build", "dist"}
 
-VOCABULARY = {"clip", "controls", "errors", "geometry", "noise", "options", "road", "scene", "scenery"}
+VOCABULARY = {"clip", "controls", "errors", "geometry", "noise", "options", "picture_file", "road", "scene", "scenery"}
 """Files of drivesim/ that every other part may use."""
 
 ALLOWED: dict[str, set[str]] = {
@@ -54,7 +54,7 @@ ALLOWED["cli"] = set(ALLOWED)
 """Part to the parts it may import beside itself. ``face`` is drivesim/__init__.py and __main__.py."""
 
 THIRD_PARTY: dict[str, set[str]] = {
-    "vocabulary": {"numpy", "torch", "shapely", "einops", "annotated_types"},
+    "vocabulary": {"numpy", "torch", "shapely", "einops", "annotated_types", "cv2", "PIL"},
     "world_model": {"torch"},
     "diffusion": {"torch", "einops"},
     "runs": {"numpy", "torch", "av", "cv2", "safetensors", "pydantic", "annotated_types"},
@@ -64,6 +64,7 @@ THIRD_PARTY: dict[str, set[str]] = {
 
 MODULE_OF = {
     "opencv-python-headless": "cv2",
+    "pillow": "PIL",
     "ruamel.yaml": "ruamel",
     "pytorch-lightning": "pytorch_lightning",
     "nuscenes-devkit": "nuscenes",

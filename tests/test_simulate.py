@@ -15,7 +15,8 @@ from tiny_model import TinyWorldModel
 from drivesim.controls import Control
 from drivesim.errors import InputError, ModelError
 from drivesim.options import ActorMode, Options, Threads, Told
-from drivesim.run_spec import NOT_MEASURED, RunSpec, decide, decide_branch, resize_and_crop
+from drivesim.picture_file import resize_and_crop
+from drivesim.run_spec import NOT_MEASURED, RunSpec, decide, decide_branch
 from drivesim.runs.development import as_rows, turns_of
 from drivesim.runs.engine import MAX_WAITING_CHUNKS
 from drivesim.runs.manifest import Manifest

@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from drivesim.datasets.nuscenes.categories import CATEGORY_OF
+from drivesim.datasets.nuscenes.categories import Categories
 from drivesim.datasets.nuscenes.rows import camera_matrix_problem, checked
 from drivesim.datasets.nuscenes.tables import Row
 from drivesim.datasets.sample import BrokenSample
 from drivesim.geometry import (
     VEHICLE_FROM_OPTICAL,
     FloatArray,
+    box_corners,
     euler_zyx,
     invert_rigid,
+    project,
     rigid,
     rotation_of_quaternion,
     rotation_zyx,
@@ -22,6 +24,8 @@ from drivesim.geometry import (
     wrap_angle,
 )
 from drivesim.scene import Actor, Camera, Pose, Track
+
+_NEAR_M = 0.1
 
 #: Frames further apart tell nothing about the speed now; 2 Hz key frames still do.
 _LONGEST_STEP_US = 600_000
@@ -81,35 +85,59 @@ def camera_of(database: Any, frames: list[Row], channel: str) -> Camera:
     )
 
 
-def actors_of(database: Any, frames: list[Row], world_from_global: FloatArray) -> tuple[Actor, ...]:
-    """The annotated boxes at the frames as actors, interpolated between key frames by the devkit's own rule.
+def actors_of(
+    database: Any,
+    frames: list[Row],
+    world_from_global: FloatArray,
+    categories: Categories,
+    optical_from_world: list[FloatArray],
+    camera: Camera,
+) -> tuple[tuple[Actor, ...], bool]:
+    """The annotated boxes at the frames as actors, and whether one that is left out is in a picture of ``camera``.
 
-    That rule (NuScenes.get_boxes): a frame between key frames holds the boxes of the following one, moved linearly from
-    the one before where they have the same instance, and standing at their later place where they have not. Speeds are
-    NuScenes.box_velocity along the heading, 0 where it is unknown. Raises BrokenSample for an unsound annotation.
+    Between key frames they are interpolated by the devkit's own rule (NuScenes.get_boxes): a frame between key frames holds
+    the boxes of the following one, moved linearly from the one before where they have the same instance, and standing at
+    their later place where they have not. Speeds are NuScenes.box_velocity along the heading, 0 where it is unknown. Raises
+    BrokenSample for an unsound annotation.
     """
     found: dict[str, dict[int, tuple[FloatArray, float, float]]] = {}
     annotations: dict[str, list[Row]] = {}
     velocities: dict[str, FloatArray] = {}
     sound: set[str] = set()
+    left_out_in_view = False
     turn = float(np.arctan2(world_from_global[1, 0], world_from_global[0, 0]))
     for number, frame in enumerate(frames):
         _check_annotations(database, frame, sound)
         for box in database.get_boxes(frame["token"]):
-            if box.name not in CATEGORY_OF:
+            place = transform_points(world_from_global, np.asarray(box.center, dtype=np.float64))
+            heading = euler_zyx(box.rotation_matrix)[0]
+            if categories.get(box.name) is None:
+                width, length, height = (float(value) for value in box.wlh)
+                corners = box_corners(place, length, width, height, float(wrap_angle(heading + turn)))
+                left_out_in_view |= _in_view(transform_points(optical_from_world[number], corners), camera)
                 continue
             row = database.get("sample_annotation", box.token)
             if box.token not in velocities:
                 velocities[box.token] = np.nan_to_num(database.box_velocity(box.token))
-            heading = euler_zyx(box.rotation_matrix)[0]
             velocity = velocities[box.token]
             speed = float(velocity[0] * np.cos(heading) + velocity[1] * np.sin(heading))
-            place = transform_points(world_from_global, np.asarray(box.center, dtype=np.float64))
             found.setdefault(row["instance_token"], {})[number] = (place, float(wrap_angle(heading + turn)), speed)
             annotations.setdefault(row["instance_token"], []).append(row)
-    return tuple(
-        _actor(database, instance, seen, annotations[instance], len(frames)) for instance, seen in found.items()
+    actors = (
+        _actor(database, instance, seen, annotations[instance], len(frames), categories)
+        for instance, seen in found.items()
     )
+    return tuple(actors), left_out_in_view
+
+
+def _in_view(corners: FloatArray, camera: Camera) -> bool:
+    """Whether a box's corners (8, 3) in the optical frame reach into the picture."""
+    before = corners[corners[:, 2] > _NEAR_M]
+    if not len(before):
+        return False
+    pixels = project(before, camera.intrinsics())
+    low, high = pixels.min(axis=0), pixels.max(axis=0)
+    return bool(high[0] > 0.0 and high[1] > 0.0 and low[0] < camera.width and low[1] < camera.height)
 
 
 def world_of(database: Any, frames: list[Row]) -> FloatArray:
@@ -124,20 +152,27 @@ def world_of(database: Any, frames: list[Row]) -> FloatArray:
 
 
 def _actor(
-    database: Any, instance: str, seen: dict[int, tuple[FloatArray, float, float]], rows: list[Row], num_frames: int
+    database: Any,
+    instance: str,
+    seen: dict[int, tuple[FloatArray, float, float]],
+    rows: list[Row],
+    num_frames: int,
+    categories: Categories,
 ) -> Actor:
     known = np.array(sorted(seen))
     # Where the actor is not present its track holds the nearest known pose.
     nearest = known[np.argmin(np.abs(np.arange(num_frames)[:, None] - known[None]), axis=1)]
     present = np.isin(np.arange(num_frames), known)
     name = rows[0]["category_name"]
+    category = categories[name]
+    assert category is not None  # boxes without one are left out
     width, length, height = (float(value) for value in rows[0]["size"])
     attributes = [
         {database.get("attribute", token)["name"] for token in row.get("attribute_tokens", [])} for row in rows
     ]
     return Actor(
         id=instance,
-        category=CATEGORY_OF[name],
+        category=category,
         length=length,
         width=width,
         height=height,

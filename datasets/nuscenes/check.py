@@ -7,9 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
+from drivesim.datasets.nuscenes.categories import Categories, categories_with, unknown_names
 from drivesim.datasets.nuscenes.map_lines import TRAFFIC_SIDE, map_file
 from drivesim.datasets.nuscenes.mixups import find_mixups
-from drivesim.datasets.nuscenes.rows import camera_matrix_problem, row_problem
+from drivesim.datasets.nuscenes.picture_check import OnProgress, check_pictures
+from drivesim.datasets.nuscenes.rows import camera_matrix_problem, is_number, row_problem
 from drivesim.datasets.nuscenes.tables import (
     TABLES,
     Row,
@@ -45,21 +47,30 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "category": ("name",),
     "log": ("location", "logfile"),
     "sample": ("timestamp",),
-    "sample_data": ("filename", "height", "is_key_frame", "timestamp", "width"),
+    "sample_data": ("filename", "is_key_frame", "timestamp"),
     "scene": ("description", "name"),
     "sensor": ("channel", "modality"),
 }
+
+#: Columns that only the rows of cameras need: a lidar's sweep has no size.
+CAMERA_COLUMNS: tuple[str, ...] = ("height", "width")
 
 UNPACK_AGAIN = "Unpack the metadata archive again; tables of one version belong together"
 Tables = dict[str, list[Row]]
 
 
-def check_nuscenes(root: str | Path, version: str | None = None, channel: str = "CAM_FRONT") -> list[TableFinding]:
+def check_nuscenes(
+    root: str | Path,
+    version: str | None = None,
+    channel: str = "CAM_FRONT",
+    category_map: Categories | None = None,
+    on_progress: OnProgress = lambda done, total: None,
+) -> list[TableFinding]:
     """What is wrong with the data set in ``root``: one finding for each kind of fault in each file, none when it is sound.
 
-    Looks for missing, truncated and disagreeing tables, map masks and pictures of ``channel`` that are named but absent
-    (pictures are not decoded), unreadable map expansions, numbers that are NaN, boxes without size, quaternions that are no rotations, times that do not rise, and boxes in
-    another frame than the global one. ``version`` None checks every version that is there.
+    Looks for all that :func:`check_rows` finds, missing and truncated tables, unreadable map expansions, and pictures of
+    ``channel`` that do not decode or have another size than the tables say. ``version`` None checks every version that is
+    there. ``on_progress`` hears pictures read and pictures in all.
     """
     root = Path(root)
     versions = find_versions(root) if version is None else [version]
@@ -74,10 +85,26 @@ def check_nuscenes(root: str | Path, version: str | None = None, channel: str = 
             findings.append(problem)
             continue
         faults, tables = _read(root, name)
-        findings += faults + _check_links(root, name, tables)
-        findings += _check_numbers(name, tables) + _check_times(name, tables, channel)
-        findings += _check_pictures(root, name, tables, channel) + find_mixups(name, tables)
+        findings += faults + check_rows(root, name, tables, channel, category_map)
+        findings += check_pictures(root, name, list(_of_channel(tables, channel)), on_progress)
     return findings
+
+
+def check_rows(
+    root: Path, version: str, tables: Tables, channel: str = "CAM_FRONT", category_map: Categories | None = None
+) -> list[TableFinding]:
+    """What is wrong with tables that can be read, and which files they name are not there.
+
+    Rows that disagree between tables, map masks and pictures that are named but absent, numbers that are NaN, boxes without
+    size or of unknown categories, quaternions that are no rotations, times that do not rise, and boxes in another frame than
+    the global one.
+    """
+    categories = categories_with(category_map)
+    findings = _check_links(root, version, tables)
+    findings += _check_numbers(version, tables) + _check_times(version, tables, channel)
+    findings += _check_files(root, version, tables, channel) + find_mixups(version, tables, categories)
+    unknown = unknown_names(version, tables, categories)
+    return findings if unknown is None else [*findings, unknown]
 
 
 def check_tables(root: Path, version: str) -> list[TableFinding]:
@@ -100,6 +127,7 @@ def _check_links(root: Path, version: str, tables: Tables) -> list[TableFinding]
             if lacking:
                 problem = f"{_rows(lacking)} without {column}"
                 findings.append(TableFinding(f"{version}/{table}.json", problem, UNPACK_AGAIN))
+    findings += _check_columns_of_cameras(version, tables) + _check_clocks(version, tables)
     tokens = {table: {row["token"] for row in rows} for table, rows in tables.items()}
     for table, column, target in REFERENCES:
         if table not in tables or target not in tables:
@@ -114,6 +142,30 @@ def _check_links(root: Path, version: str, tables: Tables) -> list[TableFinding]
     own = root / version / "splits.json"
     if own.exists() and "scene" in tables:
         findings += _check_splits(own, version, {row.get("name") for row in tables["scene"]})
+    return findings
+
+
+def _check_columns_of_cameras(version: str, tables: Tables) -> list[TableFinding]:
+    cameras = {row["token"] for row in tables.get("sensor", []) if row.get("modality") == "camera"}
+    mounts = {row["token"] for row in tables.get("calibrated_sensor", []) if row.get("sensor_token") in cameras}
+    rows = [row for row in tables.get("sample_data", []) if row.get("calibrated_sensor_token") in mounts]
+    findings = []
+    for column in CAMERA_COLUMNS:
+        lacking = [row for row in rows if not isinstance(row.get(column), int | float) or row[column] <= 0]
+        if lacking:
+            problem = f"{_rows(lacking)} of cameras without {column}"
+            fix = "Write the pictures' size in pixels, which the camera matrix is meant for"
+            findings.append(TableFinding(f"{version}/sample_data.json", problem, fix))
+    return findings
+
+
+def _check_clocks(version: str, tables: Tables) -> list[TableFinding]:
+    findings = []
+    for table in ("sample", "sample_data"):
+        wrong = [r for r in tables.get(table, []) if r.get("timestamp") is not None and not is_number(r["timestamp"])]
+        if wrong:
+            problem = f"{_rows(wrong)}: timestamp {wrong[0]['timestamp']!r} is no finite number"
+            findings.append(TableFinding(f"{version}/{table}.json", problem, "Write microseconds as whole numbers"))
     return findings
 
 
@@ -179,8 +231,8 @@ def _check_times(version: str, tables: Tables, channel: str) -> list[TableFindin
         backwards = [
             row
             for row in rows
-            if isinstance(times.get(row.get("next", "")), int)
-            and isinstance(row.get("timestamp"), int)
+            if is_number(times.get(row.get("next", "")))
+            and is_number(row.get("timestamp"))
             and times[row["next"]] <= row["timestamp"]
         ]
         if backwards:
@@ -191,7 +243,7 @@ def _check_times(version: str, tables: Tables, channel: str) -> list[TableFindin
     return findings
 
 
-def _check_pictures(root: Path, version: str, tables: Tables, channel: str) -> list[TableFinding]:
+def _check_files(root: Path, version: str, tables: Tables, channel: str) -> list[TableFinding]:
     if "sensor" not in tables or "sample_data" not in tables:
         return []
     cameras = sorted({row["channel"] for row in tables["sensor"] if row.get("modality") == "camera"})

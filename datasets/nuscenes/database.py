@@ -38,6 +38,11 @@ def open_database(root: Path, version: str) -> Any:
     return _opened(root.resolve(), version, stamps)
 
 
+def tables_of(database: Any) -> dict[str, list[dict[str, Any]]]:
+    """The rows of an opened database by table, with the columns that the devkit adds."""
+    return {table: getattr(database, table) for table in TABLES}
+
+
 def scenes_of_split(root: Path, version: str, split: str) -> tuple[list[str], str]:
     """Scene names of a split, and where the split was read: the data set's own splits.json, else the devkit's list.
 
@@ -58,7 +63,9 @@ def scenes_of_split(root: Path, version: str, split: str) -> tuple[list[str], st
         source = "nuscenes-devkit"
     if not isinstance(splits, dict) or split not in splits:
         names = ", ".join(splits) if isinstance(splits, dict) else "none"
-        raise InputError(f"{root.name}/{version} has no split {split!r}; its splits ({source}) are: {names}")
+        raise InputError(
+            f"{root.name}/{version} has no split {split!r}; its splits ({source}) are: {names}; 'all' takes every scene"
+        )
     return list(splits[split]), source
 
 

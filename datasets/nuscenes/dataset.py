@@ -14,16 +14,26 @@ import numpy as np
 from drivesim.clip import Clip
 from drivesim.controls import Control
 from drivesim.datasets.nuscenes.boxes import actors_of, camera_of, ego_track, world_of
-from drivesim.datasets.nuscenes.categories import CATEGORY_OF
-from drivesim.datasets.nuscenes.check import check_tables
-from drivesim.datasets.nuscenes.database import open_database, scenes_of_split
-from drivesim.datasets.nuscenes.index import Window, annotated_frames, windows_of_scene
+from drivesim.datasets.nuscenes.categories import Categories, categories_with, unknown_names
+from drivesim.datasets.nuscenes.check import check_rows, check_tables
+from drivesim.datasets.nuscenes.database import open_database, scenes_of_split, tables_of
+from drivesim.datasets.nuscenes.index import (
+    LONGEST_GAP_US,
+    Window,
+    annotated_closely,
+    annotated_frames,
+    windows_of_scene,
+)
 from drivesim.datasets.nuscenes.map_lines import map_file, open_map, road_of
+from drivesim.datasets.nuscenes.picture_check import picture_of
 from drivesim.datasets.nuscenes.tables import TABLES, raise_findings
 from drivesim.datasets.nuscenes.weather import environment_of
 from drivesim.datasets.sample import BrokenSample, Sample
 from drivesim.errors import InputError
 from drivesim.scene import Scene
+
+#: The split that takes every scene of a version.
+ALL_SCENES = "all"
 
 LICENCE = "nuScenes terms of use, CC BY-NC-SA 4.0 (non-commercial)"
 
@@ -35,10 +45,13 @@ class NuScenesDataset:
     100 ms); boxes and poses are those of the picture's own time. Pictures are cut to ``width`` / ``height`` around their
     middle and scaled, the camera with them. Windows start every ``stride`` frames (``num_frames`` when None). ``large``
     is given when the file has pixels enough for twice the size. With ``use_map`` the scene has a road wherever the map
-    expansion of its place is there; without, roads are unknown.
+    expansion of its place is there; without, roads are unknown. ``category_map`` says what the names of another data set in
+    this layout are (None: their boxes are left out, and where one is in the picture the actors are not known).
 
-    Raises InputError when the data set, version, split or channel is not there, or no window of that length and rate
-    fits. ``dataset[i]`` raises BrokenSample for a window whose picture or rows are damaged.
+    ``problems`` are the findings of ``check_nuscenes`` short of decoding the pictures; ``notes`` say what was left out.
+
+    Raises InputError when the data set, version, split or channel is not there, boxes have unknown names, or no window of
+    that length and rate fits. ``dataset[i]`` raises BrokenSample for a window whose picture or rows are damaged.
     """
 
     def __init__(
@@ -53,6 +66,7 @@ class NuScenesDataset:
         channel: str = "CAM_FRONT",
         stride: int | None = None,
         use_map: bool = True,
+        category_map: Categories | None = None,
     ) -> None:
         self.root, self.version, self.split, self.channel = Path(root), version, split, channel
         self.num_frames, self.fps, self.height, self.width = num_frames, fps, height, width
@@ -62,28 +76,32 @@ class NuScenesDataset:
                 f"num_frames {num_frames}, fps {fps}, height {height}, width {width}, stride {self.stride}: "
                 "all must be above 0"
             )
+        self._given_categories, self._categories = category_map, categories_with(category_map)
         self._database: Any = None
         self._licence = self._read_licence()
         database = self._opened()
-        names, self._splits_from = scenes_of_split(self.root, version, split)
+        scenes = self._scenes(database)
         self._check_channel(database)
-        scenes = [scene for scene in database.scene if scene["name"] in set(names)]
-        if not scenes:
-            raise InputError(
-                f"{self.root.name}/{version}: none of the {len(names)} scenes of split {split!r} is in scene.json; "
-                "download the version that holds them, or choose another split"
-            )
+        unknown = unknown_names(version, tables_of(database), self._categories)
+        raise_findings(self.root, [] if unknown is None else [unknown])
         try:
             self._windows, self._passed_over = self._index(database, scenes)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise_findings(self.root, check_tables(self.root, version))
             raise InputError(f"{self.root.name}/{version}: a row lacks {error}; unpack the metadata again") from error
+        findings = check_rows(self.root, version, tables_of(database), channel, category_map)
+        self.problems = [str(finding) for finding in findings]
         places = sorted({database.get("log", scene["log_token"])["location"] for scene in scenes})
         self._maps = [place for place in places if use_map and map_file(self.root, place) is not None]
         for place in self._maps:
             open_map(self.root, place)
-        self._boxes_left_out = _count_left_out(database, {scene["token"] for scene in scenes})
+        self._boxes_left_out = _count_left_out(database, {scene["token"] for scene in scenes}, self._categories)
         self._check_windows(database)
+        self._sparse = sum(
+            not annotated_closely(database, [database.get("sample_data", token) for token in window.tokens])
+            for window in self._windows
+            if window.error is None
+        )
 
     def __len__(self) -> int:
         return len(self._windows)
@@ -111,17 +129,19 @@ class NuScenesDataset:
         full = camera_of(database, rows, self.channel)
         left, top, cut_width, cut_height = _middle(full.width, full.height, self.width / self.height)
         camera = full.cropped(left, top, cut_width, cut_height).resized(self.width, self.height)
-        pictures = [self._picture(row)[top : top + cut_height, left : left + cut_width] for row in rows]
+        pictures = [picture_of(self.root, row)[top : top + cut_height, left : left + cut_width] for row in rows]
         sample = database.get("sample", rows[0]["sample_token"])
         scene_row = database.get("scene", sample["scene_token"])
         log = database.get("log", scene_row["log_token"])
         ego = ego_track(database, rows, world_from_global)
         mapped = log["location"] in self._maps
+        views = [camera.optical_from_world(ego.pose(frame)) for frame in range(len(rows))]
+        actors, incomplete = actors_of(database, rows, world_from_global, self._categories, views, camera)
         scene = Scene(
             name=scene_row["name"],
             fps=self.fps,
             ego=ego,
-            actors=actors_of(database, rows, world_from_global),
+            actors=actors,
             camera=camera,
             road=road_of(self.root, log["location"], ego.positions[:, :2], world_from_global) if mapped else None,
             environment=environment_of(scene_row["description"], log["logfile"], rows[0]["timestamp"]),
@@ -131,7 +151,8 @@ class NuScenesDataset:
             clip=Clip(np.stack([_scaled(picture, self.width, self.height) for picture in pictures]), self.fps),
             scene=scene,
             times_us=np.array([row["timestamp"] for row in rows], dtype=np.int64),
-            known=self._known(database, scene_row, scene),
+            known=self._known(database, scene_row, scene)
+            - ({Control.ACTORS} if incomplete or not annotated_closely(database, rows) else set()),
             source=f"{self.root.name}/{self.version}/{scene.name}/{self.channel}",
             licence=self._licence,
             large=self._large(pictures[0]),
@@ -164,18 +185,41 @@ class NuScenesDataset:
             "licence": self._licence,
             "content": digest.hexdigest(),
             "boxes_left_out": dict(sorted(self._boxes_left_out.items())),
+            **({} if self._given_categories is None else {"category_map": dict(self._given_categories)}),
             "first_frames_passed_over_for_gaps": self._passed_over,
         }
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was left out of the data set, a line each."""
-        notes = [f"{count} boxes of {name} were left out" for name, count in sorted(self._boxes_left_out.items())]
+        notes = [
+            f"{count} boxes of {name} were left out; where one is in the picture the actors count as not known"
+            for name, count in sorted(self._boxes_left_out.items())
+        ]
+        if self._sparse:
+            notes.append(
+                f"in {self._sparse} of {len(self)} windows key frames lie more than {LONGEST_GAP_US / 1e6:g} s apart: the actors "
+                "between them count as not known"
+            )
         if self._passed_over:
             notes.append(f"{self._passed_over} frames begin no window, because frames are missing after them")
         if not self._maps:
             notes.append("no map: the layout holds boxes but no road (docs/nuscenes.md names the map expansion)")
         return tuple(notes)
+
+    def _scenes(self, database: Any) -> list[dict[str, Any]]:
+        """The scenes of the split; ``all`` takes every scene of the version."""
+        if self.split == ALL_SCENES:
+            self._splits_from = "scene.json"
+            return list(database.scene)
+        names, self._splits_from = scenes_of_split(self.root, self.version, self.split)
+        scenes = [scene for scene in database.scene if scene["name"] in set(names)]
+        if not scenes:
+            raise InputError(
+                f"{self.root.name}/{self.version}: none of the {len(names)} scenes of split {self.split!r} is in scene.json; "
+                f"download the version that holds them, or choose another split ({ALL_SCENES!r} takes every scene)"
+            )
+        return scenes
 
     def _opened(self) -> Any:
         if self._database is None:
@@ -230,26 +274,6 @@ class NuScenesDataset:
                 "Download and unpack the file blobs beside the tables; docs/nuscenes.md names the archives."
             )
 
-    def _picture(self, row: dict[str, Any]) -> np.ndarray:
-        path = self.root / row["filename"]
-        if not path.is_file():
-            raise BrokenSample(
-                f"{row['filename']}: sample_data.json names this picture, but it is not in {self.root.name}. "
-                "Unpack the file blobs that hold it."
-            )
-        data = np.frombuffer(path.read_bytes(), dtype=np.uint8)
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-        if picture is None:
-            raise BrokenSample(
-                f"{row['filename']}: {len(data)} bytes that are no picture. Unpack the file blobs again."
-            )
-        if picture.shape[:2] != (row["height"], row["width"]):
-            raise BrokenSample(
-                f"{row['filename']}: {picture.shape[1]} x {picture.shape[0]} pixels, but sample_data.json says "
-                f"{row['width']} x {row['height']}. The camera matrix fits only one of them: mend the row or the file."
-            )
-        return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
-
     def _large(self, picture: np.ndarray) -> np.ndarray | None:
         if picture.shape[0] < 2 * self.height or picture.shape[1] < 2 * self.width:
             return None
@@ -277,7 +301,7 @@ def _scaled(picture: np.ndarray, width: int, height: int) -> np.ndarray:
     return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
-def _count_left_out(database: Any, scenes: set[str]) -> Counter[str]:
+def _count_left_out(database: Any, scenes: set[str], categories: Categories) -> Counter[str]:
     """Annotations in the scenes whose category has no counterpart, by category."""
     names = (
         database.get("sample_annotation", token)["category_name"]
@@ -285,4 +309,4 @@ def _count_left_out(database: Any, scenes: set[str]) -> Counter[str]:
         if sample["scene_token"] in scenes
         for token in sample["anns"]
     )
-    return Counter(name for name in names if name not in CATEGORY_OF)
+    return Counter(name for name in names if categories.get(name) is None)

@@ -20,6 +20,9 @@ MAX_TIME_ERROR_US = 75_000
 #: How far a window's end may lie behind the last frame: timestamps are whole microseconds and cameras are not exact.
 _ROUNDING_US = 10_000
 
+#: Between key frames farther apart than this nobody looked, and boxes are not to be filled in.
+LONGEST_GAP_US = 600_000
+
 #: No scene has so many frames; a chain of rows that is longer runs in a circle.
 MAX_FRAMES = 100_000
 
@@ -52,6 +55,19 @@ def annotated_frames(database: Any, scene: Row, channel: str) -> tuple[list[Row]
             return [], f"sample_data.json: the rows of scene {scene['name']} lead in a circle"
         rows.append(following)
     return rows, None
+
+
+def annotated_closely(database: Any, rows: list[Row]) -> bool:
+    """Whether each of the frames is a key frame, or lies between two that are near enough to each other."""
+    for row in rows:
+        try:
+            sample = database.get("sample", row["sample_token"])
+            before = sample["prev"] and database.get("sample", sample["prev"])
+        except KeyError:
+            return False  # reading the window names the row
+        if not row["is_key_frame"] and before and sample["timestamp"] - before["timestamp"] > LONGEST_GAP_US:
+            return False
+    return True
 
 
 def choose_frames(times_us: np.ndarray, first: int, num_frames: int, fps: float) -> list[int] | None:

@@ -4,35 +4,40 @@ from __future__ import annotations
 
 import numpy as np
 
-from drivesim.datasets.nuscenes.rows import row_problem
+from drivesim.datasets.nuscenes.categories import Categories
+from drivesim.datasets.nuscenes.rows import is_number, row_problem
 from drivesim.datasets.nuscenes.tables import Row, TableFinding
+from drivesim.datasets.quantities import course_fault, degrees_fault, speed_fault
 from drivesim.geometry import FloatArray
 
 #: nuScenes annotates what its lidar reaches; a scene's own drive is a few hundred metres.
 _FAR_FROM_EGO_M = 500.0
 _NEAR_ORIGIN_M = 200.0
+_VEHICLES = ("car", "truck", "bus", "trailer", "construction_vehicle", "motorcycle", "bicycle")
+
 #: Displacement between two key frames above which a box's heading can be compared with its motion.
 _MOVED_M = 2.0
 
 
-def find_mixups(version: str, tables: dict[str, list[Row]]) -> list[TableFinding]:
+def find_mixups(version: str, tables: dict[str, list[Row]], categories: Categories) -> list[TableFinding]:
     """Signs of lidar-frame or ego-frame boxes (far from the ego, headings a quarter turn off) and of swapped sizes."""
     if any(table not in tables for table in ("sample_annotation", "instance", "category", "sample_data", "ego_pose")):
         return []
     rows = [row for row in tables["sample_annotation"] if row_problem(row, "sample_annotation") is None]
     if not rows:
-        return []
-    findings = [_far_from_ego(version, rows, tables), _turned(version, rows, tables), _swapped(version, rows, tables)]
+        return [finding for finding in [_impossible_drive(version, tables)] if finding is not None]
+    known = _categories_of(tables, categories)
+    findings = [
+        _impossible_drive(version, tables),
+        _far_from_ego(version, rows, tables),
+        _turned(version, rows, known),
+        _swapped(version, rows, known),
+    ]
     return [finding for finding in findings if finding is not None]
 
 
 def _far_from_ego(version: str, rows: list[Row], tables: dict[str, list[Row]]) -> TableFinding | None:
-    poses = {row["token"]: row for row in tables["ego_pose"] if row_problem(row, "ego_pose") is None}
-    ego = {
-        row.get("sample_token"): poses[row["ego_pose_token"]]["translation"]
-        for row in tables["sample_data"]
-        if row.get("is_key_frame") and row.get("ego_pose_token") in poses
-    }
+    ego = {token: pose["translation"] for token, pose in _ego_of_samples(tables).items()}
     placed = [row for row in rows if row.get("sample_token") in ego]
     if not placed:
         return None
@@ -54,13 +59,56 @@ def _far_from_ego(version: str, rows: list[Row], tables: dict[str, list[Row]]) -
     return TableFinding(f"{version}/sample_annotation.json", problem, fix)
 
 
-def _turned(version: str, rows: list[Row], tables: dict[str, list[Row]]) -> TableFinding | None:
+def _ego_of_samples(tables: dict[str, list[Row]]) -> dict[str | None, Row]:
+    """The sound ego pose of each key frame's sample."""
+    poses = {row["token"]: row for row in tables["ego_pose"] if row_problem(row, "ego_pose") is None}
+    return {
+        row.get("sample_token"): poses[row["ego_pose_token"]]
+        for row in tables["sample_data"]
+        if row.get("is_key_frame") and row.get("ego_pose_token") in poses
+    }
+
+
+def _impossible_drive(version: str, tables: dict[str, list[Row]]) -> TableFinding | None:
+    """Scenes whose ego moves as no vehicle does: too fast, against its heading, or in degrees of latitude."""
+    ego = _ego_of_samples(tables)
+    drives: dict[str | None, list[tuple[float, Row]]] = {}
+    for row in tables.get("sample", []):
+        if row["token"] in ego and is_number(row.get("timestamp")):
+            drives.setdefault(row.get("scene_token"), []).append((1e-6 * row["timestamp"], ego[row["token"]]))
+    names = {row["token"]: row.get("name") for row in tables.get("scene", [])}
+    faults = {}
+    for scene, drive in drives.items():
+        fault = _drive_fault(sorted(drive, key=lambda pair: pair[0]))
+        if fault:
+            faults[names.get(scene)] = fault
+    if not faults:
+        return None
+    first, fault = next(iter(faults.items()))
+    problem = f"in {len(faults)} of {len(drives)} scenes the ego moves as no vehicle does, first {first}: {fault}"
+    return TableFinding(
+        f"{version}/ego_pose.json", problem, "Write metres in one map frame and unit quaternions of the vehicle's front"
+    )
+
+
+def _drive_fault(drive: list[tuple[float, Row]]) -> str:
+    times = np.array([time for time, _ in drive])
+    if len(times) < 3 or (np.diff(times) <= 0).any():
+        return ""
+    places = np.array([row["translation"] for _, row in drive], dtype=np.float64)
+    ways = np.linalg.norm(np.diff(places[:, :2], axis=0), axis=1)
+    speeds = [text for step in zip(np.diff(times), ways, strict=True) if (text := speed_fault(*step))]
+    if speeds:
+        return speeds[0]
+    return degrees_fault(times, places) or course_fault(times, places, _headings([row for _, row in drive]))
+
+
+def _turned(version: str, rows: list[Row], known: dict[str | None, str | None]) -> TableFinding | None:
     sound = {row["token"]: row for row in rows}
-    names = _category_names(tables)
     pairs = [
         (row, sound[row["next"]])
         for row in rows
-        if row.get("next") in sound and names.get(row.get("instance_token"), "").startswith("vehicle.")
+        if row.get("next") in sound and known.get(row.get("instance_token")) in _VEHICLES
     ]
     if not pairs:
         return None
@@ -81,9 +129,8 @@ def _turned(version: str, rows: list[Row], tables: dict[str, list[Row]]) -> Tabl
     return TableFinding(f"{version}/sample_annotation.json", problem, fix)
 
 
-def _swapped(version: str, rows: list[Row], tables: dict[str, list[Row]]) -> TableFinding | None:
-    names = _category_names(tables)
-    cars = [row["size"] for row in rows if names.get(row.get("instance_token")) == "vehicle.car"]
+def _swapped(version: str, rows: list[Row], known: dict[str | None, str | None]) -> TableFinding | None:
+    cars = [row["size"] for row in rows if known.get(row.get("instance_token")) == "car"]
     if not cars:
         return None
     wider = np.array(cars)[:, 0] > np.array(cars)[:, 1]
@@ -93,9 +140,10 @@ def _swapped(version: str, rows: list[Row], tables: dict[str, list[Row]]) -> Tab
     return TableFinding(f"{version}/sample_annotation.json", problem, "Write size as width, length, height")
 
 
-def _category_names(tables: dict[str, list[Row]]) -> dict[str | None, str]:
-    names = {row["token"]: str(row.get("name")) for row in tables["category"]}
-    return {row["token"]: names.get(row.get("category_token"), "") for row in tables["instance"]}
+def _categories_of(tables: dict[str, list[Row]], categories: Categories) -> dict[str | None, str | None]:
+    """The category of each instance; None where its boxes are left out."""
+    of_name = {row["token"]: categories.get(str(row.get("name"))) for row in tables["category"]}
+    return {row["token"]: of_name.get(row.get("category_token")) for row in tables["instance"]}
 
 
 def _headings(rows: list[Row]) -> FloatArray:

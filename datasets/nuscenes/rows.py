@@ -17,6 +17,11 @@ _COLUMNS: dict[str, tuple[tuple[str, int], ...]] = {
 }
 
 
+def is_number(value: object) -> bool:
+    """Whether a value is a finite number; true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+
+
 def row_problem(row: Row, table: str) -> str | None:
     """What is wrong with the translation, rotation (w, x, y, z) or size of a row of ``table``; None when it is sound."""
     for name, count in _COLUMNS[table]:

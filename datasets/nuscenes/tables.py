@@ -96,6 +96,8 @@ def read_table(root: Path, version: str, table: str) -> list[Row] | TableFinding
         return TableFinding(file, f"cannot be read as JSON at line {error.lineno} ({error.msg}; {size} bytes)", again)
     except UnicodeDecodeError as error:
         return TableFinding(file, f"is no text at byte {error.start}", again)
+    except (RecursionError, ValueError, OSError) as error:
+        return TableFinding(file, f"cannot be read as JSON ({error})", again)
     if not isinstance(rows, list) or not all(isinstance(row, dict) and "token" in row for row in rows):
         return TableFinding(file, "is no list of rows with a token", again)
     return rows

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from drivesim.datasets.quantities import angle_fault
 from drivesim.datasets.video_folder.tables import Faults, TableRow, check_keys, number_of, read_json
 from drivesim.errors import DriveSimError
 from drivesim.scenarios import Scenario
@@ -78,10 +78,8 @@ def _camera(path: Path, values: dict[str, Any], faults: Faults) -> Camera | None
         faults.add("mount", f"no {', '.join(missing)}; metres forward, left and up from the rear axle on the ground")
     pose = {name: number_of(TableRow("mount", mount), name, faults) for name in _MOUNT if name in mount}
     for name in _MOUNT[3:]:
-        if abs(pose.get(name, 0.0)) > 2.0 * math.pi:
-            faults.add(
-                "mount", f"{name} {pose[name]:g} is more than a turn; angles are in radians, this looks like degrees"
-            )
+        if text := angle_fault(name, pose.get(name, 0.0)):
+            faults.add("mount", text)
     if faults.lines:
         return None
     for name, size in (("cx", sizes["width"]), ("cy", sizes["height"])):

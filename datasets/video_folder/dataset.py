@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from drivesim.datasets.video_folder.decode import FrameReader
 from drivesim.datasets.video_folder.entry import Entry, Settings, examine
 from drivesim.datasets.video_folder.pictures import PictureReader
 from drivesim.datasets.video_folder.recordings import find_recordings, pictures_of
-from drivesim.datasets.video_folder.window_scene import known_controls, window_scene
+from drivesim.datasets.video_folder.window_scene import coverage, known_controls, window_scene
 from drivesim.errors import InputError
 
 #: What is written as the licence of recordings whose camera.json gives none.
@@ -56,20 +57,11 @@ class VideoFolderDataset:
         self.root = Path(root).resolve()
         self.licence = licence
         self.settings = _settings(num_frames, fps, height, width, stride_s, frame_folder_fps, index_folder)
-        recordings, self.problems = find_recordings(self.root)
-        self.notes: list[str] = []
-        self._entries: list[Entry] = []
-        for number, recording in enumerate(recordings):
-            if on_progress is not None:
-                on_progress(recording.name, number, len(recordings))
-            report = examine(recording, self.settings)
-            self.problems += [line for line in report.problems if line not in self.problems]
-            self.notes += report.notes
-            self._entries += [] if report.entry is None else [report.entry]
+        found = _survey(self.root, self.settings, on_progress)
+        self.problems, self.notes, self._entries = found.problems, found.notes, found.entries
         if not self._entries:
             listed = "".join(f"\n  {line}" for line in self.problems)
-            what = "nothing in it is usable:" + listed if listed else "no videos and no folders of pictures in it"
-            raise InputError(f"{self.root}: {what}")
+            raise InputError(f"{self.root}: nothing in it is usable:{listed}")
         self._ends = list(accumulate(len(entry.windows) for entry in self._entries))
         self._readers: OrderedDict[int, FrameReader | PictureReader] = OrderedDict()
 
@@ -127,7 +119,10 @@ class VideoFolderDataset:
         if number not in self._readers:
             entry = self._entries[number]
             if entry.recording.kind == "video":
-                made: FrameReader | PictureReader = FrameReader(entry.recording.path, entry.index.pts, entry.index.keys)
+                index = entry.index
+                made: FrameReader | PictureReader = FrameReader(
+                    entry.recording.path, index.pts, index.keys, index.marks
+                )
             else:
                 made = PictureReader(pictures_of(entry.recording.path), (entry.index.width, entry.index.height))
             self._readers[number] = made
@@ -137,20 +132,63 @@ class VideoFolderDataset:
         return self._readers[number]
 
 
-def check_video_folder(
-    root: Path | str, num_frames: int = 8, fps: float = 10.0, *, frame_folder_fps: float | None = None
-) -> list[str]:
-    """Everything wrong with a folder of videos and its side files, one line each; empty when all is well.
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """What a folder of video holds: usable recordings, everything wrong with it, and what is worth knowing, a line each."""
+
+    entries: list[Entry]
+    problems: list[str]
+    notes: list[str]
+
+
+def survey_video_folder(
+    root: Path | str,
+    num_frames: int = 8,
+    fps: float = 10.0,
+    height: int = 256,
+    width: int = 512,
+    *,
+    frame_folder_fps: float | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
+) -> Survey:
+    """What :class:`VideoFolderDataset` would find with these settings, also where nothing is usable.
 
     Decodes every frame once. Raises InputError when ``root`` does not exist or is a file of another kind.
     """
-    recordings, problems = find_recordings(Path(root).resolve())
-    settings = _settings(num_frames, fps, 2, 4, None, frame_folder_fps, None)
-    for recording in recordings:
-        problems += [line for line in examine(recording, settings).problems if line not in problems]
-    if not recordings:
+    settings = _settings(num_frames, fps, height, width, None, frame_folder_fps, None)
+    return _survey(Path(root).resolve(), settings, on_progress)
+
+
+def check_video_folder(
+    root: Path | str,
+    num_frames: int = 8,
+    fps: float = 10.0,
+    height: int = 256,
+    width: int = 512,
+    *,
+    frame_folder_fps: float | None = None,
+) -> list[str]:
+    """The problems of :func:`survey_video_folder`, one line each; empty when all is well."""
+    return survey_video_folder(root, num_frames, fps, height, width, frame_folder_fps=frame_folder_fps).problems
+
+
+def _survey(root: Path, settings: Settings, on_progress: Callable[[str, int, int], None] | None) -> Survey:
+    search = find_recordings(root)
+    problems, notes, entries = list(search.problems), list(search.notes), []
+    for number, recording in enumerate(search.recordings):
+        if on_progress is not None:
+            on_progress(recording.name, number, len(search.recordings))
+        report = examine(recording, settings)
+        lines, told = report.problems, report.notes
+        if report.entry is not None:
+            entries.append(report.entry)
+            untold, partly = coverage(report.entry, settings.fps)
+            lines, told = lines + untold, told + partly
+        problems += [line for line in lines if line not in problems]
+        notes += told
+    if not search.recordings:
         problems.append(f"{root}: no videos and no folders of pictures in it")
-    return problems
+    return Survey(entries=entries, problems=problems, notes=notes)
 
 
 def _settings(

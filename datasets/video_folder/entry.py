@@ -81,6 +81,10 @@ def examine(recording: Recording, settings: Settings) -> FolderReport:
         report.problems.append(
             f"{path}: damaged ({index.damage}); the {whole} whole frames are used. Copy it again to have the rest"
         )
+    if index.doubt:
+        report.problems.append(
+            f"{path}: {index.doubt}. Convert it with ffmpeg, or look at what is stored (drivesim data view)"
+        )
     found = find_windows(index, settings.num_frames, settings.fps, settings.stride_s)
     report.notes.append(_note(recording, index, len(found.windows), found.gaps))
     if not len(found.windows):
@@ -147,11 +151,11 @@ def _boxes(recording: Recording, index: RecordingIndex, camera: Camera | None) -
 
 def _poses(recording: Recording, index: RecordingIndex) -> Poses | None:
     path = recording.side_file("poses.csv")
-    return None if path is None else read_poses(path, index.clock_start_s)
+    return None if path is None else read_poses(path, index.times_s, index.clock_start_s)
 
 
 def _note(recording: Recording, index: RecordingIndex, num_windows: int, gaps: int) -> str:
-    """One line on what was found and what was left out."""
+    """One line on what was found, what was done to it, and what was left out."""
     seconds = np.diff(index.times_s, append=index.times_s[-1])
     lost = {
         name: float(seconds[mask].sum())
@@ -159,12 +163,28 @@ def _note(recording: Recording, index: RecordingIndex, num_windows: int, gaps: i
         if mask.any()
     }
     parts = [f"{value:.1f} s {name}" for name, value in lost.items()]
-    parts += [f"{len(index.cuts)} shot cuts"] if len(index.cuts) else []
-    parts += [f"{gaps} places where time has a gap"] if gaps else []
+    parts += [_counted(len(index.cuts), "shot cut")] if len(index.cuts) else []
+    parts += [f"{_counted(gaps, 'place')} where time has a gap"] if gaps else []
+    untimed = int(np.count_nonzero(index.untimed))
+    parts += [f"{_counted(untimed, 'frame')} without a time of its own"] if untimed else []
+    remarks = [index.remark] if index.remark else []
+    if len(index.restarts):
+        first = ", ".join(str(number) for number in index.restarts[:3])
+        more = f" and {len(index.restarts) - 3} more" if len(index.restarts) > 3 else ""
+        remarks.append(
+            f"its clock begins again {_counted(len(index.restarts), 'time')}, at frame {first}{more}: each part is read by itself, and "
+            "boxes and poses count up to the first"
+        )
     return (
         f"{recording.name}: {index.width} x {index.height}, {len(index.times_s)} frames, {index.times_s[-1]:.1f} s, "
-        f"{num_windows} windows" + (f"; found and left out: {', '.join(parts)}" if parts else "")
+        f"{num_windows} windows"
+        + (f"; found and left out: {', '.join(parts)}" if parts else "")
+        + "".join(f"; {remark}" for remark in remarks)
     )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' if count != 1 else ''}"
 
 
 def _why_no_windows(index: RecordingIndex, settings: Settings) -> str:

@@ -7,13 +7,20 @@ from pathlib import Path
 
 import numpy as np
 
-from drivesim.datasets.video_folder.tables import Faults, number_of, read_csv
+from drivesim.datasets.quantities import (
+    angle_fault,
+    clock_fault,
+    course_fault,
+    degrees_fault,
+    speed_fault,
+    turn_fault,
+)
+from drivesim.datasets.video_folder.tables import Faults, TableRow, number_of, read_csv
 from drivesim.geometry import FloatArray, wrap_angle
 
 #: Between rows farther apart than this, in seconds, the motion is not known.
 LONGEST_GAP_S = 0.6
 
-_FASTEST_MPS, _FASTEST_TURN_RADPS = 100.0, 3.0
 _EDGE_S = 0.005
 
 
@@ -46,10 +53,10 @@ class Poses:
         return moved[:, 0] * np.cos(yaw) + moved[:, 1] * np.sin(yaw)
 
 
-def read_poses(path: Path, clock_start_s: float) -> Poses:
-    """Read poses.csv: columns time_s, x, y, yaw_rad, and z if known.
+def read_poses(path: Path, frame_times_s: FloatArray, clock_start_s: float) -> Poses:
+    """Read poses.csv: columns time_s, x, y, yaw_rad, and z if known; for frames at ``frame_times_s`` (N,).
 
-    Raises InputError listing everything wrong with it.
+    ``clock_start_s`` is taken from every ``time_s``. Raises InputError listing everything wrong with it.
     """
     faults = Faults(path)
     rows = read_csv(path, ("time_s", "x", "y", "yaw_rad"), ("z",), faults)
@@ -60,19 +67,35 @@ def read_poses(path: Path, clock_start_s: float) -> Poses:
     faults.stop_if_any()
     times = table[:, 0] - clock_start_s
     positions = np.column_stack([table[:, 1:3], table[:, 4] if len(columns) > 4 else np.zeros(len(rows))])
-    steps = np.diff(times)
-    for at in np.flatnonzero(steps <= 0):
+    for at in np.flatnonzero(np.diff(times) <= 0):
         faults.add(
             rows[at + 1].where, f"time goes back or stands still: {table[at, 0]:g} s, then {table[at + 1, 0]:g} s"
         )
     faults.stop_if_any()
-    turns = np.asarray(wrap_angle(np.diff(table[:, 3]))) / steps
-    speeds = np.linalg.norm(np.diff(positions[:, :2], axis=0), axis=1) / steps
-    for at in np.flatnonzero(speeds > _FASTEST_MPS)[:3]:
-        faults.add(
-            rows[at + 1].where, f"moves at {speeds[at]:.0f} m/s since the row before; expected metres and seconds"
-        )
-    for at in np.flatnonzero(np.abs(turns) > _FASTEST_TURN_RADPS)[:3]:
-        faults.add(rows[at + 1].where, f"turns by {turns[at]:.1f} rad/s since the row before; is yaw_rad in degrees?")
+    _check_quantities(rows, times, positions, table[:, 3], float(frame_times_s[-1]), faults)
     faults.stop_if_any()
     return Poses(times, positions, np.unwrap(table[:, 3]))
+
+
+def _check_quantities(
+    rows: list[TableRow], times: FloatArray, positions: FloatArray, yaw_rad: FloatArray, span_s: float, faults: Faults
+) -> None:
+    """Whether times, angles, ways and headings are those of a vehicle in this recording."""
+    wrong_clock = clock_fault(times, span_s)
+    if wrong_clock:
+        faults.add("", wrong_clock)
+        return
+    before = len(faults.lines)
+    steps = np.diff(times)
+    ways = np.linalg.norm(np.diff(positions[:, :2], axis=0), axis=1)
+    turns = np.asarray(wrap_angle(np.diff(yaw_rad)))
+    angles = [angle_fault("yaw_rad", value) for value in yaw_rad]
+    speeds = ["", *(speed_fault(*step) for step in zip(steps, ways, strict=True))]
+    rates = ["", *(turn_fault(*step) for step in zip(steps, turns, strict=True))]
+    for texts in (angles, speeds, rates):
+        for row, text in [(row, text) for row, text in zip(rows, texts, strict=True) if text][:3]:
+            faults.add(row.where, text)
+    if len(faults.lines) == before:
+        whole = degrees_fault(times, positions) or course_fault(times, positions, yaw_rad)
+        if whole:
+            faults.add("", whole)

@@ -64,20 +64,25 @@ def read_csv(path: Path, required: Iterable[str], optional: Iterable[str], fault
     """The rows of a CSV file with a heading line. Raises InputError for wrong columns; notes rows of wrong length."""
     text = read_text(path, faults)
     lines = csv.reader(text.splitlines())
-    heading = [name.strip() for name in next(lines, [])]
+    try:
+        everything = [(str(lines.line_num), values) for values in lines]
+    except csv.Error as error:
+        faults.add(str(lines.line_num), f"no line of a CSV file ({error})")
+        faults.stop_if_any()
+    heading = [name.strip() for name in everything[0][1]] if everything else []
     if len(heading) == 1 and (";" in heading[0] or "\t" in heading[0]):
         faults.add("1", "columns are parted by ';' or tabs; part them by commas")
     else:
         _check_columns(heading, "1", required, optional, faults)
     faults.stop_if_any()
     rows = []
-    for values in lines:
+    for where, values in everything[1:]:
         if not any(value.strip() for value in values):
             continue
         if len(values) != len(heading):
-            faults.add(str(lines.line_num), f"{len(values)} values for {len(heading)} columns")
+            faults.add(where, f"{len(values)} values for {len(heading)} columns")
             continue
-        rows.append(TableRow(str(lines.line_num), dict(zip(heading, (value.strip() for value in values), strict=True))))
+        rows.append(TableRow(where, dict(zip(heading, (value.strip() for value in values), strict=True))))
     return rows
 
 
@@ -89,6 +94,8 @@ def read_json(path: Path, faults: Faults) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         cut = " The file ends in the middle: copy it again." if error.pos >= len(text.rstrip()) - 1 else ""
         faults.add(f"{error.lineno}:{error.colno}", f"not valid JSON: {error.msg}.{cut}")
+    except (RecursionError, ValueError) as error:
+        faults.add("", f"not valid JSON: nested too deep, or a number of too many digits ({error})")
     else:
         if isinstance(value, dict):
             return value
@@ -114,7 +121,9 @@ def read_json_rows(
             faults.add(where, f"expected an object, got {values!r:.40}")
             continue
         before = len(faults.lines)
-        _check_columns(list(values), where, required, optional, faults)
+        # An object with a moment alone says that somebody looked and saw nothing.
+        bare = len(values) == 1 and set(values) <= set(optional)
+        _check_columns(list(values), where, () if bare else required, optional, faults)
         if len(faults.lines) == before:
             rows.append(TableRow(where, values))
     return rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from drivesim.controls import Control
-from drivesim.datasets.video_folder.boxes import BoxTrack
+from drivesim.datasets.video_folder.boxes import LONGEST_GAP_S, BoxTrack
 from drivesim.datasets.video_folder.entry import Entry
 from drivesim.geometry import FloatArray, wrap_angle
 from drivesim.scene import Actor, Environment, Scene, Track
@@ -14,18 +14,46 @@ from drivesim.scene import Actor, Environment, Scene, Track
 def known_controls(entry: Entry, times_s: FloatArray, fps: float) -> frozenset[Control]:
     """What the side files tell of frames at the times (T,).
 
-    The actors where boxes are annotated (with half a frame's grace at the ends), the motion where poses lie close
-    enough around every frame, attributes where they are given.
+    The actors where boxes are annotated closely enough (with half a frame's grace at the ends), the motion where poses lie
+    close enough around every frame, attributes where they are given. Behind the place where a video's clock begins again,
+    the times of side files mean nothing.
     """
     known = set()
-    boxes, grace = entry.boxes, 0.5 / fps
-    if boxes is not None and boxes.first_s - grace <= times_s[0] and times_s[-1] <= boxes.last_s + grace:
+    restarts = entry.index.restarts
+    timed = not len(restarts) or times_s[-1] < entry.index.times_s[restarts[0]]
+    if timed and entry.boxes is not None and entry.boxes.known(times_s, 0.5 / fps):
         known.add(Control.ACTORS)
-    if entry.poses is not None and entry.poses.cover(times_s).all():
+    if timed and entry.poses is not None and entry.poses.cover(times_s).all():
         known.add(Control.MOTION)
     if entry.camera_file.environment is not None:
         known.add(Control.ATTRIBUTES)
     return frozenset(known)
+
+
+def coverage(entry: Entry, fps: float) -> tuple[list[str], list[str]]:
+    """Of how many windows the side files tell: problems for files that tell of none, notes for those that do not of all."""
+    problems, notes = [], []
+    told = [known_controls(entry, entry.index.times_s[window], fps) for window in entry.windows]
+    for control, what, files in (
+        (Control.ACTORS, "boxes", () if entry.boxes is None else ("boxes.csv", "boxes.json")),
+        (Control.MOTION, "poses", () if entry.poses is None else ("poses.csv",)),
+    ):
+        count = sum(control in known for known in told)
+        if not files or count == len(told):
+            continue
+        step_s = entry.boxes.step_s if control == Control.ACTORS and entry.boxes is not None else _step_of(entry)
+        apart = f"; a row every {step_s:.2g} s: between rows more than {LONGEST_GAP_S:g} s apart they are not known"
+        reason = apart if step_s > LONGEST_GAP_S else "; outside of the rows they are not known"
+        text = f"the {what} tell of {count} of {len(told)} windows{reason}"
+        if count:
+            notes.append(f"{entry.recording.name}: {text}")
+        else:
+            problems.append(f"{entry.recording.side_file(*files)}: {text}. Write rows closer together, or fill them in")
+    return problems, notes
+
+
+def _step_of(entry: Entry) -> float:
+    return 0.0 if entry.poses is None else float(np.median(np.diff(entry.poses.times_s)))
 
 
 def window_scene(entry: Entry, times_s: FloatArray, fps: float, name: str, known: frozenset[Control]) -> Scene:

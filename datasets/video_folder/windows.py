@@ -21,16 +21,21 @@ class Found:
     gaps: int
 
 
-def stretches(index: RecordingIndex, longest_step_s: float) -> list[tuple[int, int]]:
-    """First and last (exclusive) frame of each usable stretch: no cut, nothing frozen, black or damaged, no hole in time."""
-    usable = ~(index.frozen | index.black | index.damaged)
-    breaks = np.zeros(len(usable), dtype=bool)
-    breaks[index.cuts] = True
-    breaks[1:] |= np.diff(index.times_s) > longest_step_s + _SLACK_S
+def stretches(index: RecordingIndex, longest_step_s: float) -> list[np.ndarray]:
+    """Numbers of the frames of each usable stretch: no cut, nothing frozen, black or damaged, no hole in time.
+
+    Frames without a time of their own are passed over; where the clock begins again, another stretch does.
+    """
+    timed = np.flatnonzero(~index.untimed)
+    usable = ~(index.frozen | index.black | index.damaged)[timed]
+    breaks = np.zeros(len(timed), dtype=bool)
+    starts = np.union1d(index.cuts, index.restarts)
+    breaks[np.searchsorted(timed, starts[starts <= timed[-1]])] = True
+    breaks[1:] |= np.diff(index.times_s[timed]) > longest_step_s + _SLACK_S
     found = []
     for start, stop in runs(usable):
         edges = [start, *(start + 1 + np.flatnonzero(breaks[start + 1 : stop])), stop]
-        found += [(int(a), int(b)) for a, b in itertools.pairwise(edges)]
+        found += [timed[a:b] for a, b in itertools.pairwise(edges)]
     return found
 
 
@@ -42,8 +47,8 @@ def find_windows(index: RecordingIndex, num_frames: int, fps: float, stride_s: f
     """
     step = 1.0 / fps
     rows, gaps = [], 0
-    for first, stop in stretches(index, 1.5 * step):
-        times = index.times_s[first:stop]
+    for numbers in stretches(index, 1.5 * step):
+        times = index.times_s[numbers]
         offset = 0.0
         # At the end of a stretch nearest means: no farther than the frames are apart.
         grace = min(0.5 * step, 0.5 * float(np.median(np.diff(times)))) if len(times) > 1 else 0.0
@@ -53,7 +58,7 @@ def find_windows(index: RecordingIndex, num_frames: int, fps: float, stride_s: f
             near = right - (grid - times[right - 1] <= times[np.minimum(right, len(times) - 1)] - grid)
             fits = np.abs(times[near] - grid) <= 0.5 * step + _SLACK_S
             if fits.all() and (np.diff(near) > 0).all():
-                rows.append(first + near)
+                rows.append(numbers[near])
                 offset += stride_s
             else:
                 gaps += 1

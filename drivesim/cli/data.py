@@ -25,7 +25,20 @@ SourceName = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="'procedural', a nuScenes folder (it holds v1.0-*/), or a video file or folder of videos or pictures.",
+        help="'procedural', a folder with nuScenes' tables, or a video file or folder of videos or pictures.",
+    ),
+]
+Frames = Annotated[int | None, typer.Option(min=1, help="Frames of a sample; procedural: 12 by default.")]
+Fps = Annotated[float | None, typer.Option(help="Frames a second that nuScenes and videos are read at.")]
+Height = Annotated[int | None, typer.Option(help="Rows of a stored frame; 256 by default.")]
+Width = Annotated[int | None, typer.Option(help="Columns of a stored frame; 512 by default.")]
+Split = Annotated[str | None, typer.Option(help="nuScenes: train, val, mini_train, ...; 'all' takes every scene.")]
+Version = Annotated[str | None, typer.Option(help="nuScenes: v1.0-trainval, v1.0-mini, ...")]
+CategoryMap = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help='nuScenes\' layout with other category names: a JSON file such as {"car": "car", "animal": null}.',
     ),
 ]
 _LINES_SHOWN = 20
@@ -52,12 +65,13 @@ def pack(
     first_seed: Annotated[
         int | None, typer.Option(min=0, help="procedural: the first scene; scenes from 1000000 on are held out.")
     ] = None,
-    frames: Annotated[int | None, typer.Option(min=1, help="Frames of a sample; procedural: 12 by default.")] = None,
-    fps: Annotated[float | None, typer.Option(help="Frames a second that nuScenes and videos are read at.")] = None,
-    height: Annotated[int | None, typer.Option(help="Rows of a stored frame; 256 by default.")] = None,
-    width: Annotated[int | None, typer.Option(help="Columns of a stored frame; 512 by default.")] = None,
-    split: Annotated[str | None, typer.Option(help="nuScenes: train, val, mini_train, ...")] = None,
-    version: Annotated[str | None, typer.Option(help="nuScenes: v1.0-trainval, v1.0-mini, ...")] = None,
+    frames: Frames = None,
+    fps: Fps = None,
+    height: Height = None,
+    width: Width = None,
+    split: Split = None,
+    version: Version = None,
+    category_map: CategoryMap = None,
     licence: Annotated[str | None, typer.Option(help="videos: the terms of the pictures, stored with them.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that read and pack.")] = 2,
     shard_size: Annotated[int, typer.Option(min=1, help="Samples in one file of each array.")] = 16,
@@ -78,7 +92,7 @@ def pack(
 
     options = SourceOptions(
         samples=samples, first_seed=first_seed, frames=frames, fps=fps, height=height, width=width,
-        split=split, version=version, licence=licence,
+        split=split, version=version, licence=licence, category_map=category_map,
     )  # fmt: skip
     with counting("reading", "recordings") as progress:
         dataset = open_source(source, options, progress)
@@ -133,29 +147,47 @@ def info(
 @data.command()
 def check(
     what: Annotated[str, typer.Argument(metavar="STORE|SOURCE", help="A store, or a source before it is packed.")],
+    frames: Frames = None,
+    fps: Fps = None,
+    height: Height = None,
+    width: Width = None,
+    split: Split = None,
+    version: Version = None,
+    category_map: CategoryMap = None,
 ) -> None:
-    """Check every byte of a store, or list everything that is wrong with a source, all at once.
+    """Check every byte of a store, or list everything that packing a source would leave out, all at once.
 
-    Exit code 0: good; 2: something is wrong.
+    A source is read by the same readers and with the same options as by 'drivesim data pack'. Exit code 0: good; 2:
+    something is wrong.
 
     \b
     Examples:
       drivesim data check data/mine.zarr
       drivesim data check nuscenes/
-      drivesim data check my-videos/
+      drivesim data check my-videos/ --frames 16
     """
-    if _is_store(what):
-        from drivesim.cli.progress import counting
-        from drivesim.datasets.store import check_store
+    from drivesim.cli.data_source import SourceOptions, check_source
+    from drivesim.cli.progress import counting
 
+    options = SourceOptions(
+        frames=frames, fps=fps, height=height, width=width, split=split, version=version, category_map=category_map
+    )
+    notes: list[str] = []
+    if _is_store(what):
+        from drivesim.datasets.store import check_store
+        from drivesim.errors import InputError
+
+        if options != SourceOptions():
+            raise InputError(f"{what} is a store: its samples are made, and no option of a source applies to it.")
         with counting("checking", "shards") as progress:
             problems = check_store(what, progress)
     else:
-        from drivesim.cli.data_source import check_source
-
-        problems = check_source(what)
+        with counting("reading", "files") as progress:
+            found = check_source(what, options, progress)
+        problems, notes = found.problems, found.notes
     for problem in problems:
         typer.echo(problem)
+    _print_listed("notes", notes)
     if problems:
         typer.echo(f"{what}: {len(problems)} problem{'s' if len(problems) > 1 else ''}", err=True)
         raise typer.Exit(2)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from drivesim.errors import InputError
 
 if TYPE_CHECKING:
+    from drivesim.datasets.nuscenes import NuScenesDataset
     from drivesim.datasets.sample import SampleDataset
 
 PROCEDURAL = "procedural"
@@ -29,11 +30,13 @@ class SourceOptions:
     split: str | None = None
     version: str | None = None
     licence: str | None = None
+    category_map: Path | None = None
 
 
+#: The options of ``drivesim data pack`` that each kind of source has.
 _ONLY_FOR: dict[str, tuple[str, ...]] = {
     PROCEDURAL: ("samples", "first_seed", "frames", "height", "width"),
-    "nuScenes": ("samples", "frames", "fps", "height", "width", "split", "version"),
+    "nuScenes": ("samples", "frames", "fps", "height", "width", "split", "version", "category_map"),
     "video": ("samples", "frames", "fps", "height", "width", "licence"),
 }
 
@@ -48,7 +51,10 @@ def kind_of(source: str) -> str:
             f"{source}: there is no such file or folder. Give a nuScenes folder, a folder or file of video, or the word "
             f"'{PROCEDURAL}'."
         )
-    return "nuScenes" if path.is_dir() and any(path.glob("v1.0-*/")) else "video"
+    from drivesim.datasets.nuscenes.tables import find_versions
+
+    # By what the folders hold: Lyft's tables lie in v1.01-train, others' in a folder of any name.
+    return "nuScenes" if find_versions(path) else "video"
 
 
 def open_source(
@@ -57,15 +63,8 @@ def open_source(
     """The dataset behind SOURCE; ``on_progress`` hears recordings read and recordings in all.
 
     Raises InputError for options that it does not have, and for what cannot be read."""
-    kind = kind_of(source)
-    given = {name: value for name, value in vars(options).items() if value is not None}
-    foreign = sorted(set(given) - set(_ONLY_FOR[kind]))
-    if foreign:
-        named = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
-        raise InputError(f"{source} is {_article(kind)}: {named} does not apply to it.")
+    kind, given = _settings_for(source, options)
     samples = given.pop("samples", None)
-    if "frames" in given:
-        given["num_frames"] = given.pop("frames")
     if kind == PROCEDURAL:
         from drivesim.datasets.procedural.dataset import ProceduralDataset
 
@@ -78,10 +77,27 @@ def open_source(
     return FirstSamples(dataset, samples)
 
 
-def _nuscenes(source: str, settings: dict[str, Any]) -> SampleDataset:
+def _settings_for(source: str, options: SourceOptions) -> tuple[str, dict[str, Any]]:
+    """The kind of a source, and the options as its dataset names them. Raises InputError for one that it has not."""
+    kind = kind_of(source)
+    given = {name: value for name, value in vars(options).items() if value is not None}
+    foreign = sorted(set(given) - set(_ONLY_FOR[kind]))
+    if foreign:
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
+        raise InputError(f"{source} is {_article(kind)}: {named} does not apply to it.")
+    if "frames" in given:
+        given["num_frames"] = given.pop("frames")
+    if "category_map" in given:
+        from drivesim.datasets.nuscenes.categories import read_category_map
+
+        given["category_map"] = read_category_map(given["category_map"])
+    return kind, given
+
+
+def _nuscenes(source: str, settings: dict[str, Any]) -> NuScenesDataset:
     from drivesim.datasets.nuscenes import NuScenesDataset, find_versions
 
-    versions = find_versions(Path(source))
+    settings, versions = dict(settings), find_versions(Path(source))
     if "version" not in settings and len(versions) == 1:
         settings["version"] = versions[0]
     if "split" not in settings and settings.get("version") == "v1.0-mini":
@@ -95,18 +111,51 @@ def _video(source: str, settings: dict[str, Any], on_progress: Callable[[int, in
     return VideoFolderDataset(source, **settings, on_progress=lambda name, number, count: on_progress(number, count))
 
 
-def check_source(source: str) -> list[str]:
-    """Everything that is wrong with a source folder, one line each."""
-    kind = kind_of(source)
+@dataclass(frozen=True, kw_only=True)
+class SourceCheck:
+    """What is wrong with a source in ``problems``, and what is worth knowing of it in ``notes``, one line each."""
+
+    problems: list[str]
+    notes: list[str]
+
+
+def check_source(
+    source: str, options: SourceOptions, on_progress: Callable[[int, int], None] = lambda done, total: None
+) -> SourceCheck:
+    """Everything that packing the source with these options would say, found by the same readers.
+
+    Every frame is decoded; ``on_progress`` hears recordings or pictures read and those in all. Raises InputError for options
+    that the source does not have.
+    """
+    kind, given = _settings_for(source, options)
     if kind == PROCEDURAL:
-        return []
+        return SourceCheck(problems=[], notes=[])
     if kind == "nuScenes":
-        from drivesim.datasets.nuscenes import check_nuscenes
+        return _check_nuscenes(source, given, on_progress)
+    from drivesim.datasets.video_folder import survey_video_folder
 
-        return [str(finding) for finding in check_nuscenes(source)]
-    from drivesim.datasets.video_folder import check_video_folder
+    given.pop("licence", None)
+    found = survey_video_folder(source, **given, on_progress=lambda name, number, count: on_progress(number, count))
+    return SourceCheck(problems=found.problems, notes=found.notes)
 
-    return [str(problem) for problem in check_video_folder(source)]
+
+def _check_nuscenes(source: str, given: dict[str, Any], on_progress: Callable[[int, int], None]) -> SourceCheck:
+    from drivesim.datasets.nuscenes import check_nuscenes
+
+    findings = check_nuscenes(
+        source, given.get("version"), category_map=given.get("category_map"), on_progress=on_progress
+    )
+    problems = [str(finding) for finding in findings]
+    try:
+        dataset = _nuscenes(source, given)
+    except InputError as error:
+        # What keeps it from being opened is among the findings, or is said here.
+        told = [line.strip() for line in str(error).splitlines()]
+        if not any(line in problems for line in told):
+            problems.append(str(error))
+        return SourceCheck(problems=problems, notes=[])
+    problems += [line for line in dataset.problems if line not in problems]
+    return SourceCheck(problems=problems, notes=list(dataset.notes))
 
 
 def _article(kind: str) -> str:

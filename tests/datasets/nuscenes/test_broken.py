@@ -209,8 +209,13 @@ CASES = {
     "absent sweep": Case(remove_pictures(2), {0}, ["sweeps/CAM_FRONT", "1 of 20 pictures", "blobs"], "Unpack the file blobs"),
     "absent key frame": Case(remove_pictures(6), {1}, ["samples/CAM_FRONT", "1 of 6 pictures"], "samples/CAM_FRONT"),
     "empty picture": Case(write_picture(1, lambda _: b""), {0}, ["sweeps/CAM_FRONT", "absent or empty"], "0 bytes that are no picture"),
-    "no picture": Case(write_picture(1, lambda _: b"<html>"), {0}, [], "6 bytes that are no picture"),
-    "size": Case(size_in_table, {1}, [], "160 x 90 pixels, but sample_data.json says 320 x 90"),
+    "no picture": Case(
+        write_picture(1, lambda _: b"<html>"), {0}, ["sweeps/CAM_FRONT", "1 of 20 pictures cannot be read", "no picture"], "6 bytes that are no picture"
+    ),
+    "picture cut short": Case(
+        write_picture(1, lambda data: data[: len(data) // 2]), {0}, ["1 of 20 pictures cannot be read"], "not a complete picture"
+    ),
+    "size": Case(size_in_table, {1}, ["1 of 20 pictures have another size", "says 320 x 90"], "160 x 90 pixels, but sample_data.json says 320 x 90"),
     "NaN box": Case(
         change("sample_annotation", annotation_at_last_key_frame, "translation", [NAN, 1.0, 1.0]),
         {1, 2},

@@ -61,6 +61,7 @@ def write_video(
     codec: str = "libx264",
     container_format: str | None = None,
     rotation: int | None = None,
+    pixel_aspect: Fraction | None = None,
     container_options: dict[str, str] | None = None,
     **options: Any,
 ) -> Path:
@@ -75,6 +76,8 @@ def write_video(
             stream.codec_context.time_base = Fraction(1, 90000)
         defaults = {"crf": "18", "preset": "veryfast"} if codec.startswith("libx26") else {}
         stream.codec_context.options = {**defaults, **{key: str(value) for key, value in options.items()}}
+        if pixel_aspect is not None:
+            stream.codec_context.sample_aspect_ratio = pixel_aspect
         if rotation is not None:
             stream.set_display_rotation(rotation)
         for number, picture in enumerate(frames):

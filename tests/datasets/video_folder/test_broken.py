@@ -92,7 +92,7 @@ def test_a_broken_recording_gets_one_line_and_the_good_one_stays(case: str, fold
     (line,) = dataset.problems
     assert expected in line and str(root / name) in line and "left out" in line
     assert len(dataset) == 10 and number_in(dataset[9].clip.frames[3]) == 39
-    assert check_video_folder(root, num_frames=4) == dataset.problems
+    assert check_video_folder(root, 4, 10.0, HEIGHT, WIDTH) == dataset.problems
 
 
 def test_nothing_usable_lists_all(tmp_path: Path) -> None:

@@ -198,7 +198,7 @@ BROKEN: dict[str, tuple[str, str | bytes, list[str]]] = {
     "zero size": ("boxes.csv", boxes_text(CAR.replace("1.8", "0")), [":2: width 0: sizes are more than 0 m"]),
     "negative size": ("boxes.csv", boxes_text(CAR.replace("4.5", "-4.5")), [":2: length -4.5"]),
     "width first": ("boxes.csv", boxes_text(CAR.replace("4.5,1.8", "1.8,4.5")), [":2: a car of length 1.8 and width 4.5 m: swapped?"]),
-    "degrees": ("boxes.csv", boxes_text(CAR[:-3] + "90"), ["radians are expected, not degrees"]),
+    "degrees": ("boxes.csv", boxes_text(CAR[:-3] + "90"), ["angles are in radians, this looks like degrees"]),
     "map coordinates": ("boxes.csv", boxes_text(CAR.replace(",10,", ",664310,")), ["ego frame of their time"]),
     "time back": ("boxes.csv", boxes_text(CAR.replace("0.0,a", "0.5,a"), CAR), [":3: track 'a': time goes back"]),
     "two classes": ("boxes.csv", boxes_text(CAR, CAR.replace("0.0,a,car", "0.1,a,bus")), ["track 'a' is a bus here and a car before"]),
@@ -240,26 +240,26 @@ def test_a_broken_side_file_is_named_and_the_pictures_stay(case: str, folder_wit
     assert f"good.{ending}" in text and len(dataset) == 10
     sample = dataset[0]
     assert sample.known == frozenset() and sample.scene.actors == ()
-    assert check_video_folder(root, num_frames=4) == dataset.problems
+    assert check_video_folder(root, 4, 10.0, HEIGHT, WIDTH) == dataset.problems
 
 
 def test_all_faults_of_all_files_are_listed_at_once(folder_with: Make) -> None:
     rows = [CAR.replace("car", "cra"), CAR.replace("4.5", "0").replace("0.0,a", "0.1,a"), "0.2,b,tree,nan,0,0,1,1,1,0"]
     root = folder_with(good__boxes__csv=boxes_text(*rows), good__poses__csv=POSES + "0,x,0,0\n", zero__mp4="")
     (root / "camera.json").write_text("{")
-    problems = check_video_folder(root, num_frames=4)
+    problems = check_video_folder(root, 4, 10.0, HEIGHT, WIDTH)
     places = ["camera.json:1:2", "boxes.csv:2", "boxes.csv:3", "boxes.csv:4", "poses.csv:2", "zero.mp4"]
     assert all(any(place in line for line in problems) for place in places)
 
 
 def test_boxes_without_a_camera(folder_with: Make) -> None:
     root = folder_with(good__boxes__csv=boxes_text(CAR))
-    (line,) = check_video_folder(root, num_frames=4)
+    (line,) = check_video_folder(root, 4, 10.0, HEIGHT, WIDTH)
     assert "boxes need a camera" in line and "good.camera.json" in line
 
 
 def test_many_faults_are_counted(folder_with: Make) -> None:
     root = folder_with(good__boxes__csv=boxes_text(*[CAR.replace("car", "x")] * 50))
     write_camera(root / "camera.json")
-    problems = check_video_folder(root, num_frames=4)
+    problems = check_video_folder(root, 4, 10.0, HEIGHT, WIDTH)
     assert len(problems) == 21 and "more faults" in problems[-1] and "its boxes are left out" in problems[-1]
