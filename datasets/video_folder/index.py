@@ -76,7 +76,7 @@ def index_of(recording: Recording, *, fps: float | None, index_folder: Path | No
     if kept.is_file():
         try:
             return RecordingIndex.from_json(kept.read_text(encoding="utf-8"))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(f"{kept}: this index is damaged ({error}); delete it, it is made again") from error
     made = scan(recording, fps)
     index_folder.mkdir(parents=True, exist_ok=True)

@@ -63,6 +63,10 @@ def read_text(path: Path, faults: Faults) -> str:
 def read_csv(path: Path, required: Iterable[str], optional: Iterable[str], faults: Faults) -> list[TableRow]:
     """The rows of a CSV file with a heading line. Raises InputError for wrong columns; notes rows of wrong length."""
     text = read_text(path, faults)
+    longest = max(map(len, text.splitlines()), default=0)
+    if longest > csv.field_size_limit():
+        faults.add("", f"a line of {longest} characters; expected rows of numbers separated by commas")
+        faults.stop_if_any()
     lines = csv.reader(text.splitlines())
     heading = [name.strip() for name in next(lines, [])]
     if len(heading) == 1 and (";" in heading[0] or "\t" in heading[0]):
@@ -89,6 +93,8 @@ def read_json(path: Path, faults: Faults) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         cut = " The file ends in the middle: copy it again." if error.pos >= len(text.rstrip()) - 1 else ""
         faults.add(f"{error.lineno}:{error.colno}", f"not valid JSON: {error.msg}.{cut}")
+    except (ValueError, RecursionError):
+        faults.add("1", "not valid JSON: nested too deep, or a number of thousands of digits")
     else:
         if isinstance(value, dict):
             return value

@@ -43,7 +43,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "models": "List the world models at hand, their size and what they obey.",
         "data": "Pack driving data into one store, look at it, check it.",
         "train": "Train a model of your own by a recipe, on this machine or many; resumable.",
-        "doctor": "Check that this machine can run drivesim, and say how to mend it if not.",
+        "doctor": "Check that this machine can run drivesim, or that a run is what it was.",
     },
 }
 

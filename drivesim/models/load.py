@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,21 +97,57 @@ def load_model(
     the sampler steps of a rollout. Raises ModelError for missing, damaged or foreign files, and says what differs.
     """
     folder = model_folder(name, revision)
-    weights_sha256 = verify_folder(folder)
     chosen_device = choose_device(device)
     chosen_dtype = choose_dtype(chosen_device, dtype)
+    weights_sha256 = _verified(folder)
+    from drivesim.models.video_ldm.load import load_folder
+
+    with _damage(folder):
+        return load_folder(folder, dtype=chosen_dtype, device=chosen_device, steps=steps, sha256=weights_sha256)
+
+
+def check_folder(folder: Path) -> str:
+    """The hash of a model folder whose files all fit this version, without loading its weights.
+
+    Raises ModelError for missing, damaged or foreign files, and says what differs.
+    """
+    weights_sha256 = _verified(folder)
+    from drivesim.models.video_ldm.format import check_parts, read_config
+
+    with _damage(folder):
+        check_parts(folder, read_config(folder))
+    return weights_sha256
+
+
+def _verified(folder: Path) -> str:
+    """The hash over all files of a folder that is a model of a known family."""
+    weights_sha256 = verify_folder(folder)
     family = read_object(folder / "model.json").get("family")
     if family != "video_ldm":
         raise ModelError(f"{folder}: model family {family!r} is not known to this version (known: video_ldm)")
-    from drivesim.models.video_ldm.load import load_folder
+    return weights_sha256
 
+
+@contextlib.contextmanager
+def _damage(folder: Path) -> Iterator[None]:
+    """Says of whatever a library makes of a damaged folder which folder it is."""
     try:
-        return load_folder(folder, dtype=chosen_dtype, device=chosen_device, steps=steps, sha256=weights_sha256)
-    except (TypeError, KeyError, OSError, ValueError, RuntimeError) as error:
+        yield
+    except (
+        TypeError,
+        KeyError,
+        OSError,
+        ValueError,
+        RuntimeError,
+        IndexError,
+        AttributeError,
+        ArithmeticError,
+    ) as error:
         raise ModelError(f"{folder}: written by another version or damaged: {error}") from error
 
 
 __all__ = [
+    "check_folder",
     "choose_device",
     "choose_dtype",
     "combined_hash",
