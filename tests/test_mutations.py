@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 import sys
@@ -51,7 +52,7 @@ TRACKS = (
     "0,0.000,ego,ego,0.0,0.0,0.0,0.0,10.0,,,,1\n0,0.000,a,car,9.0,0.0,0.7,0.0,9.0,4.5,1.8,1.4,1\n"
     "1,0.100,ego,ego,1.0,0.0,0.0,0.0,10.0,,,,1\n"
 )
-BOXES = "time_s,id,category,x,y,z,length,width,height,yaw_rad\n0.0,a,car,10,0,0.8,4.5,1.8,1.5,0.0\n"
+BOXES = "time_s,track_id,class,x,y,z,length,width,height,yaw_rad\n0.0,a,car,10,0,0.8,4.5,1.8,1.5,0.0\n"
 POSES = "time_s,x,y,z,yaw_rad\n0.0,0,0,0,0\n0.1,1,0,0,0\n0.2,2,0,0,0\n"
 CAMERA = '{"fx": 300, "fy": 300, "cx": 64, "cy": 32, "width": 128, "height": 64, "mount": {"x": 1.7, "y": 0, "z": 1.5}}'
 
@@ -222,10 +223,8 @@ def test_thousands_of_mutated_files(name: str, tmp_path: Path) -> None:
 def mutate_the_memory(folder: Path, monkeypatch: pytest.MonkeyPatch, count: int) -> int:
     """Whatever becomes of the memory of speeds, it is a cache: measured anew, written anew; returns how often it was of use."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
-    cost = Cost(
-        chunk_frames=4, overlap=True, start_s=2.0, tell_s=0.1, denoise_s=0.3, decode_s=0.2, write_s=0.05,
-        bytes_per_frame=1000.0, bytes_per_state=500.0, working_bytes=3e6,
-    )  # fmt: skip
+    given = {field.name: 1.5 for field in dataclasses.fields(Cost)}
+    cost = Cost(**{**given, "chunk_frames": 4, "overlap": True})
     manifest = tiny_manifest(TinyWorldModel())
     remember_cost(manifest, cost)
     path = folder / "drivesim" / "cost.json"

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-import typer
+from drivesim.cli.terminal import say
 
 _SECONDS_BETWEEN_LINES = 30.0
 
@@ -59,4 +59,4 @@ class _Rate:
         text = self.text(done, total)
         if time.monotonic() - self._said > _SECONDS_BETWEEN_LINES:
             self._said = time.monotonic()
-            typer.echo(f"{what}: {done} of {total} {text}", err=True)
+            say(f"{what}: {done} of {total} {text}", err=True)

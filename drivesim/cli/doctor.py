@@ -15,6 +15,8 @@ from typing import Annotated
 
 import typer
 
+from drivesim.cli.terminal import say
+
 PACKAGES = {
     "torch": "torch",
     "diffusers": "diffusers",
@@ -91,20 +93,20 @@ def doctor(
                 _print(finding)
     failed = sum(finding.level == "fail" for finding in findings)
     if as_json:
-        typer.echo(json.dumps({"good": not failed, "findings": [vars(finding) for finding in findings]}, indent=2))
+        say(json.dumps({"good": not failed, "findings": [vars(finding) for finding in findings]}, indent=2))
     elif failed:
-        typer.echo(f"\n{failed} of these must be mended before drivesim can make video.")
+        say(f"\n{failed} of these must be mended before drivesim can make video.")
     else:
-        typer.echo("\nReady. Try: drivesim rollout highway-cut-in --seconds 10")
+        say("\nReady. Try: drivesim rollout highway-cut-in --seconds 10")
     if failed:
         raise typer.Exit(4)
 
 
 def _print(finding: Diagnosis) -> None:
     label = "FAIL" if finding.level == "fail" else finding.level
-    typer.echo(f"{label:<5} {finding.subject:<24} {finding.text}")
+    say(f"{label:<5} {finding.subject:<24} {finding.text}")
     if finding.fix:
-        typer.echo(f"{'':<5} {'':<24} -> {finding.fix}")
+        say(f"{'':<5} {'':<24} -> {finding.fix}")
 
 
 def _guarded(check: Callable[[], Iterator[Diagnosis]]) -> Iterator[Diagnosis]:

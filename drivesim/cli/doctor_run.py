@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from drivesim.cli.terminal import say
+
 if TYPE_CHECKING:
     from drivesim.runs.inspection import FileFate
 
@@ -23,15 +25,15 @@ def examine_run(run: Path, as_json: bool) -> None:
     fates = list(inspect_run(run))
     if not as_json:
         for line in _lines(fates):
-            typer.echo(line)
+            say(line)
     faults = [fate for fate in fates if fate.is_fault]
     if as_json:
         files = [{"file": fate.name, "fate": fate.fate, "text": fate.text} for fate in fates]
-        typer.echo(json.dumps({"run": str(run), "good": not faults, "files": files}, indent=2))
+        say(json.dumps({"run": str(run), "good": not faults, "files": files}, indent=2))
     else:
         counts = ", ".join(f"{count} {fate}" for fate, count in Counter(fate.fate for fate in fates).items())
         verdict = "is not what it was" if faults else "is what it was"
-        typer.echo(f"\n{run} {verdict}: {counts}.")
+        say(f"\n{run} {verdict}: {counts}.")
     if faults:
         raise typer.Exit(2)
 

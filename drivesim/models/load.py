@@ -119,6 +119,16 @@ def check_folder(folder: Path) -> str:
     return weights_sha256
 
 
+def video_of(name: str | Path) -> tuple[int, int, float]:
+    """Rows, columns and frames a second of what a model makes, without loading it. Raises ModelError."""
+    from drivesim.models.video_ldm.config import FRAME_SIZE
+    from drivesim.models.video_ldm.format import read_config
+
+    folder = model_folder(name)
+    with _damage(folder):
+        return *FRAME_SIZE, read_config(folder).fps
+
+
 def _verified(folder: Path) -> str:
     """The hash over all files of a folder that is a model of a known family."""
     weights_sha256 = verify_folder(folder)
@@ -156,5 +166,6 @@ __all__ = [
     "model_folder",
     "packaged_models",
     "verify_folder",
+    "video_of",
     "write_hashes",
 ]

@@ -190,7 +190,7 @@ class Report:
 
 def _checked(part: Part) -> Part:
     """A part of a report that was read, if every field holds what it is declared to hold. Raises TypeError naming the field."""
-    for name, reader in _readers(type(part)).items():
+    for name, reader in _readers_of(part).items():
         try:
             reader.validate_python(getattr(part, name), strict=True)
         except ValidationError as error:
@@ -198,6 +198,11 @@ def _checked(part: Part) -> Part:
             place = ".".join(map(str, (type(part).__name__, name, *fault["loc"])))
             raise TypeError(f"{place}: {fault['msg']}") from error
     return part
+
+
+def _readers_of(part: object) -> dict[str, TypeAdapter[Any]]:
+    kind: Any = type(part)  # a dataclass, which the type checker does not take for hashable
+    return _readers(kind)
 
 
 @cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -10,8 +12,10 @@ import pytest
 from striped_dataset import StripedDataset
 
 from drivesim.datasets.store import ClipStore, StoreFiles, check_store, inspect, write_latents
+from drivesim.datasets.store.layout import Finished, Skipped, read_sealed, write_sealed
 from drivesim.errors import InputError
-from drivesim.packing import pack, spread, store_sheet
+from drivesim.packing import pack
+from drivesim.pictures.store_sheet import spread, store_sheet
 
 ENCODER = "ab" * 32
 
@@ -154,8 +158,14 @@ def test_a_lost_chunk_is_not_a_chunk_of_zeros(store: Path, name: str) -> None:
     assert any(name in problem for problem in check_store(store))
 
 
-def test_a_store_without_a_sample_says_why(tmp_path: Path) -> None:
-    pack(StripedDataset(length=2, broken=(0, 1)), tmp_path / "s.zarr")
-    store = ClipStore(tmp_path / "s.zarr")
+def test_a_store_without_a_sample_says_why(store: Path) -> None:
+    (store / "valid/c/0").write_bytes(b"\0" * 5)
+    finished = read_sealed(Finished, (store / "finished.json").read_bytes())
+    sha256 = {**finished.sha256, "valid/c/0": hashlib.sha256(b"\0" * 5).hexdigest()}
+    skipped = tuple(Skipped(sample, f"drive-{sample}.mp4: cut short") for sample in range(5))
+    (store / "finished.json").write_bytes(
+        write_sealed(dataclasses.replace(finished, valid=0, skipped=skipped, sha256=sha256))
+    )
+    reader = ClipStore(store)
     with pytest.raises(InputError, match=r"holds no sample that can be used \(drive-0\.mp4: cut short; drive-1"):
-        store_sheet(store, spread(6, len(store)))
+        store_sheet(reader, spread(6, len(reader)))
