@@ -26,23 +26,44 @@ def findings_of_the_rest(written: Mapping[str, Any]) -> list[Finding]:
     Nothing is said of a part that lost something. Places are those of ``written``. Empty where too little is left.
     """
     rest: dict[str, Any] = copy.deepcopy(dict(written))
-    taken: list[Location] = []
+    taken = [place for location in _empty(rest, ()) if (place := _take(rest, location)) is not None]
     for _ in range(_TRIES):
         try:
             ScenarioFields.__pydantic_validator__.validate_python(_without_gaps(rest))
             break
         except ValidationError as error:
-            places = [found.location for found in findings_of(error, ScenarioFields, _without_gaps(rest))]
-        taken += [place for location in places if (place := _take(rest, _numbered(rest, location))) is not None]
+            found_at = [found.location for found in findings_of(error, ScenarioFields, _without_gaps(rest))]
+        places = [
+            _numbered(rest, location) for location in dict.fromkeys(found_at)
+        ]  # all of them before anything is taken out
+        taken += [place for location in places if (place := _take(rest, location)) is not None]
     else:
         return []
-    whole_parts = any(isinstance(place[-1], int) or place[0] == "labels" for place in taken)
+    gone = [_name_of(written, place) for place in taken if isinstance(place[-1], int) or place[0] == "labels"]
     found = []
     for finding in rule_findings(Scenario.from_dict(_without_gaps(rest))):
         location = _numbered(rest, finding.location)
-        if not (whole_parts and finding.code in _ABOUT_NAMES) and not any(_touch(location, place) for place in taken):
+        doubtful = finding.code in _ABOUT_NAMES and any(name is None or f"'{name}'" in finding.text for name in gone)
+        if not doubtful and not any(_touch(location, place) for place in taken):
             found.append(Finding(code=finding.code, text=finding.text, location=location, severity=finding.severity))
     return found
+
+
+def _name_of(written: Any, place: Location) -> str | None:
+    """The name of a part that was taken out whole, None where it has none that can be read."""
+    if place[0] == "labels":
+        return str(place[1]) if len(place) > 1 else None
+    for part in place:
+        written = written[part]
+    name = written.get("id") if isinstance(written, Mapping) else None
+    return name if isinstance(name, str) else None
+
+
+def _empty(value: Any, location: Location) -> list[Location]:
+    """Places of keys without a value, which the schema would take for keys that are not there; the last of a list first."""
+    items = list(value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ())
+    inside = [place for key, one in reversed(items) for place in _empty(one, (*location, key))]
+    return [*inside, *([location] if value is None and location else [])]
 
 
 class _Gap:
