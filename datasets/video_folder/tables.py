@@ -133,8 +133,8 @@ def number_of(row: TableRow, column: str, faults: Faults) -> float:
         if isinstance(value, bool):
             raise TypeError
         found = float(value)
-    except (TypeError, ValueError):
-        faults.add(row.where, f"{column} {value!r} is not a number")
+    except (TypeError, ValueError, OverflowError):
+        faults.add(row.where, f"{column} {str(value)[:40]!r} is not a number")
         return math.nan
     if not math.isfinite(found):
         faults.add(row.where, f"{column} is {value}; every row needs a finite number, or leave the row out")
