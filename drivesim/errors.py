@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 
+def printable(text: str) -> str:
+    """A text with every character that is none made visible, as ``\\x1b``: names and keys from files must not steer a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one in "\n\t" else _escaped(one) for one in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
 class DriveSimError(Exception):
     """Something the user can mend; the command line prints it as one clear message and exits with ``exit_code``."""
 
     exit_code = 2
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class InputError(DriveSimError):

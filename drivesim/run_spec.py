@@ -28,12 +28,11 @@ from drivesim.runs.storage import sha256_of
 from drivesim.runs.streams import futures_stream, start_frame_stream
 from drivesim.runs.timeline import Timeline
 from drivesim.scenarios import Scenario, loads
+from drivesim.scenarios.checks.video import VideoForm, video_finding
 from drivesim.scenarios.expand import Development, develop
+from drivesim.scenarios.language.units import LONGEST_S
 from drivesim.scene import Scene, Turn
 from drivesim.world_model import LoadedModel, WorldModelSpec
-
-#: Nobody means to make a longer video in one run.
-LONGEST_S = 86_400.0
 
 NOT_MEASURED = "not measured yet: 'drivesim score' measures it on the finished video"
 
@@ -60,7 +59,7 @@ class RunSpec:
         if self.scenario.start is not None:
             picture = read_picture(Path(self.scenario.start.image), (spec.width, spec.height))
             return Beginning(frame=resize_and_crop(picture, spec.width, spec.height))
-        noise = start_frame_stream(self.manifest.seed, self.scenario.id, self.manifest.variation)
+        noise = start_frame_stream(self.manifest.seed, self.scenario.world_name, self.manifest.variation)
         kinds = _known(self.manifest)
         controls = SceneControls(self.scene.window(0, 2), frozenset(kinds)).window(0, 1)
         return Beginning(frame=tensor_to_frames(self.model.start_frame_model.sample(controls, noise))[0])
@@ -179,7 +178,7 @@ def _decided(
     parent = 0 if point is None else point.parent.scene_frames
     needed = scene_frame + max(timeline.control_frames, 1 + timeline.chunk_frames)
     scene_frames = max(needed, written, parent)
-    stream = futures_stream(seed, scenario.id, options.variation) if point is None else point.stream
+    stream = futures_stream(seed, scenario.world_name, options.variation) if point is None else point.stream
     manifest = Manifest(
         scenario_id=scenario.id,
         scenario_sha256=sha256_of(scenario.to_yaml().encode()),
@@ -324,14 +323,10 @@ def _event_reports(scenario: Scenario, actors: ActorMode) -> tuple[dict[str, str
 
 def _require_video_of(spec: WorldModelSpec, scenario: Scenario) -> None:
     """Raise InputError when the scenario wants another frame size or rate than the model makes."""
-    video = scenario.video_settings
-    asked, made = (video.height, video.width, float(video.fps)), (spec.height, spec.width, spec.fps)
-    if asked != made:
-        raise InputError(
-            f"scenario {scenario.id!r} asks for {asked[0]}x{asked[1]} at {asked[2]:g} fps, model {spec.name!r} makes "
-            f"{made[0]}x{made[1]} at {made[2]:g} fps. "
-            f"Write video: {{height: {made[0]}, width: {made[1]}, fps: {made[2]:g}}}, or choose another --model."
-        )
+    made = VideoForm(name=spec.name, height=spec.height, width=spec.width, fps=spec.fps)
+    wrong = video_finding(scenario, made)
+    if wrong is not None:
+        raise InputError(wrong.text)
 
 
 def _start_picture(path: Path, spec: WorldModelSpec) -> Path:

@@ -53,7 +53,7 @@ _OWN_SPEEDS_MPS = {"pedestrian": 1.4, "bicycle": 4.5, "traffic_cone": 0.0, "barr
 class RoadPlan:
     """The road asked for: ``lanes`` in the ego's direction, lane 1 nearest the kerb; metres, metres a second, 1/m.
 
-    ``oncoming_lanes`` None: the road builder's own choice; ``curvature`` None: drawn from the scenario's id.
+    ``oncoming_lanes`` None: the road builder's own choice; ``curvature`` None: drawn from the name of the scenario's world.
     """
 
     type: str
@@ -130,9 +130,10 @@ class ConcreteLabel:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ConcreteScenario:
-    """One variation of a scenario. ``parameters`` are the values it was made with; speeds in m/s, sizes in pixels."""
+    """One variation of a scenario. ``world`` names what is drawn, by default its id; ``parameters`` are the values it was made with; speeds in m/s, sizes in pixels."""
 
     id: str
+    world: str
     parameters: Mapping[str, Value]
     fps: float
     duration_s: float
@@ -167,6 +168,7 @@ def concrete_of(scenario: Scenario, parameters: Mapping[str, Value] | None = Non
     ego_speed = road.speed_limit_mps if ego is None else number(ego)
     return ConcreteScenario(
         id=scenario.id,
+        world=scenario.world_name,
         parameters=parameters or {},
         fps=number(video.fps),
         duration_s=number(video.duration),

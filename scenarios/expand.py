@@ -1,6 +1,6 @@
 """From a scenario to what happens: the road, the plans of everyone in it, and the traffic simulation that plays them.
 
-t = 0 belongs to the scenario: road, actors, colours and ambient traffic there follow from its id. What happens after that
+t = 0 belongs to the scenario: road, actors, colours and ambient traffic there follow from its ``world``, by default its id. What happens after that
 depends on the seed: two seeds are two developments of one start.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from drivesim.road import Road
 from drivesim.scenarios.concrete import ConcreteActor, ConcreteEvent, ConcreteScenario, LaneMove
 from drivesim.scenarios.language.schema import ROADSIDE_DENSITIES, Scenario
-from drivesim.scenarios.placement import Placed, id_stream, lane_offset, lane_spot, make_road, place
+from drivesim.scenarios.placement import Placed, lane_offset, lane_spot, make_road, place, world_stream
 from drivesim.scene import Colour, Scene, Turn
 from drivesim.scenery import Scenery
 from drivesim.traffic.look import CAR_COLOUR_SHARES, colour_of, draw_colour
@@ -79,7 +79,7 @@ def develop(
         desired_speed=concrete.ego_target_speed_mps,
         manoeuvres=_manoeuvres(concrete, "ego", road),
     )
-    key = int.from_bytes(hashlib.sha256(scenario.id.encode()).digest()[:8], "big")
+    key = int.from_bytes(hashlib.sha256(concrete.world.encode()).digest()[:8], "big")
 
     def generator(root: int) -> np.random.Generator:
         return np.random.default_rng(np.random.SeedSequence(root, spawn_key=(key, variation)))
@@ -114,7 +114,7 @@ def _scenery(scenario: ConcreteScenario, road: Road) -> Scenery:
     written = scenario.roadside
     return Scenery(
         road=road,
-        seed=int(id_stream(scenario.id, "scenery").integers(2**31)),
+        seed=int(world_stream(scenario, "scenery").integers(2**31)),
         lamps=scenario.environment.street_lights,
         buildings=ROADSIDE_DENSITIES[written.buildings],
         trees=ROADSIDE_DENSITIES[written.trees],
@@ -158,12 +158,12 @@ def _actor_plan(scenario: ConcreteScenario, placed: Placed, road: Road) -> Actor
 
 
 def _colour(scenario: ConcreteScenario, actor: ConcreteActor) -> tuple[Colour | None, str | None]:
-    """The colour that ``look`` names; else one drawn from the scenario's id, so that it is the same whatever the seed."""
+    """The colour that ``look`` names; else one drawn from the name of its world, so that it is the same whatever the seed."""
     named = colour_of(actor.look) if actor.look is not None else None
     if named is not None or actor.category in ("traffic_cone", "barrier"):
         return named, actor.look
     shares = None if actor.category == "pedestrian" else CAR_COLOUR_SHARES
-    name, drawn = draw_colour(id_stream(scenario.id, f"colour/{actor.id}"), shares)
+    name, drawn = draw_colour(world_stream(scenario, f"colour/{actor.id}"), shares)
     return drawn, f"{name} {actor.look or (actor.preset or actor.category).replace('_', ' ')}"
 
 
@@ -198,7 +198,7 @@ def _ambient(scenario: ConcreteScenario, placed: list[Placed]) -> AmbientTraffic
     reach = max((one.s + one.actor.length / 2 for one in along), default=0.0)
     behind = min((one.s - one.actor.length / 2 for one in along), default=0.0)
     return AmbientTraffic(
-        seed=int(id_stream(scenario.id, "ambient").integers(2**31)),
+        seed=int(world_stream(scenario, "ambient").integers(2**31)),
         density_per_km=vehicles,
         oncoming_per_km=vehicles,
         pedestrians_per_km=_PEDESTRIANS_PER_KM[level] if walkers and urban else 0.0,

@@ -68,6 +68,7 @@ def explain(scenario: Scenario, variation: int = 0) -> tuple[ExplanationRow, ...
 
 def _run_rows(scenario: Scenario, concrete: ConcreteScenario, variation: int) -> Iterator[ExplanationRow]:
     video, sampling = scenario.video_settings, scenario.sampling_settings
+    yield ExplanationRow(field="world", value=f"{concrete.world}: seeds what follows from a name", carrier="traffic")
     shape = f"{video.height}×{video.width} px, {video.fps:g} frames/s, {concrete.duration_s:g} s"
     yield ExplanationRow(field="video", value=shape, carrier="run")
     camera = concrete.camera
@@ -107,11 +108,17 @@ def _road_rows(scenario: Scenario, concrete: ConcreteScenario, boxes: Carrier) -
     yield ExplanationRow(
         field="road.ego_lane", value=f"{road.ego_lane} (1 = nearest the kerb), {scenario.traffic}", carrier="map"
     )
-    bend = "drawn from the scenario id" if road.curvature is None else f"{road.curvature:g} 1/m (left positive)"
+    bend = (
+        f"drawn from the name of the world, {concrete.world}"
+        if road.curvature is None
+        else f"{road.curvature:g} 1/m (left positive)"
+    )
     yield ExplanationRow(field="road.curvature", value=bend, carrier="map")
     beside = concrete.roadside
     amounts = f"buildings {beside.buildings}, trees {beside.trees}, furniture {beside.furniture}"
-    yield ExplanationRow(field="roadside", value=f"{amounts}; places drawn from the scenario id", carrier="scenery")
+    yield ExplanationRow(
+        field="roadside", value=f"{amounts}; places drawn from the name of the world", carrier="scenery"
+    )
     if road.ramp is not None:
         yield ExplanationRow(field="road.ramp", value=f"on the {road.ramp}, ends 300 m ahead", carrier="map")
     for place_m in road.crossings_m:

@@ -11,6 +11,8 @@ from pydantic import ValidationError
 from drivesim.scenarios.checks.messages import CheckReport, Finding, Problem, ScenarioError, report
 from drivesim.scenarios.checks.rules import reference_findings, references
 from drivesim.scenarios.checks.scenario import scenario_findings
+from drivesim.scenarios.checks.the_rest import findings_of_the_rest
+from drivesim.scenarios.checks.video import VideoForm, video_finding
 from drivesim.scenarios.language import yaml_text
 from drivesim.scenarios.language.base import Model
 from drivesim.scenarios.language.schema import (
@@ -54,10 +56,13 @@ def loads(text: str | bytes, name: str = "<string>") -> list[Scenario]:
     return _loaded(text.encode() if isinstance(text, str) else text, name, None)
 
 
-def check(path: str | Path) -> CheckReport:
-    """Errors and warnings of a scenario file; never raises for what is in it, or for a file that is not there."""
+def check(path: str | Path, made: VideoForm | None = None) -> CheckReport:
+    """Errors and warnings of a scenario file; never raises for what is in it, or for a file that is not there.
+
+    With ``made``, what a model makes, a video of another shape or rate is an error, as it is to whoever runs the scenario.
+    """
     try:
-        return _read(_content(path), str(path), Path(path).parent)[1]
+        return _read(_content(path), str(path), Path(path).parent, made)[1]
     except ScenarioError as error:
         return CheckReport(errors=error.problems)
 
@@ -99,7 +104,9 @@ def _content(path: str | Path) -> bytes:
     return content
 
 
-def _read(content: bytes, name: str, folder: Path | None) -> tuple[list[Scenario], CheckReport]:
+def _read(
+    content: bytes, name: str, folder: Path | None, made: VideoForm | None = None
+) -> tuple[list[Scenario], CheckReport]:
     root, problems = yaml_text.parse(yaml_text.decode(content, name), name)
     if not isinstance(root.value, dict):
         text = "the file must hold a mapping ('drivesim: 1', 'id: …', 'scene: …'), not a " + (
@@ -110,6 +117,9 @@ def _read(content: bytes, name: str, folder: Path | None) -> tuple[list[Scenario
     scenarios: list[Scenario] = []
     for node, prefix in _entries(root, name, problems):
         scenario, found = _scenario(node, name, prefix, folder)
+        if scenario is not None and made is not None and (wrong := video_finding(scenario, made)) is not None:
+            found = [problem for problem in found if problem.code != "DS073"]
+            found.append(_placed(wrong, node, name, prefix))
         places = {(p.line, p.column, p.code) for p in problems}
         problems += [p for p in found if (p.line, p.column, p.code) not in places]
         if scenario is not None:
@@ -177,6 +187,8 @@ def _scenario(
         problems += [_placed(found, node, name, prefix) for found in reference_findings(written)]
         problems += [_placed(found, node, name, prefix) for found in _filled_in(written)]
     if any(problem.severity == "error" for problem in problems):
+        if isinstance(written, dict):
+            problems += [_placed(found, node, name, prefix) for found in findings_of_the_rest(written)]
         return None, problems
     scenario = Scenario.from_dict(_with_image(written, folder))
     later = [*scenario_findings(scenario, {}), *_image(scenario)]

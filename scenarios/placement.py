@@ -73,14 +73,14 @@ def lane_spot(road: RoadPlan, name: int | str) -> LaneSpot | str:
     return f"{text}{other or ' Change ego_lane or lanes.'}"
 
 
-def id_stream(scenario_id: str, purpose: str) -> np.random.Generator:
-    """Random numbers that belong to the scenario itself, the same whatever the seed."""
-    digest = hashlib.sha256(f"{scenario_id}/{purpose}".encode()).digest()
+def world_stream(scenario: ConcreteScenario, purpose: str) -> np.random.Generator:
+    """Random numbers that belong to the scenario itself, the same whatever the seed; its ``world`` or id decides them."""
+    digest = hashlib.sha256(f"{scenario.world}/{purpose}".encode()).digest()
     return np.random.default_rng(np.frombuffer(digest[:16], dtype=np.uint32))
 
 
 def make_road(scenario: ConcreteScenario, length_m: float) -> Road:
-    """The road of a scenario, its bends drawn from the scenario id; ``length_m`` ahead of the ego."""
+    """The road of a scenario, its bends drawn from the name of its world; ``length_m`` ahead of the ego."""
     from drivesim.traffic.road_builder import build_road
 
     road = scenario.road
@@ -90,7 +90,7 @@ def make_road(scenario: ConcreteScenario, length_m: float) -> Road:
         ego_lane=road.ego_lane,
         lane_width=road.lane_width_m,
         length_m=length_m,
-        rng=id_stream(scenario.id, "road"),
+        rng=world_stream(scenario, "road"),
         oncoming_lanes=road.oncoming_lanes,
         curvature=road.curvature,
         ramp=road.ramp,  # type: ignore[arg-type]

@@ -21,7 +21,19 @@ RUNTIME = ("drivesim", *MAPPED)
 CODE = (*RUNTIME, "tests", "benchmarks")
 SKIPPED = {"__pycache__", ".venv", ".git", "build", "dist"}
 
-VOCABULARY = {"clip", "controls", "errors", "geometry", "noise", "options", "picture_file", "road", "scene", "scenery"}
+VOCABULARY = {
+    "clip",
+    "controls",
+    "errors",
+    "geometry",
+    "json_text",
+    "noise",
+    "options",
+    "picture_file",
+    "road",
+    "scene",
+    "scenery",
+}
 """Files of drivesim/ that every other part may use."""
 
 ALLOWED: dict[str, set[str]] = {
@@ -54,7 +66,7 @@ ALLOWED["cli"] = set(ALLOWED)
 """Part to the parts it may import beside itself. ``face`` is drivesim/__init__.py and __main__.py."""
 
 THIRD_PARTY: dict[str, set[str]] = {
-    "vocabulary": {"numpy", "torch", "shapely", "einops", "annotated_types", "cv2", "PIL"},
+    "vocabulary": {"numpy", "torch", "shapely", "einops", "annotated_types", "cv2", "PIL", "pydantic"},
     "world_model": {"torch"},
     "diffusion": {"torch", "einops"},
     "runs": {"numpy", "torch", "av", "cv2", "safetensors", "pydantic", "annotated_types"},

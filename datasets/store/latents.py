@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from drivesim.datasets.store.files import StoreFiles, storage_errors
-from drivesim.datasets.store.layout import ArrayForm, sealed, shard_object
+from drivesim.datasets.store.layout import ENCODED, ArrayForm, Encoded, EncodedShard, shard_object, write_sealed
 from drivesim.datasets.store.reader import ClipStore
 from drivesim.datasets.store.writer import create_array, write_block
-
-ENCODED = "encoded/finished.json"
+from drivesim.json_text import JsonFault, parse_object
 
 #: uint8 RGB frames (T, H, W, 3) to latents (T, C, h, w).
 Encode = Callable[[np.ndarray], np.ndarray]
@@ -53,8 +51,8 @@ def write_latents(
                 files.remove([shard_object("latents", shard, form)])
                 sha256 = write_block(files, "latents", samples, block)
                 files.flush(sha256)
-                marker = {"first": samples.start, "stop": samples.stop, "sha256": sha256}
-                files.write(encoded_object(shard), sealed(marker))
+                marker = EncodedShard(first=samples.start, stop=samples.stop, sha256=sha256)
+                files.write(encoded_object(shard), write_sealed(marker))
             done += len(clips)
         _finish(files, layout.num_shards, encoder)
     return True
@@ -66,7 +64,7 @@ def _prepare(store: ClipStore, encoder: str, encode: Encode) -> ArrayForm:
     first = encode(store.read("rgb", 0))
     form = ArrayForm("float16", tuple(first.shape), True)
     if files.exists("latents/zarr.json"):
-        if json.loads(files.read("latents/zarr.json"))["attributes"].get("encoder") == encoder:
+        if _begun_by(files) == encoder:
             return form
         # The object that vouches for the old latents goes first.
         files.remove([ENCODED])
@@ -77,7 +75,17 @@ def _prepare(store: ClipStore, encoder: str, encode: Encode) -> ArrayForm:
     return form
 
 
+def _begun_by(files: StoreFiles) -> str | None:
+    """The encoder of latents that are under way; None where their metadata are damaged: then they are made again."""
+    try:
+        attributes = parse_object(files.read("latents/zarr.json")).get("attributes")
+    except JsonFault:
+        return None
+    encoder = attributes.get("encoder") if isinstance(attributes, dict) else None
+    return encoder if isinstance(encoder, str) else None
+
+
 def _finish(files: StoreFiles, num_shards: int, encoder: str) -> None:
     names = ["latents/zarr.json", *map(encoded_object, range(num_shards))]
     sha256 = {name: hashlib.sha256(files.read(name)).hexdigest() for name in names}
-    files.write(ENCODED, sealed({"encoder": encoder, "sha256": sha256}))
+    files.write(ENCODED, write_sealed(Encoded(encoder=encoder, sha256=sha256)))

@@ -5,12 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any, TypeVar
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import TypeAdapter
 
 from drivesim.controls import ATTRIBUTE_CHANNELS, LAYOUT_SIZE, MOTION_CHANNELS, RASTER_CHANNELS
 from drivesim.errors import InputError
+from drivesim.json_text import JsonFault, fitted, parse_object
 
 STORE_VERSION = 5
+
+#: What the numbers of a layout must be, as a file may have been edited. Nobody has more samples or pixels.
+Count = Annotated[int, Gt(0), Le(100_000_000)]
+Rate = Annotated[float, Gt(0.0), Lt(1000.0)]
+Natural = Annotated[int, Ge(0)]
+Bit = Annotated[int, Ge(0), Le(1)]
 DEFAULT_SHARD_SIZE = 16
 
 #: Per sample, which of these the source really gave; where it did not, the array holds zeros.
@@ -43,12 +53,12 @@ class ArrayForm:
 class StoreLayout:
     """What is fixed when a store is created: number and size of the samples, of a shard, and the dataset's description."""
 
-    samples: int
-    frames: int
-    fps: float
-    height: int
-    width: int
-    shard_size: int
+    samples: Count
+    frames: Count
+    fps: Rate
+    height: Count
+    width: Count
+    shard_size: Count
     dataset: dict[str, Any]
 
     @property
@@ -83,8 +93,11 @@ class StoreLayout:
 
     @classmethod
     def from_attributes(cls, attributes: dict[str, Any]) -> StoreLayout:
-        """The layout that :meth:`attributes` wrote. Raises KeyError when a field is missing."""
-        return cls(**{name: attributes[name] for name in cls.__dataclass_fields__})
+        """The layout that :meth:`attributes` wrote. Raises JsonFault when a field is missing or not what it must be."""
+        return fitted(_LAYOUT, {name: attributes[name] for name in cls.__dataclass_fields__ if name in attributes})
+
+
+_LAYOUT: TypeAdapter[StoreLayout] = TypeAdapter(StoreLayout)
 
 
 def shard_object(name: str, shard: int, form: ArrayForm) -> str:
@@ -105,6 +118,9 @@ def marker_object(shard: int) -> str:
 FINISHED = "finished.json"
 """Written last of all: the store is complete."""
 
+ENCODED = "encoded/finished.json"
+"""Written behind the latents: they are complete."""
+
 
 def json_bytes(content: Any) -> bytes:
     """JSON text that is the same whenever the content is."""
@@ -117,11 +133,75 @@ def sealed(content: Any) -> bytes:
 
 
 def unsealed(text: bytes) -> Any:
-    """The content that :func:`sealed` wrote. Raises ValueError when any byte of it is another."""
-    data = json.loads(text)
-    if not isinstance(data, dict) or sealed(data.get("content")) != text:
-        raise ValueError("its checksum does not fit its content")
+    """The content that :func:`sealed` wrote. Raises JsonFault when any byte of it is another."""
+    data = parse_object(text)
+    if sealed(data.get("content")) != text:
+        raise JsonFault("its checksum does not fit its content")
     return data["content"]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A sample that could not be read, and why."""
+
+    sample: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardMarker:
+    """The object that says that a shard is complete: which samples are ``valid``, what each was ``given``, hashes of the rest."""
+
+    first: Natural
+    stop: Natural
+    valid: tuple[Bit, ...]
+    given: tuple[tuple[Bit, ...], ...]
+    skipped: tuple[Skipped, ...]
+    sha256: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """The object that says that a store is complete, with the number of ``valid`` samples and the hashes of what all share."""
+
+    samples: Natural
+    valid: Natural
+    skipped: tuple[Skipped, ...]
+    problems: tuple[str, ...]
+    sha256: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodedShard:
+    """The object that says that the latents of a shard are complete."""
+
+    first: Natural
+    stop: Natural
+    sha256: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoded:
+    """The object that says that all latents are there, and which encoder made them."""
+
+    encoder: str
+    sha256: dict[str, str]
+
+
+Sealed = TypeVar("Sealed", ShardMarker, Finished, EncodedShard, Encoded)
+_READERS: dict[type[Any], TypeAdapter[Any]] = {
+    kind: TypeAdapter(kind) for kind in (ShardMarker, Finished, EncodedShard, Encoded)
+}
+
+
+def read_sealed(kind: type[Sealed], text: bytes) -> Sealed:
+    """What :func:`write_sealed` made a text of. Raises JsonFault when it is damaged, or vouches for itself but is something else."""
+    return fitted(_READERS[kind], unsealed(text))
+
+
+def write_sealed(content: ShardMarker | Finished | EncodedShard | Encoded) -> bytes:
+    """An object that says that something is complete, as JSON with a hash of itself."""
+    return sealed(asdict(content))
 
 
 def differences(stored: Any, wanted: Any, path: str = "") -> list[str]:

@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 import gzip
-import json
+import hashlib
+import math
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
-import zarr
+from annotated_types import Gt
+from pydantic import TypeAdapter, ValidationError
 
 from drivesim.clip import Clip
 from drivesim.controls import Control
 from drivesim.datasets.sample import Sample
 from drivesim.datasets.store.files import StoreFiles
 from drivesim.datasets.store.layout import (
+    ENCODED,
     FINISHED,
     GIVEN,
     STORE_VERSION,
     ArrayForm,
+    Encoded,
+    Finished,
+    Sealed,
+    ShardMarker,
+    Skipped,
     StoreLayout,
     marker_object,
+    read_sealed,
     scenes_object,
-    unsealed,
 )
 from drivesim.datasets.store.scenes import scene_from_json
 from drivesim.datasets.store.shard_file import ShardReader
-from drivesim.datasets.store.writer import Skipped, read_attributes
+from drivesim.datasets.store.writer import read_attributes
 from drivesim.errors import InputError
+from drivesim.json_text import JsonFault, fitted, parse, parse_object
 from drivesim.scene import Scene
 
 _CHECK = "'drivesim data check' lists all damage."
@@ -57,16 +67,16 @@ def inspect(url: Path | str) -> StoreInfo:
     """What a store holds, complete or not. Raises InputError when there is no store of this version."""
     files = StoreFiles(url)
     layout = read_layout(files)
-    finished = _read_sealed(files, FINISHED)
+    finished = read_finished(files)
     if finished is None:
         names = files.names()
         markers = [shard for shard in range(layout.num_shards) if marker_object(shard) in names]
-        parsed = [_read_sealed(files, marker_object(shard)) or {} for shard in markers]
+        parsed = [_read_sealed(files, marker_object(shard), ShardMarker) for shard in markers]
         return StoreInfo(
             url=files.url,
             layout=layout,
-            num_valid=sum(sum(marker["valid"]) for marker in parsed),
-            skipped=tuple(Skipped(**entry) for marker in parsed for entry in marker["skipped"]),
+            num_valid=sum(sum(marker.valid) for marker in parsed if marker is not None),
+            skipped=tuple(entry for marker in parsed if marker is not None for entry in marker.skipped),
             problems=(),
             complete_shards=len(markers),
             finished=False,
@@ -75,9 +85,9 @@ def inspect(url: Path | str) -> StoreInfo:
     return StoreInfo(
         url=files.url,
         layout=layout,
-        num_valid=finished["valid"],
-        skipped=tuple(Skipped(**entry) for entry in finished["skipped"]),
-        problems=tuple(finished["problems"]),
+        num_valid=finished.valid,
+        skipped=finished.skipped,
+        problems=finished.problems,
         complete_shards=layout.num_shards,
         finished=True,
         encoder=encoder_of(files),
@@ -94,7 +104,15 @@ def count_given(info: StoreInfo) -> dict[str, int]:
 
 
 def read_layout(files: StoreFiles) -> StoreLayout:
-    """The layout of a store. Raises InputError for what is no store, or one of another version."""
+    """The layout of a store. Raises InputError for what is no store, one of another version, or one that was edited since."""
+    layout, finished = written_layout(files), read_finished(files)
+    if finished is not None:
+        vouched(files, "zarr.json", finished.sha256)
+    return layout
+
+
+def written_layout(files: StoreFiles) -> StoreLayout:
+    """The layout as it is written, whoever wrote it. Raises InputError for what is no store, or one of another version."""
     attributes = read_attributes(files)
     if attributes is None:
         raise InputError(_not_a_store(files))
@@ -107,8 +125,27 @@ def read_layout(files: StoreFiles) -> StoreLayout:
         )
     try:
         return StoreLayout.from_attributes(attributes)
-    except KeyError as error:
-        raise InputError(f"{files.url}/zarr.json: damaged, {error} is missing. {_PACK_AGAIN}") from error
+    except JsonFault as error:
+        raise InputError(f"{files.url}/zarr.json: damaged or edited ({error}). {_PACK_AGAIN}") from error
+
+
+def read_finished(files: StoreFiles) -> Finished | None:
+    """The object that says that a store is complete, None before that. Raises InputError for a damaged one."""
+    return _read_sealed(files, FINISHED, Finished)
+
+
+def vouched(files: StoreFiles, name: str, sha256: Mapping[str, str]) -> bytes:
+    """The bytes of an object that another one vouches for. Raises InputError when it is missing or is not what was written."""
+    try:
+        content = files.read(name)
+    except FileNotFoundError:
+        raise InputError(f"{files.url}/{name}: missing. {_PACK_AGAIN}") from None
+    found, expected = hashlib.sha256(content).hexdigest(), sha256.get(name, "none")
+    if found != expected:
+        raise InputError(
+            f"{files.url}/{name}: damaged or edited (sha256 {found[:12]}, expected {expected[:12]}). {_PACK_AGAIN}"
+        )
+    return content
 
 
 def _not_a_store(files: StoreFiles) -> str:
@@ -122,19 +159,33 @@ def _not_a_store(files: StoreFiles) -> str:
     return f"{files.url}: not a store, zarr.json is missing. Give the folder that 'drivesim data pack' wrote."
 
 
-def _read_sealed(files: StoreFiles, name: str) -> Any:
+def _read_sealed(files: StoreFiles, name: str, kind: type[Sealed]) -> Sealed | None:
     try:
-        return unsealed(files.read(name))
+        return read_sealed(kind, files.read(name))
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    except JsonFault as error:
         raise InputError(f"{files.url}/{name}: damaged ({error}). {_PACK_AGAIN}") from error
 
 
 def encoder_of(files: StoreFiles) -> str | None:
     """Hash of the encoder whose latents are complete in the store, or None."""
-    finished = _read_sealed(files, "encoded/finished.json")
-    return None if finished is None else str(finished["encoder"])
+    encoded = _read_sealed(files, ENCODED, Encoded)
+    return None if encoded is None else encoded.encoder
+
+
+def _latents_form(files: StoreFiles) -> ArrayForm:
+    """Shape of the latents, which their metadata alone say."""
+    encoded = _read_sealed(files, ENCODED, Encoded)
+    text = vouched(files, "latents/zarr.json", {} if encoded is None else encoded.sha256)
+    try:
+        shape = fitted(_SHAPE, parse_object(text).get("shape"))
+    except JsonFault as error:
+        raise InputError(f"{files.url}/latents/zarr.json: damaged or edited ({error}). {_PACK_AGAIN}") from error
+    return ArrayForm("float16", shape[1:], True)
+
+
+_SHAPE: TypeAdapter[tuple[int, ...]] = TypeAdapter(tuple[Annotated[int, Gt(0)], ...])
 
 
 class ClipStore:
@@ -152,16 +203,25 @@ class ClipStore:
                 f"{self.files.url}: {self.info.complete_shards} of {self.layout.num_shards} shards are packed. "
                 "Repeat the 'drivesim data pack' command that began it; it continues."
             )
-        store = self.files.zarr_store(read_only=True)
-        self.rows = np.flatnonzero(np.asarray(zarr.open_array(store, path="valid", mode="r")[:]))
-        self._given = np.asarray(zarr.open_array(store, path="given", mode="r")[:])[self.rows].astype(bool)
+        self.rows = np.flatnonzero(self._whole("valid/c/0", (self.layout.samples,)))
+        self._given = self._whole("given/c/0/0", (self.layout.samples, len(GIVEN)))[self.rows].astype(bool)
         self._forms = self.layout.forms()
         if self.info.encoder is not None:
-            shape = zarr.open_array(store, path="latents", mode="r").shape
-            self._forms["latents"] = ArrayForm("float16", tuple(shape[1:]), True)
+            self._forms["latents"] = _latents_form(self.files)
         self._scenes_read: tuple[int, list[Any]] | None = None
         size = self.layout.shard_size
         self._readers = {name: ShardReader(self.files, name, form, size) for name, form in self._forms.items()}
+
+    def _whole(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        """An array of bytes (uint8, ``shape``) about the whole store: one chunk, not compressed.
+
+        Read directly: to zarr a chunk that is gone is a chunk of zeros, "nothing was given".
+        """
+        finished = read_finished(self.files)
+        content = vouched(self.files, name, {} if finished is None else finished.sha256)
+        if len(content) != math.prod(shape):
+            raise InputError(f"{self.files.url}/{name}: {len(content)} bytes for {shape} samples. {_PACK_AGAIN}")
+        return np.frombuffer(content, np.uint8).reshape(shape)
 
     @property
     def layout(self) -> StoreLayout:
@@ -170,6 +230,14 @@ class ClipStore:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def require_samples(self) -> None:
+        """Raise InputError for a store of which every sample was left out."""
+        if not len(self):
+            reasons = "; ".join(sorted({entry.reason for entry in self.info.skipped})[:3]) or "none was packed"
+            raise InputError(
+                f"{self.files.url}: holds no sample that can be used ({reasons}). Mend the source and pack again."
+            )
 
     @property
     def frames_per_clip(self) -> int:
@@ -230,35 +298,64 @@ class ClipStore:
         """One clip as the sample it was packed from; its scene has no road and no actors that are never present."""
         data = self._stored(index)
         return Sample(
-            id=data["id"],
+            id=data.id,
             clip=Clip(self.read("rgb", index), self.fps),
-            scene=scene_from_json(data["scene"]),
+            scene=self._scene_of(index, data),
             times_us=self.read("times_us", index),
-            known=frozenset(Control(name) for name in data["known"]),
-            source=data["source"],
-            licence=data["licence"],
+            known=frozenset(Control(name) for name in data.known),
+            source=data.source,
+            licence=data.licence,
             semantic=self.read("semantic", index) if self.gives("semantic", index) else None,
             large=self.read("large", index) if self.gives("large", index) else None,
         )
 
     def scene(self, index: int) -> Scene:
         """The scene of one clip, as :meth:`sample` gives it, without reading pictures."""
-        return scene_from_json(self._stored(index)["scene"])
+        return self._scene_of(index, self._stored(index))
 
-    def _stored(self, index: int) -> dict[str, Any]:
+    def _scene_of(self, index: int, data: _Stored) -> Scene:
+        try:
+            return scene_from_json(data.scene)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise self._damaged_scenes(int(self.rows[index]), error) from error
+
+    def _stored(self, index: int) -> _Stored:
         row = int(self.rows[index])
         shard, place = divmod(row, self.layout.shard_size)
-        stored = self._scenes(shard)
-        if stored[place] is None:
-            raise InputError(f"{self.files.url}/{scenes_object(shard)}: damaged, sample {row} is missing. {_CHECK}")
-        return stored[place]
+        try:
+            return _STORED.validate_python(self._scenes(shard)[place])
+        except (ValidationError, IndexError) as error:
+            raise self._damaged_scenes(row, error) from error
+
+    def _damaged_scenes(self, row: int, error: Exception) -> InputError:
+        name = scenes_object(row // self.layout.shard_size)
+        reason = str(error).partition("\n")[0]
+        return InputError(
+            f"{self.files.url}/{name}: damaged at sample {row} ({type(error).__name__}: {reason}). {_CHECK}"
+        )
 
     def _scenes(self, shard: int) -> list[Any]:
         name = scenes_object(shard)
         if self._scenes_read is None or self._scenes_read[0] != shard:
             try:
-                content = json.loads(gzip.decompress(self.files.read(name)))
-            except (OSError, EOFError, ValueError, zlib.error) as error:
+                content = parse(gzip.decompress(self.files.read(name)))
+                if not isinstance(content, list):
+                    raise JsonFault("no list of samples")
+            except (OSError, EOFError, JsonFault, zlib.error) as error:
                 raise InputError(f"{self.files.url}/{name}: missing or damaged ({error}). {_CHECK}") from error
             self._scenes_read = shard, content
         return self._scenes_read[1]
+
+
+@dataclass(frozen=True, eq=False)
+class _Stored:
+    """What is kept of a sample beside its arrays."""
+
+    id: str
+    source: str
+    licence: str
+    known: tuple[Literal["map", "scenery", "actors", "motion", "attributes"], ...]
+    scene: dict[str, Any]
+
+
+_STORED: TypeAdapter[_Stored] = TypeAdapter(_Stored)

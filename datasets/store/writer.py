@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,17 +22,21 @@ from drivesim.datasets.store.layout import (
     FINISHED,
     GIVEN,
     ArrayForm,
+    Finished,
+    ShardMarker,
+    Skipped,
     StoreLayout,
     json_bytes,
     marker_object,
+    read_sealed,
     refuse_other,
     scenes_object,
-    sealed,
     shard_object,
-    unsealed,
+    write_sealed,
 )
 from drivesim.datasets.store.scenes import scene_to_json
 from drivesim.errors import InputError
+from drivesim.json_text import JsonFault, parse_object
 
 #: Names of the axes behind the sample axis, for people who open the arrays with zarr alone.
 _AXES = {
@@ -65,7 +68,7 @@ class Skipped:
     reason: str
 
 
-class RecordingStore(WrapperStore):
+class RecordingStore(WrapperStore):  # type: ignore[type-arg]
     """A zarr store that keeps the SHA-256 of every object as it is handed over for writing."""
 
     def __init__(self, store: Any) -> None:
@@ -107,8 +110,11 @@ def read_attributes(files: StoreFiles) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
-        return dict(json.loads(text)["attributes"])
-    except (ValueError, KeyError, TypeError) as error:
+        attributes = parse_object(text).get("attributes")
+        if not isinstance(attributes, dict):
+            raise JsonFault("it holds no attributes")
+        return attributes
+    except JsonFault as error:
         raise InputError(f"{files.url}/zarr.json: damaged, or no zarr group ({error}); pack the data again") from error
 
 
@@ -139,7 +145,7 @@ class _Shard:
     given: np.ndarray = field(init=False)
     valid: list[int] = field(default_factory=list)
     scenes: list[dict[str, Any] | None] = field(default_factory=list)
-    skipped: list[dict[str, Any]] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         count = len(self.layout.range_of(self.shard))
@@ -155,7 +161,7 @@ class _Shard:
             if reason is not None:
                 row = Skipped(self.layout.range_of(self.shard)[place], reason)
         if isinstance(row, Skipped):
-            self.skipped.append({"sample": row.sample, "reason": row.reason})
+            self.skipped.append(row)
             self.scenes.append(None)
             self.valid.append(0)
             return
@@ -217,16 +223,16 @@ def write_shard(
     files.write(scenes_object(shard), scenes)
     sha256[scenes_object(shard)] = hashlib.sha256(scenes).hexdigest()
     files.flush(sha256)
-    marker = {
-        "first": wanted.start,
-        "stop": wanted.stop,
-        "valid": content.valid,
-        "given": content.given.tolist(),
-        "skipped": content.skipped,
-        "sha256": sha256,
-    }
-    files.write(marker_object(shard), sealed(marker))
-    return [Skipped(**entry) for entry in content.skipped]
+    marker = ShardMarker(
+        first=wanted.start,
+        stop=wanted.stop,
+        valid=tuple(content.valid),
+        given=tuple(tuple(row) for row in content.given.tolist()),
+        skipped=tuple(content.skipped),
+        sha256=sha256,
+    )
+    files.write(marker_object(shard), write_sealed(marker))
+    return content.skipped
 
 
 def write_block(files: StoreFiles, name: str, samples: range, block: np.ndarray) -> dict[str, str]:
@@ -248,10 +254,10 @@ def complete_shards(files: StoreFiles, layout: StoreLayout) -> list[int]:
     for shard in range(layout.num_shards):
         if marker_object(shard) in there:
             try:
-                marker = unsealed(files.read(marker_object(shard)))
-            except ValueError:
+                marker = read_sealed(ShardMarker, files.read(marker_object(shard)))
+            except JsonFault:
                 continue  # half a marker, on a file system that cannot rename: the shard is written again
-            if set(marker["sha256"]) <= there:
+            if set(marker.sha256) <= there:
                 complete.append(shard)
     return complete
 
@@ -260,9 +266,9 @@ def finish_store(files: StoreFiles, layout: StoreLayout, problems: Iterable[str]
     """Write what is known once all shards are complete: ``valid``, ``given`` and, last, the finishing object."""
     there = files.names()
     markers = [(name, files.read(name)) for name in map(marker_object, range(layout.num_shards))]
-    parsed = [unsealed(content) for _, content in markers]
-    valid = np.array([value for marker in parsed for value in marker["valid"]], np.uint8)
-    given = np.array([value for marker in parsed for value in marker["given"]], np.uint8)
+    parsed = [read_sealed(ShardMarker, content) for _, content in markers]
+    valid = np.array([value for marker in parsed for value in marker.valid], np.uint8)
+    given = np.array([value for marker in parsed for value in marker.given], np.uint8)
     sha256 = {name: hashlib.sha256(content).hexdigest() for name, content in markers}
     with storage_errors(files.url):
         recording = RecordingStore(files.zarr_store(read_only=False))
@@ -276,14 +282,14 @@ def finish_store(files: StoreFiles, layout: StoreLayout, problems: Iterable[str]
     sha256.update(recording.sha256)
     sha256.update({name: hashlib.sha256(files.read(name)).hexdigest() for name in _metadata(there, layout)})
     files.flush(sha256)
-    finished = {
-        "samples": layout.samples,
-        "valid": int(valid.sum()),
-        "skipped": [entry for marker in parsed for entry in marker["skipped"]],
-        "problems": list(problems),
-        "sha256": sha256,
-    }
-    files.write(FINISHED, sealed(finished))
+    finished = Finished(
+        samples=layout.samples,
+        valid=int(valid.sum()),
+        skipped=tuple(entry for marker in parsed for entry in marker.skipped),
+        problems=tuple(problems),
+        sha256=sha256,
+    )
+    files.write(FINISHED, write_sealed(finished))
 
 
 def _metadata(there: set[str], layout: StoreLayout) -> list[str]:

@@ -63,6 +63,10 @@ def read_text(path: Path, faults: Faults) -> str:
 def read_csv(path: Path, required: Iterable[str], optional: Iterable[str], faults: Faults) -> list[TableRow]:
     """The rows of a CSV file with a heading line. Raises InputError for wrong columns; notes rows of wrong length."""
     text = read_text(path, faults)
+    longest = max(map(len, text.splitlines()), default=0)
+    if longest > csv.field_size_limit():
+        faults.add("", f"a line of {longest} characters; expected rows of numbers separated by commas")
+        faults.stop_if_any()
     lines = csv.reader(text.splitlines())
     try:
         everything = [(str(lines.line_num), values) for values in lines]
@@ -136,8 +140,8 @@ def number_of(row: TableRow, column: str, faults: Faults) -> float:
         if isinstance(value, bool):
             raise TypeError
         found = float(value)
-    except (TypeError, ValueError):
-        faults.add(row.where, f"{column} {value!r} is not a number")
+    except (TypeError, ValueError, OverflowError):
+        faults.add(row.where, f"{column} {str(value)[:40]!r} is not a number")
         return math.nan
     if not math.isfinite(found):
         faults.add(row.where, f"{column} is {value}; every row needs a finite number, or leave the row out")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from drivesim.cli.terminal import counted, say
+
 
 def check(
     scenarios: Annotated[
@@ -15,11 +17,16 @@ def check(
     ] = None,
     library: Annotated[bool, typer.Option("--library", help="List the library scenarios with their tags.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Let warnings fail too.")] = False,
+    model: Annotated[
+        str | None,
+        typer.Option(help="The model that will make the video, where it is not the shipped one: a name or folder."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON, for tools.")] = False,
 ) -> None:
-    """Read scenario files and list every mistake, all at once.
+    """Read scenario files and list every mistake.
 
-    Needs no model, no GPU and no map, and takes under a second. Exit code 0: good; 2: at least one error.
+    Needs no model, no GPU and no map, and takes under a second. Rules between parts are checked on all that is right by itself,
+    geometry once everything is. Exit code 0: good; 2: at least one error.
 
     \b
     Examples:
@@ -32,14 +39,19 @@ def check(
     if not scenarios:
         if library:
             return
-        typer.echo(
-            "error: name a scenario file or a library scenario; 'drivesim check --library' lists those.", err=True
-        )
+        say("error: name a scenario file or a library scenario; 'drivesim check --library' lists those.", err=True)
         raise typer.Exit(2)
     from drivesim.scenarios import Problem, ScenarioError
     from drivesim.scenarios import check as check_file
+    from drivesim.scenarios.checks.video import SHIPPED, VideoForm
     from drivesim.scenarios.library import find
 
+    made = SHIPPED
+    if model is not None:
+        from drivesim.models.load import video_of
+
+        height, width, fps = video_of(model)
+        made = VideoForm(name=model, height=height, width=width, fps=fps)
     findings: list[Problem] = []
     for name in scenarios:
         try:
@@ -47,15 +59,15 @@ def check(
         except ScenarioError as error:
             findings += error.problems
             continue
-        report = check_file(path)
+        report = check_file(path, made)
         findings += [*report.errors, *report.warnings]
         if report.ok and not as_json:
             _print_plan(name, str(path))
     if as_json:
-        typer.echo(json.dumps([_as_dict(problem) for problem in findings], indent=2))
+        say(json.dumps([_as_dict(problem) for problem in findings], indent=2))
     else:
         for problem in findings:
-            typer.echo(str(problem))
+            say(str(problem))
     if any(problem.severity == "error" or strict for problem in findings):
         raise typer.Exit(2)
 
@@ -64,7 +76,7 @@ def _print_library() -> None:
     from drivesim.scenarios.library import library
 
     for entry in library():
-        typer.echo(f"{entry.name:24} {entry.title}  [{', '.join(entry.tags)}]")
+        say(f"{entry.name:24} {entry.title}  [{', '.join(entry.tags)}]")
 
 
 def _print_plan(name: str, path: str) -> None:
@@ -72,12 +84,16 @@ def _print_plan(name: str, path: str) -> None:
     from drivesim.scenarios import load
 
     for scenario in load(path):
+        actors = counted(len(scenario.scene.actors), "actor")
+        beside = (
+            "" if scenario.scene.traffic.density == "none" else f" and {scenario.scene.traffic.density} ambient traffic"
+        )
         video, sampling = scenario.video_settings, scenario.sampling_settings
         frames = round(float(video.duration) * video.fps)
         title = scenario.id if scenario.id == name else f"{name}: {scenario.id}"
-        typer.echo(
-            f"{title} is good: {len(scenario.scene.actors)} actors, {scenario.num_variations} variations × "
-            f"{sampling.futures} futures × {frames} frames of {video.height}×{video.width}"
+        say(
+            f"{title} is good: {actors}{beside}, {counted(scenario.num_variations, 'variation')} × "
+            f"{counted(sampling.futures, 'future')} × {counted(frames, 'frame')} of {video.height}×{video.width}"
         )
 
 

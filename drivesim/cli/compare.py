@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from drivesim.cli.terminal import say
 
 
 def compare(
@@ -38,8 +41,8 @@ def compare(
     if out is not None:
         write_atomic(out, render_html(comparison))
     if as_json:
-        typer.echo(comparison.to_json(), nl=False)
+        say(json.dumps(json.loads(comparison.to_json()), indent=1))
         return
-    typer.echo("\n".join(comparison_lines(comparison)))
+    say("\n".join(comparison_lines(comparison)))
     if out is not None:
-        typer.echo(f"\nwrote {out}")
+        say(f"\nwrote {out}")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from drivesim.cli.terminal import say
+
 if TYPE_CHECKING:
     from drivesim.datasets.store import StoreInfo
 
@@ -99,11 +101,11 @@ def pack(
     with counting("packing") as progress:
         report = pack_dataset(dataset, out, workers=workers, shard_size=shard_size, on_progress=progress)
     if report.nothing_to_do:
-        typer.echo(f"{out} is packed already; nothing to do.")
+        say(f"{out} is packed already; nothing to do.")
     elif report.found_samples:
-        typer.echo(f"Continued: {report.found_samples} of {len(dataset)} samples were packed before.")
+        say(f"Continued: {report.found_samples} of {len(dataset)} samples were packed before.")
     layout = report.info.layout
-    typer.echo(
+    say(
         f"{out}: {report.info.num_valid} samples of {layout.frames} frames, {layout.height}x{layout.width} at "
         f"{layout.fps:g} frames a second, {_megabytes(out)}"
     )
@@ -125,11 +127,11 @@ def info(
     found = inspect(store)
     row = _describe(found)
     if as_json:
-        typer.echo(json.dumps(row))
+        say(json.dumps(row))
         return
     layout = found.layout
     shards = f"{found.complete_shards} of {layout.num_shards} shards of {layout.shard_size} samples"
-    typer.echo(store)
+    say(store)
     lines = {
         "samples": f"{found.num_valid} of {layout.samples}",
         "clip": f"{layout.frames} frames of {layout.height}x{layout.width} at {layout.fps:g} a second",
@@ -140,7 +142,7 @@ def info(
         "packed": shards if found.finished else f"{shards}; repeat the pack command to continue",
     }
     for name, text in lines.items():
-        typer.echo(f"  {name:9} {text}")
+        say(f"  {name:9} {text}")
     _print_left_out(found)
 
 
@@ -186,12 +188,12 @@ def check(
             found = check_source(what, options, progress)
         problems, notes = found.problems, found.notes
     for problem in problems:
-        typer.echo(problem)
+        say(problem)
     _print_listed("notes", notes)
     if problems:
-        typer.echo(f"{what}: {len(problems)} problem{'s' if len(problems) > 1 else ''}", err=True)
+        say(f"{what}: {len(problems)} problem{'s' if len(problems) > 1 else ''}", err=True)
         raise typer.Exit(2)
-    typer.echo(f"{what} is good.")
+    say(f"{what} is good.")
 
 
 @data.command()
@@ -217,7 +219,7 @@ def view(
     out.parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(out), sheet[..., ::-1]):
         raise InputError(f"cannot write {out}. Is the disk full, or the folder write-protected?")
-    typer.echo(str(out))
+    say(str(out))
 
 
 @data.command()
@@ -245,7 +247,7 @@ def encode(
         raise ModelError(f"model {model!r} has no frame encoder; name one of the video_ldm family")
     with counting("encoding") as progress:
         encoded = encode_store(networks.codec, store, progress)
-    typer.echo(f"{store}: latents written." if encoded else f"{store}: has these latents already; nothing to do.")
+    say(f"{store}: latents written." if encoded else f"{store}: has these latents already; nothing to do.")
 
 
 def _is_store(what: str) -> bool:
@@ -283,8 +285,8 @@ def _print_left_out(found: StoreInfo) -> None:
 
 def _print_listed(title: str, texts: Sequence[str]) -> None:
     if texts:
-        typer.echo(f"{title} ({len(texts)}):")
+        say(f"{title} ({len(texts)}):")
         for text in texts[:_LINES_SHOWN]:
-            typer.echo(f"  {text}")
+            say(f"  {text}")
         if len(texts) > _LINES_SHOWN:
-            typer.echo(f"  and {len(texts) - _LINES_SHOWN} more")
+            say(f"  and {len(texts) - _LINES_SHOWN} more")

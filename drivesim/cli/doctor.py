@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import platform
 import shutil
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from drivesim.cli.terminal import say
 
 PACKAGES = {
     "torch": "torch",
@@ -42,23 +45,37 @@ class Diagnosis:
 
 
 def doctor(
+    run: Annotated[
+        Path | None,
+        typer.Argument(metavar="[RUN]", help="A run folder: instead of the machine, every file of the run is checked."),
+    ] = None,
     model: Annotated[
         str, typer.Option("--model", help="The model to check: a packaged name ('drivesim models') or a folder.")
     ] = "default",
     out: Annotated[
         Path, typer.Option("--out", help="The folder where runs will be written: its free space is checked.")
     ] = Path("."),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON, for programs.")] = False,
 ) -> None:
-    """Check that this machine can run drivesim, and say how to mend it if not.
+    """Check that this machine can run drivesim, or that a run is what it was when it was made.
 
     Each line is ok, warn (works, but slower or with less) or FAIL (needed and broken), with a fix. Exit code 4 if
-    anything failed.
+    anything failed on this machine.
+
+    With RUN every file of the run folder is held against the hash that the run kept of it: manifest, scenario, videos, states,
+    tracks. Nothing is changed. Exit code 2 if a file is missing, damaged, edited or replaced.
 
     \b
     Examples:
       drivesim doctor
       drivesim doctor --model my-model/ --out /data/runs
+      drivesim doctor runs/highway-cut-in-7
     """
+    if run is not None:
+        from drivesim.cli.doctor_run import examine_run
+
+        examine_run(run, as_json)
+        return
     checks: list[Callable[[], Iterator[Diagnosis]]] = [
         _machine,
         _packages,
@@ -68,18 +85,28 @@ def doctor(
         lambda: _free_disk(out),
         lambda: _weights(model),
     ]
-    failed = 0
+    findings: list[Diagnosis] = []
     for check in checks:
         for finding in _guarded(check):
-            failed += finding.level == "fail"
-            label = "FAIL" if finding.level == "fail" else finding.level
-            typer.echo(f"{label:<5} {finding.subject:<24} {finding.text}")
-            if finding.fix:
-                typer.echo(f"{'':<5} {'':<24} -> {finding.fix}")
+            findings.append(finding)
+            if not as_json:
+                _print(finding)
+    failed = sum(finding.level == "fail" for finding in findings)
+    if as_json:
+        say(json.dumps({"good": not failed, "findings": [vars(finding) for finding in findings]}, indent=2))
+    elif failed:
+        say(f"\n{failed} of these must be mended before drivesim can make video.")
+    else:
+        say("\nReady. Try: drivesim rollout highway-cut-in --seconds 10")
     if failed:
-        typer.echo(f"\n{failed} of these must be mended before drivesim can make video.")
         raise typer.Exit(4)
-    typer.echo("\nReady. Try: drivesim rollout highway-cut-in --seconds 10")
+
+
+def _print(finding: Diagnosis) -> None:
+    label = "FAIL" if finding.level == "fail" else finding.level
+    say(f"{label:<5} {finding.subject:<24} {finding.text}")
+    if finding.fix:
+        say(f"{'':<5} {'':<24} -> {finding.fix}")
 
 
 def _guarded(check: Callable[[], Iterator[Diagnosis]]) -> Iterator[Diagnosis]:
@@ -163,14 +190,18 @@ def _free_disk(folder: Path) -> Iterator[Diagnosis]:
 
 def _weights(model: str) -> Iterator[Diagnosis]:
     from drivesim.errors import ModelError
-    from drivesim.models.load import model_folder, verify_folder
+    from drivesim.models.load import check_folder, model_folder
 
     try:
         folder = model_folder(model)
-        sha256 = verify_folder(folder)
+        sha256 = check_folder(folder)
     except ModelError as error:
         fix = "install the package again, or make a model with 'drivesim train'"
         yield Diagnosis("fail", f"model {model}", str(error), fix)
         return
     megabytes = sum(path.stat().st_size for path in folder.rglob("*.safetensors")) / 1e6
-    yield Diagnosis("ok", f"model {model}", f"{megabytes:.1f} MB, every file matches its hash, sha256 {sha256[:12]}")
+    yield Diagnosis(
+        "ok",
+        f"model {model}",
+        f"{megabytes:.1f} MB, every file matches its hash and this version, sha256 {sha256[:12]}",
+    )

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from drivesim.cli.terminal import say
+
 
 def explain(
     scenario: Annotated[str, typer.Argument(help="Scenario file (.yaml), or a name from the library.")],
@@ -26,6 +28,7 @@ def explain(
       drivesim explain highway-cut-in
       drivesim explain my-suite.yaml --only rain-merge --variation 3
     """
+    from drivesim.cli.making import require_variation
     from drivesim.errors import InputError
     from drivesim.scenarios import load
     from drivesim.scenarios.explanation import explain as explain_scenario
@@ -36,13 +39,10 @@ def explain(
     if not chosen:
         raise InputError(f"{scenario} has no scenario '{only}' (has: {', '.join(one.id for one in found)}).")
     for one in chosen:
-        if variation >= one.num_variations:
-            raise InputError(
-                f"{one.id} has variations 0 to {one.num_variations - 1}; --variation {variation} is not there."
-            )
+        require_variation(one, variation)
     if as_json:
         rows = {one.id: [vars(row) for row in explain_scenario(one, variation)] for one in chosen}
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        say(json.dumps(rows, indent=2))
         return
     for one in chosen:
         _print_table(one, variation)

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from drivesim.cli import terminal
+from drivesim.cli.terminal import say
 from drivesim.errors import DriveSimError
 
 MODEL_OR_DEVICE = 4
-STOPPED = 130
 
 OPTIONAL_PACKAGES = {"pytorch_lightning": "train", "lightning": "train", "nuscenes": "nuscenes"}
 """Modules that only an extra installs, and the extra's name."""
@@ -43,7 +45,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "models": "List the world models at hand, their size and what they obey.",
         "data": "Pack driving data into one store, look at it, check it.",
         "train": "Train a model of your own by a recipe, on this machine or many; resumable.",
-        "doctor": "Check that this machine can run drivesim, and say how to mend it if not.",
+        "doctor": "Check that this machine can run drivesim, or that a run is what it was.",
     },
 }
 
@@ -107,7 +109,7 @@ class LazyGroup(TyperGroup):
         except DriveSimError as error:
             _fail(str(error), error.exit_code)
         except BrokenPipeError:
-            raise
+            raise typer.Exit(terminal.PIPE_CLOSED) from None
         except OSError as error:
             _fail(str(error), DriveSimError.exit_code)
         except MemoryError:
@@ -119,16 +121,19 @@ class LazyGroup(TyperGroup):
             _fail(
                 f"{error.name} is not installed. Run: pip install -c constraints.txt -e '.[{extra}]'", MODEL_OR_DEVICE
             )
+        except terminal.Stopped as signal:
+            say("stopped by a signal", err=True)
+            raise typer.Exit(signal.exit_code) from None
         except KeyboardInterrupt:
-            typer.echo("stopped", err=True)
-            raise typer.Exit(STOPPED) from None
+            say("stopped", err=True)
+            raise typer.Exit(terminal.STOPPED) from None
 
 
 def _fail(message: str, exit_code: int) -> None:
     """Print ``error: message`` on standard error and leave with ``exit_code``; DRIVESIM_TRACEBACK=1 shows the cause."""
     if os.environ.get("DRIVESIM_TRACEBACK") == "1":
         raise
-    typer.echo(f"error: {message}", err=True)
+    say(f"error: {message}", err=True)
     raise typer.Exit(exit_code) from None
 
 
@@ -136,7 +141,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         from drivesim import __version__
 
-        typer.echo(f"drivesim {__version__}")
+        say(f"drivesim {__version__}")
         raise typer.Exit()
 
 
@@ -158,12 +163,15 @@ def _root(
 ) -> None:
     """Driving video from a scenario file: describe a traffic situation, watch how it may go on."""
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        say(context.get_help())
 
 
 def main() -> None:
     """Entry point of the ``drivesim`` console script and of ``python -m drivesim``."""
-    app(prog_name="drivesim")
+    terminal.prepare()
+    if sys.argv[1:2] != ["train"]:  # its trainer keeps a checkpoint on signals of its own
+        terminal.stop_on_signals()
+    terminal.run(lambda: app(prog_name="drivesim"))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import re
 import shlex
 import sys
 import time
@@ -13,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from drivesim.cli.progress import Progress, Voice
+from drivesim.cli.terminal import say
 from drivesim.errors import InputError
 
 if TYPE_CHECKING:
@@ -80,30 +80,46 @@ def starting_from(picture: Path | None, scenarios: Sequence[Scenario]) -> list[S
 
 
 def chosen_variations(text: str, scenario: Scenario) -> list[int]:
-    """The variations that ``--variation`` names: ``3``, ``0-7`` or ``all``."""
+    """The variations that ``--variation`` names: ``3``, ``0-7`` or ``all``. Raises InputError for others, or for one that is not there."""
     if text == "all":
         return list(range(scenario.num_variations))
-    first, _, last = text.partition("-")
-    if not first.isdecimal() or (last and not last.isdecimal()) or (last and int(last) < int(first)):
-        raise InputError(f"--variation {text}: expected a number such as 3, a range such as 0-7, or all.")
-    wanted = list(range(int(first), int(last or first) + 1))
-    if wanted[-1] >= max(scenario.num_variations, 1):
-        raise InputError(f"--variation {text}: {scenario.id} has {scenario.num_variations}, counted from 0.")
-    return wanted
+    named = re.fullmatch(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", text)
+    first, last = (int(named[1]), int(named[2] or named[1])) if named else (1, 0)
+    if last < first:
+        raise InputError(f"--variation {text[:20]}: expected a number such as 3, a range such as 0-7, or all.")
+    require_variation(scenario, last, text)
+    return list(range(first, last + 1))
+
+
+def require_variation(scenario: Scenario, variation: int, text: str | None = None) -> None:
+    """Raise InputError for a variation that a scenario does not have; ``text`` is how it was asked for."""
+    if variation >= max(scenario.num_variations, 1):
+        raise InputError(
+            f"--variation {text or variation}: {scenario.id} has {scenario.num_variations}, counted from 0."
+        )
 
 
 def duration_of(option: str, text: str | None, unit_s: float = 1.0) -> float | None:
-    """Seconds of an option such as ``8``, ``8s`` or ``1.5 min``; a plain number counts in ``unit_s``."""
-    from drivesim.scenarios.language.units import UnitError, parse
+    """Seconds of an option such as ``8``, ``8s`` or ``1.5 min``; a plain number counts in ``unit_s``.
+
+    Raises InputError for what is no time, is negative, or is more than a day.
+    """
+    from drivesim.scenarios.language.units import LONGEST_S, UnitError, parse
 
     if text is None:
         return None
-    with contextlib.suppress(ValueError):
-        return float(text) * unit_s
     try:
-        return float(parse(text, "time", minimum=0.0))
-    except UnitError as error:
-        raise InputError(f"{option}: {error}") from None
+        seconds = float(text) * unit_s
+    except ValueError:
+        try:
+            seconds = float(parse(text, "time", minimum=0.0))
+        except UnitError as error:
+            raise InputError(f"{option}: {error}") from None
+    if not 0.0 <= seconds <= LONGEST_S:
+        raise InputError(
+            f"{option} {text}: expected a time from 0 to a day ({LONGEST_S:g} s), such as 8, 8s or 1.5 min."
+        )
+    return seconds
 
 
 def length_of(minutes: str | None, seconds: str | None) -> float | None:
@@ -270,9 +286,9 @@ def _planned(job: Job, voice: Voice, *, measure: bool) -> Plan:
 
 def _announce(plans: Sequence[Plan], dry_run: bool, voice: Voice) -> None:
     if dry_run and voice.as_json:
-        typer.echo(json.dumps([plan.to_dict() for plan in plans]))
+        say(json.dumps([plan.to_dict() for plan in plans]))
         return
-    speak = typer.echo if dry_run else voice.say
+    speak = say if dry_run else voice.say
     for plan in plans:
         speak(f"{plan.manifest.scenario_id}: {plan.text()}")
         for line in _notes(plan.manifest):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from drivesim.cli.progress import Voice
+from drivesim.cli.terminal import say
 
 if TYPE_CHECKING:
     from drivesim.report import Report
@@ -71,10 +72,12 @@ def finish(
         write_report(report, folder, verdicts)
     if junit is not None:
         write_atomic(junit, junit_xml(report, verdicts, expectations))
-    for line in (*(f"warning: {warning}" for warning in report.warnings), *(f"not met: {line}" for line in unmet)):
-        voice.say(line)
+    for warning in report.warnings:
+        voice.say(f"warning: {warning}")
+    for line in unmet:
+        voice.insist(f"not met: {line}")
     for verdict in verdicts:
-        voice.say(str(verdict))
+        (voice.say if verdict.status == "passed" else voice.insist)(str(verdict))
     failed = bool(unmet) or any(verdict.status != "passed" for verdict in verdicts)
     figures = {
         key: None if figure.value is None else figure.value.to_dict() for key, figure in report.figures().items()
@@ -89,7 +92,7 @@ def finish(
         "figures": figures,
     }
     text = "\n".join([*_lines(report), f"wrote {folder / HTML_NAME}"])
-    typer.echo(json.dumps(data) if voice.as_json else text)
+    say(json.dumps(data) if voice.as_json else text)
     if failed:
         raise typer.Exit(NOT_MET)
 

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from drivesim.cli.terminal import say
+
 
 def models(
     model: Annotated[
@@ -29,10 +31,10 @@ def models(
 
     names = model or packaged_models()
     if not names:
-        typer.echo("No packaged model. 'drivesim train --help' says how to make one.")
+        say("No packaged model. 'drivesim train --help' says how to make one.")
     for name in names:
         row = describe(name)
-        typer.echo(json.dumps(row) if as_json else _text(row))
+        say(json.dumps(row) if as_json else _text(row))
 
 
 def describe(name: str) -> dict[str, Any]:

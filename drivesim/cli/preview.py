@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from drivesim.cli.terminal import say
+
 if TYPE_CHECKING:
     from drivesim.scenarios.expand import Development
     from drivesim.scenarios.language.schema import Scenario
@@ -35,6 +37,7 @@ def preview(
 
     Example: drivesim preview highway-cut-in --at 4s --out cut-in.png
     """
+    from drivesim.cli.making import duration_of, require_variation
     from drivesim.errors import InputError
     from drivesim.scenarios import load
     from drivesim.scenarios.expand import develop
@@ -48,7 +51,9 @@ def preview(
         raise InputError(f"{scenario} holds {len(scenarios)} scenarios. Name a folder: --out {out.with_suffix('')}/")
     if seconds is not None and out.suffix != _MP4:
         raise InputError("--seconds is the length of a video. Name an .mp4: --out preview.mp4")
-    start_s, length_s = _seconds("--at", at), None if seconds is None else _seconds("--seconds", seconds)
+    start_s, length_s = duration_of("--at", at) or 0.0, duration_of("--seconds", seconds)
+    for one in scenarios:
+        require_variation(one, variation)
     for one in scenarios:
         target = out if one_file else out / f"{one.id}{_PNG}"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -58,17 +63,7 @@ def preview(
             _write_video(development, one, frame, length_s, target)
         else:
             _picture(development, one, frame, target)
-        typer.echo(str(target))
-
-
-def _seconds(option: str, text: str) -> float:
-    from drivesim.errors import InputError
-    from drivesim.scenarios.language.units import UnitError, parse
-
-    try:
-        return parse(text, "time", minimum=0.0)
-    except UnitError as error:
-        raise InputError(f"{option}: {error}") from None
+        say(str(target))
 
 
 def _frame(development: Development, start_s: float) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import typer
+from drivesim.cli.terminal import say
 
 _SECONDS_BETWEEN_LINES = 30.0
 
@@ -29,11 +29,15 @@ class Voice:
     def say(self, text: str) -> None:
         """A line for people."""
         if not self.quiet:
-            typer.echo(text, err=True)
+            say(text, err=True)
+
+    def insist(self, text: str) -> None:
+        """A line that also a quiet command owes: why it leaves with another code than 0."""
+        say(text, err=True)
 
     def result(self, text: str, data: dict[str, Any]) -> None:
         """The outcome: one line, or one JSON object."""
-        typer.echo(json.dumps(data) if self.as_json else text)
+        say(json.dumps(data) if self.as_json else text)
 
 
 #: Shows how far something is: what, how much is done of how much, and that in words.

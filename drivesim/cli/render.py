@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from drivesim.cli.terminal import say
+
 if TYPE_CHECKING:
     from drivesim.scene import Scene
 
@@ -38,6 +40,7 @@ def render(
 
     Example: drivesim render highway-cut-in --seconds 8 --appearance-seed 3 --out cut-in.mp4
     """
+    from drivesim.cli.making import duration_of, require_variation
     from drivesim.errors import InputError
     from drivesim.scenarios import load
     from drivesim.scenarios.expand import expand
@@ -48,27 +51,18 @@ def render(
         raise InputError(f"--out {out}: cannot write {out.suffix}. Name an .mp4 or a folder.")
     if out.suffix == ".mp4" and len(scenarios) > 1:
         raise InputError(f"{scenario} holds {len(scenarios)} scenarios. Name a folder: --out {out.with_suffix('')}/")
-    length_s = None if seconds is None else _seconds(seconds)
+    length_s = duration_of("--seconds", seconds)
+    if length_s == 0.0:
+        raise InputError(f"--seconds: got {seconds}, expected a length above zero such as '8s'.")
+    for one in scenarios:
+        require_variation(one, variation)
     for one in scenarios:
         target = out if out.suffix == ".mp4" else out / f"{one.id}.mp4"
         target.parent.mkdir(parents=True, exist_ok=True)
         width, height = (one.video_settings.width, one.video_settings.height) if size is None else _size(size)
         scene = expand(one, seed=seed, duration_s=length_s, variation=variation)
         _write_video(scene, appearance_seed, width, height, target)
-        typer.echo(str(target))
-
-
-def _seconds(text: str) -> float:
-    from drivesim.errors import InputError
-    from drivesim.scenarios.language.units import UnitError, parse
-
-    try:
-        length = parse(text, "time", minimum=0.0)
-    except UnitError as error:
-        raise InputError(f"--seconds: {error}") from None
-    if length <= 0.0:
-        raise InputError(f"--seconds: got {text}, expected a length above zero such as '8s'.")
-    return length
+        say(str(target))
 
 
 def _size(text: str) -> tuple[int, int]:

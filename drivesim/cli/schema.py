@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from drivesim.cli.terminal import say
+
 
 def schema(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write to this file instead of the terminal.")] = None,
@@ -23,9 +25,9 @@ def schema(
     """
     from drivesim.scenarios.json_schema import scenario_schema
 
-    text = json.dumps(scenario_schema(), indent=2, ensure_ascii=False)
+    text = json.dumps(scenario_schema(), indent=2)
     if out is None:
-        typer.echo(text)
+        say(text)
         return
     out.write_text(text + "\n", encoding="utf-8")
-    typer.echo(f"wrote {out}")
+    say(f"wrote {out}")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from drivesim.cli import options as given
+from drivesim.cli.terminal import say
 
 
 def start(
@@ -53,4 +54,4 @@ def start(
         write_png(picture, frame)
         write_png(boxes, camera_overlay(job.decided.scene, 0, frame))
         data = {"scenario": job.decided.scenario.id, "picture": str(picture), "boxes": str(boxes), "synthetic": True}
-        typer.echo(json.dumps(data) if speech.as_json else f"{picture}\n{boxes}")
+        say(json.dumps(data) if speech.as_json else f"{picture}\n{boxes}")

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from drivesim.cli.terminal import say
+
 #: Options that Lightning's command line takes are passed on as they are.
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True}
 
@@ -50,11 +52,9 @@ def train(
 
     if list_recipes or recipe is None:
         for name in packaged_recipes():
-            typer.echo(f"{name:<24}{read_recipe(name).about}")
+            say(f"{name:<24}{read_recipe(name).about}")
         if recipe is None and not list_recipes:
-            typer.echo(
-                "\nerror: name a recipe: drivesim train RECIPE; 'drivesim train --help' shows examples.", err=True
-            )
+            say("\nerror: name a recipe: drivesim train RECIPE; 'drivesim train --help' shows examples.", err=True)
             raise typer.Exit(2)
         return
     chosen = read_recipe(recipe)
@@ -65,11 +65,11 @@ def train(
         from drivesim.training.dry_run import dry_run as estimate
 
         for line in estimate(chosen, folder, stages=stages, initial=initial, overrides=context.args):
-            typer.echo(line)
+            say(line)
         return
     from drivesim.training.chain import run_chain
 
-    run_chain(chosen, folder, stages=stages, initial=initial, overrides=context.args, say=typer.echo)
+    run_chain(chosen, folder, stages=stages, initial=initial, overrides=context.args, say=say)
 
 
 def _stages(wanted: str, known: list[str], recipe: str) -> list[str]:

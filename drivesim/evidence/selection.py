@@ -7,25 +7,26 @@ the futures in ``selection.json``, so that a run that was stopped goes on with t
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from drivesim.errors import InputError
 from drivesim.evidence.measure import Progress
 from drivesim.evidence.of_run import judged_labels, traffic_of
 from drivesim.evidence.recorded import record, require_judgeable
 from drivesim.evidence.verdict import Verdict
+from drivesim.json_text import JsonFault, fitted, parse_object
 from drivesim.judges.load import Judges
 from drivesim.metrics.estimate import Estimate, share_of
 from drivesim.runs.future import Future
-from drivesim.runs.storage import writing
+from drivesim.runs.run_folder import RunFolder
+from drivesim.runs.storage import sealed_text, unsealed_values, write_atomic
 from drivesim.scenarios import Scenario
-
-FILE = "selection.json"
 
 #: Draws future ``index`` and returns it finished; one that is there already is opened.
 Draw = Callable[[int], Future]
@@ -135,7 +136,8 @@ def select(
     for videos of a size that the judges do not see.
     """
     events = selected_events(scenario)
-    known = _read(folder / FILE, judges)
+    path = RunFolder(folder).selection_path
+    known = _read(path, judges)
     selection = Selection(events=events, wanted=wanted, max_tries=max_tries)
     accepted: list[Future] = []
     for index in range(max_tries):
@@ -145,7 +147,7 @@ def select(
             verdicts = _verdicts(future, events, judges, progress)
         tried = Try(future=index, verdicts=verdicts)
         selection = Selection(events=events, wanted=wanted, max_tries=max_tries, tries=(*selection.tries, tried))
-        _write(folder / FILE, selection, judges)
+        _write(path, selection, judges)
         listener(selection)
         if tried.accepted:
             accepted.append(future)
@@ -166,18 +168,18 @@ def _read(path: Path, judges: Judges) -> dict[int, dict[str, Verdict]]:
     if not path.is_file():
         return {}
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if data["judges"] != judges.sha256:
+        values = unsealed_values(parse_object(path.read_bytes()))
+        if values.get("judges") != judges.sha256:
             return {}
-        return {
-            int(one["future"]): {name: Verdict(**values) for name, values in one["verdicts"].items()}
-            for one in data["tries"]
-        }
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"{path} is damaged ({error}). Delete it: the futures are then measured again.") from error
+        return {one.future: one.verdicts for one in fitted(_TRIES, values.get("tries"))}
+    except JsonFault as error:
+        raise InputError(
+            f"{path} is damaged or was edited since it was written ({error}). Delete it: the futures are then measured again."
+        ) from error
+
+
+_TRIES: TypeAdapter[tuple[Try, ...]] = TypeAdapter(tuple[Try, ...])
 
 
 def _write(path: Path, selection: Selection, judges: Judges) -> None:
-    with writing(path) as temporary:
-        text = json.dumps({"judges": judges.sha256, **selection.to_dict()}, indent=2, ensure_ascii=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_atomic(path, sealed_text({"judges": judges.sha256, **selection.to_dict()}))

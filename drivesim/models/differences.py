@@ -17,9 +17,12 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 
 from drivesim.errors import ModelError
+from drivesim.json_text import JsonFault, parse
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 MOST_LISTED = 6
+#: No whole number in a network's configuration is larger; a number of blocks beyond it would be built for hours.
+LARGEST_NUMBER = 4096
 _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
 _MANY = {int: "whole numbers", float: "numbers", str: "texts"}
 
@@ -29,8 +32,8 @@ def read_object(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ModelError(f"{path}: the file is missing; copy the model again")
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        data = parse(path.read_bytes())
+    except JsonFault as error:
         raise ModelError(f"{path}: not readable as JSON ({error}); copy the model again") from error
     if not isinstance(data, dict):
         raise ModelError(f"{path}: holds {_shown(data)}, expected one object with keys; copy the model again")
@@ -72,13 +75,18 @@ def network_differences(folder: Path, network: type[ModelMixin], older: dict[str
     hints = get_type_hints(network.__init__)
     parameters = [key for key in inspect.signature(network.__init__).parameters if key != "self"]
     lines = key_differences(data, {key: hints[key] for key in parameters}, str(path))
+    lines += [
+        f"{path}: {key!r} is {_shown(data[key])}, expected no number beyond {LARGEST_NUMBER}"
+        for key in parameters
+        if _largest(data.get(key)) > LARGEST_NUMBER
+    ]
     if lines:
         return lines
     try:
         with torch.device("meta"):
             made: Any = network  # diffusers has no annotations
             built = made.from_config({key: data[key] for key in parameters})
-    except (ValueError, IndexError, KeyError, RuntimeError, ZeroDivisionError, OverflowError) as error:
+    except (ValueError, TypeError, LookupError, RuntimeError, ArithmeticError, AssertionError) as error:
         return [f"{path}: no network can be built from these values ({type(error).__name__}: {error})"]
     return tensor_differences(folder, {key: tuple(value.shape) for key, value in built.state_dict().items()})
 
@@ -105,8 +113,12 @@ def _stored_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     index = folder / f"{WEIGHTS}.index.json"
     files = [folder / WEIGHTS]
     if index.is_file():
-        shards = read_object(index).get("weight_map", {})
-        files = [folder / name for name in sorted(set(shards.values()))]
+        shards = read_object(index).get("weight_map")
+        if not isinstance(shards, dict) or not all(isinstance(name, str) for name in shards.values()):
+            raise ModelError(
+                f"{index}: 'weight_map' is {_shown(shards)}, expected names of files by tensor; copy the model again"
+            )
+        files = [folder / Path(name).name for name in sorted(set(shards.values()))]
     shapes: dict[str, tuple[int, ...]] = {}
     for path in files:
         if not path.is_file():
@@ -122,6 +134,13 @@ def _fits(value: Any, hint: Any) -> bool:
     except ValidationError:
         return False
     return True
+
+
+def _largest(value: Any) -> float:
+    """The largest whole number in a value, however it is nested."""
+    if isinstance(value, list | tuple):
+        return max((_largest(one) for one in value), default=0)
+    return abs(value) if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 def _kind(hint: Any) -> str:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from drivesim.errors import ModelError
+from drivesim.json_text import JsonFault, parse
 
 HASHES = "hashes.json"
 HASHED_SUFFIXES = (".safetensors", ".json")
@@ -58,8 +59,8 @@ def recorded_hashes(folder: Path) -> dict[str, str]:
     if not path.is_file():
         raise ModelError(f"{folder}: {HASHES} is missing; copy the whole folder that training or save_pretrained wrote")
     try:
-        recorded = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        recorded = parse(path.read_bytes())
+    except JsonFault as error:
         raise ModelError(f"{path}: not readable as JSON ({error}); copy the model again") from error
     if not isinstance(recorded, dict) or not all(isinstance(digest, str) for digest in recorded.values()):
         raise ModelError(f"{path}: expected one object of file names and SHA-256 sums; copy the model again")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import torch
 
@@ -42,18 +44,35 @@ class Family(Protocol):
         ...
 
 
+class FamilyFiles(Protocol):
+    """The module ``drivesim/models/<family>/format.py``: what a folder's files say, without the family's networks."""
+
+    def check_files(self, folder: Path) -> None:
+        """Look whether a folder's files fit this version. Raises ModelError with every difference."""
+        ...
+
+    def video_of(self, folder: Path) -> tuple[int, int, float]:
+        """Rows, columns and frames a second of what the model makes. Raises ModelError."""
+        ...
+
+
 def families() -> tuple[str, ...]:
     """Names of the model families: the folders here that have a ``load.py``."""
     return tuple(sorted(path.parent.name for path in Path(__file__).parent.glob("*/load.py")))
 
 
-def _family(name: object, folder: Path) -> Family:
+def _family_of(folder: Path) -> str:
+    """The name of the family that a folder says it is of, which must be known."""
+    name = read_object(folder / "model.json").get("family")
     if name not in families():
         raise ModelError(
             f"{folder}: model family {name!r} is not known to this version (known: {', '.join(families())})"
         )
-    module: Any = importlib.import_module(f"drivesim.models.{name}.load")
-    return cast(Family, module)
+    return str(name)
+
+
+def _module(family: str, part: str) -> Any:
+    return importlib.import_module(f"drivesim.models.{family}.{part}")
 
 
 def model_folder(name: str | Path, revision: str | None = None) -> Path:
@@ -132,17 +151,54 @@ def load_model(
     the sampler steps of a rollout. Raises ModelError for missing, damaged or foreign files, and says what differs.
     """
     folder = model_folder(name, revision)
-    weights_sha256 = verify_folder(folder)
     chosen_device = choose_device(device)
     chosen_dtype = choose_dtype(chosen_device, dtype)
-    family = _family(read_object(folder / "model.json").get("family"), folder)
-    try:
+    weights_sha256 = verify_folder(folder)
+    family: Family = _module(_family_of(folder), "load")
+    with _damage(folder):
         return family.load_folder(folder, dtype=chosen_dtype, device=chosen_device, steps=steps, sha256=weights_sha256)
-    except (TypeError, KeyError, OSError, ValueError, RuntimeError) as error:
+
+
+def check_folder(folder: Path) -> str:
+    """The hash of a model folder whose files all fit this version, without loading its weights.
+
+    Raises ModelError for missing, damaged or foreign files, and says what differs.
+    """
+    weights_sha256 = verify_folder(folder)
+    family: FamilyFiles = _module(_family_of(folder), "format")
+    with _damage(folder):
+        family.check_files(folder)
+    return weights_sha256
+
+
+def video_of(name: str | Path) -> tuple[int, int, float]:
+    """Rows, columns and frames a second of what a model makes, without loading it. Raises ModelError."""
+    folder = model_folder(name)
+    family: FamilyFiles = _module(_family_of(folder), "format")
+    with _damage(folder):
+        return family.video_of(folder)
+
+
+@contextlib.contextmanager
+def _damage(folder: Path) -> Iterator[None]:
+    """Says of whatever a library makes of a damaged folder which folder it is."""
+    try:
+        yield
+    except (
+        TypeError,
+        KeyError,
+        OSError,
+        ValueError,
+        RuntimeError,
+        IndexError,
+        AttributeError,
+        ArithmeticError,
+    ) as error:
         raise ModelError(f"{folder}: written by another version or damaged: {error}") from error
 
 
 __all__ = [
+    "check_folder",
     "choose_device",
     "choose_dtype",
     "combined_hash",
@@ -151,5 +207,6 @@ __all__ = [
     "model_folder",
     "packaged_models",
     "verify_folder",
+    "video_of",
     "write_hashes",
 ]

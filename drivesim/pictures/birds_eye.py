@@ -16,6 +16,7 @@ from drivesim.pictures.drawing import (
     Colour,
     crossing_outlines,
     fill,
+    hazed,
     line_outlines,
     put_label,
     strip_outlines,
@@ -53,9 +54,7 @@ def birds_eye(
     Actors are outlined boxes with a pointed front, their id, and their track before and after ``frame`` fading with
     time; the ego is green, its camera's field of view a light wedge. One grid square is 10 m.
     """
-    scale = width / metres
-    ego = scene.ego.pose(frame)
-    view = _View(ego.x, ego.y, ego.yaw_rad, scale, 0.22 * width, 0.5 * height)
+    ego, view = scene.ego.pose(frame), _view(scene, frame, width, height, metres)
     picture = np.full((height, width, 3), _FIELD, dtype=np.uint8)
     if scene.road is not None:
         _draw_road(picture, scene, frame, view, metres)
@@ -74,10 +73,37 @@ def birds_eye(
     _draw_footprint(
         picture, view.pixels(footprint(x, y, _EGO_LENGTH_M, _EGO_WIDTH_M, ego.yaw_rad)), _EGO, (255, 255, 255)
     )
+    if np.isfinite(scene.environment.fog_visibility_m):
+        _draw_fog(picture, view, scene.environment.fog_visibility_m)
     if labels:
         _label_actors(picture, scene, frame, view)
-    _draw_scale_bar(picture, scale)
+    _draw_scale_bar(picture, view.scale)
     return picture
+
+
+def beyond(
+    scene: Scene, frame: int, width: int = 1024, height: int = 512, metres: float = 128.0
+) -> list[tuple[str, float]]:
+    """Actors that :func:`birds_eye` of the same size leaves out, as they stand beyond it: ids, and metres ahead of the ego."""
+    view, found = _view(scene, frame, width, height, metres), []
+    for actor, box in scene.boxes(frame):
+        corners = view.pixels(footprint(box.x, box.y, box.length, box.width, box.yaw_rad))
+        low, high = corners.min(axis=0), corners.max(axis=0)
+        if high[0] <= 0 or low[0] >= width or high[1] <= 0 or low[1] >= height:
+            found.append((actor.id, float((corners.mean(axis=0)[0] - view.left) / view.scale)))
+    return found
+
+
+def _view(scene: Scene, frame: int, width: int, height: int, metres: float) -> _View:
+    ego = scene.ego.pose(frame)
+    return _View(ego.x, ego.y, ego.yaw_rad, width / metres, 0.22 * width, 0.5 * height)
+
+
+def _draw_fog(picture: np.ndarray, view: _View, visibility_m: float) -> None:
+    """Grey what is seen the less the farther it is; at the visual range two hundredths of its contrast are left."""
+    rows, columns = np.ogrid[: picture.shape[0], : picture.shape[1]]
+    away = np.hypot(columns - view.left, rows - view.middle) / view.scale
+    picture[:] = hazed(picture, away, visibility_m)
 
 
 def _draw_road(picture: np.ndarray, scene: Scene, frame: int, view: _View, metres: float) -> None:

@@ -19,7 +19,11 @@ _FRAMES_SHOWN = 3
 
 
 def store_sheet(store: ClipStore, indices: Sequence[int]) -> np.ndarray:
-    """One row per sample: frames spread over the clip with boxes drawn, then the first frame's layout; uint8 RGB."""
+    """One row per sample: frames spread over the clip with boxes drawn, then the first frame's layout; uint8 RGB.
+
+    Raises InputError for a store without samples, or with damaged ones.
+    """
+    store.require_samples()
     rows = [_row(store, index) for index in indices]
     width = max(row.shape[1] for row in rows)
     return np.concatenate([np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in rows])

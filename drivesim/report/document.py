@@ -8,12 +8,18 @@ import json
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import cache
+from typing import Any, Literal, TypeVar, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
 
 from drivesim.errors import InputError
+from drivesim.json_text import parse_object
 from drivesim.metrics.estimate import Estimate
 
 REPORT_VERSION = 1
+
+Part = TypeVar("Part", bound=Any)
 
 #: What a figure is compared with, in the order of display. ``rendered``: rendered against other rendered video, the noise
 #: floor; ``codec``: rendered video through the model's codec, the best a latent model can do; ``frozen``: the first frame
@@ -165,30 +171,43 @@ class Report:
         return json.dumps(_plain(self), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
     @classmethod
-    def from_json(cls, text: str, where: str) -> Report:
+    def from_json(cls, text: bytes | str, where: str) -> Report:
         """Read a report. Raises InputError, naming ``where``, when the text is none of this version."""
         try:
-            values = json.loads(text)
+            values = parse_object(text)
             version = values.get("drivesim_report")
             if version != REPORT_VERSION:
                 raise InputError(f"{where} has report version {version!r}; this drivesim reads {REPORT_VERSION}")
             sections = tuple(_section(section) for section in values.pop("sections"))
             values |= {name: tuple(values.get(name, ())) for name in ("highlights", "warnings")}
-            report = cls(**values, sections=sections)
-            report.figures()
-            _require_text(report)
+            report = _checked(cls(**values, sections=sections))
+            if strange := [key for key in report.highlights if key not in report.figures()]:
+                raise ValueError(f"highlights name figures that it does not have: {strange}")
             return report
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
             raise InputError(f"{where} is damaged or no drivesim report ({error})") from error
 
 
-def _require_text(report: Report) -> None:
-    """Raise TypeError when a JSON file holds numbers or lists where the page expects words."""
-    texts = [report.title, report.subject, *report.highlights, *report.warnings]
-    texts += [text for entries in (report.settings, report.commands) for item in entries.items() for text in item]
-    texts += [text for section in report.sections for text in (section.title, section.about)]
-    if strange := [text for text in texts if not isinstance(text, str)]:
-        raise TypeError(f"expected text, got {strange[0]!r}")
+def _checked(part: Part) -> Part:
+    """A part of a report that was read, if every field holds what it is declared to hold. Raises TypeError naming the field."""
+    for name, reader in _readers_of(part).items():
+        try:
+            reader.validate_python(getattr(part, name), strict=True)
+        except ValidationError as error:
+            fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            place = ".".join(map(str, (type(part).__name__, name, *fault["loc"])))
+            raise TypeError(f"{place}: {fault['msg']}") from error
+    return part
+
+
+def _readers_of(part: object) -> dict[str, TypeAdapter[Any]]:
+    kind: Any = type(part)  # a dataclass, which the type checker does not take for hashable
+    return _readers(kind)
+
+
+@cache
+def _readers(kind: Any) -> dict[str, TypeAdapter[Any]]:
+    return {name: TypeAdapter(hint) for name, hint in get_type_hints(kind).items()}
 
 
 def _plain(value: Any) -> Any:
@@ -216,7 +235,7 @@ def _estimate_or_none(value: Any) -> Estimate | None:
 
 
 def _estimate(value: Any) -> Any:
-    return Estimate.from_dict(value["estimate"]) if isinstance(value, dict) and "estimate" in value else value
+    return _checked(Estimate.from_dict(value["estimate"])) if isinstance(value, dict) and "estimate" in value else value
 
 
 def _numbers(values: list[float | None]) -> tuple[float, ...]:
@@ -224,33 +243,38 @@ def _numbers(values: list[float | None]) -> tuple[float, ...]:
 
 
 def _section(values: dict[str, Any]) -> Section:
-    return Section(
+    section = Section(
         title=values["title"],
         about=values["about"],
         figures=tuple(_figure(figure) for figure in values["figures"]),
         tables=tuple(_table(table) for table in values["tables"]),
         plots=tuple(_plot(plot) for plot in values["plots"]),
-        pictures=tuple(
-            Picture(**{**p, "data": base64.b64decode(p["data"], validate=True)}) for p in values["pictures"]
-        ),
+        pictures=tuple(_picture(picture) for picture in values["pictures"]),
     )
+    return _checked(section)
+
+
+def _picture(values: dict[str, Any]) -> Picture:
+    return _checked(Picture(**{**values, "data": base64.b64decode(values["data"], validate=True)}))
 
 
 def _figure(values: dict[str, Any]) -> Figure:
     references = {name: _estimate_or_none(value) for name, value in values["references"].items()}
-    return Figure(**{**values, "value": _estimate_or_none(values["value"]), "references": references})
+    return _checked(Figure(**{**values, "value": _estimate_or_none(values["value"]), "references": references}))
 
 
 def _table(values: dict[str, Any]) -> Table:
     rows = tuple(tuple(_estimate(cell) for cell in row) for row in values["rows"])
-    return Table(**{**values, "columns": tuple(values["columns"]), "rows": rows})
+    return _checked(Table(**{**values, "columns": tuple(values["columns"]), "rows": rows}))
 
 
 def _plot(values: dict[str, Any]) -> Plot:
     series = tuple(
-        Series(name=s["name"], **{axis: _numbers(s[axis]) for axis in ("x", "y", "low", "high")})
+        _checked(Series(name=s["name"], **{axis: _numbers(s[axis]) for axis in ("x", "y", "low", "high")}))
         for s in values["series"]
     )
-    bands = tuple(Band(**band) for band in values["bands"])
+    bands = tuple(_checked(Band(**band)) for band in values["bands"])
     y_range = values.get("y_range")
-    return Plot(**{**values, "series": series, "bands": bands, "y_range": tuple(y_range) if y_range else None})
+    return _checked(
+        Plot(**{**values, "series": series, "bands": bands, "y_range": tuple(y_range) if y_range else None})
+    )

@@ -30,8 +30,4 @@ def read_report(path: Path) -> Report:
     if not file.is_file():
         wanted = f"{path} has no {JSON_NAME}" if path.is_dir() else f"there is no file {path}"
         raise InputError(f"{wanted}. Name a report's JSON file, or the folder that holds {JSON_NAME}.")
-    try:
-        text = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file} is no text ({error}). Name a report's JSON file.") from error
-    return Report.from_json(text, str(file))
+    return Report.from_json(file.read_bytes(), str(file))

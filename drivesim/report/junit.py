@@ -19,15 +19,15 @@ def junit_xml(
     """The verdicts as a JUnit document, and expectations as sentences that say what was found, each met or not.
 
     A failed threshold is a failure with value, interval and the commands that repeat the measurement; a figure that was not
-    computed is skipped, with the reason. Times are 0: a threshold takes none. Nothing depends on when or where it was written.
+    computed is an error, with the reason: a bound that nobody could hold it to is not kept, here as in the exit code. Times are 0: a threshold takes none. Nothing depends on when or where it was written.
     """
     counts = {
         "tests": str(len(verdicts) + len(expectations)),
         "failures": str(
             sum(verdict.status == "failed" for verdict in verdicts) + sum(not met for _, met in expectations)
         ),
-        "errors": "0",
-        "skipped": str(sum(verdict.status == "not measured" for verdict in verdicts)),
+        "errors": str(sum(verdict.status == "not measured" for verdict in verdicts)),
+        "skipped": "0",
         "time": "0",
     }
     suites = ElementTree.Element("testsuites", {"name": "drivesim", **counts})
@@ -52,7 +52,8 @@ def _add_case(suite: ElementTree.Element, report: Report, verdict: ThresholdVerd
     name, case_class = _clean(str(verdict.threshold)), _clean(verdict.threshold.key.rpartition(".")[0] or "report")
     case = ElementTree.SubElement(suite, "testcase", {"classname": case_class, "name": name, "time": "0"})
     if verdict.status == "not measured":
-        ElementTree.SubElement(case, "skipped", {"message": _clean(f"not computed: {missing_reason(verdict.figure)}")})
+        message = {"message": _clean(f"not computed: {missing_reason(verdict.figure)}"), "type": "threshold"}
+        ElementTree.SubElement(case, "error", message)
     elif verdict.status == "failed":
         figure = verdict.figure
         lines = [

@@ -26,9 +26,11 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from drivesim.controls import Controls, ControlSource
 from drivesim.errors import InputError
+from drivesim.json_text import JsonFault, fitted, parse_object
 from drivesim.noise import NoiseStream
 from drivesim.runs.engine import DecodedChunk, generate
 from drivesim.runs.manifest import Manifest
@@ -266,12 +268,15 @@ def peak_resident_bytes() -> int:
 
 
 def remembered_cost(manifest: Manifest) -> Cost | None:
-    """What an earlier run with the same model, device and settings took on this machine."""
+    """What an earlier run with the same model, device and settings took on this machine.
+
+    The memory is a mere cache: whatever is wrong with it, the cost is measured anew.
+    """
     try:
-        cost = Cost(**json.loads(_memory().read_text(encoding="utf-8"))[_settings(manifest)])
-        return cost if cost.is_plausible else None
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError):  # RuntimeError: nested too deep, or no home
+        cost = fitted(_READER, parse_object(_memory().read_bytes()).get(_settings(manifest)))
+    except (OSError, JsonFault, RuntimeError):  # RuntimeError: no home folder
         return None
+    return cost if cost.is_plausible else None
 
 
 def remember_cost(manifest: Manifest, cost: Cost) -> None:
@@ -286,14 +291,15 @@ def remember_cost(manifest: Manifest, cost: Cost) -> None:
     except RuntimeError:  # no home folder
         return
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        known = {}
-    if not isinstance(known, dict):
+        known = parse_object(path.read_bytes())
+    except (OSError, JsonFault):
         known = {}
     known[_settings(manifest)] = dataclasses.asdict(cost)
     with contextlib.suppress(OSError, InputError):
         write_atomic(path, json.dumps(known, indent=1) + "\n")
+
+
+_READER: TypeAdapter[Cost] = TypeAdapter(Cost)
 
 
 def _memory() -> Path:

@@ -14,8 +14,8 @@ from drivesim.clip import Clip
 from drivesim.errors import InputError
 from drivesim.noise import NoiseStream
 from drivesim.runs.manifest import Manifest
-from drivesim.runs.recorder import future_id, is_finished
-from drivesim.runs.run_folder import RunFolder
+from drivesim.runs.recorder import finished_record, future_id, is_finished
+from drivesim.runs.run_folder import RunFolder, require_digest
 from drivesim.runs.tracks import read_tracks
 from drivesim.runs.video import iterate_frames
 from drivesim.scene import Actor, Track
@@ -74,8 +74,17 @@ class Future:
 
     @property
     def tracks(self) -> tuple[Track, tuple[Actor, ...]]:
-        """The ego's track and the actors of the development behind it: what was planned, not what the video shows."""
-        return read_tracks(RunFolder(self.folder).tracks_path(self.index))
+        """The ego's track and the actors of the development behind it: what was planned, not what the video shows.
+
+        Raises InputError when the file is missing, or is not what the run wrote.
+        """
+        run = RunFolder(self.folder)
+        path, name = run.tracks_path(self.index), run.shared_tracks_path.name
+        record = finished_record(run, self.index)
+        vouched = record.files if record is not None and self.manifest.develops_apart else self.manifest.files
+        if path.is_file() and name in vouched:
+            require_digest(path, vouched[name])
+        return read_tracks(path)
 
     def iterate(self, start: float = 0.0, stop: float | None = None) -> Iterator[NDArray[np.uint8]]:
         """Yield uint8 RGB frames (H, W, 3) from ``start`` to ``stop`` (exclusive) seconds, one in memory at a time."""

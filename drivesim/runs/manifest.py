@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
-import json
 import platform
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated
 
 from annotated_types import Ge, Gt, Lt
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AllowInfNan, TypeAdapter
 
 from drivesim.errors import InputError
+from drivesim.json_text import JsonFault, fitted, parse_object
 from drivesim.noise import NoiseStream
 from drivesim.options import ActorMode, EgoMode, Noise, Threads, Told
-from drivesim.runs.storage import sha256_of
+from drivesim.runs.storage import sealed_text, unsealed_values
 from drivesim.runs.timeline import Timeline
 
 #: Version of the file's layout.
@@ -25,9 +25,7 @@ MANIFEST_VERSION = 1
 Natural = Annotated[int, Ge(0)]
 Count = Annotated[int, Gt(0)]
 Rate = Annotated[float, Gt(0.0), Lt(1000.0)]
-
-#: Key of the hash that a manifest carries of itself.
-SEAL = "sha256"
+Finite = Annotated[float, AllowInfNan(False)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +38,7 @@ class BranchOrigin:
     run: str
     future: Natural
     frame: Natural
-    time_s: float
+    time_s: Finite
     chunks: Natural
 
 
@@ -52,7 +50,7 @@ class Manifest:
     above the futures. The scene was expanded to ``scene_frames`` frames; ``scene_frame`` is the index of frame 0 on its
     grid (not 0 in a branch), ``parameters`` the values of what varies in the scenario, ``turns`` the (frame, seed, whether
     the ego is part of it) at which the traffic that all futures share took another course than ``seed`` gives it (see
-    ``runs/development.py``).
+    ``runs/development.py``). ``files`` holds the SHA-256 of the files that were written before it, by name.
     """
 
     scenario_id: str
@@ -83,7 +81,8 @@ class Manifest:
     scenery: Told = "withheld"
     noise: Noise = "own"
     turns: tuple[tuple[Natural, Natural, bool], ...] = ()
-    parameters: dict[str, float | str] = field(default_factory=dict)
+    parameters: dict[str, Finite | str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
     branch: BranchOrigin | None = None
     events: tuple[dict[str, str], ...] = ()
     versions: dict[str, str] = field(default_factory=lambda: software_versions())
@@ -93,34 +92,30 @@ class Manifest:
 
     def to_json(self) -> str:
         """The manifest as indented JSON with a final newline, and a hash of itself."""
-        values = dataclasses.asdict(self)
-        return json.dumps({**values, SEAL: _seal(values)}, indent=2, ensure_ascii=False) + "\n"
+        return sealed_text(dataclasses.asdict(self))
 
     @classmethod
-    def from_json(cls, text: str, where: str) -> Manifest:
+    def from_json(cls, text: bytes | str, where: str) -> Manifest:
         """Read back what :meth:`to_json` wrote. Raises InputError when ``text`` is no manifest of this version."""
         try:
-            values = json.loads(text)
+            values = parse_object(text)
             version = values.get("drivesim_manifest")
             if version != MANIFEST_VERSION:
                 raise InputError(
                     f"{where} has manifest version {version!r}, this drivesim reads {MANIFEST_VERSION}. "
                     "Use the drivesim version that wrote it."
                 )
-            seal = values.pop(SEAL, None)
-            if seal is not None and seal != _seal(values):
-                raise InputError(f"{where} was edited since the run began; its hash of itself does not fit.")
+            values = unsealed_values(values)
             unknown = sorted(set(values) - {one.name for one in dataclasses.fields(cls)})
             if unknown:
-                raise InputError(f"{where} is damaged or was edited (unknown: {', '.join(unknown)}).")
-            values.setdefault("map", "withheld" if values["actors"] == "free" else "told")  # once told with the boxes
-            values["turns"] = [[*turn, False][:3] for turn in values.get("turns", ())]  # once without the ego's part
-            return _READER.validate_json(json.dumps(values), strict=True)
-        except ValidationError as error:
-            faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:3])
-            raise InputError(f"{where} is damaged or was edited ({faults}).") from error
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise InputError(f"{where} is damaged or no drivesim manifest ({error}).") from error
+                raise JsonFault(f"unknown: {', '.join(unknown)}")
+            # Once the road was told with the boxes, and turns had no part of the ego.
+            values.setdefault("map", "withheld" if values.get("actors") == "free" else "told")
+            if isinstance(turns := values.get("turns", []), list):
+                values["turns"] = [[*turn, False][:3] if isinstance(turn, list) else turn for turn in turns]
+            return fitted(_READER, values)
+        except JsonFault as error:
+            raise InputError(f"{where} is damaged or was edited since the run began ({error}).") from error
 
     def identity(self) -> dict[str, object]:
         """The part that a resumed run must share, by name; its thread counts it takes over from the stored manifest."""
@@ -199,11 +194,6 @@ def software_versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             versions[package] = "not installed"
     return versions
-
-
-def _seal(values: dict[str, Any]) -> str:
-    """SHA-256 of a manifest's values."""
-    return sha256_of(json.dumps(values, sort_keys=True, ensure_ascii=False).encode())
 
 
 def _short(value: object) -> str:

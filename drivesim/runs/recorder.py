@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +12,16 @@ from numpy.typing import NDArray
 from drivesim.errors import InputError
 from drivesim.runs.engine import DecodedChunk
 from drivesim.runs.manifest import Manifest
-from drivesim.runs.run_folder import FutureFolder, RunFolder, state_bytes, write_png
+from drivesim.runs.records import FutureRecord, StoredVideo, read_future_record
+from drivesim.runs.run_folder import (
+    WAY_OUT,
+    FutureFolder,
+    RunFolder,
+    future_name,
+    require_digest,
+    state_bytes,
+    write_png,
+)
 from drivesim.runs.storage import sha256_of, write_atomic
 from drivesim.runs.video import VideoWriter, concatenate
 
@@ -38,6 +45,7 @@ class Recorder:
         self._buffers: dict[str, io.BytesIO] = {}
         self._writers: dict[str, VideoWriter] = {}
         self._states: dict[int, bytes] = {}
+        self._frames_sha256: dict[int, str] = {}
 
     def record(self, chunk: DecodedChunk) -> None:
         """Append a chunk; stores the segment when the chunk completes it."""
@@ -73,15 +81,15 @@ class Recorder:
             writer.write(frames)
         if self.manifest.png_frames:
             for offset, frame in enumerate(frames):
-                write_png(self.folder.frame_path(first + offset), frame)
+                self._frames_sha256[first + offset] = write_png(self.folder.frame_path(first + offset), frame)
         self.on_frames(len(frames))
 
     def _store(self, segment: int) -> None:
         for writer in self._writers.values():
             writer.close()
         videos = {suffix: buffer.getvalue() for suffix, buffer in self._buffers.items()}
-        self.folder.write_segment(segment, videos, self._states)
-        self._buffers, self._writers, self._states = {}, {}, {}
+        self.folder.write_segment(segment, videos, self._states, self._frames_sha256)
+        self._buffers, self._writers, self._states, self._frames_sha256 = {}, {}, {}, {}
 
 
 def video_suffixes(manifest: Manifest) -> tuple[str, ...]:
@@ -93,59 +101,74 @@ def finish_future(run: RunFolder, manifest: Manifest, index: int) -> None:
     """Join the segments of a future into its video, record it as finished, and drop the segments."""
     folder = run.future(index)
     timeline = manifest.timeline
-    videos: dict[str, dict[str, object]] = {}
+    videos: dict[str, StoredVideo] = {}
     for suffix in video_suffixes(manifest):
         target = run.video(index, lossless=suffix == ".mkv")
         concatenate([folder.segment_path(segment, suffix) for segment in range(timeline.num_segments)], target)
-        videos[target.name] = {"bytes": target.stat().st_size, "sha256": sha256_of(target)}
-    record = {
-        "synthetic": True,
-        "id": future_id(manifest, index),
-        "seed": manifest.stream_root,
-        "noise_key": [*manifest.stream_key, index],
-        "num_frames": timeline.num_frames,
-        "fps": manifest.fps,
-        "scenario_sha256": manifest.scenario_sha256,
-        "weights_sha256": manifest.weights_sha256,
-        "videos": videos,
-    }
-    write_atomic(folder.record_path, json.dumps(record, indent=2) + "\n")
+        videos[target.name] = StoredVideo(bytes=target.stat().st_size, sha256=sha256_of(target))
+    beside = [folder.segment_path(segment, ".json") for segment in range(timeline.num_segments)]
+    if manifest.develops_apart:
+        beside.append(run.tracks_path(index))
+    record = FutureRecord(
+        id=future_id(manifest, index),
+        seed=manifest.stream_root,
+        noise_key=manifest.stream_of(index).key,
+        num_frames=timeline.num_frames,
+        fps=manifest.fps,
+        scenario_sha256=manifest.scenario_sha256,
+        weights_sha256=manifest.weights_sha256,
+        videos=videos,
+        files={path.relative_to(folder.path).as_posix(): sha256_of(path) for path in beside if path.is_file()},
+    )
+    write_atomic(folder.record_path, record.to_json())
     folder.drop_segment_videos()
 
 
 def is_finished(run: RunFolder, index: int) -> bool:
-    """Whether the finished video of a future is there, with the size it was written with."""
-    sizes = {run.path / name: entry["bytes"] for name, entry in _recorded_videos(run, index).items()}
-    return bool(sizes) and all(_size(path) == size for path, size in sizes.items())
+    """Whether a future is finished and its videos are there. Raises InputError where its record is damaged."""
+    record = finished_record(run, index)
+    return record is not None and bool(record.videos) and all((run.path / name).is_file() for name in record.videos)
 
 
 def require_intact(run: RunFolder, index: int) -> None:
-    """Raise InputError, naming it, for a video of a finished future that is not the one that the run wrote.
+    """Raise InputError, naming it, for the first file of a finished future that is not the one that the run wrote.
 
-    A video that is missing is no damage: it is made again.
+    Its record, videos, tracks, states and the segments' records are held against their hashes, PNGs are not: there may be
+    many. What is missing is no damage, except for records: the rest is made again, or was taken away to save space.
     """
-    for name, entry in _recorded_videos(run, index).items():
-        path = run.path / name
-        if path.is_file() and sha256_of(path) != entry["sha256"]:
+    folder = run.future(index)
+    record = finished_record(run, index)
+    if record is None:
+        return
+    for path, digest in vouched_files(run, index, record).items():
+        if path.is_file():
+            require_digest(path, digest)
+        elif path.suffix == ".json":
             raise InputError(
-                f"{path} is not the video that this run wrote: it was damaged, edited or replaced. Move it away, and --resume makes it "
-                "again."
+                f"{path} is missing; without it nothing vouches for the states of {future_name(index)}. {WAY_OUT}"
             )
+    folder.kept_states()
 
 
-def _recorded_videos(run: RunFolder, index: int) -> dict[str, dict[str, Any]]:
-    """``bytes`` and ``sha256`` of a finished future's videos by name; empty where there is no sound record of them."""
-    try:
-        videos = json.loads(run.future(index).record_path.read_text(encoding="utf-8"))["videos"]
-        return {name: {key: entry[key] for key in ("bytes", "sha256")} for name, entry in videos.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return {}
+def finished_record(run: RunFolder, index: int) -> FutureRecord | None:
+    """The record of a finished future, None while it is not finished. Raises InputError for a damaged one, or another's."""
+    path, manifest = run.future(index).record_path, run.manifest()
+    record = read_future_record(path)
+    if record is None:
+        return None
+    mine = manifest.scenario_sha256, manifest.weights_sha256, manifest.stream_root, manifest.timeline.num_frames
+    theirs = record.scenario_sha256, record.weights_sha256, record.seed, record.num_frames
+    if mine != theirs or record.id != future_id(manifest, index):
+        raise InputError(f"{path} is not what this run wrote: it belongs to another run or future. {WAY_OUT}")
+    return record
+
+
+def vouched_files(run: RunFolder, index: int, record: FutureRecord) -> dict[Path, str]:
+    """The files that the record of a finished future vouches for, each with its SHA-256."""
+    videos = {run.path / name: video.sha256 for name, video in record.videos.items()}
+    return {**videos, **{run.future(index).path / name: digest for name, digest in record.files.items()}}
 
 
 def future_id(manifest: Manifest, index: int) -> str:
     """``highway-cut-in/v000/f07``."""
     return f"{manifest.scenario_id}/v{manifest.variation:03d}/f{index:02d}"
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else -1

@@ -72,6 +72,9 @@ def open_or_create(
     if run.manifest_path.is_file():
         run.manifest().require_same(wanted, str(run.path))
         run.scenario_text()
+        run.require_files()
+        if run.shared_tracks_path.name in run.manifest().files and not run.shared_tracks_path.is_file():
+            write_tracks()
         return _read_beginning(run)
     beginning = begin()
     write_atomic(run.scenario_path, scenario_yaml)
@@ -79,7 +82,12 @@ def open_or_create(
     write_png(run.start_frame_path, beginning.frame)
     if beginning.state is not None:
         write_atomic(run.start_state_path, state_bytes(beginning.state))
-    manifest = dataclasses.replace(wanted, start_frame_sha256=frame_sha256(beginning.frame))
+    written = (run.shared_tracks_path, run.start_frame_path, run.start_state_path)
+    manifest = dataclasses.replace(
+        wanted,
+        start_frame_sha256=frame_sha256(beginning.frame),
+        files={path.name: sha256_of(path) for path in written if path.is_file()},
+    )
     write_atomic(run.manifest_path, manifest.to_json())
     return beginning
 
@@ -152,8 +160,11 @@ def make_futures(
         moment = ingredients.first_moment()
     for index in indices:
         require_intact(run, index)
+    for index in indices:
         if is_finished(run, index):
             run.future(index).drop_segment_videos()
+            if manifest.develops_apart and not run.tracks_path(index).is_file():
+                ingredients.write_tracks(index)
             listener(index, manifest.timeline.num_frames, True)
             continue
         _make_future(run, manifest, index, ingredients, moment, listener)

@@ -2,7 +2,7 @@
 
 ::
 
-    manifest.json  scenario.yaml  start.png  [tracks.csv]  [start_state.state]  lock
+    manifest.json  scenario.yaml  start.png  [tracks.csv]  [start_state.state]  [selection.json]  lock
     f00.mp4  [f00.mkv]                           finished videos
     futures/f00/segments/000000.mp4 .json        video in segments; the .json is written last and lists their hashes
     futures/f00/states/000004.state     state after so many chunks, for resuming and branching
@@ -14,7 +14,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 import zlib
@@ -31,8 +30,12 @@ from safetensors.torch import save as save_safetensors
 
 from drivesim.errors import InputError
 from drivesim.runs.manifest import Manifest
+from drivesim.runs.records import SegmentRecord, read_segment_record
 from drivesim.runs.storage import readable_storage_errors, sha256_of, write_atomic
 from drivesim.runs.timeline import Timeline
+
+#: What to do with a file that is not what the run wrote.
+WAY_OUT = "Put it back as it was, or move it away; 'drivesim doctor RUN' says what becomes of each file."
 
 
 class RunFolder:
@@ -45,17 +48,14 @@ class RunFolder:
         self.start_frame_path = path / "start.png"
         self.start_state_path = path / "start_state.state"
         self.shared_tracks_path = path / "tracks.csv"
+        self.selection_path = path / "selection.json"
         self.lock_path = path / "lock"
 
     def manifest(self) -> Manifest:
         """The run's manifest. Raises InputError when ``path`` is no run folder."""
         if not self.manifest_path.is_file():
             raise InputError(f"{self.path} is not a drivesim run: it has no manifest.json.")
-        try:
-            text = self.manifest_path.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise InputError(f"{self.manifest_path} is damaged: it is not UTF-8 ({error}).") from error
-        return Manifest.from_json(text, str(self.manifest_path))
+        return Manifest.from_json(self.manifest_path.read_bytes(), str(self.manifest_path))
 
     def scenario_text(self) -> bytes:
         """The scenario as the run was made from it. Raises InputError when the file was changed since."""
@@ -67,6 +67,15 @@ class RunFolder:
                 f"{self.scenario_path} was changed since the run began. Put it back as it was; for another scenario start another run."
             )
         return text
+
+    def require_files(self) -> None:
+        """Raise InputError for a file that was written before the manifest and is not what it was; tracks may be gone."""
+        for name, digest in self.manifest().files.items():
+            path = self.path / name
+            if path.is_file():
+                require_digest(path, digest)
+            elif path != self.shared_tracks_path:
+                raise InputError(f"{path} is missing; without it the run cannot be continued.")
 
     def future(self, index: int) -> FutureFolder:
         """Where future ``index`` is kept."""
@@ -134,17 +143,24 @@ class FutureFolder:
         """A frame as PNG."""
         return self.path / "frames" / f"{frame:06d}.png"
 
-    def write_segment(self, segment: int, videos: Mapping[str, bytes], states: Mapping[int, bytes]) -> None:
-        """Store a complete segment: videos by suffix, states by chunks done, and last the record that makes it count."""
-        hashes: dict[str, str] = {}
+    def write_segment(
+        self, segment: int, videos: Mapping[str, bytes], states: Mapping[int, bytes], frames_sha256: Mapping[int, str]
+    ) -> None:
+        """Store a complete segment: videos by suffix, states by chunks done, and last the record that makes it count.
+
+        ``frames_sha256`` holds the hashes of PNGs that were stored already, by frame.
+        """
+        hashes = {
+            self.frame_path(frame).relative_to(self.path).as_posix(): digest for frame, digest in frames_sha256.items()
+        }
         contents = {self.segment_path(segment, suffix): data for suffix, data in videos.items()}
         contents |= {self.state_path(chunks_done): data for chunks_done, data in states.items()}
         for path, data in contents.items():
             write_atomic(path, data)
             hashes[path.relative_to(self.path).as_posix()] = sha256_of(data)
         frames = self.timeline.frames_of(segment)
-        record = {"frames": [frames.start, frames.stop], "sha256": hashes}
-        write_atomic(self.segment_path(segment, ".json"), json.dumps(record, indent=1) + "\n")
+        record = SegmentRecord(frames=(frames.start, frames.stop), sha256=hashes)
+        write_atomic(self.segment_path(segment, ".json"), record.to_json())
 
     def complete_segments(self, suffixes: tuple[str, ...], png_frames: bool = False) -> int:
         """How many segments from the first on are whole: every listed file present with the hash it was written with."""
@@ -153,19 +169,20 @@ class FutureFolder:
                 return segment
         return self.timeline.num_segments
 
+    def segment_records(self) -> dict[Path, SegmentRecord]:
+        """The records of stored segments by their path, in order. Raises InputError for a damaged one."""
+        paths = sorted((self.path / "segments").glob("*.json"))
+        return {path: record for path in paths if (record := read_segment_record(path)) is not None}
+
     def kept_states(self) -> list[int]:
         """After how many chunks a state is stored, in order. Raises InputError for one that is not what was written."""
         kept = []
-        for record in sorted((self.path / "segments").glob("*.json")):
-            for name, digest in _hashes_of(record).items():
+        for record in self.segment_records().values():
+            for name, digest in record.sha256.items():
                 path = self.path / name
-                if path.suffix != ".state" or not path.is_file():
-                    continue
-                if sha256_of(path) != digest:
-                    raise InputError(
-                        f"{path} is not the state that this run wrote: it was damaged or replaced. Remove it to branch at others."
-                    )
-                kept.append(int(path.stem))
+                if path.suffix == ".state" and path.is_file():
+                    require_digest(path, digest)
+                    kept.append(int(path.stem))
         return sorted(kept)
 
     def load_state(self, chunks_done: int) -> dict[str, torch.Tensor]:
@@ -179,18 +196,21 @@ class FutureFolder:
                 path.unlink()
 
     def _is_whole(self, segment: int, suffixes: tuple[str, ...], png_frames: bool) -> bool:
-        hashes = _hashes_of(self.segment_path(segment, ".json"))
+        try:
+            record = read_segment_record(self.segment_path(segment, ".json"))
+        except InputError:
+            return False  # half written on a file system that cannot rename: the segment is made again
         expected = {f"segments/{segment:06d}{suffix}" for suffix in suffixes}
         expected |= {
             f"states/{chunk + 1:06d}.state"
             for chunk in self.timeline.chunks_of(segment)
             if self.timeline.keeps_state(chunk + 1)
         }
-        if set(hashes) != expected:
+        if png_frames:
+            expected |= {f"frames/{frame:06d}.png" for frame in self.timeline.frames_of(segment)}
+        if record is None or set(record.sha256) != expected:
             return False
-        if png_frames and not all(self.frame_path(frame).is_file() for frame in self.timeline.frames_of(segment)):
-            return False
-        return all((self.path / n).is_file() and sha256_of(self.path / n) == h for n, h in hashes.items())
+        return all((self.path / n).is_file() and sha256_of(self.path / n) == h for n, h in record.sha256.items())
 
 
 def future_name(index: int) -> str:
@@ -198,12 +218,20 @@ def future_name(index: int) -> str:
     return f"f{index:02d}"
 
 
-def write_png(path: Path, frame: NDArray[np.uint8]) -> None:
-    """Store a uint8 RGB frame (H, W, 3) as PNG, atomically."""
+def require_digest(path: Path, digest: str) -> None:
+    """Raise InputError for a file of a run that is not the one with this SHA-256."""
+    if sha256_of(path) != digest:
+        raise InputError(f"{path} is not what this run wrote: it was damaged, edited or replaced. {WAY_OUT}")
+
+
+def write_png(path: Path, frame: NDArray[np.uint8]) -> str:
+    """Store a uint8 RGB frame (H, W, 3) as PNG, atomically; returns the SHA-256 of the file."""
     encoded, data = cv2.imencode(".png", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
     if not encoded:
         raise ValueError(f"could not encode a frame of shape {frame.shape} as PNG")
-    write_atomic(path, data.tobytes())
+    content = data.tobytes()
+    write_atomic(path, content)
+    return sha256_of(content)
 
 
 def read_png(path: Path) -> NDArray[np.uint8]:
@@ -230,15 +258,6 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
         return load_safetensors(zlib.decompress(path.read_bytes()))
     except (SafetensorError, zlib.error) as error:
         raise InputError(f"the state {path} is truncated or damaged.") from error
-
-
-def _hashes_of(record: Path) -> dict[str, str]:
-    """File name to hash as a segment's record lists them; empty when the record is missing or damaged."""
-    try:
-        hashes = json.loads(record.read_text(encoding="utf-8"))["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-    return hashes if isinstance(hashes, dict) else {}
 
 
 def _lock(descriptor: int, folder: Path) -> None:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from drivesim.errors import InputError
+from drivesim.json_text import JsonFault
 
 #: Suffix of files that are still being written; anything with it is left over from a killed writer.
 PARTIAL_SUFFIX = ".part"
+
+#: Key of the hash that a JSON file carries of itself.
+SEAL = "sha256"
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -84,6 +90,23 @@ def sha256_of(content: bytes | Path) -> str:
         return hashlib.sha256(content).hexdigest()
     with content.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sealed_text(values: Mapping[str, Any]) -> str:
+    """Values as indented JSON with a final newline, and with a hash of themselves under ``SEAL``."""
+    return json.dumps({**values, SEAL: _seal(values)}, indent=2, ensure_ascii=False) + "\n"
+
+
+def unsealed_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Parsed values without their hash. Raises JsonFault where it does not fit; a file of before has none, and is taken as it is."""
+    own = {key: value for key, value in values.items() if key != SEAL}
+    if SEAL in values and values[SEAL] != _seal(own):
+        raise JsonFault("its hash of itself does not fit")
+    return own
+
+
+def _seal(values: Mapping[str, Any]) -> str:
+    return sha256_of(json.dumps(values, sort_keys=True, ensure_ascii=False).encode())
 
 
 def free_bytes(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""Where each piece of randomness hangs in the tree of seeds: scenario id, variation, purpose, future, chunk."""
+"""Where each piece of randomness hangs in the tree of seeds: name of the scenario's world, variation, purpose, future, chunk."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ VIDEO_STAGE = 1
 _BRANCH_KEY = 0x6272616E
 
 
-def start_frame_stream(seed: int, scenario_id: str, variation: int) -> NoiseStream:
+def start_frame_stream(seed: int, world: str, variation: int) -> NoiseStream:
     """The noise of the synthesised start frame; all futures share it."""
-    return NoiseStream(seed).named(scenario_id).child(variation, START_FRAME_STAGE, 0, 0)
+    return NoiseStream(seed).named(world).child(variation, START_FRAME_STAGE, 0, 0)
 
 
-def futures_stream(seed: int, scenario_id: str, variation: int) -> NoiseStream:
+def futures_stream(seed: int, world: str, variation: int) -> NoiseStream:
     """The node above all futures: future k draws from ``.child(k)``, its chunk c from ``.child(k, c)``."""
-    return NoiseStream(seed).named(scenario_id).child(variation, VIDEO_STAGE)
+    return NoiseStream(seed).named(world).child(variation, VIDEO_STAGE)
 
 
 def branch_stream(parent: NoiseStream, chunk: int, seed: int) -> NoiseStream:

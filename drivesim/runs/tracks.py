@@ -91,7 +91,7 @@ def read_tracks(path: Path) -> tuple[Track, tuple[Actor, ...]]:
         first, count = int(ego_rows[0]["frame"]), len(ego_rows)
         actors = (_actor(identity, lines, first, count) for identity, lines in rows.items())
         return _track(ego_rows, first, count), tuple(actors)
-    except (KeyError, ValueError, TypeError, IndexError) as error:
+    except (KeyError, ValueError, TypeError, IndexError, OverflowError, csv.Error) as error:
         raise InputError(f"{path} is damaged or no tracks file of drivesim ({error}).") from error
 
 

@@ -78,10 +78,17 @@ def draw_walker(rng: np.random.Generator) -> DriverParameters:
 def idm_free_acceleration(speed: Number, desired_speed: Number, acceleration: Number) -> FloatArray:
     """Acceleration on a free road; source: intelligent driver model, Treiber et al. 2000, eq. 2, delta = 4.
 
-    Above the desired speed the pull back is softened as in Treiber and Kesting 2013, eq. 11.26 (improved IDM).
+    Above the desired speed the pull back is softened as in Treiber and Kesting 2013, eq. 11.26 (improved IDM). Who wants to
+    stand comes to a stand, and stays.
     """
-    ratio = np.asarray(speed) / np.maximum(desired_speed, 0.1)
-    return np.where(ratio <= 1.0, acceleration * (1.0 - ratio**4), np.maximum(-1.5 * (ratio - 1.0) * 3.0, -2.0))
+    speed, desired = np.asarray(speed, dtype=np.float64), np.asarray(desired_speed, dtype=np.float64)
+    # Standing is reached when wanted: the ratio of no speed to none is 1, of any other speed to none endless.
+    reached = np.where(speed > 0.0, np.inf, 1.0)
+    ratio = np.divide(
+        speed, desired, out=np.broadcast_to(reached, np.broadcast(speed, desired).shape).copy(), where=desired > 0.0
+    )
+    slower = np.minimum(ratio, 1.0)
+    return np.where(ratio <= 1.0, acceleration * (1.0 - slower**4), np.maximum(-1.5 * (ratio - 1.0) * 3.0, -2.0))
 
 
 def idm_desired_gap(speed: Number, lead_speed: Number, parameters: DriverParameters) -> FloatArray:

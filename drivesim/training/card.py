@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from drivesim.datasets.store import inspect
 from drivesim.training.callbacks import read_curve
+from drivesim.training.done import read_done
 from drivesim.training.recipe import Recipe
 
 
@@ -14,15 +14,14 @@ def write_card(recipe: Recipe, work: Path, folder: Path, initial: str | None, *,
     """Write ``folder``/README.md from the records of the stages in ``work``."""
     rows, sources = [], {}
     for stage in recipe.stages:
-        record = work / stage / "done.json"
-        if not record.exists():
+        done = read_done(work / stage / "done.json")
+        if done is None:
             continue
-        done = json.loads(record.read_text())
-        path = done["settings"]["data"]["path"]
+        path = done.data_path
         sources[path] = describe_store(path)
         last = {name: value for _, name, value in read_curve(work / stage / "metrics.csv")}
         figures = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in last.items() if name in SHOWN)
-        rows.append(f"| {stage} | {done['updates']} | {done['draws']} | `{path}` | {figures} |")
+        rows.append(f"| {stage} | {done.updates} | {done.draws} | `{path}` | {figures} |")
     start = f"weights of `{initial}`" if initial else "random weights"
     text = [
         f"# Model card: {recipe.name}",

@@ -19,6 +19,7 @@ import pytorch_lightning as pl
 
 from drivesim.datasets.store import ClipStore
 from drivesim.errors import InputError
+from drivesim.models.differences import read_object
 from drivesim.models.hashes import write_hashes
 from drivesim.models.load import model_folder
 from drivesim.models.video_ldm.format import FORMAT_VERSION
@@ -26,6 +27,7 @@ from drivesim.models.video_ldm.load import VideoLDMConfig
 from drivesim.training.callbacks import last_checkpoint
 from drivesim.training.card import write_card
 from drivesim.training.curves import draw_curves
+from drivesim.training.done import StageDone, read_done, write_done
 from drivesim.training.parts import MODEL_PARTS, Parts
 from drivesim.training.recipe import Recipe, parse_yaml
 from drivesim.training.stage import NothingToLearn
@@ -112,7 +114,7 @@ def model_settings(name: str, initial: str | None) -> dict[str, Any]:
     """What model.json of a new model holds: the initial model's sampling, or the defaults, under its own name."""
     if initial is None:
         return {"family": "video_ldm", "version": FORMAT_VERSION, **dataclasses.asdict(VideoLDMConfig(name=name))}
-    return {**json.loads((model_folder(initial) / "model.json").read_text()), "name": name}
+    return {**read_object(model_folder(initial) / "model.json"), "name": name}
 
 
 def _save_part(cli: StageCLI, config: dict[str, Any], overrides: list[str], done: Path, settings: Any) -> None:
@@ -124,15 +126,13 @@ def _save_part(cli: StageCLI, config: dict[str, Any], overrides: list[str], done
         stage.network.eval().requires_grad_(False)
         stage.finish(ClipStore(cli.datamodule.path))
         stage.parts.save(stage.part, stage.trained())
-        record = {"updates": cli.model.updates, "draws": cli.model.draws_seen, "settings": settings}
-        unfinished = done.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(record, indent=1))
-        os.replace(unfinished, done)
+        write_done(done, StageDone(updates=cli.model.updates, draws=cli.model.draws_seen, settings=settings))
     trainer.strategy.barrier()
 
 
 def _is_done(done: Path, settings: Any) -> bool:
-    return done.exists() and json.loads(done.read_text())["settings"] == settings
+    known = read_done(done)
+    return known is not None and known.settings == settings
 
 
 def _refuse_own_launch(cli: StageCLI, stages: list[str]) -> None:

@@ -57,7 +57,9 @@ class StageData(pl.LightningDataModule):
 
     def prepare_data(self) -> None:
         """Make the stage's caches, in one process."""
-        self.stage.prepare(ClipStore(self.path), self.folder)
+        store = ClipStore(self.path)
+        store.require_samples()
+        self.stage.prepare(store, self.folder)
 
     def setup(self, stage: str) -> None:
         """Open the store and split it."""

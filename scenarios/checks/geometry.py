@@ -11,10 +11,11 @@ import numpy as np
 
 from drivesim.geometry import project, transform_points
 from drivesim.road import Road
+from drivesim.scenarios.checks.feasibility import feasibility_findings
 from drivesim.scenarios.checks.messages import Finding
 from drivesim.scenarios.concrete import ConcreteScenario, LaneMove, concrete_of
 from drivesim.scenarios.language.distributions import Value
-from drivesim.scenarios.placement import Placed, ego_outline, make_road, place
+from drivesim.scenarios.placement import Placed, ego_outline, lane_spot, make_road, place
 from drivesim.scene import Box, Camera, Pose
 
 if TYPE_CHECKING:
@@ -29,12 +30,18 @@ _SUSPICIOUS_MPS = {"pedestrian": 5.0, "bicycle": 20.0}
 _SUSPICIOUS_VEHICLE_MPS = 70.0
 _CHECKED_VARIATIONS = 24
 _TOUCH_M = 0.02
+#: How much of a road that is drawn is looked at for bends that are too sharp.
+_SEEN_ROAD_M = 2000.0
 
 
 def geometry_findings(scenario: Scenario) -> Iterator[Finding]:
     """Findings about t = 0 of a scenario that passed all other rules, over up to 24 of its variations."""
     drawn = [scenario.parameters(number) for number in range(min(scenario.num_variations, _CHECKED_VARIATIONS))]
     corners = [concrete_of(scenario.with_parameters(values), values) for values in drawn]
+    misplaced = list(_no_such_lane(corners))
+    if misplaced:
+        yield from misplaced
+        return
     actors = [actor for corner in corners for actor in corner.actors]
     far = max((actor.at[0] for actor in actors if actor.at is not None), default=0.0)
     far = max(far, *(actor.gap_m + 40.0 for actor in actors if actor.gap_m is not None), 100.0)
@@ -45,6 +52,20 @@ def geometry_findings(scenario: Scenario) -> Iterator[Finding]:
     yield from _magnitudes(corners, placed)
     yield from _off_road(corners, placed, road)
     yield from _too_late(corners, placed)
+    seen = make_road(corners[0], _SEEN_ROAD_M) if corners[0].road.curvature is None else road
+    yield from feasibility_findings(corners, placed, seen)
+
+
+def _no_such_lane(corners: list[ConcreteScenario]) -> Iterator[Finding]:
+    """Lanes that a parameter names and that the road does not have."""
+    for index, actor in enumerate(corners[0].actors):
+        for corner in corners:
+            lane = corner.actors[index].lane
+            spot = None if lane is None else lane_spot(corner.road, lane)
+            if isinstance(spot, str):
+                text = f"actor '{actor.id}': {spot} ({_values(corner.parameters)})"
+                yield Finding(code="DS047", text=text, location=("scene", "actors", index, "lane"))
+                break
 
 
 def _overlaps(corners: list[ConcreteScenario], placed: list[list[Placed]]) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from drivesim.errors import InputError
+from drivesim.errors import InputError, printable
 
 #: Every code with its meaning in a few words; docs/errors.md explains each.
 CODES: dict[str, str] = {
@@ -51,10 +51,12 @@ CODES: dict[str, str] = {
     "DS064": "outside the model's range",
     "DS065": "impossible corner of the parameter space",
     "DS066": "placed off the road",
+    "DS067": "event that cannot happen",
+    "DS068": "faster than the bend bears",
     "DS070": "number of variations does not suit the method",
     "DS071": "sampling method does not suit the parameters",
     "DS072": "video shape",
-    "DS073": "frame rate or aspect the model was not trained for",
+    "DS073": "shape or rate of the video is not the model's",
     "DS080": "start image not found",
     "DS081": "unknown library scenario",
 }
@@ -78,7 +80,9 @@ class Problem:
             place = f"{place}:{self.line}:{self.column}"
         where = "  ".join(part for part in (place, self.path) if part)
         label = "warning: " if self.severity == "warning" else ""
-        return f"{where} — {label}{self.text} [{self.code}]" if where else f"{label}{self.text} [{self.code}]"
+        return printable(
+            f"{where} — {label}{self.text} [{self.code}]" if where else f"{label}{self.text} [{self.code}]"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from drivesim.errors import InputError
 from drivesim.scenarios.checks.messages import Finding, ScenarioError
 from drivesim.scenarios.language.distributions import AnyDistribution, Choice, Grid, Normal, Uniform
 
@@ -56,17 +57,17 @@ def snow(intensity: Any = "moderate") -> dict[str, Any]:
     return {"type": "snow", "intensity": _hinted(intensity, "snow")}
 
 
-def lane_change(*, to: Any, over: Any = 3.0) -> dict[str, Any]:
+def lane_change(to: Any, over: Any = 3.0) -> dict[str, Any]:
     """Action: to another lane over a time (s)."""
     return {"lane_change": {"to": to, "over": over}}
 
 
-def speed(*, to: Any, over: Any = 3.0) -> dict[str, Any]:
+def speed(to: Any, over: Any = 3.0) -> dict[str, Any]:
     """Action: to another speed (m/s) over a time (s)."""
     return {"speed": {"to": to, "over": over}}
 
 
-def brake(*, deceleration: Any, to: Any = 0.0) -> dict[str, Any]:
+def brake(deceleration: Any, to: Any = 0.0) -> dict[str, Any]:
     """Action: brake evenly (m/s², positive) down to a speed (m/s)."""
     return {"brake": {"deceleration": deceleration, "to": to}}
 
@@ -84,7 +85,7 @@ def after(moment: Numeric | Varied) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class UnboundMeasure:
-    """A measured quantity that waits for its bound: ``ttc_to_ego() < 3``."""
+    """A measured quantity that waits for its bound: ``ttc_to_ego() < 3``. The wrong way round raises InputError."""
 
     key: str
     bound: str
@@ -92,21 +93,31 @@ class UnboundMeasure:
 
     def __lt__(self, limit: Any) -> dict[str, Any]:
         if self.bound == "max_above":
-            raise TypeError(f"{self.key} is bad when high: write {self.key}(…).max() > limit")
+            raise InputError(f"{self.key} is bad when high: write ds.{self.key}({self._actor}) > {limit!r}")
         return {self.key: {**dict(self.fixed), self.bound: limit}}
 
     def __gt__(self, limit: Any) -> dict[str, Any]:
         if self.bound != "max_above":
-            raise TypeError(f"{self.key} is bad when low: write it < limit")
+            raise InputError(f"{self.key} is bad when low: write ds.{self.key}({self._actor}) < {limit!r}")
         return {self.key: {**dict(self.fixed), self.bound: limit}}
+
+    @property
+    def _actor(self) -> str:
+        return ", ".join(repr(value) for _, value in self.fixed)
 
 
 @dataclass(frozen=True)
 class LowMetric:
-    """A metric over time that is bad when low."""
+    """A metric over time that is bad when low; held against a bound, it is its smallest value that counts."""
 
     key: str
     actor: str
+
+    def __lt__(self, limit: Any) -> dict[str, Any]:
+        return self.min() < limit
+
+    def __gt__(self, limit: Any) -> dict[str, Any]:
+        return self.min() > limit
 
     def min(self) -> UnboundMeasure:
         """Its smallest value over the future."""
@@ -115,10 +126,16 @@ class LowMetric:
 
 @dataclass(frozen=True)
 class HighMetric:
-    """A metric over time that is bad when high."""
+    """A metric over time that is bad when high; held against a bound, it is its largest value that counts."""
 
     key: str
     actor: str
+
+    def __lt__(self, limit: Any) -> dict[str, Any]:
+        return self.max() < limit
+
+    def __gt__(self, limit: Any) -> dict[str, Any]:
+        return self.max() > limit
 
     def max(self) -> UnboundMeasure:
         """Its largest value over the future."""
@@ -206,7 +223,11 @@ class ScenarioBuilder:
         within: Any = None,
         mode: str = "tag",
     ) -> Self:
-        """What an actor shall do, when, and how it is brought about (condition, select or tag)."""
+        """What an actor shall do, when, and how it is brought about (condition, select or tag).
+
+        ``start`` is a trigger, or what :func:`after` takes: seconds, or the id of an event.
+        """
+        start = start if start is None or isinstance(start, Mapping) else after(start)
         event: dict[str, Any] = {"id": id, "actor": actor, "action": action, "mode": mode}
         event |= {key: value for key, value in (("start", start), ("within", within)) if value is not None}
         return self._append(("events",), event, owner=id)

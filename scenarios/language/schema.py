@@ -287,6 +287,7 @@ class ScenarioFields(Model):
     """The fields of a scenario, as a file holds them."""
 
     id: Identifier
+    world: Identifier | None = None
     title: Text = ""
     tags: tuple[Identifier, ...] = ()
     camera: Camera = "nuscenes_front"
@@ -331,6 +332,11 @@ class Scenario(ScenarioBuilder, ScenarioFields):
         return scenario_text(self.to_dict())
 
     @property
+    def world_name(self) -> str:
+        """What everything is seeded by that follows from a name: ``world``, by default the id."""
+        return self.id if self.world is None else self.world
+
+    @property
     def num_variations(self) -> int:
         """How many variations there are: those of the full grid, those asked for, or 1 when nothing varies."""
         if not self.vary:
@@ -342,14 +348,14 @@ class Scenario(ScenarioBuilder, ScenarioFields):
         )
 
     def parameters(self, variation: int = 0) -> dict[str, distributions.Value]:
-        """Values (SI) of all parameters in a variation; a pure function of scenario id, sampling and number."""
+        """Values (SI) of all parameters in a variation; a pure function of the world's name, sampling and number."""
         if variation < 0:
             raise ValueError(f"variation is {variation}; it counts from 0")
         return distributions.draw(
             self.vary,
             method=self.sampling_settings.method,
             seed=self.sampling_settings.seed,
-            scenario_id=self.id,
+            scenario_id=self.world_name,
             variation=variation,
             count=self.sampling_settings.variations,
         )

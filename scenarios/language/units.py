@@ -66,6 +66,10 @@ _QUANTITY = re.compile(r"\s*([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(
 _NOT_FINITE = re.compile(r"[-+]?\.?(nan|inf|infinity)\b.*", re.IGNORECASE)
 
 
+#: Nobody means a longer video, or a moment in one, seconds.
+LONGEST_S = 86_400.0
+
+
 class UnitError(ValueError):
     """A value that is not the quantity it should be; ``code`` is the stable code of the message."""
 

@@ -11,6 +11,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from drivesim.cli.main import app
+from drivesim.scenarios import load
+from drivesim.scenarios.checks.video import SHIPPED, video_finding
 from drivesim.scenarios.library import names
 
 BROKEN = "drivesim: 1\nid: one\nscene: {ego: {speed: 25 kg}, actors: [{id: a, class: car, lan: ego, gap: 5 m}]}\n"
@@ -24,7 +26,7 @@ def test_a_good_library_scenario() -> None:
     result = run("check", "highway-cut-in")
     assert result.exit_code == 0
     assert result.output.startswith(
-        "highway-cut-in is good: 4 actors, 8 variations × 16 futures × 600 frames of 512×1024"
+        "highway-cut-in is good: 4 actors and light ambient traffic, 8 variations × 16 futures × 600 frames of 512×1024"
     )
 
 
@@ -34,7 +36,7 @@ def test_every_mistake_of_every_file_and_exit_code_2(tmp_path: Path) -> None:
     result = run("check", str(path), "cyclist", "higway-cut-in")
     assert result.exit_code == 2
     assert result.output.splitlines() == [
-        "cyclist is good: 4 actors, 8 variations × 16 futures × 600 frames of 512×1024",
+        "cyclist is good: 4 actors and light ambient traffic, 8 variations × 16 futures × 600 frames of 512×1024",
         f"{path}:3:22  scene.ego.speed — '25 kg' is not a speed. Use a number in m/s, or '25 m/s', '90 km/h', '56 mph'. [DS025]",
         f"{path}:3:59  scene.actors[0].lan — unknown key 'lan'. Did you mean 'lane'? [DS021]",
         "higway-cut-in — there is no scenario file and no library scenario 'higway-cut-in'. "
@@ -110,3 +112,26 @@ def test_check_does_not_import_torch() -> None:
     code = "import sys; from drivesim.cli.check import check; check(['cyclist']); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_check_says_of_the_video_what_rollout_says(tmp_path: Path) -> None:
+    path = tmp_path / "fps25.yaml"
+    path.write_text("drivesim: 1\nid: fps25\nvideo: {fps: 25, duration: 2 s}\nscene: {ego: {speed: 10}}\n")
+    checked = run("check", str(path))
+    assert checked.exit_code == 2
+    (line,) = checked.output.splitlines()
+    assert line.startswith(
+        f"{path}:3:14  video.fps — scenario 'fps25' asks for 512x1024 at 25 fps, model 'default' makes"
+    )
+    assert "512x1024 at 10 fps" in line and line.endswith("[DS073]")
+    made = SHIPPED
+    (scenario,) = load(path)
+    finding = video_finding(scenario, made)
+    assert finding is not None and finding.text in line
+    assert run("check", str(path), "--model", str(tmp_path / "nowhere")).exit_code == 4
+    path.write_text(
+        "drivesim: 1\nid: one\nscene: {ego: {speed: 10}, traffic: none, actors: [{id: a, class: car, lane: ego, gap: 20 m}]}\n"
+    )
+    assert run("check", str(path)).output.startswith(
+        f"{path}: one is good: 1 actor, 1 variation × 16 futures × 600 frames"
+    )

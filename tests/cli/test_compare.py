@@ -56,7 +56,7 @@ def test_what_cannot_be_compared_is_refused_with_exit_code_2(folders: tuple[Path
         ("nowhere", "there is no file"),
         ("empty", "has no report.json"),
         ("broken.json", "damaged or no drivesim report"),
-        ("binary.json", "is no text"),
+        ("binary.json", "it is not UTF-8"),
     ):
         result = run(folders[0], tmp_path / wrong)
         assert result.exit_code == 2 and says in result.output, result.output

@@ -44,6 +44,9 @@ def test_a_video_has_the_asked_for_length(scenario, tmp_path):
         ({"at": "soon"}, "--at"),
         ({"out": "x.jpg"}, "cannot write .jpg"),
         ({"seconds": "2s"}, "--seconds"),
+        ({"at": "1e308"}, "--at 1e308: expected a time from 0 to a day"),
+        ({"out": "film.mp4", "seconds": "1e9"}, "--seconds 1e9: expected a time from 0 to a day"),
+        ({"variation": 99}, "--variation 99: .* has 1, counted from 0"),
     ],
 )
 def test_unusable_options_are_explained(scenario, tmp_path, options, message):

@@ -44,6 +44,8 @@ def test_equal_options_give_an_equal_file_and_another_appearance_another(scenari
         ({"out": "film.avi"}, "cannot write .avi"),
         ({"seconds": "soon"}, "--seconds"),
         ({"seconds": "0s"}, "above zero"),
+        ({"seconds": "1e308"}, "--seconds 1e308: expected a time from 0 to a day"),
+        ({"variation": 99}, "--variation 99: .* has 1, counted from 0"),
         ({"size": "1024"}, "WIDTHxHEIGHT"),
         ({"size": "101x64"}, "even numbers"),
     ],

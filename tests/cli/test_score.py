@@ -70,14 +70,28 @@ def test_a_bound_that_is_not_kept_ends_with_1_and_stands_in_junit(run: Path, jud
         run, judges, "--min-recall", "0.8", "--require", "obedience.attribute_error<=1", "--junit", junit, "--quiet"
     )
     assert result.exit_code == 1, result.output
+    assert "obedience.recall >= 0.8: failed" in result.stderr and "attribute_error" not in result.stderr
     suite = ElementTree.parse(junit).getroot()
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
     assert "obedience.recall" in (run / "report" / "report.html").read_text()
 
 
-def test_what_could_not_be_measured_is_not_kept_either(run: Path, judges: Path) -> None:
-    result = score(run, judges, "--require", "drift.f00.usable_s>=1")
-    assert result.exit_code == 1 and "not measured" in result.stderr
+def test_what_could_not_be_measured_is_not_kept_either(run: Path, judges: Path, tmp_path: Path) -> None:
+    junit = tmp_path / "verdicts.xml"
+    result = score(run, judges, "--require", "drift.f00.usable_s>=1", "--junit", junit, "--json", "--quiet")
+    assert result.exit_code == 1
+    # One verdict: exit code, the line that a quiet command owes, JUnit, JSON and page.
+    assert "drift.f00.usable_s >= 1: not measured" in result.stderr
+    suite = ElementTree.parse(junit).getroot()
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors"), suite.get("skipped")) == (
+        "1",
+        "0",
+        "1",
+        "0",
+    )
+    data = json.loads(result.stdout)
+    assert data["failed"] is True and data["verdicts"][0]["status"] == "not measured"
+    assert "0 of 1 passed" in (run / "report" / "report.html").read_text()
 
 
 def test_an_expectation_that_nothing_shows_ends_with_1(tmp_path: Path, judges: Path) -> None:

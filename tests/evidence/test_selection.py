@@ -10,12 +10,14 @@ from tiny_judges import JUDGED_SCENARIO, JudgedLoaded, tiny_judges
 
 from drivesim.errors import InputError
 from drivesim.evidence import selection as module
-from drivesim.evidence.selection import FILE, Selection, select, selected_events
+from drivesim.evidence.selection import Selection, select, selected_events
 from drivesim.evidence.verdict import Verdict
 from drivesim.judges.load import Judges
 from drivesim.options import Options, Threads
 from drivesim.run_spec import decide
 from drivesim.runs.future import Future
+from drivesim.runs.run_folder import RunFolder
+from drivesim.runs.storage import sealed_text
 from drivesim.scenarios import Scenario, loads
 from drivesim.simulate import make
 
@@ -44,7 +46,7 @@ def judges(tmp_path_factory: pytest.TempPathFactory) -> Judges:
 
 @pytest.fixture(autouse=True)
 def unmeasured(run: tuple[Path, list[Future]]) -> None:
-    (run[0] / FILE).unlink(missing_ok=True)
+    RunFolder(run[0]).selection_path.unlink(missing_ok=True)
 
 
 class Verdicts:
@@ -93,7 +95,7 @@ def test_a_spent_budget_leaves_what_was_found(
     Verdicts(monkeypatch, [UNSEEN, SEEN, *[UNSEEN] * 6])
     selection, accepted = chosen(run, scenario, judges, 2, 6)
     assert not selection.is_met and len(selection.tries) == 6 and [one.index for one in accepted] == [1]
-    stored = json.loads((run[0] / FILE).read_text())
+    stored = json.loads(RunFolder(run[0]).selection_path.read_text())
     assert stored["accepted"] == [1] and stored["wanted"] == 2 and len(stored["tries"]) == 6
     assert stored["tries"][1]["verdicts"]["cut_in"]["time_s"] == 1.0
 
@@ -110,8 +112,9 @@ def test_what_was_measured_is_not_measured_again_unless_by_other_judges(
     again, accepted = chosen(run, scenario, judges, 2, 8)
     assert verdicts.asked == [0, 1, 2, 3, 4] and again.accepted == (1, 4) and len(accepted) == 2
     assert again.tries[:3] == first.tries
-    stored = json.loads((run[0] / FILE).read_text())
-    (run[0] / FILE).write_text(json.dumps({**stored, "judges": "others"}))
+    stored = json.loads(RunFolder(run[0]).selection_path.read_text())
+    del stored["sha256"]
+    RunFolder(run[0]).selection_path.write_text(sealed_text({**stored, "judges": "others"}))
     chosen(run, scenario, judges, 1, 8)
     assert verdicts.asked == [0, 1, 2, 3, 4, 0, 1]
 
@@ -125,6 +128,8 @@ def test_the_probe_itself_says_why_not(run: tuple[Path, list[Future]], scenario:
 
 
 def test_a_damaged_file_says_what_to_do(run: tuple[Path, list[Future]], scenario: Scenario, judges: Judges) -> None:
-    (run[0] / FILE).write_text("{")
-    with pytest.raises(InputError, match=r"selection\.json is damaged .* Delete it"):
-        chosen(run, scenario, judges, 1, 1)
+    edited = sealed_text({"judges": judges.sha256, "tries": []}).replace("[]", '[{"future": 0, "verdicts": {}}]')
+    for text in ("{", "[" * 100_000, edited):
+        RunFolder(run[0]).selection_path.write_text(text)
+        with pytest.raises(InputError, match=r"selection\.json is damaged .* Delete it"):
+            chosen(run, scenario, judges, 1, 1)

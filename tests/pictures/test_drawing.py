@@ -7,9 +7,9 @@ from drivesim.conditioning import LAYOUT, build_controls
 from drivesim.conditioning.projection import image_boxes
 from drivesim.controls import Control
 from drivesim.datasets.procedural.scene_sampler import sample_scene
-from drivesim.pictures.birds_eye import birds_eye
-from drivesim.pictures.drawing import CATEGORY_COLOURS, camera_overlay, layout_picture
-from drivesim.pictures.preview_page import describe, preview_page
+from drivesim.pictures.birds_eye import beyond, birds_eye
+from drivesim.pictures.drawing import CATEGORY_COLOURS, camera_overlay, hazed, layout_picture
+from drivesim.pictures.preview_page import _listed, describe, preview_page
 from drivesim.scene import CATEGORIES, Environment
 from drivesim.scenery import SCENERY_CLASSES
 
@@ -100,3 +100,38 @@ def test_the_rear_of_a_braking_car_is_red(make_scene, make_actor):
         picture = layout_picture(build_controls(scene, 5, 6))
         colours.append(picture[int((box.y_min + box.y_max) / 2), int((box.x_min + box.x_max) / 2)].astype(int))
     assert colours[1][0] > colours[0][0] + 80 and colours[1][2] < colours[0][2] - 40
+
+
+def test_who_stands_beyond_the_picture_from_above_is_named(make_scene, make_actor):
+    near, far = make_actor("near", "car", 30.0, 0.0), make_actor("far", "car", 300.0, 0.0)
+    behind, crowd = make_actor("behind", "car", -80.0, 0.0), make_actor("ambient3", "car", 200.0, 0.0)
+    scene = make_scene(near, far, behind, crowd)
+    hidden = dict(beyond(scene, 0))
+    assert set(hidden) == {"far", "behind", "ambient3"}
+    assert hidden["far"] == pytest.approx(300.0, abs=1.0) and hidden["behind"] == pytest.approx(-80.0, abs=1.0)
+    assert _listed(beyond(scene, 0)) == "behind at -80 m, far at 300 m and 1 more", "written actors first"
+    assert beyond(make_scene(near), 0) == []
+    with_hint, without = preview_page(scene, 0), preview_page(make_scene(near), 0)
+    heading = 2 * 12 + 26 + 20
+    assert changed(with_hint[heading : heading + 26], without[heading : heading + 26]).any()
+
+
+def test_fog_is_drawn(make_scene, make_actor):
+    scene = make_scene(make_actor("lead", "car", 15.0, 0.0), make_actor("far", "truck", 60.0, 3.5))
+    foggy = dataclasses.replace(scene, environment=dataclasses.replace(scene.environment, fog_visibility_m=60.0))
+    clear_view, view = (
+        camera_overlay(scene, 0, labels=False).astype(int),
+        camera_overlay(foggy, 0, labels=False).astype(int),
+    )
+    fog = np.array([186, 190, 194])
+    left = np.abs(view - fog).sum(axis=-1).mean(axis=1) / np.abs(clear_view - fog).sum(axis=-1).mean(axis=1)
+    assert left[5] < 0.05, "nothing is left of the sky"
+    assert left[-5] > 0.6, "the ground before the bumper is seen"
+    above = changed(birds_eye(scene, 0), birds_eye(foggy, 0))
+    assert above.mean() > 0.8 and not above[250:262, 220:232].all()
+
+
+def test_haze_keeps_two_hundredths_at_the_visual_range():
+    black = np.zeros((1, 3, 3), np.uint8)
+    seen = hazed(black, np.array([[0.0, 100.0, np.inf]]), 100.0)[0, :, 0].astype(int)
+    assert seen[0] == 0 and seen[2] == 186 and seen[1] == pytest.approx(0.98 * 186, abs=1)

@@ -57,7 +57,7 @@ def broken(change: Callable[[dict[str, Any]], object]) -> Callable[[str], str]:
         (broken(lambda v: v.update(drivesim_report=2)), "report version 2; this drivesim reads 1"),
         (broken(lambda v: v.pop("sections")), "'sections'"),
         (broken(lambda v: v.update(surprise=1)), "surprise"),
-        (broken(lambda v: v.update(settings={"clips": 48})), "expected text, got 48"),
+        (broken(lambda v: v.update(settings={"clips": 48})), "Report.settings.clips: Input should be a valid string"),
         (broken(lambda v: v["sections"].append(v["sections"][0])), "two figures have the key"),
         (broken(lambda v: v["sections"][0]["figures"][0].update(value="0.8")), "no Estimate"),
         (broken(lambda v: v["sections"][0]["tables"][0]["rows"][0].pop()), "5 columns"),

@@ -79,19 +79,19 @@ def test_junit_has_the_shape_that_build_servers_read(report: Report) -> None:
     (suite,) = suites
     for element in (suites, suite):
         counts = {name: element.attrib[name] for name in ("tests", "failures", "errors", "skipped")}
-        assert counts == {"tests": "4", "failures": "1", "errors": "0", "skipped": "1"}
+        assert counts == {"tests": "4", "failures": "1", "errors": "1", "skipped": "0"}
         assert set(element.attrib) <= {"name", "tests", "failures", "errors", "skipped", "time"}
     assert [child.tag for child in suite] == ["properties", *["testcase"] * 4]
     assert {child.tag for child in suite[0]} == {"property"}
     assert suite[0][0].attrib == {"name": "model", "value": "default"}
     cases = suite.findall("testcase")
     assert all({"classname", "name", "time"} == set(case.attrib) for case in cases)
-    assert [[child.tag for child in case] for case in cases] == [[], ["failure"], ["skipped"], []]
-    failure, skipped = cases[1][0], cases[2][0]
+    assert [[child.tag for child in case] for case in cases] == [[], ["failure"], ["error"], []]
+    failure, unmeasured = cases[1][0], cases[2][0]
     assert set(failure.attrib) == {"message", "type"} and "0.65 [0.62, 0.68]" in failure.attrib["message"]
     assert failure.text is not None
     assert "codec: 0.916" in failure.text and "drivesim evaluate default --clips 48" in failure.text
-    assert "no I3D network was named" in skipped.attrib["message"]
+    assert "no I3D network was named" in unmeasured.attrib["message"]
 
 
 def test_junit_holds_expectations_met_and_not(report: Report) -> None:

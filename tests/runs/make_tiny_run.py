@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))
@@ -67,10 +68,14 @@ def make_tiny_run(
     manifest: Manifest | None = None,
     indices: tuple[int, ...] = (0,),
     resume: bool = False,
+    tracks: str | None = None,
+    scenario_note: str = "",
 ) -> tuple[Future, ...]:
-    """Run the tiny model into ``folder``."""
+    """Run the tiny model into ``folder``; ``tracks`` is the text of tracks.csv, ``scenario_note`` goes behind the scenario."""
     model = model or TinyWorldModel()
     manifest = manifest or tiny_manifest(model)
+    scenario = SCENARIO + scenario_note
+    manifest = replace(manifest, scenario_sha256=sha256_of(scenario.encode()))
     run = RunFolder(folder)
     controls = some_controls(manifest.timeline.control_frames)
 
@@ -78,8 +83,12 @@ def make_tiny_run(
         noise = start_frame_stream(manifest.seed, "tiny", 0)
         return Beginning(frame=tensor_to_frames(TinyStartFrameModel().sample(controls.window(0, 1), noise))[0])
 
+    def write_tracks() -> None:
+        if tracks is not None:
+            run.shared_tracks_path.write_text(tracks)
+
     with run.locked():
-        beginning = open_or_create(run, manifest, SCENARIO, begin, lambda: None, resume=resume)
+        beginning = open_or_create(run, manifest, scenario, begin, write_tracks, resume=resume)
         ingredients = Ingredients(
             model=model,
             beginning=beginning,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from damage import flipped
 from tiny_model import TinyWorldModel
 
 from drivesim.errors import DriveSimError, InputError
@@ -21,9 +21,6 @@ from drivesim.runs.run_folder import RunFolder
 sys.path.append(str(Path(__file__).parent))
 
 from make_tiny_run import make_tiny_run, tiny_manifest
-
-JUNK: tuple[Any, ...] = (None, True, -1, 0, 1.5, 1e308, "x", "", [], [1], {}, {"a": 1}, [[0]], 2**80)
-NUM_MUTATIONS = 300
 
 
 def unsealed() -> dict[str, Any]:
@@ -68,10 +65,12 @@ def test_turns_of_before_the_ego_was_part_of_them_are_read() -> None:
         ({"actors": "wild"}, "actors"),
         ({"lossless": 1}, "lossless"),
         ({"unheard_of": 1}, "unheard_of"),
+        ({"turns": [7]}, r"turns\.0"),
+        ({"parameters": {"gap": 1e999}}, "it was edited|Infinity|parameters"),
     ],
 )
 def test_a_wrong_value_is_named(change: dict[str, Any], named: str) -> None:
-    with pytest.raises(InputError, match=rf"manifest\.json is damaged or was edited \(.*{named}"):
+    with pytest.raises(InputError, match=rf"manifest\.json is damaged or was edited since the run began \(.*({named})"):
         Manifest.from_json(text_with(**change), "manifest.json")
 
 
@@ -79,28 +78,6 @@ def test_a_wrong_value_is_named(change: dict[str, Any], named: str) -> None:
 def test_what_is_no_manifest_is_refused(text: str) -> None:
     with pytest.raises(InputError, match=r"manifest\.json"):
         Manifest.from_json(text, "manifest.json")
-
-
-def test_any_edit_ends_in_one_line_or_in_a_manifest() -> None:
-    rng = np.random.default_rng(0)
-    read = 0
-    for _ in range(NUM_MUTATIONS):
-        values = unsealed()
-        names = list(values)
-        for name in rng.choice(names, size=int(rng.integers(1, 3)), replace=False):
-            inner, key = values, str(name)
-            if isinstance(values[key], dict) and values[key] and rng.random() < 0.5:
-                inner = values[key]
-                key = str(rng.choice(list(inner)))
-            if rng.random() < 0.2:
-                inner.pop(key)
-            else:
-                inner[key] = JUNK[int(rng.integers(len(JUNK)))]
-        try:
-            read += isinstance(Manifest.from_json(json.dumps(values), "manifest.json"), Manifest)
-        except InputError as error:
-            assert "manifest.json" in str(error) and "\n" not in str(error)
-    assert 0 < read < NUM_MUTATIONS // 2
 
 
 def test_a_run_whose_manifest_is_not_text_is_refused(tmp_path: Path) -> None:
@@ -120,33 +97,6 @@ def test_an_edited_manifest_stops_a_branch(tmp_path: Path) -> None:
         path.write_text(json.dumps(values))
         with pytest.raises(DriveSimError, match=named):
             branch_point(tmp_path / "run", 2.0, future=0, seed=None)
-
-
-def flipped(path: Path) -> None:
-    """One byte in the middle of a file becomes another."""
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 0xFF
-    path.write_bytes(data)
-
-
-def truncated(path: Path) -> None:
-    """The second half of a file is lost."""
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-@pytest.mark.parametrize("damage", [flipped, truncated])
-@pytest.mark.parametrize("name", ["f00.mp4", "scenario.yaml", "start.png", "manifest.json"])
-def test_a_finished_run_that_is_not_what_it_was_is_not_resumed(
-    tmp_path: Path, name: str, damage: Callable[[Path], None]
-) -> None:
-    run = tmp_path / "run"
-    make_tiny_run(run)
-    path = run / name
-    damage(path)
-    before = path.read_bytes()
-    with pytest.raises(DriveSimError, match=name.replace(".", r"\.")):
-        make_tiny_run(run, resume=True)
-    assert path.read_bytes() == before, "nothing is overwritten"
 
 
 def test_a_video_that_is_gone_is_made_again(tmp_path: Path) -> None:

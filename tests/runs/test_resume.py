@@ -169,7 +169,7 @@ def test_resume_with_other_settings_names_what_differs(interrupted: Path) -> Non
 
 def test_a_changed_start_frame_is_noticed(interrupted: Path, undisturbed: Path) -> None:
     (interrupted / "start.png").write_bytes(b"no picture")
-    with pytest.raises(InputError, match=r"start\.png is not a picture"):
+    with pytest.raises(InputError, match=r"start\.png is not what this run wrote"):
         make_tiny_run(interrupted, resume=True)
 
 

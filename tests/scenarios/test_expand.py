@@ -129,3 +129,18 @@ def test_a_scenario_that_cannot_be_placed_says_why() -> None:
         expand(ALONE.actor("a", "car", lane="left", gap=10))
     with pytest.raises(ScenarioError, match="overlap by"):
         expand(ALONE.actor("a", "car", lane="ego", gap=10).actor("b", "car", lane="ego", gap=12))
+
+
+def test_a_renamed_scenario_keeps_its_world_where_that_is_named() -> None:
+    text = "drivesim: 1\nid: {id}\n{world}scene:\n  road: {{type: rural}}\n  actors: [{{id: a, class: car, lane: ego, gap: 20 m}}]\n"
+    first, renamed, other = (
+        develop(loads(text.format(id=name, world=world))[0], seed=4, duration_s=3.0)
+        for name, world in (("one", ""), ("two", "world: one\n"), ("two", ""))
+    )
+    assert first.scene.road is not None and renamed.scene.road is not None and other.scene.road is not None
+    np.testing.assert_array_equal(first.scene.road.reference, renamed.scene.road.reference)
+    assert [a.colour for a in first.scene.actors] == [a.colour for a in renamed.scene.actors]
+    np.testing.assert_array_equal(first.scene.ego.positions, renamed.scene.ego.positions)
+    assert first.scene.scenery is not None and renamed.scene.scenery is not None
+    assert first.scene.scenery.seed == renamed.scene.scenery.seed
+    assert not np.array_equal(first.scene.road.reference, other.scene.road.reference)

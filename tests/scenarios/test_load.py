@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drivesim.errors import printable
 from drivesim.scenarios import ScenarioError, check, check_text, load, loads
 
 SUITE = (Path(__file__).parent / "suite.yaml").read_text(encoding="utf-8")
@@ -67,7 +68,7 @@ def test_missing_file_folder_and_long_name(tmp_path: Path) -> None:
         ): "the file cannot be read (embedded null byte). Check its name and permissions. [DS002]",
     }
     for path, text in cases.items():
-        assert [str(p) for p in check(path).errors] == [f"{path} — {text}"]
+        assert [str(p) for p in check(path).errors] == [f"{printable(str(path))} — {text}"]
         with pytest.raises(ScenarioError):
             load(path)
 

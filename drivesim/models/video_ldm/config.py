@@ -9,6 +9,9 @@ from drivesim.diffusion.sampler import SamplerConfig
 from drivesim.models.latent import RolloutConfig
 from drivesim.models.video_ldm.parts import StartFrameConfig
 
+#: Rows and columns of a frame.
+FRAME_SIZE = (512, 1024)
+
 
 @dataclass(frozen=True, kw_only=True)
 class VideoLDMConfig:

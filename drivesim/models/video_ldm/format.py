@@ -12,7 +12,7 @@ from drivesim.diffusion.sampler import SamplerConfig
 from drivesim.errors import ModelError
 from drivesim.models.differences import key_differences, network_differences, read_object
 from drivesim.models.video_ldm.codec import COLOUR_CHANNELS, FrameCodec
-from drivesim.models.video_ldm.config import VideoLDMConfig
+from drivesim.models.video_ldm.config import FRAME_SIZE, VideoLDMConfig
 from drivesim.models.video_ldm.image_unet import ImageUNet
 from drivesim.models.video_ldm.temporal import TemporalLayers
 from drivesim.models.video_ldm.video_unet import NEWEST_CONTEXT, temporal_layers_for
@@ -57,6 +57,16 @@ def read_config(folder: Path) -> VideoLDMConfig:
         lines = _senseless_values(VideoLDMConfig.from_json(data), path)
     _raise_if(lines, folder)
     return VideoLDMConfig.from_json(data)
+
+
+def check_files(folder: Path) -> None:
+    """Look whether a folder's files fit this version, without loading weights. Raises ModelError with every difference."""
+    check_parts(folder, read_config(folder))
+
+
+def video_of(folder: Path) -> tuple[int, int, float]:
+    """Rows, columns and frames a second of what the model makes. Raises ModelError."""
+    return *FRAME_SIZE, read_config(folder).fps
 
 
 def check_parts(folder: Path, config: VideoLDMConfig) -> None:

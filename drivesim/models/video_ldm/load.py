@@ -22,7 +22,7 @@ from drivesim.models.hub import upload_model
 from drivesim.models.latent import LatentWorldModel
 from drivesim.models.saving import save_whole
 from drivesim.models.video_ldm.codec import FrameCodec
-from drivesim.models.video_ldm.config import VideoLDMConfig
+from drivesim.models.video_ldm.config import FRAME_SIZE, VideoLDMConfig
 from drivesim.models.video_ldm.format import FORMAT_VERSION, PARTS, check_parts, older_values, read_config
 from drivesim.models.video_ldm.image_unet import ImageUNet
 from drivesim.models.video_ldm.parts import ImageStartFrames, LayoutCodec, VideoDenoiser
@@ -148,8 +148,8 @@ def assemble(
     frames = LayoutCodec(codec, device)
     spec = WorldModelSpec(
         name=config.name,
-        height=512,
-        width=1024,
+        height=FRAME_SIZE[0],
+        width=FRAME_SIZE[1],
         fps=config.fps,
         context_frames=config.context_frames,
         chunk_frames=config.chunk_frames,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -9,9 +11,11 @@ import numpy as np
 import pytest
 from striped_dataset import StripedDataset
 
-from drivesim.datasets.store import ClipStore, StoreFiles, check_store, write_latents
+from drivesim.datasets.store import ClipStore, StoreFiles, check_store, inspect, write_latents
+from drivesim.datasets.store.layout import Finished, Skipped, read_sealed, write_sealed
 from drivesim.errors import InputError
 from drivesim.packing import pack
+from drivesim.pictures.store_sheet import spread, store_sheet
 
 ENCODER = "ab" * 32
 
@@ -133,3 +137,35 @@ def test_other_latents_replace_them_and_a_stopped_encoding_continues(store: Path
     assert reader.info.encoder == "cd" * 32
     np.testing.assert_array_equal(reader.read("latents", 4, 2)[0], reader.read("rgb", 4, 2)[::4, ::4, 1])
     assert check_store(store) == []
+
+
+def test_a_layout_that_was_edited_is_said_before_anything_is_read_by_it(store: Path) -> None:
+    text = (store / "zarr.json").read_text()
+    (store / "zarr.json").write_text(text.replace('"samples":5', '"samples":100000000'))
+    assert text != (store / "zarr.json").read_text()
+    for read in (inspect, ClipStore):
+        with pytest.raises(InputError, match=r"zarr\.json: damaged or edited \(sha256"):
+            read(store)
+    (problem,) = check_store(store)
+    assert problem.startswith("zarr.json (about the whole store): damaged")
+
+
+@pytest.mark.parametrize("name", ["valid/c/0", "given/c/0/0"])
+def test_a_lost_chunk_is_not_a_chunk_of_zeros(store: Path, name: str) -> None:
+    (store / name).unlink()
+    with pytest.raises(InputError, match=f"{name}: missing"):
+        ClipStore(store)
+    assert any(name in problem for problem in check_store(store))
+
+
+def test_a_store_without_a_sample_says_why(store: Path) -> None:
+    (store / "valid/c/0").write_bytes(b"\0" * 5)
+    finished = read_sealed(Finished, (store / "finished.json").read_bytes())
+    sha256 = {**finished.sha256, "valid/c/0": hashlib.sha256(b"\0" * 5).hexdigest()}
+    skipped = tuple(Skipped(sample, f"drive-{sample}.mp4: cut short") for sample in range(5))
+    (store / "finished.json").write_bytes(
+        write_sealed(dataclasses.replace(finished, valid=0, skipped=skipped, sha256=sha256))
+    )
+    reader = ClipStore(store)
+    with pytest.raises(InputError, match=r"holds no sample that can be used \(drive-0\.mp4: cut short; drive-1"):
+        store_sheet(reader, spread(6, len(reader)))

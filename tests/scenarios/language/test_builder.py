@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import drivesim as ds
 from drivesim import choice, deg, grid, kmh, normal, uniform
+from drivesim.errors import InputError
 from drivesim.scenarios.library import library
 
 SUITE = (Path(__file__).parents[1] / "suite.yaml").read_text(encoding="utf-8")
@@ -131,10 +132,27 @@ def test_wrong_values_are_refused_at_once() -> None:
         ds.Scenario("one").actor("a", "car", lane="ego", gap=20, speed="25 kg")
     with pytest.raises(ds.ScenarioError, match="DS032"):
         uniform(40, 20)
-    with pytest.raises(TypeError, match="bad when high"):
+    with pytest.raises(InputError, match=r"drac is bad when high: write ds\.drac\('a'\) > 2"):
         _ = ds.drac("a").max() < 2
-    with pytest.raises(TypeError, match="bad when low"):
+    with pytest.raises(InputError, match=r"drac is bad when high"):
+        _ = ds.drac("a") < 2
+    with pytest.raises(InputError, match=r"pet is bad when low: write ds\.pet\('a'\) < 2"):
         _ = ds.pet("a") > 2
+    with pytest.raises(InputError, match=r"ttc is bad when low: write ds\.ttc\('q0'\) < 2\.5"):
+        _ = ds.ttc("q0") > 2.5
+
+
+def test_what_one_writes_first_is_what_is_meant() -> None:
+    assert (ds.ttc("q0") < 1.0) == (ds.ttc("q0").min() < 1.0) == {"ttc": {"actor": "q0", "min_below": 1.0}}
+    assert (ds.drac("q0") > 4.0) == (ds.drac("q0").max() > 4.0)
+    assert ds.brake(7) == ds.brake(deceleration=7)
+    assert ds.lane_change("left") == ds.lane_change(to="left") and ds.speed(20, 5) == ds.speed(to=20, over=5)
+    scenario = ds.Scenario("one").actor("a", "car", lane="left", gap=20)
+    for start in (2.5, "2.5 s", ds.after(2.5)):
+        event = scenario.event("e", "a", ds.brake(7), start=start).events[0]
+        assert event.start.time == 2.5
+    after = scenario.event("e", "a", ds.brake(7)).event("f", "a", ds.speed(20), start="e")
+    assert after.events[1].start.after == "e"
 
 
 def test_metrics_become_labels() -> None:

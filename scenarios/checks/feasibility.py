@@ -1,0 +1,129 @@
+"""Rules about what can happen: events that never start, bends that nobody takes at that speed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from drivesim.scenarios.checks.messages import Finding
+from drivesim.scenarios.concrete import ConcreteEvent, ConcreteScenario, LaneMove
+from drivesim.scenarios.language.distributions import Value
+from drivesim.scenarios.placement import Placed, lane_spot
+from drivesim.traffic.plans import SpeedChange, WalkTo
+
+if TYPE_CHECKING:
+    from drivesim.road import Road
+
+#: What tyres hold sideways on a dry road, m/s²: about 0.9 g.
+MOST_LATERAL_MPS2 = 0.9 * 9.81
+_STANDS_MPS = 0.01
+
+
+def feasibility_findings(
+    corners: Sequence[ConcreteScenario], placed: Sequence[Sequence[Placed]], road: Road
+) -> Iterator[Finding]:
+    """Events that cannot start, in all of the variations or in some, and speeds that the road's bends do not bear."""
+    for index, event in enumerate(corners[0].events):
+        reasons = [
+            (corner.parameters, reason)
+            for corner, row in zip(corners, placed, strict=True)
+            if (reason := why_never(corner, corner.events[index], row)) is not None
+        ]
+        if reasons:
+            values, reason = reasons[0]
+            share = round(100 * len(reasons) / len(corners))
+            where = "" if share == 100 else f"in {max(share, 1)} % of the parameter space ({_shown(values)}) "
+            text = f"{where}event '{event.id}' never happens: {reason}"
+            yield Finding(code="DS067", text=text, location=("events", index), severity="warning")
+    yield from _bends(corners, placed, road)
+
+
+def why_never(scenario: ConcreteScenario, event: ConcreteEvent, placed: Sequence[Placed]) -> str | None:
+    """Why an event cannot start, with the way out, or None where it may."""
+    end_s, earliest_s = scenario.duration_s, _earliest_s(scenario, event)
+    latest_s = math.inf if event.within_s is None else event.within_s
+    if earliest_s >= end_s:
+        return f"it starts at {earliest_s:g} s or later, and the video ends at {end_s:g} s. Start it sooner, or lengthen 'video: duration'."
+    if earliest_s > latest_s:
+        return f"it starts at {earliest_s:g} s or later, but 'within' allows it up to {latest_s:g} s. Raise one, or lower the other."
+    if isinstance(event.action, LaneMove):
+        spot = lane_spot(scenario.road, event.action.to)
+        if isinstance(spot, str):
+            return spot
+    actor = next((one for one in placed if one.actor.id == event.actor), None)
+    if actor is None or not _ego_stands(scenario) or _acts_before(scenario, event):
+        return None
+    trigger, away, speed = event.trigger, math.hypot(actor.x, actor.y), _speed_along(scenario, actor)
+    if trigger.ttc_to_ego_below_s is not None and (-speed if actor.s >= 0.0 else speed) <= _STANDS_MPS:
+        return f"the ego stands and '{event.actor}' does not come nearer along the road, so no time to collision runs. Use 'start: {{time: 1 s}}'."
+    below = trigger.distance_below_m
+    if below is not None and away >= below and actor.actor.speed_mps <= _STANDS_MPS:
+        return f"the ego and '{event.actor}' stand {away:.0f} m apart, never less than {below:g} m. Use 'start: {{time: 1 s}}'."
+    return None
+
+
+def _earliest_s(scenario: ConcreteScenario, event: ConcreteEvent, depth: int = 0) -> float:
+    """The earliest moment at which an event may start: its time, or when the one before it can be done."""
+    if event.trigger.at_s is not None:
+        return event.trigger.at_s
+    if event.trigger.after is None or depth >= len(scenario.events):
+        return 0.0
+    before = next(one for one in scenario.events if one.id == event.trigger.after)
+    takes_s = before.action.over_s if isinstance(before.action, LaneMove) else 0.0
+    return _earliest_s(scenario, before, depth + 1) + takes_s
+
+
+def _ego_stands(scenario: ConcreteScenario) -> bool:
+    """Whether the ego stands and is told nothing else."""
+    told = [e.action.to_mps for e in scenario.events if e.actor == "ego" and isinstance(e.action, SpeedChange)]
+    return max(scenario.ego_speed_mps, scenario.ego_target_speed_mps, *told) <= _STANDS_MPS
+
+
+def _acts_before(scenario: ConcreteScenario, event: ConcreteEvent) -> bool:
+    """Whether the actor has another event, which may have changed its speed by then."""
+    return any(other.actor == event.actor and other.id != event.id for other in scenario.events)
+
+
+def _speed_along(scenario: ConcreteScenario, placed: Placed) -> float:
+    """Speed of an actor at t = 0 along the road, m/s, with the ego's direction positive; who waits to walk stands."""
+    if placed.lane is not None:
+        return placed.actor.speed_mps * placed.lane.direction
+    if any(event.actor == placed.actor.id and isinstance(event.action, WalkTo) for event in scenario.events):
+        return 0.0
+    along = math.cos(placed.yaw_rad)
+    return placed.actor.speed_mps * along if abs(along) > 0.1 else 0.0
+
+
+def _bends(corners: Sequence[ConcreteScenario], placed: Sequence[Sequence[Placed]], road: Road) -> Iterator[Finding]:
+    """Speeds at which the bends of the road ask for more than tyres hold; traffic keeps its speed in bends."""
+    given = corners[0].road.curvature
+    where: tuple[str | int, ...] = ("scene", "road", "curvature") if given is not None else ("scene", "ego", "speed")
+    speeds = {"the ego": [max(corner.ego_speed_mps, corner.ego_target_speed_mps) for corner in corners]}
+    for index, one in enumerate(placed[0]):
+        if one.lane is not None:
+            speeds[f"'{one.actor.id}'"] = [row[index].actor.speed_mps for row in placed]
+    for name, all_speeds in speeds.items():
+        speed = max(all_speeds)
+        curvature = _sharpest(road, speed * corners[0].duration_s) if given is None else abs(given)
+        lateral = curvature * speed**2
+        if lateral > MOST_LATERAL_MPS2:
+            slower = math.sqrt(MOST_LATERAL_MPS2 / curvature)
+            text = (
+                f"{name} at {speed:.3g} m/s in a bend of {1 / curvature:.0f} m radius needs {lateral / 9.81:.2f} g sideways, "
+                f"tyres hold about 0.9 g. Drive at most {math.floor(10 * slower) / 10:g} m/s there, or bend the road less."
+            )
+            yield Finding(code="DS068", text=text, location=where, severity="warning")
+
+
+def _sharpest(road: Road, reach_m: float) -> float:
+    """The sharpest curvature (1/m) within ``reach_m`` ahead of the ego, as far as ``road`` was built."""
+    s = road.s_start + road.spacing * np.arange(len(road.reference) - 1)
+    bends = np.abs(np.diff(road.reference[:, 2])) / road.spacing
+    return float(bends[(s >= 0.0) & (s <= reach_m)].max(initial=0.0))
+
+
+def _shown(values: Mapping[str, Value]) -> str:
+    return ", ".join(f"{name} {v:.3g}" if isinstance(v, float) else f"{name} {v}" for name, v in values.items())

@@ -1,0 +1,106 @@
+"""What cannot happen is said before anything is made: events that never start, bends that no tyre bears, videos that no model makes."""
+
+from __future__ import annotations
+
+import pytest
+
+from drivesim.models.load import video_of
+from drivesim.scenarios import check_text
+from drivesim.scenarios.checks.messages import CheckReport
+from drivesim.scenarios.checks.video import SHIPPED
+
+SCENE = """\
+drivesim: 1
+id: case
+video: {{duration: 5 s}}
+{vary}scene:
+  road: {{type: {road}, lanes: 2, ego_lane: 1{curvature}}}
+  ego: {{speed: {ego}}}
+  traffic: none
+  actors:
+    - {{id: a, class: car, lane: left, gap: 10 m, speed: {actor}}}
+    - {{id: p, class: pedestrian, at: {{x: 10 m, y: -4 m}}, speed: 1.4 m/s}}
+    - {{id: o, class: car, lane: oncoming, gap: 40 m, speed: 10 m/s}}
+events:
+  - {{id: first, actor: a, action: {{lane_change: {{to: ego, over: 3 s}}}}, start: {{time: 1 s}}}}
+  - {event}
+"""
+
+
+def found(
+    event: str, *, ego: str = "10", actor: str = "10", road: str = "urban", curvature: str = "0", vary: str = ""
+) -> CheckReport:
+    bend = f", curvature: {curvature}" if curvature else ""
+    return check_text(SCENE.format(event=event, ego=ego, actor=actor, road=road, curvature=bend, vary=vary))
+
+
+def codes(report: CheckReport) -> list[str]:
+    assert not report.errors, report.errors
+    return [problem.code for problem in report.warnings]
+
+
+CROSS = "{id: e, actor: p, action: {walk_to: {y: 5 m}}, start: %s}"
+
+
+@pytest.mark.parametrize(
+    ("event", "ego", "says"),
+    [
+        (CROSS % "{time: 20 s}", "10", "it starts at 20 s or later, and the video ends at 5 s"),
+        (CROSS % "{time: 4 s}, within: 2 s", "10", "but 'within' allows it up to 2 s"),
+        (CROSS % "{after: first}, within: 3 s", "10", "it starts at 4 s or later, but 'within' allows it up to 3 s"),
+        (CROSS % "{ttc_to_ego: {below: 3 s}}", "0", "the ego stands and 'p' does not come nearer along the road"),
+        (CROSS % "{distance_to_ego: {below: 5 m}}", "0", None),  # it may walk there: its speed is not 0
+        (CROSS % "{ttc_to_ego: {below: 3 s}}", "10", None),
+        (CROSS % "{time: 4.9 s}", "10", None),
+        ("{id: e, actor: o, action: {speed: {to: 5}}, start: {ttc_to_ego: {below: 3 s}}}", "0", None),
+    ],
+)
+def test_events_that_never_start(event: str, ego: str, says: str | None) -> None:
+    report = found(event, ego=ego)
+    if says is None:
+        assert "DS067" not in codes(report)
+        return
+    (problem,) = [one for one in report.warnings if one.code == "DS067"]
+    assert problem.text.startswith("event 'e' never happens: ") and says in problem.text and problem.path == "events[1]"
+
+
+def test_some_variations_are_counted() -> None:
+    report = found(CROSS % "{time: $late}", vary="vary: {late: {choice: [2 s, 9 s]}}\n")
+    (problem,) = [one for one in report.warnings if one.code == "DS067"]
+    assert problem.text.startswith("in 50 % of the parameter space (late 9) event 'e' never happens")
+
+
+def test_a_lane_of_a_parameter_that_is_not_there() -> None:
+    event = "{id: e, actor: a, action: {lane_change: {to: $where}}, start: {time: 1 s}}"
+    report = found(event, vary="vary: {where: {choice: [left, ramp]}}\n")
+    assert any(one.code == "DS067" and "the road has no ramp" in one.text for one in report.warnings)
+    text = SCENE.format(
+        event=CROSS % "{time: 1 s}",
+        ego=5,
+        actor=5,
+        road="urban",
+        curvature="",
+        vary="vary: {l: {choice: [left, ramp]}}\n",
+    )
+    (problem,) = check_text(text.replace("lane: left", "lane: $l")).errors
+    assert problem.code == "DS047" and "the road has no ramp" in problem.text
+
+
+@pytest.mark.parametrize(
+    ("ego", "actor", "curvature", "road", "who"),
+    [
+        ("25", "5", "0.02", "rural", ["the ego at 25 m/s in a bend of 50 m radius needs 1.27 g"]),
+        ("10", "22", "-0.02", "rural", ["'a' at 22 m/s in a bend of 50 m radius needs 0.99 g"]),
+        ("20", "20", "0.02", "rural", []),
+        ("25", "25", "0", "rural", []),
+        ("60", "5", "", "rural", ["the ego at 60 m/s"]),
+    ],
+)
+def test_bends(ego: str, actor: str, curvature: str, road: str, who: list[str]) -> None:
+    report = found(CROSS % "{time: 1 s}", ego=ego, actor=actor, curvature=curvature, road=road)
+    said = [one.text for one in report.warnings if one.code == "DS068"]
+    assert len(said) == len(who) and all(text.startswith(start) for text, start in zip(said, who, strict=True))
+
+
+def test_the_shipped_model_makes_what_check_says() -> None:
+    assert video_of("default") == (SHIPPED.height, SHIPPED.width, SHIPPED.fps)
