@@ -38,7 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     "judges": {"vocabulary", "models"},
     "metrics": {"vocabulary", "judges", "runs"},
     "report": {"vocabulary", "metrics", "runs"},
-    "exports": {"vocabulary", "runs"},
+    "exports": {"vocabulary", "conditioning", "scenarios", "runs", "judges", "metrics", "evidence"},
     "packing": {"vocabulary", "datasets", "conditioning"},
     "pictures": {"vocabulary", "conditioning", "datasets", "runs"},
     "training": {"vocabulary", "diffusion", "models", "datasets", "renderer", "conditioning", "judges", "metrics"},
@@ -68,11 +68,19 @@ MODULE_OF = {
     "pytorch-lightning": "pytorch_lightning",
     "nuscenes-devkit": "nuscenes",
     "annotated-types": "annotated_types",
+    "mcap-protobuf-support": "mcap_protobuf",
+    "protobuf": "google",
+    "foxglove-schemas-protobuf": "foxglove_schemas_protobuf",
 }
 ONLY_IN = {
     "pytorch_lightning": {"training"},
     "jsonargparse": {"training"},
     "nuscenes": {"datasets"},
+    "mcap": {"exports"},
+    "mcap_protobuf": {"exports"},
+    "foxglove_schemas_protobuf": {"exports"},
+    "google": {"exports"},
+    "scenariogeneration": {"exports"},
     "typer": {"cli"},
     "rich": {"cli", "training"},
 }

@@ -34,6 +34,9 @@ SECTIONS: dict[str, dict[str, str]] = {
         "rollout": "Continue the first picture into seconds or minutes of video.",
         "futures": "Sample several futures of one first picture and set them side by side.",
     },
+    "Share": {
+        "export": "Write a run as MCAP, nuScenes, COCO, a frame folder or OpenSCENARIO.",
+    },
     "Measure": {
         "score": "Measure a finished run: obedience, drift, danger, labels, spread.",
         "evaluate": "Measure a model on held-out scenes, between floors and ceilings.",
