@@ -42,7 +42,12 @@ def as_measured(conditioned: Contents) -> Contents:
     for found in conditioned.conditioned.boxes:
         boxes.append(tuple(_seen(box, names[box.actor_id], scores) for box in found))
     measured = Traffic(
-        source="measured", ego=conditioned.scene.ego, actors=tuple(actors), boxes=tuple(boxes), scores=scores
+        source="measured",
+        ego=conditioned.scene.ego,
+        actors=tuple(actors),
+        boxes=tuple(boxes),
+        scores=scores,
+        known=np.ones(len(conditioned.scene), dtype=bool),
     )
     crash = Finding(kind="label", name="crash", source="measured", value=True, time_s=0.4, text="label crash: shown")
     return dataclasses.replace(conditioned, measured=measured, findings=(crash,))

@@ -6,10 +6,12 @@ that the run began with (a branch begins later than that).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drivesim.evaluation.criticality import criticality
 from drivesim.rollout.future import Future
@@ -56,13 +58,16 @@ class PictureBox:
 class Traffic:
     """The ego and the others over the T frames of a video, as they were conditioned or as they were measured.
 
-    ``boxes`` holds for each frame those in the picture; ``scores`` the judge's by actor id, empty for what was conditioned.
+    ``boxes`` holds for each frame those in the picture; ``known`` (T,) bool tells the frames of which anything is said: without
+    boxes they are empty streets, the others are just not known. ``scores`` are the judge's by actor id, empty for what was
+    conditioned.
     """
 
     source: Source
     ego: Track
     actors: tuple[Actor, ...]
     boxes: tuple[tuple[PictureBox, ...], ...]
+    known: np.ndarray
     scores: dict[str, float] = field(default_factory=dict)
 
 
@@ -98,6 +103,10 @@ class Contents:
     def name(self) -> str:
         """``highway-cut-in-v000-f07``: the future's id as one word."""
         return self.future.id.replace("/", "-")
+
+    def frames(self) -> Iterator[NDArray[np.uint8]]:
+        """The pictures, uint8 RGB (H, W, 3), from the best stored version of the video."""
+        return self.future.iterate()
 
     @property
     def traffic(self) -> tuple[Traffic, ...]:

@@ -108,6 +108,7 @@ def _conditioned(commanded: Commanded, scene: Scene) -> Traffic:
         ego=scene.ego,
         actors=actors,
         boxes=tuple(_boxes_in_picture(shown, frame) for frame in range(len(scene))),
+        known=told,
     )
 
 
@@ -153,7 +154,14 @@ def _measured(recorded: Recorded, scene: Scene) -> Traffic:
             )
             if box.x_max > box.x_min and box.y_max > box.y_min:
                 boxes[int(frame)].append(box)
-    return Traffic(source="measured", ego=ego, actors=actors, boxes=tuple(map(tuple, boxes)), scores=scores)
+    return Traffic(
+        source="measured",
+        ego=ego,
+        actors=actors,
+        boxes=tuple(map(tuple, boxes)),
+        known=np.ones(len(scene), bool),
+        scores=scores,
+    )
 
 
 def _planned_findings(commanded: Commanded, scene: Scene) -> tuple[Finding, ...]:

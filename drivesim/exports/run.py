@@ -13,6 +13,7 @@ from drivesim.evidence.measure import Progress
 from drivesim.exports.contents import Contents
 from drivesim.exports.extras import require_packages
 from drivesim.exports.gather import chosen_futures, gather, why_not_measured
+from drivesim.exports.publishing import publishing
 from drivesim.rollout.future import Future
 from drivesim.rollout.storage import readable_storage_errors, write_atomic
 
@@ -108,7 +109,7 @@ Writer = Callable[[Path, Sequence[Future], _Look, bool], Sequence[Future]]
 
 
 def _writers() -> Mapping[str, Writer]:
-    return {"mcap": _mcap}
+    return {"mcap": _mcap, "nuscenes": _nuscenes, "coco": _coco, "frames": _frames}
 
 
 def _require_room(folder: Path, *, overwrite: bool, resume: bool) -> None:
@@ -140,3 +141,45 @@ def _mcap(folder: Path, futures: Sequence[Future], look: _Look, overwrite: bool)
     sources = ["conditioned"] if look.judges is None else ["conditioned", "measured"]
     write_atomic(folder / "foxglove-layout.json", foxglove_layout(sources))  # type: ignore[arg-type]
     return kept
+
+
+def _frames(folder: Path, futures: Sequence[Future], look: _Look, overwrite: bool) -> list[Future]:
+    from drivesim.exports.frame_folder import write_frame_folder
+
+    if overwrite:
+        shutil.rmtree(folder, ignore_errors=True)
+    kept = []
+    for future in futures:
+        path = folder / f"f{future.index:02d}"
+        if path.is_dir():
+            kept.append(future)
+            continue
+        contents = look.at(future)
+        with publishing(path) as made:
+            write_frame_folder(made, contents, look.hear(future))
+    return kept
+
+
+def _coco(folder: Path, futures: Sequence[Future], look: _Look, overwrite: bool) -> Sequence[Future]:
+    from drivesim.exports.coco import write_coco
+
+    if _is_complete(folder) and not overwrite:
+        return futures
+    with publishing(folder, overwrite=overwrite) as made:
+        write_coco(made, look.each(futures), lambda contents, share: look.hear(contents.future)(share))
+    return []
+
+
+def _nuscenes(folder: Path, futures: Sequence[Future], look: _Look, overwrite: bool) -> Sequence[Future]:
+    from drivesim.exports.nuscenes_run import write_nuscenes_run
+
+    if _is_complete(folder) and not overwrite:
+        return futures
+    with publishing(folder, overwrite=overwrite) as made:
+        write_nuscenes_run(made, look.each(futures), lambda contents, share: look.hear(contents.future)(share))
+    return []
+
+
+def _is_complete(folder: Path) -> bool:
+    """Whether a format that is one whole stands there: it appears under its name only when it is."""
+    return folder.is_dir() and any(folder.iterdir())
