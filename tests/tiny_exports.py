@@ -9,10 +9,10 @@ import numpy as np
 from tiny_loaded import SCENARIO_TEXT, TinyLoaded
 
 from drivesim.exports.contents import Contents, Finding, PictureBox, Traffic
-from drivesim.rollout.engine import Threads
+from drivesim.run_spec import Options
+from drivesim.runs.engine import Threads
 from drivesim.scenarios import loads
 from drivesim.simulate import futures
-from drivesim.staging import Options
 
 ONE = Threads(denoise=1, decode=1)
 

@@ -22,32 +22,37 @@ class Format(StrEnum):
     xosc = "xosc"
 
 
+To = Annotated[list[Format], typer.Option("--to", help="The format; repeat it for several.")]
+Chosen = Annotated[
+    list[int] | None, typer.Option("--future", min=0, help="Only this future; repeat it for several. All by default.")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        help="The folder to write; RUN/exports/FORMAT by default. Of several formats each gets one below it.",
+    ),
+]
+Measure = Annotated[
+    bool,
+    typer.Option(help="Have the probe look at the video, and export what it measures beside what the model was told."),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an export that is there already.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Keep what is complete in an export that is there, and add the rest.")
+]
+
+
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, as rollout and futures write it.")],
-    to: Annotated[list[Format], typer.Option("--to", help="The format; repeat it for several.")],
-    future: Annotated[
-        list[int] | None,
-        typer.Option("--future", min=0, help="Only this future; repeat it for several. All by default."),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            help="The folder to write; RUN/exports/FORMAT by default. Of several formats each gets a folder below it.",
-        ),
-    ] = None,
-    measure: Annotated[
-        bool,
-        typer.Option(
-            help="Have the probe look at the video, and export what it measures beside what the model was told."
-        ),
-    ] = True,
+    to: To,
+    future: Chosen = None,
+    out: Out = None,
+    measure: Measure = True,
     judges: measuring.Judges = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export that is there already.")] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Keep what is complete in an export that is there, and add the rest.")
-    ] = False,
+    overwrite: Overwrite = False,
+    resume: Resume = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:

@@ -26,10 +26,10 @@ def export_all(
     resume: bool = False,
 ) -> list[Exported]:
     """Export a run in several formats; what all of them need is checked before the first is written."""
-    from drivesim.evidence.judges import SHIPPED, load_judges
     from drivesim.exports.extras import require_packages
     from drivesim.exports.gather import chosen_futures, why_not_measured
     from drivesim.exports.run import export_run
+    from drivesim.judges.load import SHIPPED, load_judges
 
     for name in names:
         require_packages(name)

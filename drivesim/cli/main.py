@@ -36,6 +36,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Share": {
         "export": "Write a run as MCAP, nuScenes, COCO, a frame folder or OpenSCENARIO.",
+        "import": "Turn an OpenSCENARIO file into a scenario file, and list what is lost.",
     },
     "Measure": {
         "score": "Measure a finished run: obedience, drift, danger, labels, spread.",
@@ -58,6 +59,9 @@ drivesim futures my.yaml --futures 8            eight ways it may go on
 drivesim rollout --help                         every option of one command"""
 
 
+#: Commands whose names Python keeps to itself, and what their file and function are called.
+KEYWORDS = {"import": "import_scenario"}
+
 SUMMARIES = {name: text for section in SECTIONS.values() for name, text in section.items()}
 
 
@@ -67,11 +71,12 @@ class LazyCommands(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name not in SUMMARIES:
             raise KeyError(name)
-        module = importlib.import_module(f"drivesim.cli.{name}")
-        if isinstance(getattr(module, name), typer.Typer):  # a group of commands of its own
-            return typer.main.get_command(getattr(module, name))
+        word = KEYWORDS.get(name, name)
+        module = importlib.import_module(f"drivesim.cli.{word}")
+        if isinstance(getattr(module, word), typer.Typer):  # a group of commands of its own
+            return typer.main.get_command(getattr(module, word))
         holder = typer.Typer(add_completion=False, rich_markup_mode=None)
-        holder.command(name, context_settings=getattr(module, "PASS_ON", None))(getattr(module, name))
+        holder.command(name, context_settings=getattr(module, "PASS_ON", None))(getattr(module, word))
         return typer.main.get_command(holder)
 
     def __iter__(self) -> Iterator[str]:

@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from drivesim.evaluation.criticality import criticality
-from drivesim.rollout.future import Future
+from drivesim.metrics.criticality import criticality
+from drivesim.runs.future import Future
 from drivesim.scene import Actor, Scene, Track
 
 Source = Literal["conditioned", "measured"]

@@ -10,18 +10,18 @@ import numpy as np
 
 from drivesim.conditioning.projection import image_boxes
 from drivesim.errors import InputError
-from drivesim.evaluation.tracking import track_objects
-from drivesim.evidence.judges import Judges
 from drivesim.evidence.labels import judge_labels
 from drivesim.evidence.measure import Progress
+from drivesim.evidence.of_run import judged_labels, traffic_of
 from drivesim.evidence.recorded import Commanded, Recorded, require_judgeable
-from drivesim.evidence.score import judged_labels, traffic_of
 from drivesim.evidence.verdict import Verdict
 from drivesim.exports.contents import Contents, Finding, PictureBox, Source, Traffic
-from drivesim.rollout.future import Future, open_run
-from drivesim.rollout.manifest import Manifest
-from drivesim.rollout.recorder import require_intact
-from drivesim.rollout.run_folder import RunFolder
+from drivesim.judges.load import Judges
+from drivesim.metrics.tracking import track_objects
+from drivesim.runs.future import Future, open_run
+from drivesim.runs.manifest import Manifest
+from drivesim.runs.recorder import require_intact
+from drivesim.runs.run_folder import RunFolder
 from drivesim.scene import CATEGORIES, Actor, Scene
 
 

@@ -20,9 +20,9 @@ from mcap_protobuf.schema import build_file_descriptor_set
 from drivesim.errors import InputError
 from drivesim.exports import mcap_messages as messages
 from drivesim.exports.contents import CURVES, SYNTHETIC_NOTE, Contents, Traffic, danger_curves
-from drivesim.rollout.manifest import Manifest
-from drivesim.rollout.storage import writing
-from drivesim.rollout.video import annex_b_frames
+from drivesim.runs.manifest import Manifest
+from drivesim.runs.storage import writing
+from drivesim.runs.video import annex_b_frames
 
 VIDEO_TOPIC = "/camera/front/video"
 CALIBRATION_TOPIC = "/camera/front/calibration"

@@ -29,9 +29,9 @@ from foxglove_schemas_protobuf.TextAnnotation_pb2 import TextAnnotation
 from foxglove_schemas_protobuf.Vector3_pb2 import Vector3
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from drivesim.evaluation.criticality import EgoSize
 from drivesim.exports.contents import SYNTHETIC, Finding, PictureBox, Source, Traffic
 from drivesim.geometry import FloatArray, quaternion_of_rotation, rotation_zyx
+from drivesim.metrics.criticality import EgoSize
 from drivesim.road import Road, line_offset
 from drivesim.scene import Actor, Box, Camera, Pose, Track
 

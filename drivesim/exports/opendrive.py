@@ -49,7 +49,12 @@ def make_opendrive(road: Road, name: str) -> xodr.OpenDrive:
     lanes.add_lanesection(section)
     rule = xodr.TrafficRule.RHT if road.traffic_side == "right" else xodr.TrafficRule.LHT
     made = xodr.OpenDrive(name, revMinor="7")
-    made.add_road(xodr.Road(ROAD_ID, plan, lanes, name=road.road_type, rule=rule))
+    kind = {"motorway": xodr.RoadType.motorway, "rural": xodr.RoadType.rural, "urban": xodr.RoadType.town}[
+        road.road_type
+    ]
+    written = xodr.Road(ROAD_ID, plan, lanes, name=road.road_type, rule=rule)
+    written.add_type(kind, speed=round(road.speed_limit_mps, 3))
+    made.add_road(written)
     made.adjust_roads_and_lanes()
     return made
 

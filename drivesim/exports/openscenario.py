@@ -144,11 +144,11 @@ def _leave(name: str, time_s: float) -> xosc.Act:
 
 def _group(name: str, event: str, action: object, start: xosc.ValueTrigger) -> xosc.ManeuverGroup:
     made = xosc.Event(event, xosc.Priority.override)
-    made.add_action(event, action)
+    made.add_action(f"{event} action", action)
     made.add_trigger(start)
-    maneuver = xosc.Maneuver(event)
+    maneuver = xosc.Maneuver(f"{event} maneuver")
     maneuver.add_event(made)
-    group = xosc.ManeuverGroup(event)
+    group = xosc.ManeuverGroup(f"{event} group")
     group.add_actor(name)
     group.add_maneuver(maneuver)
     return group

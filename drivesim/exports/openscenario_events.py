@@ -12,7 +12,7 @@ from drivesim.exports.opendrive import lane_ids
 from drivesim.exports.openscenario_parts import EGO, at_time, position
 from drivesim.road import Road
 from drivesim.scenarios import Scenario
-from drivesim.scenarios.events import (
+from drivesim.scenarios.language.events import (
     AfterTrigger,
     BrakeAction,
     DistanceTrigger,
@@ -23,8 +23,8 @@ from drivesim.scenarios.events import (
     TimeTrigger,
     WalkAction,
 )
+from drivesim.scenarios.language.values import number
 from drivesim.scenarios.placement import LaneSpot, actor_speed_mps, lane_spot
-from drivesim.scenarios.values import number
 from drivesim.scene import Actor
 
 _NONE = xosc.ConditionEdge.none
@@ -35,16 +35,16 @@ def add_events(board: xosc.StoryBoard, scenario: Scenario, road: Road, actors: M
     """Add an act for each event of a concrete scenario. Raises ValueError for an action that this format has no words for."""
     for event in scenario.events:
         trigger = _trigger(event)
-        group = xosc.ManeuverGroup(event.id)
+        group = xosc.ManeuverGroup(f"{event.id} group")
         group.add_actor(EGO if event.actor == "ego" else event.actor)
         made = xosc.Event(event.id, xosc.Priority.override)
         for name, action in _actions(event, scenario, road, actors).items():
-            made.add_action(name, action)
+            made.add_action(name, action)  # only the event has the bare id, so that a reference to it is clear
         made.add_trigger(trigger)
-        maneuver = xosc.Maneuver(event.id)
+        maneuver = xosc.Maneuver(f"{event.id} maneuver")
         maneuver.add_event(made)
         group.add_maneuver(maneuver)
-        act = xosc.Act(event.id, at_time(f"{event.id} may begin", 0.0))
+        act = xosc.Act(f"{event.id} act", at_time(f"{event.id} may begin", 0.0))
         act.add_maneuver_group(group)
         board.add_act(act)
 
@@ -75,12 +75,12 @@ def _trigger(event: Event) -> Any:
 
 
 def _actions(event: Event, scenario: Scenario, road: Road, actors: Mapping[str, Actor]) -> dict[str, Any]:
-    action, name = event.action, event.id
+    action, name = event.action, f"{event.id} action"
     match action:
         case LaneChangeAction(lane_change=change):
             spot = lane_spot(scenario, change.to)
             if isinstance(spot, str):
-                raise ValueError(f"event {name!r}: {spot}")
+                raise ValueError(f"event {event.id!r}: {spot}")
             over = _dynamics("sinusoidal", "time", number(change.over))
             return {name: xosc.AbsoluteLaneChangeAction(_lane_id(road, spot), over)}
         case SpeedAction(speed=change):
@@ -95,10 +95,10 @@ def _actions(event: Event, scenario: Scenario, road: Road, actors: Mapping[str, 
             written = next(one for one in scenario.scene.actors if one.id == event.actor)
             pace = actor_speed_mps(scenario, written) or _WALKING_MPS
             return {
-                f"{name} at a pace": xosc.AbsoluteSpeedAction(pace, _dynamics("step", "time", 0.0)),
-                name: _way(name, np.array([x, y]), goal),
+                f"{event.id} pace": xosc.AbsoluteSpeedAction(pace, _dynamics("step", "time", 0.0)),
+                name: _way(event.id, np.array([x, y]), goal),
             }
-    raise ValueError(f"event {name!r}: OpenSCENARIO export knows no action {type(action).__name__}")
+    raise ValueError(f"event {event.id!r}: OpenSCENARIO export knows no action {type(action).__name__}")
 
 
 def _way(name: str, start: np.ndarray, goal: np.ndarray) -> xosc.FollowTrajectoryAction:

@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 from scenariogeneration import xosc
 
-from drivesim.evaluation.criticality import EgoSize
 from drivesim.exports.contents import SYNTHETIC
+from drivesim.metrics.criticality import EgoSize
 from drivesim.scene import Actor, Environment, Track
 
 EGO = "Ego"

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivesim.errors import InputError
-from drivesim.evidence.judges import Judges
 from drivesim.evidence.measure import Progress
 from drivesim.exports.contents import Contents
 from drivesim.exports.extras import require_packages
 from drivesim.exports.gather import chosen_futures, gather, why_not_measured
 from drivesim.exports.publishing import publishing
-from drivesim.rollout.future import Future
-from drivesim.rollout.storage import readable_storage_errors, write_atomic
+from drivesim.judges.load import Judges
+from drivesim.runs.future import Future
+from drivesim.runs.storage import readable_storage_errors, write_atomic
 
 #: Every format and what its files are, in one sentence.
 FORMATS: dict[str, str] = {

@@ -16,7 +16,8 @@ from drivesim.datasets.video_folder import VideoFolderDataset, check_video_folde
 from drivesim.exports.coco import LEAST_VISIBLE, write_coco
 from drivesim.exports.contents import Contents
 from drivesim.exports.frame_folder import attribute_words, write_frame_folder
-from drivesim.rollout.video import read_frames
+from drivesim.geometry import invert_rigid, transform_points
+from drivesim.runs.video import read_frames
 from drivesim.scenarios import Scenario
 from drivesim.scene import CATEGORIES, Environment
 
@@ -85,16 +86,21 @@ def test_a_frame_folder_comes_back_as_a_sample_with_its_boxes(frames: Path, cont
     assert check_video_folder(frames.parent) == []
     dataset = VideoFolderDataset(frames.parent, num_frames=8, fps=10.0, height=64, width=128, stride_s=0.4)
     assert list(dataset.problems) == []
-    scene = dataset[0].scene
+    sample = dataset[0]
+    scene, first = sample.scene, round(int(sample.times_us[0]) / 1e5)
     assert scene.camera.fx == pytest.approx(contents.scene.camera.fx)
     assert scene.environment.hour == pytest.approx(contents.scene.environment.hour, abs=0.01)
-    own = {actor.id: actor for actor in contents.scene.actors}
+    shown = slice(first, first + 8)  # the tiny model films noise, of which the reader may take the start for a cut
+    own = {actor.id: actor for actor in contents.scene.actors if actor.track.present[shown].any()}
     back = {actor.id: actor for actor in scene.actors}
-    assert set(own) == set(back)
+    assert set(back) == set(own) >= {"challenger", "lead"}
+    into_ego = invert_rigid(contents.ego.pose(first).matrix())
     for name, actor in back.items():
         assert actor.category == own[name].category
-        np.testing.assert_allclose(actor.track.positions[:8], own[name].track.positions[:8], atol=2e-3)
-        np.testing.assert_allclose(actor.track.yaw_rad[:8], own[name].track.yaw_rad[:8], atol=1e-4)
+        expected = transform_points(into_ego, own[name].track.positions[shown])
+        np.testing.assert_allclose(actor.track.positions, expected, atol=2e-3)
+        turned = own[name].track.yaw_rad[shown] - contents.ego.yaw_rad[first]
+        np.testing.assert_allclose(actor.track.yaw_rad, turned, atol=1e-4)
 
 
 def test_tracks_and_picture_boxes_hold_both_sources(frames: Path, contents: Contents) -> None:

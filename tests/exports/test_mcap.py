@@ -21,7 +21,7 @@ from drivesim.exports.foxglove_layout import foxglove_layout
 from drivesim.exports.gather import chosen_futures, gather
 from drivesim.exports.mcap_file import METRICS_SCHEMA, write_mcap
 from drivesim.geometry import rotation_of_quaternion
-from drivesim.rollout.video import read_frames
+from drivesim.runs.video import read_frames
 
 VIDEO = "/camera/front/video"
 IDR, SLICE, SPS, PPS = 5, 1, 7, 8

@@ -20,7 +20,7 @@ from drivesim.exports.opendrive import lane_ids, make_opendrive
 from drivesim.exports.openscenario import write_description, write_future
 from drivesim.road import Road
 from drivesim.scenarios import loads
-from drivesim.scenarios.road_builder import build_road
+from drivesim.traffic.road_builder import build_road
 
 SCHEMA = Path(qc_openscenario.__file__).parent / "schema/1.2.0/OpenSCENARIO.xsd"
 
@@ -112,7 +112,7 @@ def test_every_trigger_and_action_of_a_scenario_is_written(tmp_path: Path, condi
     write_description(tmp_path, written)
     assert faults(tmp_path / "scenario.xosc") == []
     root = ElementTree.parse(tmp_path / "scenario.xosc").getroot()
-    assert [act.get("name") for act in root.iter("Act")] == ["slows", "stops", "moves", "walks"]
+    assert [event.get("name") for event in root.iter("Event")] == ["slows", "stops", "moves", "walks"]
     for tag in ("TimeToCollisionCondition", "RelativeDistanceCondition", "StoryboardElementStateCondition"):
         assert len(root.findall(f".//{tag}")) == 1
     dynamics = [d.get("dynamicsDimension") for d in root.findall(".//Maneuver//SpeedActionDynamics")]
