@@ -48,7 +48,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "run_spec": {"vocabulary", "world_model", "scenarios", "conditioning", "runs"},
     "simulate": {"vocabulary", "world_model", "scenarios", "conditioning", "runs", "models", "run_spec"},
-    "face": {"vocabulary", "world_model", "scenarios", "models", "simulate", "cli"},
+    "face": {"vocabulary", "world_model", "scenarios", "models", "simulate", "exports", "cli"},
 }  # fmt: skip
 ALLOWED["cli"] = set(ALLOWED)
 """Part to the parts it may import beside itself. ``face`` is drivesim/__init__.py and __main__.py."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,17 +27,15 @@ def write_nuscenes_run(
     futures: Iterable[Contents],
     progress: Callable[[Contents, float], None] = lambda contents, share: None,
 ) -> None:
-    """Write futures into the empty ``folder``: tables, pictures, provenance.json, and detections where they were measured.
+    """Write futures into the empty ``folder``: tables, pictures, and detections where they were measured.
 
     Raises InputError for fewer than 2 frames a second.
     """
-    provenance: list[dict[str, Any]] = []
     results: dict[str, list[dict[str, Any]]] = {}
     measured: list[bool] = []
 
     def recordings() -> Iterator[Recording]:
         for contents in futures:
-            provenance.append(contents.provenance())
             measured.append(contents.measured is not None)
             if contents.measured is not None:
                 keys = key_frames(len(contents.scene), contents.future.fps)
@@ -51,7 +48,6 @@ def write_nuscenes_run(
         "Boxes of which less than a tenth is in the picture and not hidden claim no lidar point.",
     )
     write_tables(folder, recordings(), licence=SYNTHETIC_NOTE, for_evaluation=True, notes=notes)
-    (folder / "provenance.json").write_text(json.dumps(provenance, indent=2) + "\n", encoding="utf-8")
     if measured and all(measured):
         write_detections(folder / DETECTIONS_NAME, results, SYNTHETIC_NOTE)
 

@@ -81,7 +81,7 @@ def _pieces(road: Road) -> list[tuple[float, float, float, float, float]]:
             (last - first) * road.spacing,
         )
         for first, last in itertools.pairwise(starts)
-    ]  # type: ignore[misc]
+    ]
 
 
 def _bands(road: Road, side: float) -> Sequence[_Band]:

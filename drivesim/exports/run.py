@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
+import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from drivesim.errors import InputError
@@ -28,6 +29,12 @@ FORMATS: dict[str, str] = {
 
 #: Formats whose futures lie beside each other as things of their own; the others are one whole.
 BY_FUTURE = ("mcap", "frames")
+
+#: Beside the files of a format that is one whole: where each future comes from.
+PROVENANCE_NAME = "provenance.json"
+
+#: What lies in the folder of a format whose futures are things of their own, leftovers of a killed writer included.
+_OURS = re.compile(r"f\d+(\.mcap)?(\.unfinished|\.replaced)?|\.f\d+\.mcap\.part|foxglove-layout\.json")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,41 +71,71 @@ def export_run(
     ``judges`` what the videos show is measured and exported beside what was conditioned. Raises InputError for what cannot
     be exported, MissingPackageError where a format's packages are not installed.
     """
+    folders = {name: default_folder(Path(run), name) if out is None else Path(out)}
+    return export_formats(
+        Path(run), folders, futures=futures, judges=judges, overwrite=overwrite, resume=resume, progress=progress
+    )[0]
+
+
+def export_formats(
+    run: Path,
+    folders: Mapping[str, Path],
+    *,
+    futures: Sequence[int] | None,
+    judges: Judges | None,
+    overwrite: bool,
+    resume: bool,
+    progress: Progress,
+) -> list[Exported]:
+    """The same in several formats, each in its folder by its name; every future is gathered and measured once.
+
+    What all formats need is checked before the first is written.
+    """
     writers = _writers()
-    if name not in writers:
-        raise InputError(f"there is no format {name!r}; there are {', '.join(FORMATS)}.")
-    require_packages(name)
-    run = Path(run)
+    for name in folders:
+        if name not in writers:
+            raise InputError(f"there is no format {name!r}; there are {', '.join(FORMATS)}.")
+        require_packages(name)
     chosen = chosen_futures(run, futures)
-    folder = default_folder(run, name) if out is None else Path(out)
-    _require_room(folder, overwrite=overwrite, resume=resume)
+    for name, folder in folders.items():
+        _require_room(folder, name, overwrite=overwrite, resume=resume)
     why = why_not_measured(chosen[0].manifest) if judges is not None else ""
     look = _Look(None if why else judges, progress)
-    with readable_storage_errors(folder):
-        kept = writers[name](folder, chosen, look, overwrite)
-    notes = [why] if why else []
-    return Exported(
-        format=name,
-        folder=folder,
-        futures=tuple(future.id for future in chosen),
-        kept=tuple(future.id for future in kept),
-        notes=tuple(notes),
-    )
+    exported = []
+    for name, folder in folders.items():
+        with readable_storage_errors(folder):
+            kept = writers[name](folder, chosen, look, overwrite)
+        exported.append(
+            Exported(
+                format=name,
+                folder=folder,
+                futures=tuple(future.id for future in chosen),
+                kept=tuple(future.id for future in kept),
+                notes=(why,) if why else (),
+            )
+        )
+    return exported
 
 
 @dataclass(frozen=True, eq=False)
 class _Look:
-    """How futures are gathered, and who is told."""
+    """How futures are gathered, each once, and who is told."""
 
     judges: Judges | None
     progress: Progress
+    gathered: dict[int, Contents] = field(default_factory=dict)
 
     def at(self, future: Future) -> Contents:
-        return gather(future, self.judges, self.progress)
+        if future.index not in self.gathered:
+            self.gathered[future.index] = gather(future, self.judges, self.progress)
+        return self.gathered[future.index]
 
     def each(self, futures: Sequence[Future]) -> Iterator[Contents]:
         for future in futures:
             yield self.at(future)
+
+    def hear_of(self, contents: Contents, share: float) -> None:
+        self.hear(contents.future)(share)
 
     def hear(self, future: Future) -> Callable[[float], None]:
         return lambda share: self.progress(f"{future.id}: writing", share)
@@ -109,32 +146,45 @@ Writer = Callable[[Path, Sequence[Future], _Look, bool], Sequence[Future]]
 
 
 def _writers() -> Mapping[str, Writer]:
-    return {"mcap": _mcap, "nuscenes": _nuscenes, "coco": _coco, "frames": _frames}
+    return {
+        "mcap": _mcap,
+        "nuscenes": _as_whole(_nuscenes),
+        "coco": _as_whole(_coco),
+        "frames": _frames,
+        "xosc": _as_whole(_xosc),
+    }
 
 
-def _require_room(folder: Path, *, overwrite: bool, resume: bool) -> None:
-    """Raise InputError where something stands at ``folder`` that nobody said may be replaced or continued."""
+def _require_room(folder: Path, name: str, *, overwrite: bool, resume: bool) -> None:
+    """Raise InputError where something stands at ``folder`` that nobody said may be replaced or continued, or that is not ours."""
     if not folder.exists() and not folder.is_symlink():
         return
     if not folder.is_dir():
         raise InputError(f"{folder} is a file; an export is a folder. Name another with --out.")
-    if not any(folder.iterdir()) or overwrite or resume:
+    if not any(folder.iterdir()):
         return
-    raise InputError(
-        f"{folder} exists already. Replace it with --overwrite, add to it with --resume, or name another folder with --out."
-    )
+    if not (overwrite or resume):
+        raise InputError(
+            f"{folder} exists already. Replace it with --overwrite, add to it with --resume, or name another folder with --out."
+        )
+    if name in BY_FUTURE:
+        strange = sorted(entry.name for entry in folder.iterdir() if not _OURS.fullmatch(entry.name))
+    else:
+        strange = [] if (folder / PROVENANCE_NAME).is_file() else sorted(entry.name for entry in folder.iterdir())
+    if strange:
+        raise InputError(
+            f"{folder} holds {', '.join(strange[:3])}, which no export wrote. Name another folder with --out."
+        )
 
 
 def _mcap(folder: Path, futures: Sequence[Future], look: _Look, overwrite: bool) -> list[Future]:
     from drivesim.exports.foxglove_layout import foxglove_layout
     from drivesim.exports.mcap_file import write_mcap
 
-    if overwrite:
-        shutil.rmtree(folder, ignore_errors=True)
     kept = []
     for future in futures:
         path = folder / f"f{future.index:02d}.mcap"
-        if path.is_file():
+        if path.is_file() and not overwrite:
             kept.append(future)
             continue
         write_mcap(path, look.at(future), look.hear(future))
@@ -146,40 +196,74 @@ def _mcap(folder: Path, futures: Sequence[Future], look: _Look, overwrite: bool)
 def _frames(folder: Path, futures: Sequence[Future], look: _Look, overwrite: bool) -> list[Future]:
     from drivesim.exports.frame_folder import write_frame_folder
 
-    if overwrite:
-        shutil.rmtree(folder, ignore_errors=True)
     kept = []
     for future in futures:
         path = folder / f"f{future.index:02d}"
-        if path.is_dir():
+        if path.is_dir() and not overwrite:
             kept.append(future)
             continue
         contents = look.at(future)
-        with publishing(path) as made:
+        with publishing(path, overwrite=overwrite) as made:
             write_frame_folder(made, contents, look.hear(future))
     return kept
 
 
-def _coco(folder: Path, futures: Sequence[Future], look: _Look, overwrite: bool) -> Sequence[Future]:
+def _coco(made: Path, futures: Iterator[Contents], look: _Look) -> None:
     from drivesim.exports.coco import write_coco
 
-    if _is_complete(folder) and not overwrite:
-        return futures
-    with publishing(folder, overwrite=overwrite) as made:
-        write_coco(made, look.each(futures), lambda contents, share: look.hear(contents.future)(share))
-    return []
+    write_coco(made, futures, look.hear_of)
 
 
-def _nuscenes(folder: Path, futures: Sequence[Future], look: _Look, overwrite: bool) -> Sequence[Future]:
+def _nuscenes(made: Path, futures: Iterator[Contents], look: _Look) -> None:
     from drivesim.exports.nuscenes_run import write_nuscenes_run
 
-    if _is_complete(folder) and not overwrite:
-        return futures
-    with publishing(folder, overwrite=overwrite) as made:
-        write_nuscenes_run(made, look.each(futures), lambda contents, share: look.hear(contents.future)(share))
-    return []
+    write_nuscenes_run(made, futures, look.hear_of)
 
 
-def _is_complete(folder: Path) -> bool:
-    """Whether a format that is one whole stands there: it appears under its name only when it is."""
-    return folder.is_dir() and any(folder.iterdir())
+def _xosc(made: Path, futures: Iterator[Contents], look: _Look) -> None:
+    from drivesim.exports.openscenario import write_description, write_future, write_road
+
+    for number, contents in enumerate(futures):
+        if number == 0 and contents.future.manifest.scene_frame == 0:
+            write_description(made, contents)
+        elif number == 0:  # a branch begins in the middle: there is no t = 0 to describe
+            write_road(made, contents)
+        write_future(made / f"f{contents.future.index:02d}.xosc", contents)
+        look.hear_of(contents, 1.0)
+
+
+def _as_whole(write: Callable[[Path, Iterator[Contents], _Look], None]) -> Writer:
+    """A writer of a format that is one whole, with a file beside it that says where each future comes from."""
+
+    def writer(folder: Path, futures: Sequence[Future], look: _Look, overwrite: bool) -> Sequence[Future]:
+        if not overwrite and _holds(folder, futures):
+            return futures
+        told: list[dict[str, object]] = []
+
+        def gathered() -> Iterator[Contents]:
+            for contents in look.each(futures):
+                told.append(contents.provenance())
+                yield contents
+
+        with publishing(folder, overwrite=overwrite) as made:
+            write(made, gathered(), look)
+            (made / PROVENANCE_NAME).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        return []
+
+    return writer
+
+
+def _holds(folder: Path, futures: Sequence[Future]) -> bool:
+    """Whether a whole with these futures stands there. Raises InputError for one with others, which cannot be added to."""
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return False
+    try:
+        there = [one["future"] for one in json.loads((folder / PROVENANCE_NAME).read_text(encoding="utf-8"))]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{folder} is no export of drivesim. Name another folder with --out.") from error
+    if sorted(there) != sorted(future.id for future in futures):
+        raise InputError(
+            f"{folder} holds {', '.join(there)}. This format is one whole: write it anew with --overwrite, or name another folder "
+            "with --out."
+        )
+    return True

@@ -39,7 +39,7 @@ def test_the_devkit_loads_scene_camera_and_boxes(folder: Path, devkit: NuScenes,
     assert (
         len(boxes) >= len(contents.conditioned.boxes[0]) > 0
     )  # the devkit counts those that only touch the border too
-    assert json.loads((folder / "provenance.json").read_text())[0]["synthetic"] is True
+    assert json.loads((folder / VERSION / "drivesim.json").read_text())["synthetic"] is True
 
 
 def test_detection_evaluation_runs_and_finds_what_is_half_a_metre_off(
