@@ -10,7 +10,7 @@ from pathlib import Path
 
 from drivesim.errors import InputError
 from drivesim.evidence.measure import Progress
-from drivesim.exports.contents import Contents
+from drivesim.exports.contents import Contents, Source
 from drivesim.exports.extras import require_packages
 from drivesim.exports.gather import chosen_futures, gather, why_not_measured
 from drivesim.exports.publishing import publishing
@@ -125,6 +125,11 @@ class _Look:
     progress: Progress
     gathered: dict[int, Contents] = field(default_factory=dict)
 
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """What boxes there will be."""
+        return ("conditioned",) if self.judges is None else ("conditioned", "measured")
+
     def at(self, future: Future) -> Contents:
         if future.index not in self.gathered:
             self.gathered[future.index] = gather(future, self.judges, self.progress)
@@ -181,30 +186,36 @@ def _mcap(folder: Path, futures: Sequence[Future], look: _Look, overwrite: bool)
     from drivesim.exports.foxglove_layout import foxglove_layout
     from drivesim.exports.mcap_file import write_mcap
 
-    kept = []
-    for future in futures:
-        path = folder / f"f{future.index:02d}.mcap"
-        if path.is_file() and not overwrite:
-            kept.append(future)
-            continue
+    def write(path: Path, future: Future) -> None:
         write_mcap(path, look.at(future), look.hear(future))
-    sources = ["conditioned"] if look.judges is None else ["conditioned", "measured"]
-    write_atomic(folder / "foxglove-layout.json", foxglove_layout(sources))  # type: ignore[arg-type]
+
+    kept = _one_by_one(folder, ".mcap", futures, overwrite, write)
+    write_atomic(folder / "foxglove-layout.json", foxglove_layout(look.sources))
     return kept
 
 
 def _frames(folder: Path, futures: Sequence[Future], look: _Look, overwrite: bool) -> list[Future]:
     from drivesim.exports.frame_folder import write_frame_folder
 
-    kept = []
-    for future in futures:
-        path = folder / f"f{future.index:02d}"
-        if path.is_dir() and not overwrite:
-            kept.append(future)
-            continue
+    def write(path: Path, future: Future) -> None:
         contents = look.at(future)
         with publishing(path, overwrite=overwrite) as made:
             write_frame_folder(made, contents, look.hear(future))
+
+    return _one_by_one(folder, "", futures, overwrite, write)
+
+
+def _one_by_one(
+    folder: Path, suffix: str, futures: Sequence[Future], overwrite: bool, write: Callable[[Path, Future], None]
+) -> list[Future]:
+    """Write each future that is not there yet, or all with ``overwrite``; returns those that are kept."""
+    kept = []
+    for future in futures:
+        path = folder / f"f{future.index:02d}{suffix}"
+        if path.exists() and not overwrite:
+            kept.append(future)
+        else:
+            write(path, future)
     return kept
 
 

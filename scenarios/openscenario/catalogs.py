@@ -12,9 +12,10 @@ from drivesim.scenarios.openscenario.expressions import Parameters
 
 @dataclass
 class Catalogs:
-    """The folders that a file names for its catalogs; each is read when something in it is asked for."""
+    """The folders that a file names for its catalogs; each is read when something in it is asked for. ``used`` are its entries."""
 
     folders: list[Path]
+    used: list[Element] = field(default_factory=list)
     _read: dict[Path, list[Element]] = field(default_factory=dict)
 
     @classmethod
@@ -47,6 +48,8 @@ class Catalogs:
                 known.append(entry.attributes.get("name", ""))
                 if known[-1] == name:
                     entry.read = True
+                    if entry not in self.used:
+                        self.used.append(entry)
                     return entry, Parameters().extended(entry.child("ParameterDeclarations"), given)
         if known:
             raise InputError(f"{reference.where}: catalog '{catalog}' has no '{name}'; it has {', '.join(known[:8])}.")

@@ -102,7 +102,7 @@ def read_xml(path: Path) -> Element:
         parser.parse(io.BytesIO(data))
     except xml.sax.SAXParseException as error:
         raise InputError(
-            f"{path}:{error.getLineNumber()}:{error.getColumnNumber() + 1}: not valid XML: {error.getMessage()}."
+            f"{path}:{error.getLineNumber()}:{(error.getColumnNumber() or 0) + 1}: not valid XML: {error.getMessage()}."
         ) from error
     assert builder.root is not None, "a document without a root does not parse"
     return builder.root

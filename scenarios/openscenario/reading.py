@@ -25,6 +25,7 @@ from drivesim.scenarios.openscenario.road_file import RoadFacts, read_road
 from drivesim.scenarios.openscenario.scene_values import actor_values, duration_of, road_values
 from drivesim.scenarios.openscenario.story import State, Story, target_speed
 from drivesim.scenarios.openscenario.weather import read_environment
+from drivesim.traffic.dimensions import EGO_LENGTH_M, EGO_WIDTH_M
 
 MOST_VARIATIONS = 200
 
@@ -116,7 +117,8 @@ def _scenario(root: Element, path: Path, given: Mapping[str, str], ego: str | No
     notes: list[str] = []
     left_out: list[str] = []
     catalogs = Catalogs.of(root.child("CatalogLocations"), path.parent, parameters)
-    entities = read_entities(root.need("Entities"), catalogs, parameters, notes, left_out)
+    listed = root.need("Entities")
+    entities = read_entities(listed, catalogs, parameters, notes, left_out)
     own = chosen_ego(entities, ego)
     places = Places(_road_reader(root, path, parameters, notes), catalogs)
     places.ego = own.name
@@ -127,6 +129,7 @@ def _scenario(root: Element, path: Path, given: Mapping[str, str], ego: str | No
         places=places,
         parameters=parameters,
         ego=own.name,
+        declared=frozenset(one.attributes.get("name", "") for one in listed.children),
         notes=notes,
         left_out=left_out,
     )
@@ -134,7 +137,8 @@ def _scenario(root: Element, path: Path, given: Mapping[str, str], ego: str | No
     story.read(storyboard)
     values = _values(story, own, environment, storyboard, identity)
     notes += places.road.notes if places.road is not None else ()
-    left_out += [f"{element.where}: <{element.tag}> is not read" for element in root.unread()]
+    unread = [element for part in (root, *catalogs.used) for element in part.unread()]
+    left_out += [f"{element.where}: <{element.tag}> is not read" for element in unread]
     title = (root.need("FileHeader").attributes.get("description") or identity).strip()
     try:
         scenario = Scenario.from_dict({**values, "title": title})
@@ -186,8 +190,10 @@ def _init(init: Element, story: Story) -> dict[str, Any]:
     for name in (story.ego, *(name for name in private if name != story.ego)):
         if name in story.states:
             _begin(private[name], story.states[name], story)
-        elif name not in story.entities:
-            private[name].take()
+        elif name in story.declared:
+            private[name].take()  # the entity itself is listed as left out
+        else:
+            raise InputError(f"{private[name].where}: '{name}' is no entity (there are: {', '.join(story.entities)}).")
     return environment
 
 
@@ -247,7 +253,8 @@ def _values(
     present = {actor["id"] for actor in actors} | {"ego"}
     events = [event for event in story.events if event["actor"] in present]
     story.notes.append(
-        f"the ego is 4.6 x 1.85 m here (in the file {ego.length:g} x {ego.width:g} m); gaps between bumpers are kept"
+        f"the ego is {EGO_LENGTH_M:g} x {EGO_WIDTH_M:g} m here (in the file {ego.length:g} x {ego.width:g} m); gaps between "
+        "bumpers are kept"
     )
     return {
         "id": identity,

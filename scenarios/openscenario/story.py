@@ -39,6 +39,7 @@ class Story:
     places: Places
     parameters: Parameters
     ego: str
+    declared: frozenset[str]
     notes: list[str]
     left_out: list[str]
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -101,8 +102,13 @@ class Story:
             self._leave(action, "only actions of participants are read")
             return
         kind = private.only()
+        if not names:
+            self._leave(action, "it names nobody who acts")
         for actor in names:
             if actor not in self.states:
+                if actor not in self.declared:
+                    known = ", ".join(self.entities)
+                    raise InputError(f"{event.where}: event '{name}': '{actor}' is no entity (there are: {known}).")
                 self._leave(kind, f"'{actor}' takes no part")
                 continue
             made = self._written(kind, actor, due, parameters)

@@ -257,6 +257,8 @@ BROKEN: dict[str, tuple[Callable[[], str], str]] = {
     "nobody to stand by": (lambda: edited('RelativeLanePosition entityRef="Ego"', 'RelativeLanePosition entityRef="Eve"'), "'Eve' has no place yet"),
     "backwards": (lambda: edited('value="5"', 'value="-5"', SIMPLE), "driving backwards is not read"),
     "a rate of nothing": (lambda: edited('name="rate" parameterType="double" value="2"', 'name="rate" parameterType="double" value="0"', REAR.replace('value="false"', 'value="true"')), "never reaches the speed"),
+    "a stranger in Init": (lambda: edited('<Private entityRef="Target">', '<Private entityRef="Tarqet">', SIMPLE), "'Tarqet' is no entity"),
+    "a stranger who acts": (lambda: REAR.replace('value="false"', 'value="true"').replace('<EntityRef entityRef="Target"/>', '<EntityRef entityRef="Eve"/>'), "'Eve' is no entity"),
     "no speed": (lambda: edited(private("Ego", LANE, "10"), f'<Private entityRef="Ego"><PrivateAction><TeleportAction><Position>{LANE}</Position></TeleportAction></PrivateAction></Private>', SIMPLE), "at what speed the ego"),
     "a box of nothing": (lambda: edited('length="4.0"', 'length="0"'), "expected more than 0"),
     "a speed beyond all": (lambda: edited(private("Ego", LANE, "10"), private("Ego", LANE, "900"), SIMPLE), "what was read is no valid scenario"),
