@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from tiny_loaded import SCENARIO_TEXT, TinyLoaded
 
-from drivesim.exports.contents import Contents, Finding, PictureBox, Traffic
+from drivesim.exports.contents import Contents, Occurrence, PictureBox, SourcedTraffic
 from drivesim.run_spec import Options
 from drivesim.runs.engine import Threads
 from drivesim.scenarios import loads
@@ -41,7 +41,7 @@ def as_measured(conditioned: Contents) -> Contents:
     names = {actor.id: f"measured-{number}" for number, actor in enumerate(conditioned.conditioned.actors)}
     for found in conditioned.conditioned.boxes:
         boxes.append(tuple(_seen(box, names[box.actor_id], scores) for box in found))
-    measured = Traffic(
+    measured = SourcedTraffic(
         source="measured",
         ego=conditioned.scene.ego,
         actors=tuple(actors),
@@ -49,7 +49,7 @@ def as_measured(conditioned: Contents) -> Contents:
         scores=scores,
         known=np.ones(len(conditioned.scene), dtype=bool),
     )
-    crash = Finding(kind="label", name="crash", source="measured", value=True, time_s=0.4, text="label crash: shown")
+    crash = Occurrence(kind="label", name="crash", source="measured", value=True, time_s=0.4, text="label crash: shown")
     return dataclasses.replace(conditioned, measured=measured, findings=(crash,))
 
 

@@ -244,7 +244,7 @@ def make_all(
     from drivesim.runs.run import require_room
     from drivesim.runs.run_folder import RunFolder
 
-    require_outputs(job.staged.scenario for job in jobs)
+    require_outputs(job.decided.scenario for job in jobs)
     if not dry_run:
         for job in jobs:
             run = RunFolder(job.folder)
@@ -267,7 +267,7 @@ def report(job: Job, made: Sequence[Future], voice: Voice, *, sheet: bool = Fals
     from drivesim.pictures.contact_sheet import write_contact_sheet, write_side_by_side
 
     first = made[0]
-    exported = write_outputs(job.folder, job.staged.scenario, voice)
+    exported = write_outputs(job.folder, job.decided.scenario, voice)
     pictures: dict[str, str] = {}
     if sheet:
         pictures["contact_sheet"] = str(job.folder / "contact_sheet.png")

@@ -55,7 +55,7 @@ class PictureBox:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Traffic:
+class SourcedTraffic:
     """The ego and the others over the T frames of a video, as they were conditioned or as they were measured.
 
     ``boxes`` holds for each frame those in the picture; ``known`` (T,) bool tells the frames of which anything is said: without
@@ -72,7 +72,7 @@ class Traffic:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class Occurrence:
     """What became of an event or label of the scenario: ``value`` None where it cannot be said, ``time_s`` on the run's clock."""
 
     kind: Literal["event", "label"]
@@ -93,9 +93,9 @@ class Contents:
 
     future: Future
     scene: Scene
-    conditioned: Traffic
-    measured: Traffic | None
-    findings: tuple[Finding, ...]
+    conditioned: SourcedTraffic
+    measured: SourcedTraffic | None
+    findings: tuple[Occurrence, ...]
     scenario_yaml: bytes
     notes: tuple[str, ...] = ()
 
@@ -109,7 +109,7 @@ class Contents:
         return self.future.iterate()
 
     @property
-    def traffic(self) -> tuple[Traffic, ...]:
+    def traffic(self) -> tuple[SourcedTraffic, ...]:
         """What was conditioned, and what was measured where it was."""
         return (self.conditioned,) if self.measured is None else (self.conditioned, self.measured)
 
@@ -146,7 +146,7 @@ class Contents:
         }
 
 
-def danger_curves(traffic: Traffic, contents: Contents) -> dict[str, np.ndarray]:
+def danger_curves(traffic: SourcedTraffic, contents: Contents) -> dict[str, np.ndarray]:
     """Curves (T,) named as in CURVES: the worst over all actors at each frame, NaN or infinite where there is none."""
     count, fps = len(contents.scene), contents.future.fps
     found = criticality(traffic.ego, traffic.actors, fps, road=contents.scene.road, horizon_s=5.0)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from drivesim.exports.contents import SYNTHETIC_NOTE, Contents, Traffic
+from drivesim.exports.contents import SYNTHETIC_NOTE, Contents, SourcedTraffic
 from drivesim.exports.pictures import write_jpeg
 from drivesim.geometry import invert_rigid, transform_points, wrap_angle
 from drivesim.scene import Camera, Environment
@@ -147,7 +147,7 @@ def _motion(position: np.ndarray, yaw_rad: float, speed_mps: float) -> list[str]
     return [*(f"{value:.4f}" for value in position), f"{yaw_rad:.6f}", f"{speed_mps:.4f}"]
 
 
-def _score(traffic: Traffic, actor_id: str) -> str:
+def _score(traffic: SourcedTraffic, actor_id: str) -> str:
     return f"{traffic.scores[actor_id]:.4f}" if actor_id in traffic.scores else ""
 
 

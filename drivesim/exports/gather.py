@@ -15,7 +15,7 @@ from drivesim.evidence.measure import Progress
 from drivesim.evidence.of_run import judged_labels, traffic_of
 from drivesim.evidence.recorded import Commanded, Recorded, require_judgeable
 from drivesim.evidence.verdict import Verdict
-from drivesim.exports.contents import Contents, Finding, PictureBox, Source, Traffic
+from drivesim.exports.contents import Contents, Occurrence, PictureBox, Source, SourcedTraffic
 from drivesim.judges.load import Judges
 from drivesim.metrics.tracking import track_objects
 from drivesim.runs.future import Future, open_run
@@ -61,7 +61,7 @@ def gather(future: Future, judges: Judges | None, progress: Progress) -> Content
     scene = dataclasses.replace(commanded.scene, camera=commanded.scene.camera.resized(manifest.width, manifest.height))
     notes = [_told_in_words(commanded)]
     conditioned = _conditioned(commanded, scene)
-    measured: Traffic | None = None
+    measured: SourcedTraffic | None = None
     if judges is None:
         notes.append("nothing was measured: boxes are what the model was told, not what the video shows")
         findings = _planned_findings(commanded, scene)
@@ -96,14 +96,14 @@ def _told_in_words(commanded: Commanded) -> str:
     return "no box was told to the model"
 
 
-def _conditioned(commanded: Commanded, scene: Scene) -> Traffic:
+def _conditioned(commanded: Commanded, scene: Scene) -> SourcedTraffic:
     """The scene's traffic in the frames in which the model was told it; the ego as it was planned."""
     told = np.full(len(scene), commanded.manifest.told_boxes)
     told[0] |= commanded.made_start
     actors = tuple(_present_only(actor, told) for actor in scene.actors)
     actors = tuple(actor for actor in actors if actor.track.present.any())
     shown = dataclasses.replace(scene, actors=actors)
-    return Traffic(
+    return SourcedTraffic(
         source="conditioned",
         ego=scene.ego,
         actors=actors,
@@ -132,7 +132,7 @@ def _boxes_in_picture(scene: Scene, frame: int) -> tuple[PictureBox, ...]:
     )
 
 
-def _measured(recorded: Recorded, scene: Scene) -> Traffic:
+def _measured(recorded: Recorded, scene: Scene) -> SourcedTraffic:
     ego, actors = traffic_of(recorded)
     readings = recorded.readings
     scale = np.tile([scene.camera.width / readings.width, scene.camera.height / readings.height], 2)
@@ -154,7 +154,7 @@ def _measured(recorded: Recorded, scene: Scene) -> Traffic:
             )
             if box.x_max > box.x_min and box.y_max > box.y_min:
                 boxes[int(frame)].append(box)
-    return Traffic(
+    return SourcedTraffic(
         source="measured",
         ego=ego,
         actors=actors,
@@ -164,7 +164,7 @@ def _measured(recorded: Recorded, scene: Scene) -> Traffic:
     )
 
 
-def _planned_findings(commanded: Commanded, scene: Scene) -> tuple[Finding, ...]:
+def _planned_findings(commanded: Commanded, scene: Scene) -> tuple[Occurrence, ...]:
     """Events and labels in what was told; nothing where the model was left to itself."""
     road = scene.road
     if not commanded.manifest.told_boxes or road is None:
@@ -176,14 +176,14 @@ def _planned_findings(commanded: Commanded, scene: Scene) -> tuple[Finding, ...]
 
 def _findings(
     events: dict[str, tuple[Verdict, ...]], labels: dict[str, tuple[Verdict, ...]], source: Source, manifest: Manifest
-) -> tuple[Finding, ...]:
+) -> tuple[Occurrence, ...]:
     start_s = manifest.scene_frame / manifest.fps
     last_s = start_s + (manifest.timeline.num_frames - 1) / manifest.fps
     findings = []
     for kind, verdicts in (("event", events), ("label", labels)):
         for name, (verdict,) in verdicts.items():
             findings.append(
-                Finding(
+                Occurrence(
                     kind=kind,  # type: ignore[arg-type]
                     name=name,
                     source=source,

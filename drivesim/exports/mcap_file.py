@@ -19,7 +19,7 @@ from mcap_protobuf.schema import build_file_descriptor_set
 
 from drivesim.errors import InputError
 from drivesim.exports import mcap_messages as messages
-from drivesim.exports.contents import CURVES, SYNTHETIC_NOTE, Contents, Traffic, danger_curves
+from drivesim.exports.contents import CURVES, SYNTHETIC_NOTE, Contents, SourcedTraffic, danger_curves
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.storage import writing
 from drivesim.runs.video import annex_b_frames
@@ -102,7 +102,7 @@ class _Recorder:
         if contents.scene.road is not None:
             self._send(ROAD_TOPIC, now, messages.road_message(now, contents.scene.road, contents.ego))
 
-    def _traffic(self, now: int, traffic: Traffic, frame: int, curves: dict[str, np.ndarray]) -> None:
+    def _traffic(self, now: int, traffic: SourcedTraffic, frame: int, curves: dict[str, np.ndarray]) -> None:
         source = traffic.source
         present = {actor.id for actor in traffic.actors if actor.track.present[frame]}
         gone = sorted(self._present.get(source, set()) - present)

@@ -29,7 +29,7 @@ from foxglove_schemas_protobuf.TextAnnotation_pb2 import TextAnnotation
 from foxglove_schemas_protobuf.Vector3_pb2 import Vector3
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from drivesim.exports.contents import SYNTHETIC, Finding, PictureBox, Source, Traffic
+from drivesim.exports.contents import SYNTHETIC, Occurrence, PictureBox, Source, SourcedTraffic
 from drivesim.geometry import FloatArray, quaternion_of_rotation, rotation_zyx
 from drivesim.metrics.criticality import EgoSize
 from drivesim.road import Road, line_offset
@@ -75,7 +75,7 @@ def transforms_message(time_ns: int, ego: Pose, camera: Camera) -> FrameTransfor
     )
 
 
-def traffic_message(time_ns: int, traffic: Traffic, frame: int, gone: list[str]) -> SceneUpdate:
+def traffic_message(time_ns: int, traffic: SourcedTraffic, frame: int, gone: list[str]) -> SceneUpdate:
     """Boxes of everyone present at a frame, and of the conditioned ones the ego's; ``gone`` are those to take away."""
     stamp = _stamp(time_ns)
     entities = [
@@ -152,7 +152,7 @@ def annotations_message(time_ns: int, boxes: tuple[PictureBox, ...], source: Sou
     return ImageAnnotations(timestamp=stamp, points=points, texts=texts)
 
 
-def finding_message(time_ns: int, finding: Finding) -> Log:
+def finding_message(time_ns: int, finding: Occurrence) -> Log:
     """What became of an event or label: a warning where it is shown, since such moments are what one looks for."""
     level = {True: Log.WARNING, False: Log.INFO, None: Log.DEBUG}[finding.value]
     name = f"{finding.kind}/{finding.name}"
@@ -164,7 +164,7 @@ def note_message(time_ns: int, text: str) -> Log:
     return Log(timestamp=_stamp(time_ns), level=Log.INFO, message=text, name="drivesim")
 
 
-def _facts(actor: Actor, traffic: Traffic) -> dict[str, str]:
+def _facts(actor: Actor, traffic: SourcedTraffic) -> dict[str, str]:
     facts = {"class": actor.category, "source": traffic.source, SYNTHETIC: "true"}
     if actor.id in traffic.scores:
         facts["score"] = f"{traffic.scores[actor.id]:.3f}"

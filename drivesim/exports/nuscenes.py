@@ -112,7 +112,7 @@ def write_nuscenes(
 
 def write_tables(
     folder: Path,
-    recordings: Iterable[Recording],
+    recordings: Iterable[RecordedScene],
     *,
     version: str = VERSION,
     channel: str = "CAM_FRONT",
@@ -290,7 +290,7 @@ def _write_camera(writer: _Writer, scene: Scene, width: int, height: int) -> Non
     )
 
 
-def _write_actor(writer: _Writer, recording: Recording, actor: Actor, keys: list[int]) -> None:
+def _write_actor(writer: _Writer, recording: RecordedScene, actor: Actor, keys: list[int]) -> None:
     scene = recording.scene
     seen = [frame for frame in keys if actor.track.present[frame]]
     if not seen:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from drivesim.exports.coco import LEAST_VISIBLE
 from drivesim.exports.contents import SYNTHETIC_NOTE, Contents
-from drivesim.exports.nuscenes import GLOBAL_FROM_WORLD, Recording, key_frames, write_tables
+from drivesim.exports.nuscenes import GLOBAL_FROM_WORLD, RecordedScene, key_frames, write_tables
 from drivesim.exports.nuscenes_evaluation import detections, write_detections
 
 #: The split that all scenes are in; the devkit's own names (train, val, …) stand for nuScenes' own scenes.
@@ -34,7 +34,7 @@ def write_nuscenes_run(
     results: dict[str, list[dict[str, Any]]] = {}
     measured: list[bool] = []
 
-    def recordings() -> Iterator[Recording]:
+    def recordings() -> Iterator[RecordedScene]:
         for contents in futures:
             measured.append(contents.measured is not None)
             if contents.measured is not None:
@@ -52,7 +52,7 @@ def write_nuscenes_run(
         write_detections(folder / DETECTIONS_NAME, results, SYNTHETIC_NOTE)
 
 
-def _recording(contents: Contents, progress: Callable[[Contents, float], None]) -> Recording:
+def _recording(contents: Contents, progress: Callable[[Contents, float], None]) -> RecordedScene:
     scene = dataclasses.replace(contents.scene, name=contents.name, ego=contents.ego)
     visible = {
         (frame, box.actor_id)
@@ -61,7 +61,7 @@ def _recording(contents: Contents, progress: Callable[[Contents, float], None]) 
         if box.visible_share is None or box.visible_share >= LEAST_VISIBLE
     }
     every = {(frame, actor.id) for actor in scene.actors for frame in np.flatnonzero(actor.track.present).tolist()}
-    return Recording(
+    return RecordedScene(
         scene=scene,
         frames=_told(contents, progress),
         description=contents.future.id,

@@ -13,7 +13,7 @@ from drivesim.scenarios.openscenario.document import Element
 from drivesim.scenarios.openscenario.entities import Entity
 from drivesim.scenarios.openscenario.expressions import Parameters
 from drivesim.scenarios.openscenario.places import Places, Spot
-from drivesim.scenarios.openscenario.triggers import Due, Impossible, Trigger, read_trigger
+from drivesim.scenarios.openscenario.triggers import Due, Impossible, StartTrigger, read_trigger
 
 #: Shortest time over which a change of speed is written; OpenSCENARIO's steps take none.
 _STEP_S = 0.1
@@ -72,7 +72,7 @@ class Story:
             if trigger.children:
                 self._leave(trigger, "acts that are broken off are not read")
 
-    def _maneuver(self, maneuver: Element, names: list[str], begins: Trigger, parameters: Parameters) -> None:
+    def _maneuver(self, maneuver: Element, names: list[str], begins: StartTrigger, parameters: Parameters) -> None:
         inside = parameters.extended(maneuver.child("ParameterDeclarations"), {})
         for event in maneuver.all("Event"):
             due = self._trigger(event.child("StartTrigger"), inside, event)
@@ -81,10 +81,10 @@ class Story:
             for action in event.all("Action"):
                 self._action(event, action, names, begins.then(due), inside, maneuver)
 
-    def _trigger(self, element: Element | None, parameters: Parameters, of: Element) -> Trigger | None:
+    def _trigger(self, element: Element | None, parameters: Parameters, of: Element) -> StartTrigger | None:
         """When it starts, at once without a trigger; None where it never does or cannot be said, which is then listed."""
         if element is None:
-            return Trigger()
+            return StartTrigger()
         try:
             return read_trigger(element, parameters, self)
         except Impossible as reason:
@@ -94,7 +94,13 @@ class Story:
             return None
 
     def _action(
-        self, event: Element, action: Element, names: list[str], due: Trigger, parameters: Parameters, maneuver: Element
+        self,
+        event: Element,
+        action: Element,
+        names: list[str],
+        due: StartTrigger,
+        parameters: Parameters,
+        maneuver: Element,
     ) -> None:
         name = event.attributes.get("name", "event")
         private = action.child("PrivateAction")
@@ -128,7 +134,7 @@ class Story:
                 self.done[key] = ends
 
     def _written(
-        self, kind: Element, actor: str, due: Trigger, parameters: Parameters
+        self, kind: Element, actor: str, due: StartTrigger, parameters: Parameters
     ) -> tuple[dict[str, Any], float | None] | None:
         """The action in a scenario's words, empty where it only sets the scene, and how long it lasts; None if left out."""
         inner = (
@@ -258,7 +264,7 @@ class Story:
         return {"walk_to": {"x": _short(x), "y": _short(y)}}, length / pace if pace else None
 
     def _synchronized(
-        self, action: Element, actor: str, due: Trigger, parameters: Parameters
+        self, action: Element, actor: str, due: StartTrigger, parameters: Parameters
     ) -> tuple[dict[str, Any], float | None] | None:
         """Sets off so that both are there together, the ego at its first speed and the walker at its last."""
         state, ego = self.states[actor], self.states[self.ego]
