@@ -38,7 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     "judges": {"vocabulary", "models"},
     "metrics": {"vocabulary", "judges", "runs"},
     "report": {"vocabulary", "metrics", "runs"},
-    "exports": {"vocabulary", "conditioning", "scenarios", "runs", "judges", "metrics", "evidence"},
+    "exports": {"vocabulary", "traffic", "conditioning", "scenarios", "runs", "judges", "metrics", "evidence"},
     "packing": {"vocabulary", "datasets", "conditioning"},
     "pictures": {"vocabulary", "conditioning", "datasets", "runs"},
     "training": {"vocabulary", "diffusion", "models", "datasets", "renderer", "conditioning", "judges", "metrics"},

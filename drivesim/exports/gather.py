@@ -170,7 +170,7 @@ def _planned_findings(commanded: Commanded, scene: Scene) -> tuple[Occurrence, .
     if not commanded.manifest.told_boxes or road is None:
         return ()
     tracks = [(scene.ego, scene.actors)]
-    found = judge_labels(commanded.scenario, tracks, road, commanded.manifest.fps)
+    found = judge_labels(commanded.scenario.concrete(), tracks, road, commanded.manifest.fps)
     return _findings(found.events, found.labels, "conditioned", commanded.manifest)
 
 

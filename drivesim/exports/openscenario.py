@@ -30,6 +30,7 @@ from drivesim.exports.openscenario_parts import (
 )
 from drivesim.scenarios import loads
 from drivesim.scene import Actor, Track
+from drivesim.traffic.plans import WalkTo
 
 MINOR_VERSION = 2
 ROAD_NAME = "road.xodr"
@@ -44,7 +45,8 @@ def write_description(folder: Path, contents: Contents) -> None:
     write_road(folder, contents)
     manifest, scene = contents.future.manifest, contents.scene
     scenario = loads(contents.scenario_yaml, "scenario.yaml")[0].with_parameters(manifest.parameters)
-    walkers = {event.actor for event in scenario.events if hasattr(event.action, "walk_to")}
+    concrete = scenario.concrete()
+    walkers = {event.actor for event in concrete.events if isinstance(event.action, WalkTo)}
     entities, init = xosc.Entities(), xosc.Init()
     init.add_global_action(environment_action(scene.environment))
     _begin(entities, init, EGO, ego_entity(), scene.ego.positions[0], scene.ego.yaw_rad[0], scene.ego.speed_mps[0])
@@ -57,7 +59,7 @@ def write_description(folder: Path, contents: Contents) -> None:
     length_s = len(scene) / contents.future.fps
     board = xosc.StoryBoard(init, at_time("end", length_s, "stop"))
     assert scene.road is not None, "a developed scenario has a road"
-    add_events(board, scenario, scene.road, {actor.id: actor for actor in scene.actors})
+    add_events(board, concrete, scene.road, {actor.id: actor for actor in scene.actors})
     _write(folder / SCENARIO_NAME, contents, scenario.title or scenario.id, entities, board)
 
 

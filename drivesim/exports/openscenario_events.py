@@ -11,36 +11,24 @@ from scenariogeneration import xosc
 from drivesim.exports.opendrive import lane_ids
 from drivesim.exports.openscenario_parts import EGO, at_time, position
 from drivesim.road import Road
-from drivesim.scenarios import Scenario
-from drivesim.scenarios.language.events import (
-    AfterTrigger,
-    BrakeAction,
-    DistanceTrigger,
-    Event,
-    LaneChangeAction,
-    SpeedAction,
-    TimeToCollisionTrigger,
-    TimeTrigger,
-    WalkAction,
-)
-from drivesim.scenarios.language.values import number
-from drivesim.scenarios.placement import LaneSpot, actor_speed_mps, lane_spot
+from drivesim.scenarios.concrete import ConcreteEvent, ConcreteScenario, LaneMove
+from drivesim.scenarios.placement import LaneSpot, lane_spot
 from drivesim.scene import Actor
+from drivesim.traffic.plans import Brake, SpeedChange, WalkTo
 
 _NONE = xosc.ConditionEdge.none
 _WALKING_MPS = 1.4
 
 
-def add_events(board: xosc.StoryBoard, scenario: Scenario, road: Road, actors: Mapping[str, Actor]) -> None:
-    """Add an act for each event of a concrete scenario. Raises ValueError for an action that this format has no words for."""
+def add_events(board: xosc.StoryBoard, scenario: ConcreteScenario, road: Road, actors: Mapping[str, Actor]) -> None:
+    """Add an act for each event. Raises ValueError for an action that this format has no words for."""
     for event in scenario.events:
-        trigger = _trigger(event)
         group = xosc.ManeuverGroup(f"{event.id} group")
         group.add_actor(EGO if event.actor == "ego" else event.actor)
         made = xosc.Event(event.id, xosc.Priority.override)
         for name, action in _actions(event, scenario, road, actors).items():
             made.add_action(name, action)  # only the event has the bare id, so that a reference to it is clear
-        made.add_trigger(trigger)
+        made.add_trigger(_trigger(event))
         maneuver = xosc.Maneuver(f"{event.id} maneuver")
         maneuver.add_event(made)
         group.add_maneuver(maneuver)
@@ -49,53 +37,51 @@ def add_events(board: xosc.StoryBoard, scenario: Scenario, road: Road, actors: M
         board.add_act(act)
 
 
-def _trigger(event: Event) -> Any:
-    start, name = event.start, f"{event.id} is due"
-    match start:
-        case TimeTrigger(time=time):
-            return at_time(name, number(time))
-        case AfterTrigger(after=other):
-            done = xosc.StoryboardElementStateCondition(
-                xosc.StoryboardElementType.event, other, xosc.StoryboardElementState.completeState
-            )
-            return xosc.ValueTrigger(name, 0.0, _NONE, done)
-        case TimeToCollisionTrigger(ttc_to_ego=asked):
-            closing = xosc.TimeToCollisionCondition(
-                number(asked.below), xosc.Rule.lessThan, freespace=True, entity=event.actor,
-                distance_type=xosc.RelativeDistanceType.longitudinal, coordinate_system=xosc.CoordinateSystem.road,
-            )  # fmt: skip
-            return xosc.EntityTrigger(name, 0.0, _NONE, closing, EGO)
-        case DistanceTrigger(distance_to_ego=asked):
-            near = xosc.RelativeDistanceCondition(
-                number(asked.below), xosc.Rule.lessThan, xosc.RelativeDistanceType.euclidianDistance, event.actor,
-                freespace=False,
-            )  # fmt: skip
-            return xosc.EntityTrigger(name, 0.0, _NONE, near, EGO)
-    raise ValueError(f"event {event.id!r}: OpenSCENARIO export knows no trigger {type(start).__name__}")
+def _trigger(event: ConcreteEvent) -> Any:
+    start, name = event.trigger, f"{event.id} is due"
+    if start.after is not None:
+        done = xosc.StoryboardElementStateCondition(
+            xosc.StoryboardElementType.event, start.after, xosc.StoryboardElementState.completeState
+        )
+        return xosc.ValueTrigger(name, start.delay_s, _NONE, done)
+    if start.ttc_to_ego_below_s is not None:
+        closing = xosc.TimeToCollisionCondition(
+            start.ttc_to_ego_below_s, xosc.Rule.lessThan, freespace=True, entity=event.actor,
+            distance_type=xosc.RelativeDistanceType.longitudinal, coordinate_system=xosc.CoordinateSystem.road,
+        )  # fmt: skip
+        return xosc.EntityTrigger(name, 0.0, _NONE, closing, EGO)
+    if start.distance_below_m is not None:
+        near = xosc.RelativeDistanceCondition(
+            start.distance_below_m, xosc.Rule.lessThan, xosc.RelativeDistanceType.euclidianDistance, event.actor,
+            freespace=False,
+        )  # fmt: skip
+        return xosc.EntityTrigger(name, 0.0, _NONE, near, EGO)
+    return at_time(name, start.at_s or 0.0)
 
 
-def _actions(event: Event, scenario: Scenario, road: Road, actors: Mapping[str, Actor]) -> dict[str, Any]:
+def _actions(
+    event: ConcreteEvent, scenario: ConcreteScenario, road: Road, actors: Mapping[str, Actor]
+) -> dict[str, Any]:
     action, name = event.action, f"{event.id} action"
     match action:
-        case LaneChangeAction(lane_change=change):
-            spot = lane_spot(scenario, change.to)
+        case LaneMove():
+            spot = lane_spot(scenario.road, action.to)
             if isinstance(spot, str):
                 raise ValueError(f"event {event.id!r}: {spot}")
-            over = _dynamics("sinusoidal", "time", number(change.over))
+            over = _dynamics("sinusoidal", "time", action.over_s)
             return {name: xosc.AbsoluteLaneChangeAction(_lane_id(road, spot), over)}
-        case SpeedAction(speed=change):
-            return {name: xosc.AbsoluteSpeedAction(number(change.to), _dynamics("linear", "time", number(change.over)))}
-        case BrakeAction(brake=braking):
-            rate = _dynamics("linear", "rate", number(braking.deceleration))
-            return {name: xosc.AbsoluteSpeedAction(number(braking.to), rate)}
-        case WalkAction(walk_to=walk):
-            actor = actors[event.actor]
-            x, y, _ = actor.track.positions[0]
-            goal = np.array([x if walk.x is None else number(walk.x), y if walk.y is None else number(walk.y)])
-            written = next(one for one in scenario.scene.actors if one.id == event.actor)
-            pace = actor_speed_mps(scenario, written) or _WALKING_MPS
+        case SpeedChange():
+            return {name: xosc.AbsoluteSpeedAction(action.to_mps, _dynamics("linear", "time", action.over_s))}
+        case Brake():
+            rate = _dynamics("linear", "rate", action.deceleration_mps2)
+            return {name: xosc.AbsoluteSpeedAction(action.to_mps, rate)}
+        case WalkTo():
+            x, y, _ = actors[event.actor].track.positions[0]
+            goal = np.array([x if action.x is None else action.x, y if action.y is None else action.y])
+            written = next(one for one in scenario.actors if one.id == event.actor)
+            at_once = _dynamics("step", "time", 0.0)
             return {
-                f"{event.id} pace": xosc.AbsoluteSpeedAction(pace, _dynamics("step", "time", 0.0)),
+                f"{event.id} pace": xosc.AbsoluteSpeedAction(written.speed_mps or _WALKING_MPS, at_once),
                 name: _way(event.id, np.array([x, y]), goal),
             }
     raise ValueError(f"event {event.id!r}: OpenSCENARIO export knows no action {type(action).__name__}")

@@ -125,7 +125,7 @@ def test_tracks_and_picture_boxes_hold_both_sources(frames: Path, contents: Cont
     ],
 )
 def test_weather_is_written_in_words_that_a_scenario_understands(environment: Environment) -> None:
-    from drivesim.scenarios.expand import environment_of
+    from drivesim.scenarios.concrete import environment_of
 
     back = environment_of(Scenario("weather").environment(**attribute_words(environment)))
     assert (back.hour, back.rain, back.snow, back.wetness) == (
