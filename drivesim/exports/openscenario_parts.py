@@ -6,7 +6,7 @@ package's actors are told by the middle of their boxes.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from scenariogeneration import xosc
@@ -33,7 +33,8 @@ _VEHICLES = {
 }  # fmt: skip
 _TOP_SPEEDS_MPS = {"bicycle": 15.0, "truck": 30.0, "bus": 30.0, "construction_vehicle": 20.0}
 
-Entity = xosc.Vehicle | xosc.Pedestrian | xosc.MiscObject
+#: A vehicle, pedestrian or object; scenariogeneration names no type that they share.
+Entity: TypeAlias = Any
 
 
 def ego_entity() -> xosc.Vehicle:

@@ -79,11 +79,11 @@ def _entity(object_: Element, name: str, catalogs: Catalogs, parameters: Paramet
         entry = catalogs.entry(reference, parameters)
         if entry is None:
             catalog = parameters.text(reference, "catalogName")
-            category = "pedestrian" if "pedestrian" in catalog.lower() else "car"
+            guess = "pedestrian" if "pedestrian" in catalog.lower() else "car"
             notes.append(
-                f"{reference.where}: catalog '{catalog}' is not there; '{name}' is taken for a {category} of typical size"
+                f"{reference.where}: catalog '{catalog}' is not there; '{name}' is taken for a {guess} of typical size"
             )
-            return _sized(name, category, None, None, None, Parameters())
+            return _sized(name, guess, None, None, None, Parameters())
         what, inside = entry
     else:
         what = next((c for c in object_.children if c.tag in ("Vehicle", "Pedestrian", "MiscObject")), None)
