@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from drivesim.errors import DriveSimError as DriveSimError
     from drivesim.errors import InputError as InputError
     from drivesim.errors import ModelError as ModelError
+    from drivesim.exports.run import export_run as export_run
     from drivesim.models import load_model as load_model
     from drivesim.scenarios import Scenario as Scenario
     from drivesim.scenarios import ScenarioError as ScenarioError
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
 
 _NAMES_OF = {
     "drivesim.errors": "DriveSimError InputError ModelError",
+    "drivesim.exports.run": "export_run",
     "drivesim.models": "load_model",
     "drivesim.scenarios": "Scenario ScenarioError check load loads after brake choice collision deg distance_to_ego drac gap grid "
     "kmh lane_change normal pet rain snow speed thw ttc ttc_to_ego uniform walk_to",

@@ -39,3 +39,9 @@ class ModelError(DriveSimError):
     """Weights, configuration or device of a model are not usable."""
 
     exit_code = 4
+
+
+class MissingPackageError(DriveSimError):
+    """A package that only some features need is not installed; the message says how to install it."""
+
+    exit_code = 4

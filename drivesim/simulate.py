@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,7 @@ def rollout(
     """
     decided = decide(model, scenario, num_frames=num_frames(model, scenario, seconds), seed=seed, options=options)
     folder = default_folder(decided.manifest) if out is None else Path(out)
+    _say_what_is_left(decided.scenario, folder)
     return make(decided, folder, indices=[0], resume=resume)[0]
 
 
@@ -100,6 +102,7 @@ def futures(
     length = num_frames(model, scenario, seconds)
     decided = decide(model, scenario, num_frames=length, seed=seed, options=options, start=start, several=True)
     folder = default_folder(decided.manifest, "-futures") if out is None else Path(out)
+    _say_what_is_left(decided.scenario, folder)
     return make(decided, folder, indices=range(num_futures), resume=resume)
 
 
@@ -123,6 +126,7 @@ def branch(
     """
     decided = decide_branch(model, Path(run), at_s=at_s, seconds=seconds, future=future, seed=seed, options=options)
     folder = branch_folder(decided.manifest) if out is None else Path(out)
+    _say_what_is_left(decided.scenario, folder)
     return make(decided, folder, indices=range(num_futures), resume=resume)
 
 
@@ -227,6 +231,14 @@ def default_folder(manifest: Manifest, suffix: str = "") -> Path:
     """``runs/<scenario>-<seed>``, with the variation where it is not the first."""
     variation = f"-v{manifest.variation:03d}" if manifest.variation else ""
     return Path("runs") / f"{manifest.scenario_id}{variation}-{manifest.seed}{suffix}"
+
+
+def _say_what_is_left(scenario: Scenario, folder: Path) -> None:
+    """Warn of outputs that need the finished run: these functions make it, others export it."""
+    for name in scenario.outputs:
+        if name not in ("mp4", "frames"):
+            call = f"drivesim.export_run({str(folder)!r}, {name!r})"
+            warnings.warn(f"outputs: {name} is not written here; afterwards {call} does.", UserWarning, stacklevel=3)
 
 
 def branch_folder(manifest: Manifest) -> Path:

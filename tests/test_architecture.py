@@ -50,7 +50,7 @@ ALLOWED: dict[str, set[str]] = {
     "judges": {"vocabulary", "models"},
     "metrics": {"vocabulary", "judges", "runs"},
     "report": {"vocabulary", "metrics", "runs"},
-    "exports": {"vocabulary", "runs"},
+    "exports": {"vocabulary", "traffic", "conditioning", "scenarios", "runs", "judges", "metrics", "evidence"},
     "packing": {"vocabulary", "datasets", "conditioning"},
     "pictures": {"vocabulary", "conditioning", "datasets", "runs"},
     "training": {"vocabulary", "diffusion", "models", "datasets", "renderer", "conditioning", "judges", "metrics"},
@@ -60,7 +60,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "run_spec": {"vocabulary", "world_model", "scenarios", "conditioning", "runs"},
     "simulate": {"vocabulary", "world_model", "scenarios", "conditioning", "runs", "models", "run_spec"},
-    "face": {"vocabulary", "world_model", "scenarios", "models", "simulate", "cli"},
+    "face": {"vocabulary", "world_model", "scenarios", "models", "simulate", "exports", "cli"},
 }  # fmt: skip
 ALLOWED["cli"] = set(ALLOWED)
 """Part to the parts it may import beside itself. ``face`` is drivesim/__init__.py and __main__.py."""
@@ -81,11 +81,19 @@ MODULE_OF = {
     "pytorch-lightning": "pytorch_lightning",
     "nuscenes-devkit": "nuscenes",
     "annotated-types": "annotated_types",
+    "mcap-protobuf-support": "mcap_protobuf",
+    "protobuf": "google",
+    "foxglove-schemas-protobuf": "foxglove_schemas_protobuf",
 }
 ONLY_IN = {
     "pytorch_lightning": {"training"},
     "jsonargparse": {"training"},
     "nuscenes": {"datasets"},
+    "mcap": {"exports"},
+    "mcap_protobuf": {"exports"},
+    "foxglove_schemas_protobuf": {"exports"},
+    "google": {"exports"},
+    "scenariogeneration": {"exports"},
     "typer": {"cli"},
     "rich": {"cli", "training"},
 }

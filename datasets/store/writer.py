@@ -60,14 +60,6 @@ class StoredSample:
     controls: Controls
 
 
-@dataclass(frozen=True)
-class Skipped:
-    """A sample that could not be read, and why."""
-
-    sample: int
-    reason: str
-
-
 class RecordingStore(WrapperStore):  # type: ignore[type-arg]
     """A zarr store that keeps the SHA-256 of every object as it is handed over for writing."""
 

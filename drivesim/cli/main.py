@@ -36,6 +36,10 @@ SECTIONS: dict[str, dict[str, str]] = {
         "rollout": "Continue the first picture into seconds or minutes of video.",
         "futures": "Sample several futures of one first picture and set them side by side.",
     },
+    "Share": {
+        "export": "Write a run as MCAP, nuScenes, COCO, a frame folder or OpenSCENARIO.",
+        "import": "Turn an OpenSCENARIO file into a scenario file, and list what is lost.",
+    },
     "Measure": {
         "score": "Measure a finished run: obedience, drift, danger, labels, spread.",
         "evaluate": "Measure a model on held-out scenes, between floors and ceilings.",
@@ -57,6 +61,9 @@ drivesim futures my.yaml --futures 8            eight ways it may go on
 drivesim rollout --help                         every option of one command"""
 
 
+#: Commands whose names Python keeps to itself, and what their file and function are called.
+KEYWORDS = {"import": "import_scenario"}
+
 SUMMARIES = {name: text for section in SECTIONS.values() for name, text in section.items()}
 
 
@@ -68,11 +75,12 @@ class LazyCommands(Mapping[str, Any]):
             raise KeyError(name)
         from drivesim.cli.grouped import flattened
 
-        module = importlib.import_module(f"drivesim.cli.{name}")
-        if isinstance(getattr(module, name), typer.Typer):  # a group of commands of its own
-            return typer.main.get_command(getattr(module, name))
+        word = KEYWORDS.get(name, name)
+        module = importlib.import_module(f"drivesim.cli.{word}")
+        if isinstance(getattr(module, word), typer.Typer):  # a group of commands of its own
+            return typer.main.get_command(getattr(module, word))
         holder = typer.Typer(add_completion=False, rich_markup_mode=None)
-        holder.command(name, context_settings=getattr(module, "PASS_ON", None))(flattened(getattr(module, name)))
+        holder.command(name, context_settings=getattr(module, "PASS_ON", None))(flattened(getattr(module, word)))
         return typer.main.get_command(holder)
 
     def __iter__(self) -> Iterator[str]:

@@ -219,9 +219,11 @@ def make_all(
     jobs: Sequence[Job], *, resume: bool, dry_run: bool, voice: Voice, maker: Maker | None = None
 ) -> Iterator[tuple[Job, tuple[Future, ...]]]:
     """Print the plan of every job and, unless ``dry_run``, make them one after the other, by ``maker`` where one is given."""
+    from drivesim.cli.exporting import require_outputs
     from drivesim.runs.run import require_room
     from drivesim.runs.run_folder import RunFolder
 
+    require_outputs(job.decided.scenario for job in jobs)
     if not dry_run:
         for job in jobs:
             run = RunFolder(job.folder)
@@ -240,9 +242,11 @@ def make_all(
 
 def report(job: Job, made: Sequence[Future], voice: Voice, *, sheet: bool = False, grid: bool = False) -> None:
     """Set the futures beside each other where asked, and say where everything is: the last line of a run."""
+    from drivesim.cli.exporting import write_outputs
     from drivesim.pictures.contact_sheet import write_contact_sheet, write_side_by_side
 
     first = made[0]
+    exported = write_outputs(job.folder, job.decided.scenario, voice)
     pictures: dict[str, str] = {}
     if sheet:
         pictures["contact_sheet"] = str(job.folder / "contact_sheet.png")
@@ -257,10 +261,11 @@ def report(job: Job, made: Sequence[Future], voice: Voice, *, sheet: bool = Fals
         "ego": first.manifest.ego,
         "synthetic": True,
         "futures": [{"id": future.id, "video": str(future.video)} for future in made],
+        "exports": {each.format: str(each.folder) for each in exported},
         **pictures,
     }
     where = str(first.video) if len(made) == 1 else f"{len(made)} futures in {job.folder}"
-    more = "".join(f"\n{path}" for path in pictures.values())
+    more = "".join(f"\n{path}" for path in (*pictures.values(), *(each.folder for each in exported)))
     each = " each" if len(made) > 1 else ""
     voice.result(
         f"{where} ({first.duration_s:g} s, {first.num_frames} frame{'s' * (first.num_frames > 1)}{each}){more}", data

@@ -8,11 +8,8 @@ the map mask is blank. ``drivesim.json`` beside the tables says so and marks the
 from __future__ import annotations
 
 import datetime
-import hashlib
 import json
-import os
-import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,14 +18,20 @@ import cv2
 import numpy as np
 
 from drivesim.errors import InputError
+from drivesim.exports.contents import SYNTHETIC
+from drivesim.exports.nuscenes_evaluation import EMPTY_LIDAR_NOTE, add_empty_lidar
 from drivesim.exports.nuscenes_vocabulary import (
     ATTRIBUTE_NAMES,
     CATEGORY_NAMES,
     VISIBILITY_LEVELS,
     attribute_name,
     category_name,
+    rigid_row,
+    token_of,
 )
-from drivesim.geometry import FloatArray, quaternion_of_rotation
+from drivesim.exports.pictures import write_jpeg
+from drivesim.exports.publishing import publishing
+from drivesim.geometry import FloatArray
 from drivesim.scene import Actor, Environment, Pose, Scene
 
 TABLES = (
@@ -47,6 +50,9 @@ TABLES = (
     "visibility",
 )
 
+#: What the folder of the tables is called, and the version that the devkit is given.
+VERSION = "v1.0-drivesim"
+
 #: Seconds between key frames, which alone carry annotations.
 KEY_FRAME_PERIOD_S = 0.5
 
@@ -55,7 +61,6 @@ KEY_FRAME_PERIOD_S = 0.5
 GLOBAL_FROM_WORLD = Pose(x=1000.0, y=1500.0, yaw_rad=0.6)
 
 _MAP_FILE = "maps/blank.png"
-_JPEG_QUALITY = 95
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,12 +68,15 @@ class RecordedScene:
     """One scene to write: its pictures uint8 RGB (H, W, 3), one for each of its frames, and what it is called.
 
     ``description`` is free text; time of day and weather are put in front of it. ``split`` is train, val or any name.
+    ``hidden`` names by (frame, actor id) the boxes that nobody can see: they claim no lidar point, so that the devkit's
+    evaluation does not ask for them.
     """
 
     scene: Scene
     frames: Iterable[np.ndarray]
     description: str = ""
     split: str = "train"
+    hidden: frozenset[tuple[int, str]] = frozenset()
 
 
 @dataclass(eq=False)
@@ -84,39 +92,56 @@ def write_nuscenes(
     out: Path,
     recordings: Iterable[RecordedScene],
     *,
-    version: str = "v1.0-drivesim",
+    version: str = VERSION,
     channel: str = "CAM_FRONT",
     licence: str = "the licence of the data set's author",
     global_from_world: Pose = GLOBAL_FROM_WORLD,
 ) -> Path:
     """Write ``recordings`` under the new folder ``out``, whole or not at all; returns ``out``.
 
-    Key frames (2 Hz) go to samples/, the others to sweeps/; annotations stand at key frames only. Scenes need at least
-    2 frames a second. Raises InputError when ``out`` exists, a name is given twice, the pictures do not fit their scene,
-    or there is nothing to write.
+    Raises InputError when ``out`` exists, and whatever :func:`write_tables` refuses.
     """
     if out.exists():
         raise InputError(f"{out} exists already; name a new folder, or delete that one first")
-    unfinished = out.with_name(out.name + ".unfinished")
-    if unfinished.exists():
-        shutil.rmtree(unfinished)
-    try:
-        (unfinished / version).mkdir(parents=True)
-        writer = _Writer(unfinished, channel, global_from_world.matrix())
-        _write_vocabulary(writer)
-        for recording in recordings:
-            _write_recording(writer, recording)
-        if not writer.tables["scene"]:
-            raise InputError(f"there is no scene to write to {out}")
-        _write_map(writer)
-        for name, rows in writer.tables.items():
-            _write_json(unfinished / version / f"{name}.json", rows)
-        _write_json(unfinished / version / "splits.json", writer.splits)
-        _write_json(unfinished / version / "drivesim.json", _provenance(licence))
-        os.replace(unfinished, out)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    with publishing(out) as folder:
+        write_tables(
+            folder, recordings, version=version, channel=channel, licence=licence, global_from_world=global_from_world
+        )
     return out
+
+
+def write_tables(
+    folder: Path,
+    recordings: Iterable[RecordedScene],
+    *,
+    version: str = VERSION,
+    channel: str = "CAM_FRONT",
+    licence: str = "the licence of the data set's author",
+    global_from_world: Pose = GLOBAL_FROM_WORLD,
+    for_evaluation: bool = False,
+    notes: Sequence[str] = (),
+) -> None:
+    """Write ``recordings`` into the empty ``folder``.
+
+    Key frames (2 Hz) go to samples/, the others to sweeps/; annotations stand at key frames only. Scenes need at least
+    2 frames a second. ``for_evaluation`` adds the channel that the devkit's evaluation asks for the ego's pose, LIDAR_TOP,
+    without a point in it. ``notes`` go to ``drivesim.json``. Raises InputError when a name is given twice, the pictures do
+    not fit their scene, or there is nothing to write.
+    """
+    (folder / version).mkdir(parents=True)
+    writer = _Writer(folder, channel, global_from_world.matrix())
+    _write_vocabulary(writer)
+    for recording in recordings:
+        _write_recording(writer, recording)
+        if for_evaluation:
+            add_empty_lidar(writer.tables, folder, recording.scene.name)
+    if not writer.tables["scene"]:
+        raise InputError("there is no scene to write")
+    _write_map(writer)
+    for name, rows in writer.tables.items():
+        _write_json(folder / version / f"{name}.json", rows)
+    _write_json(folder / version / "splits.json", writer.splits)
+    _write_json(folder / version / "drivesim.json", _provenance(licence, for_evaluation, notes))
 
 
 def describe_environment(environment: Environment) -> str:
@@ -139,19 +164,14 @@ def key_frames(num_frames: int, fps: float) -> list[int]:
     return [round(number * KEY_FRAME_PERIOD_S * fps) for number in range(count)]
 
 
-def _token(*parts: object) -> str:
-    """nuScenes' tokens are 32 hexadecimal digits; equal names give equal ones, so a second export has the same bytes."""
-    return hashlib.md5("/".join(map(str, parts)).encode(), usedforsecurity=False).hexdigest()
-
-
 def _write_vocabulary(writer: _Writer) -> None:
     for table, names in (("category", CATEGORY_NAMES), ("attribute", ATTRIBUTE_NAMES)):
-        writer.tables[table] += [{"token": _token(table, name), "name": name, "description": ""} for name in names]
+        writer.tables[table] += [{"token": token_of(table, name), "name": name, "description": ""} for name in names]
     writer.tables["visibility"] += [
         {"token": token, "level": level, "description": description} for token, level, description in VISIBILITY_LEVELS
     ]
     writer.tables["sensor"].append(
-        {"token": _token("sensor", writer.channel), "channel": writer.channel, "modality": "camera"}
+        {"token": token_of("sensor", writer.channel), "channel": writer.channel, "modality": "camera"}
     )
 
 
@@ -168,10 +188,10 @@ def _write_recording(writer: _Writer, recording: RecordedScene) -> None:
     start_us = round(day.timestamp() * 1e6)
     times_us = [start_us + round(frame * 1e6 / scene.fps) for frame in range(len(scene))]
     logfile = f"drivesim-{day:%Y-%m-%d-%H-%M-%S}+0000"
-    samples = [_token("sample", scene.name, frame) for frame in keys]
+    samples = [token_of("sample", scene.name, frame) for frame in keys]
     tables["log"].append(
         {
-            "token": _token("log", scene.name),
+            "token": token_of("log", scene.name),
             "logfile": logfile,
             "vehicle": "drivesim",
             "date_captured": f"{day:%Y-%m-%d}",
@@ -180,13 +200,15 @@ def _write_recording(writer: _Writer, recording: RecordedScene) -> None:
     )
     tables["scene"].append(
         {
-            "token": _token("scene", scene.name),
-            "log_token": _token("log", scene.name),
+            "token": token_of("scene", scene.name),
+            "log_token": token_of("log", scene.name),
             "nbr_samples": len(keys),
             "first_sample_token": samples[0],
             "last_sample_token": samples[-1],
             "name": scene.name,
-            "description": ", ".join(filter(None, [describe_environment(scene.environment), recording.description])),
+            "description": ", ".join(
+                filter(None, [describe_environment(scene.environment), recording.description, SYNTHETIC])
+            ),
         }
     )
     for token, frame, before, after in zip(samples, keys, ["", *samples[:-1]], [*samples[1:], ""], strict=True):
@@ -196,20 +218,20 @@ def _write_recording(writer: _Writer, recording: RecordedScene) -> None:
                 "timestamp": times_us[frame],
                 "prev": before,
                 "next": after,
-                "scene_token": _token("scene", scene.name),
+                "scene_token": token_of("scene", scene.name),
             }
         )
     writer.splits.setdefault(recording.split, []).append(scene.name)
     _write_frames(writer, recording, keys, times_us, logfile)
     for actor in scene.actors:
-        _write_actor(writer, scene, actor, keys)
+        _write_actor(writer, recording, actor, keys)
 
 
 def _write_frames(
     writer: _Writer, recording: RecordedScene, keys: list[int], times_us: list[int], logfile: str
 ) -> None:
     scene, channel = recording.scene, writer.channel
-    tokens = [_token("sample_data", scene.name, frame) for frame in range(len(scene))]
+    tokens = [token_of("sample_data", scene.name, frame) for frame in range(len(scene))]
     size: tuple[int, int] | None = None
     number = -1
     for number, picture in enumerate(recording.frames):
@@ -225,15 +247,15 @@ def _write_frames(
             )
         is_key = number in keys
         filename = f"{'samples' if is_key else 'sweeps'}/{channel}/{logfile}__{channel}__{times_us[number]}.jpg"
-        _write_picture(writer.folder / filename, picture)
+        write_jpeg(writer.folder / filename, picture)
         # A sweep belongs to the key frame that follows it; the devkit interpolates from the one before.
         following = next((key for key in keys if key >= number), keys[-1])
         writer.tables["sample_data"].append(
             {
                 "token": tokens[number],
-                "sample_token": _token("sample", scene.name, following),
-                "ego_pose_token": _token("ego_pose", scene.name, number),
-                "calibrated_sensor_token": _token("calibrated_sensor", scene.name),
+                "sample_token": token_of("sample", scene.name, following),
+                "ego_pose_token": token_of("ego_pose", scene.name, number),
+                "calibrated_sensor_token": token_of("calibrated_sensor", scene.name),
                 "timestamp": times_us[number],
                 "fileformat": "jpg",
                 "is_key_frame": is_key,
@@ -246,7 +268,7 @@ def _write_frames(
         )
         pose = writer.global_from_world @ scene.ego.pose(number).matrix()
         writer.tables["ego_pose"].append(
-            {"token": _token("ego_pose", scene.name, number), "timestamp": times_us[number], **_rigid(pose)}
+            {"token": token_of("ego_pose", scene.name, number), "timestamp": times_us[number], **rigid_row(pose)}
         )
     if number + 1 != len(scene):
         raise InputError(f"scene {scene.name!r} has {len(scene)} frames, but {number + 1} pictures were given")
@@ -260,24 +282,25 @@ def _write_camera(writer: _Writer, scene: Scene, width: int, height: int) -> Non
         )
     writer.tables["calibrated_sensor"].append(
         {
-            "token": _token("calibrated_sensor", scene.name),
-            "sensor_token": _token("sensor", writer.channel),
-            **_rigid(scene.camera.ego_from_optical()),
+            "token": token_of("calibrated_sensor", scene.name),
+            "sensor_token": token_of("sensor", writer.channel),
+            **rigid_row(scene.camera.ego_from_optical()),
             "camera_intrinsic": scene.camera.resized(width, height).intrinsics().tolist(),
         }
     )
 
 
-def _write_actor(writer: _Writer, scene: Scene, actor: Actor, keys: list[int]) -> None:
+def _write_actor(writer: _Writer, recording: RecordedScene, actor: Actor, keys: list[int]) -> None:
+    scene = recording.scene
     seen = [frame for frame in keys if actor.track.present[frame]]
     if not seen:
         return
-    tokens = [_token("sample_annotation", scene.name, actor.id, frame) for frame in seen]
-    instance = _token("instance", scene.name, actor.id)
+    tokens = [token_of("sample_annotation", scene.name, actor.id, frame) for frame in seen]
+    instance = token_of("instance", scene.name, actor.id)
     writer.tables["instance"].append(
         {
             "token": instance,
-            "category_token": _token("category", category_name(actor)),
+            "category_token": token_of("category", category_name(actor)),
             "nbr_annotations": len(seen),
             "first_annotation_token": tokens[0],
             "last_annotation_token": tokens[-1],
@@ -288,15 +311,15 @@ def _write_actor(writer: _Writer, scene: Scene, actor: Actor, keys: list[int]) -
         writer.tables["sample_annotation"].append(
             {
                 "token": token,
-                "sample_token": _token("sample", scene.name, frame),
+                "sample_token": token_of("sample", scene.name, frame),
                 "instance_token": instance,
                 "visibility_token": "4",
-                "attribute_tokens": [] if attribute is None else [_token("attribute", attribute)],
-                **_rigid(writer.global_from_world @ actor.track.pose(frame).matrix()),
+                "attribute_tokens": [] if attribute is None else [token_of("attribute", attribute)],
+                **rigid_row(writer.global_from_world @ actor.track.pose(frame).matrix()),
                 "size": actor.box(frame).to_wlh().tolist(),
                 "prev": before,
                 "next": after,
-                "num_lidar_pts": 1,
+                "num_lidar_pts": 0 if (frame, actor.id) in recording.hidden else 1,
                 "num_radar_pts": 0,
             }
         )
@@ -306,7 +329,7 @@ def _write_map(writer: _Writer) -> None:
     _write_picture(writer.folder / _MAP_FILE, np.zeros((16, 16, 3), dtype=np.uint8))
     writer.tables["map"].append(
         {
-            "token": _token("map"),
+            "token": token_of("map"),
             "category": "semantic_prior",
             "filename": _MAP_FILE,
             "log_tokens": [row["token"] for row in writer.tables["log"]],
@@ -314,14 +337,9 @@ def _write_map(writer: _Writer) -> None:
     )
 
 
-def _rigid(matrix: FloatArray) -> dict[str, list[float]]:
-    return {"translation": matrix[:3, 3].tolist(), "rotation": quaternion_of_rotation(matrix[:3, :3]).tolist()}
-
-
 def _write_picture(path: Path, picture: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if path.suffix == ".jpg" else []
-    encoded, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)
+    encoded, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     assert encoded
     path.write_bytes(data.tobytes())
 
@@ -330,15 +348,17 @@ def _write_json(path: Path, content: object) -> None:
     path.write_text(json.dumps(content, indent=0, allow_nan=False), encoding="utf-8")
 
 
-def _provenance(licence: str) -> dict[str, Any]:
+def _provenance(licence: str, for_evaluation: bool, notes: Sequence[str]) -> dict[str, Any]:
     return {
         "synthetic": True,
         "licence": licence,
         "notes": [
             "The pictures are synthetic; no vehicle recorded them.",
-            "num_lidar_pts is 1 for every box, because detection evaluation drops boxes without points.",
+            "num_lidar_pts is 1 for every box that can be seen, because detection evaluation drops boxes without points.",
             "visibility is 4 (80-100 %) for every box; occlusion was not measured.",
-            "The map mask is blank. There is one camera and no lidar or radar.",
+            "The map mask is blank. There is one camera, and no lidar or radar.",
+            *([EMPTY_LIDAR_NOTE] if for_evaluation else []),
             "Dates are made up from the scene's hour; locations and vehicles are no real ones.",
+            *notes,
         ],
     }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+
+from drivesim.geometry import FloatArray, quaternion_of_rotation
 from drivesim.scene import Actor
 
 #: All 23 categories of nuScenes v1.0.
@@ -86,3 +89,13 @@ def attribute_name(actor: Actor, speed_mps: float) -> str | None:
     if actor.parked:
         return "vehicle.parked"
     return "vehicle.moving" if moving else "vehicle.stopped"
+
+
+def token_of(*parts: object) -> str:
+    """A row's token: nuScenes' are 32 hexadecimal digits; equal names give equal ones, so a second export has the same bytes."""
+    return hashlib.md5("/".join(map(str, parts)).encode(), usedforsecurity=False).hexdigest()
+
+
+def rigid_row(matrix: FloatArray) -> dict[str, list[float]]:
+    """A transform (4, 4) as the tables hold it: translation in metres, rotation as w, x, y, z."""
+    return {"translation": matrix[:3, 3].tolist(), "rotation": quaternion_of_rotation(matrix[:3, :3]).tolist()}

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 import av
 import numpy as np
+from av.bitstream import BitStreamFilterContext
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
@@ -164,6 +165,23 @@ def read_frames(path: Path, start: int = 0, stop: int | None = None) -> NDArray[
     if not frames:
         raise InputError(f"{path} has no frames {start} to {stop if stop is not None else 'its end'}.")
     return np.stack(frames)
+
+
+def annex_b_frames(path: Path) -> Iterator[bytes]:
+    """The H.264 of a video frame by frame, as stored, in Annex B with parameter sets before every key frame.
+
+    Nothing is encoded again. Raises InputError when the file is not a readable H.264 video.
+    """
+    with _open_input(path) as container:
+        stream = container.streams.video[0]
+        if stream.codec_context.name != "h264":
+            raise InputError(
+                f"{path} holds {stream.codec_context.name} video; expected the H.264 that drivesim writes."
+            )
+        repack = BitStreamFilterContext("h264_mp4toannexb", stream)
+        for packet in container.demux(stream):
+            for whole in repack.filter(packet if packet.size else None):
+                yield bytes(whole)
 
 
 def concatenate(segments: Iterable[Path], out: Path, comment: str = SYNTHETIC_COMMENT) -> int:

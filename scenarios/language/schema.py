@@ -280,7 +280,7 @@ Camera = Annotated[
     Discriminator(lambda value: "rig" if isinstance(value, Mapping | CameraRig) else "name"),
 ]
 Side = Annotated[str, Word(("right_hand", "left_hand"), {"right": "right_hand", "left": "left_hand"}, varies=False)]
-Output = Annotated[str, Word(("mp4", "frames"), varies=False)]
+Output = Annotated[str, Word(("mp4", "frames", "mcap", "nuscenes", "coco", "xosc"), varies=False)]
 
 
 class ScenarioFields(Model):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -19,11 +19,21 @@ _BLOCK = {"scene": 2, "vary": 1, "labels": 1, "events": 1, "expect": 1}
 
 def scenario_text(keys: Mapping[str, Any]) -> str:
     """A scenario file (schema version 1) of the plain values ``keys``."""
-    document = CommentedMap({"drivesim": 1})
+    return _dumped(CommentedMap({"drivesim": 1, **_scenario(keys)}))
+
+
+def suite_text(scenarios: Sequence[Mapping[str, Any]]) -> str:
+    """A suite (schema version 1) of the plain values of several scenarios."""
+    return _dumped(CommentedMap({"drivesim": 1, "scenarios": CommentedSeq([_scenario(keys) for keys in scenarios])}))
+
+
+def _scenario(keys: Mapping[str, Any]) -> CommentedMap:
     ordered = {**keys}
     ordered.setdefault("scene", {})
-    for key, value in ordered.items():
-        document[key] = _block(value, _BLOCK.get(key, 0))
+    return CommentedMap({key: _block(value, _BLOCK.get(key, 0)) for key, value in ordered.items()})
+
+
+def _dumped(document: CommentedMap) -> str:
     yaml = YAML(typ="rt", pure=True)
     yaml.width = 4096
     yaml.indent(mapping=2, sequence=4, offset=2)

@@ -185,7 +185,7 @@ def test_checking_never_imports_torch() -> None:
 
 
 def test_outputs_that_nothing_writes_are_refused() -> None:
-    report = check_text("drivesim: 1\nid: told\noutputs: [mp4, mcap]\nscene: {}\n", "told.yaml")
+    report = check_text("drivesim: 1\nid: told\noutputs: [mp4, rosbag]\nscene: {}\n", "told.yaml")
     assert [str(error) for error in report.errors] == [
-        "told.yaml:3:16  outputs[1] — 'mcap' is not one of: mp4, frames. [DS024]"
+        "told.yaml:3:16  outputs[1] — 'rosbag' is not one of: mp4, frames, mcap, nuscenes, coco, xosc. [DS024]"
     ]

@@ -1,0 +1,280 @@
+"""A run's futures in the format of another tool: :func:`export_run` is what ``drivesim export`` and ``outputs:`` call."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from drivesim.errors import InputError
+from drivesim.evidence.measure import Progress
+from drivesim.exports.contents import Contents, Source
+from drivesim.exports.extras import require_packages
+from drivesim.exports.gather import chosen_futures, gather, why_not_measured
+from drivesim.exports.publishing import publishing
+from drivesim.judges.load import Judges
+from drivesim.runs.future import Future
+from drivesim.runs.storage import readable_storage_errors, write_atomic
+
+#: Every format and what its files are, in one sentence.
+FORMATS: dict[str, str] = {
+    "mcap": "one .mcap a future with Foxglove's schemas, and a layout file: video, boxes, curves, events",
+    "nuscenes": "tables and pictures that the nuScenes devkit loads and evaluates detections on",
+    "coco": "pictures and 2D boxes in COCO's JSON",
+    "frames": "a folder of pictures for each future, with calibration, poses, boxes and tracks as JSON and CSV",
+    "xosc": "ASAM OpenSCENARIO 1.2 and OpenDRIVE: the scenario as written, and what each future was conditioned on",
+}
+
+#: Formats whose futures lie beside each other as things of their own; the others are one whole.
+BY_FUTURE = ("mcap", "frames")
+
+#: Beside the files of a format that is one whole: where each future comes from.
+PROVENANCE_NAME = "provenance.json"
+
+#: What lies in the folder of a format whose futures are things of their own, leftovers of a killed writer included.
+_OURS = re.compile(r"f\d+(\.mcap)?(\.unfinished|\.replaced)?|\.f\d+\.mcap\.part|foxglove-layout\.json")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """What an export wrote: its ``folder``, the ``futures`` in it by id, and those of them that were ``kept`` from before."""
+
+    format: str
+    folder: Path
+    futures: tuple[str, ...]
+    kept: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def default_folder(run: Path, name: str) -> Path:
+    """``RUN/exports/FORMAT``."""
+    return run / "exports" / name
+
+
+def export_run(
+    run: Path | str,
+    name: str,
+    *,
+    futures: Sequence[int] | None = None,
+    out: Path | str | None = None,
+    judges: Judges | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    progress: Progress = lambda what, share: None,
+) -> Exported:
+    """Write futures of a run (all that are finished by default) in the format ``name``, one of FORMATS.
+
+    ``out`` is a folder, ``RUN/exports/FORMAT`` by default. What is written there is whole or not there at all. A folder that
+    exists is replaced with ``overwrite``; with ``resume`` what is complete in it is kept and the rest is added. With
+    ``judges`` what the videos show is measured and exported beside what was conditioned. Raises InputError for what cannot
+    be exported, MissingPackageError where a format's packages are not installed.
+    """
+    folders = {name: default_folder(Path(run), name) if out is None else Path(out)}
+    return export_formats(
+        Path(run), folders, futures=futures, judges=judges, overwrite=overwrite, resume=resume, progress=progress
+    )[0]
+
+
+def export_formats(
+    run: Path,
+    folders: Mapping[str, Path],
+    *,
+    futures: Sequence[int] | None,
+    judges: Judges | None,
+    overwrite: bool,
+    resume: bool,
+    progress: Progress,
+) -> list[Exported]:
+    """The same in several formats, each in its folder by its name; every future is gathered and measured once.
+
+    What all formats need is checked before the first is written.
+    """
+    writers = _writers()
+    for name in folders:
+        if name not in writers:
+            raise InputError(f"there is no format {name!r}; there are {', '.join(FORMATS)}.")
+        require_packages(name)
+    chosen = chosen_futures(run, futures)
+    for name, folder in folders.items():
+        _require_room(folder, name, overwrite=overwrite, resume=resume)
+    why = why_not_measured(chosen[0].manifest) if judges is not None else ""
+    look = _Look(None if why else judges, progress)
+    exported = []
+    for name, folder in folders.items():
+        with readable_storage_errors(folder):
+            kept = writers[name](folder, chosen, look, overwrite)
+        exported.append(
+            Exported(
+                format=name,
+                folder=folder,
+                futures=tuple(future.id for future in chosen),
+                kept=tuple(future.id for future in kept),
+                notes=(why,) if why else (),
+            )
+        )
+    return exported
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """How futures are gathered, each once, and who is told."""
+
+    judges: Judges | None
+    progress: Progress
+    gathered: dict[int, Contents] = field(default_factory=dict)
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """What boxes there will be."""
+        return ("conditioned",) if self.judges is None else ("conditioned", "measured")
+
+    def at(self, future: Future) -> Contents:
+        if future.index not in self.gathered:
+            self.gathered[future.index] = gather(future, self.judges, self.progress)
+        return self.gathered[future.index]
+
+    def each(self, futures: Sequence[Future]) -> Iterator[Contents]:
+        for future in futures:
+            yield self.at(future)
+
+    def hear_of(self, contents: Contents, share: float) -> None:
+        self.hear(contents.future)(share)
+
+    def hear(self, future: Future) -> Callable[[float], None]:
+        return lambda share: self.progress(f"{future.id}: writing", share)
+
+
+#: Writes futures into a folder, whole or not at all; returns those that were there already and are kept.
+Writer = Callable[[Path, Sequence[Future], _Look, bool], Sequence[Future]]
+
+
+def _writers() -> Mapping[str, Writer]:
+    return {
+        "mcap": _mcap,
+        "nuscenes": _as_whole(_nuscenes),
+        "coco": _as_whole(_coco),
+        "frames": _frames,
+        "xosc": _as_whole(_xosc),
+    }
+
+
+def _require_room(folder: Path, name: str, *, overwrite: bool, resume: bool) -> None:
+    """Raise InputError where something stands at ``folder`` that nobody said may be replaced or continued, or that is not ours."""
+    if not folder.exists() and not folder.is_symlink():
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file; an export is a folder. Name another with --out.")
+    if not any(folder.iterdir()):
+        return
+    if not (overwrite or resume):
+        raise InputError(
+            f"{folder} exists already. Replace it with --overwrite, add to it with --resume, or name another folder with --out."
+        )
+    if name in BY_FUTURE:
+        strange = sorted(entry.name for entry in folder.iterdir() if not _OURS.fullmatch(entry.name))
+    else:
+        strange = [] if (folder / PROVENANCE_NAME).is_file() else sorted(entry.name for entry in folder.iterdir())
+    if strange:
+        raise InputError(
+            f"{folder} holds {', '.join(strange[:3])}, which no export wrote. Name another folder with --out."
+        )
+
+
+def _mcap(folder: Path, futures: Sequence[Future], look: _Look, overwrite: bool) -> list[Future]:
+    from drivesim.exports.foxglove_layout import foxglove_layout
+    from drivesim.exports.mcap_file import write_mcap
+
+    def write(path: Path, future: Future) -> None:
+        write_mcap(path, look.at(future), look.hear(future))
+
+    kept = _one_by_one(folder, ".mcap", futures, overwrite, write)
+    write_atomic(folder / "foxglove-layout.json", foxglove_layout(look.sources))
+    return kept
+
+
+def _frames(folder: Path, futures: Sequence[Future], look: _Look, overwrite: bool) -> list[Future]:
+    from drivesim.exports.frame_folder import write_frame_folder
+
+    def write(path: Path, future: Future) -> None:
+        contents = look.at(future)
+        with publishing(path, overwrite=overwrite) as made:
+            write_frame_folder(made, contents, look.hear(future))
+
+    return _one_by_one(folder, "", futures, overwrite, write)
+
+
+def _one_by_one(
+    folder: Path, suffix: str, futures: Sequence[Future], overwrite: bool, write: Callable[[Path, Future], None]
+) -> list[Future]:
+    """Write each future that is not there yet, or all with ``overwrite``; returns those that are kept."""
+    kept = []
+    for future in futures:
+        path = folder / f"f{future.index:02d}{suffix}"
+        if path.exists() and not overwrite:
+            kept.append(future)
+        else:
+            write(path, future)
+    return kept
+
+
+def _coco(made: Path, futures: Iterator[Contents], look: _Look) -> None:
+    from drivesim.exports.coco import write_coco
+
+    write_coco(made, futures, look.hear_of)
+
+
+def _nuscenes(made: Path, futures: Iterator[Contents], look: _Look) -> None:
+    from drivesim.exports.nuscenes_run import write_nuscenes_run
+
+    write_nuscenes_run(made, futures, look.hear_of)
+
+
+def _xosc(made: Path, futures: Iterator[Contents], look: _Look) -> None:
+    from drivesim.exports.openscenario import write_description, write_future, write_road
+
+    for number, contents in enumerate(futures):
+        if number == 0 and contents.future.manifest.scene_frame == 0:
+            write_description(made, contents)
+        elif number == 0:  # a branch begins in the middle: there is no t = 0 to describe
+            write_road(made, contents)
+        write_future(made / f"f{contents.future.index:02d}.xosc", contents)
+        look.hear_of(contents, 1.0)
+
+
+def _as_whole(write: Callable[[Path, Iterator[Contents], _Look], None]) -> Writer:
+    """A writer of a format that is one whole, with a file beside it that says where each future comes from."""
+
+    def writer(folder: Path, futures: Sequence[Future], look: _Look, overwrite: bool) -> Sequence[Future]:
+        if not overwrite and _holds(folder, futures):
+            return futures
+        told: list[dict[str, object]] = []
+
+        def gathered() -> Iterator[Contents]:
+            for contents in look.each(futures):
+                told.append(contents.provenance())
+                yield contents
+
+        with publishing(folder, overwrite=overwrite) as made:
+            write(made, gathered(), look)
+            (made / PROVENANCE_NAME).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        return []
+
+    return writer
+
+
+def _holds(folder: Path, futures: Sequence[Future]) -> bool:
+    """Whether a whole with these futures stands there. Raises InputError for one with others, which cannot be added to."""
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return False
+    try:
+        there = [one["future"] for one in json.loads((folder / PROVENANCE_NAME).read_text(encoding="utf-8"))]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{folder} is no export of drivesim. Name another folder with --out.") from error
+    if sorted(there) != sorted(future.id for future in futures):
+        raise InputError(
+            f"{folder} holds {', '.join(there)}. This format is one whole: write it anew with --overwrite, or name another folder "
+            "with --out."
+        )
+    return True
