@@ -48,7 +48,8 @@ def check_store(url: Path | str, on_shard: Callable[[int, int], None] = lambda d
 
 def _check_whole(files: StoreFiles, name: str, unfinished: str) -> list[str]:
     """Check what a finishing object vouches for."""
-    finished = _read(files, name, Encoded if name == ENCODED else Finished)
+    finished: Encoded | Finished | str
+    finished = _read(files, name, Encoded) if name == ENCODED else _read(files, name, Finished)
     if isinstance(finished, str):
         return [f"{finished}: {unfinished}"]
     problems = []

@@ -188,7 +188,7 @@ class Encoded:
     sha256: dict[str, str]
 
 
-Sealed = TypeVar("Sealed", ShardMarker, Finished, EncodedShard, Encoded)
+Sealed = TypeVar("Sealed", bound="ShardMarker | Finished | EncodedShard | Encoded")
 _READERS: dict[type[Any], TypeAdapter[Any]] = {
     kind: TypeAdapter(kind) for kind in (ShardMarker, Finished, EncodedShard, Encoded)
 }

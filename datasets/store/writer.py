@@ -60,7 +60,7 @@ class StoredSample:
     controls: Controls
 
 
-class RecordingStore(WrapperStore):  # type: ignore[type-arg]
+class RecordingStore(WrapperStore):
     """A zarr store that keeps the SHA-256 of every object as it is handed over for writing."""
 
     def __init__(self, store: Any) -> None:

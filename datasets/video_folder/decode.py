@@ -46,7 +46,7 @@ class DecodedFrame:
         plane = self.frame.planes[0]
         rows = np.frombuffer(plane, dtype=np.uint8)[: plane.height * plane.line_size].reshape(plane.height, -1)
         wide = plane.width * -(-self.frame.format.components[0].bits // 8)
-        return zlib.crc32(np.ascontiguousarray(rows[::_MARKED_ROWS, : min(wide, plane.line_size)]))
+        return zlib.crc32(np.ascontiguousarray(rows[::_MARKED_ROWS, : min(wide, plane.line_size)]).data)
 
 
 class VideoFile:

@@ -144,8 +144,9 @@ def _decode_all(path: Path, *, threaded: bool) -> _Pass:
         if not rows:
             coded, shown = size, file.shown_size(decoded.frame)
             shown = shown[::-1] if file.orientation(decoded.frame).swaps else shown
-        damaged = decoded.damaged or size != coded
-        rows.append((decoded.key, damaged, decoded.packet, decoded.part, decoded.mark(), decoded.pts))
+        rows.append(
+            (decoded.key, decoded.damaged or size != coded, decoded.packet, decoded.part, decoded.mark(), decoded.pts)
+        )
     table = np.array([row[:5] for row in rows], dtype=np.int64).reshape(-1, 5)
     damaged, packets = table[:, 1] > 0, table[:, 2]
     lost, damage = file.lost_packets(packets), file.damage or ""

@@ -74,7 +74,7 @@ def export(
       drivesim export runs/highway-cut-in-7-futures --to coco --future 3 --future 5 -o coco
       drivesim export runs/highway-cut-in-7 --to nuscenes --to frames --no-measure
     """
-    from drivesim.cli.progress import Voice
+    from drivesim.cli.progress import Voice, shares
     from drivesim.errors import InputError
 
     if overwrite and resume:
@@ -83,7 +83,7 @@ def export(
         raise InputError("--judges with --no-measure: nothing would look at the video. Leave one of them out.")
     voice = Voice(quiet=quiet, as_json=as_json)
     names = list(dict.fromkeys(one.value for one in to))
-    with measuring.told(voice) as progress:
+    with shares(voice) as progress:
         exported = exporting.export_all(
             run, names, futures=future, out=out, measure=measure, judges=judges, overwrite=overwrite, resume=resume,
             progress=progress,

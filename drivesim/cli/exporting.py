@@ -67,13 +67,13 @@ def require_outputs(scenarios: Iterable[Scenario]) -> None:
 
 def write_outputs(run: Path, scenario: Scenario, voice: Voice) -> list[Exported]:
     """Write what the scenario's ``outputs`` ask for below RUN/exports, of all finished futures; what is there is brought up to date."""
-    from drivesim.cli.measuring import told
+    from drivesim.cli.progress import shares
     from drivesim.exports.run import BY_FUTURE
 
     written: list[Exported] = []
     for name in outputs_of(scenario):
         kept = name in BY_FUTURE
-        with told(voice) as progress:
+        with shares(voice) as progress:
             written += export_all(run, [name], overwrite=not kept, resume=kept, progress=progress)
     return written
 
