@@ -113,7 +113,7 @@ def side_files(folder: Path) -> Kind:
     times = np.arange(5) / 10.0
     files: dict[str, tuple[str, Callable[[Path], Any]]] = {
         "a.boxes.csv": (BOXES, lambda path: read_boxes(path, times, 0.0)),
-        "a.poses.csv": (POSES, lambda path: read_poses(path, 0.0)),
+        "a.poses.csv": (POSES, lambda path: read_poses(path, times, 0.0)),
         "a.camera.json": (CAMERA, read_camera_file),
     }
     for name, (text, _) in files.items():

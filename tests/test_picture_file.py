@@ -45,7 +45,7 @@ def cut_short(path: Path) -> None:
 REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty": (lambda path: path.write_bytes(b""), "empty, 0 bytes"),
     "text": (lambda path: path.write_text("no picture at all"), "17 bytes that are no picture"),
-    "more than can be": (huge, "more than 134 million pixels; make it smaller first"),
+    "more than can be": (huge, "the 134 million that are read; make it smaller first"),
     "cut short": (cut_short, "not a complete picture"),
     "a folder": (lambda path: path.mkdir(), "no regular file"),
     "a pipe": (os.mkfifo, "no regular file"),

@@ -138,7 +138,7 @@ def broken_runs(folder: Path, run: Path) -> dict[str, tuple[list[object], str]]:
         "no folder": ([folder / "nowhere", *coco], "no drivesim run"),
         "an empty folder": ([folder / "empty", *coco], "no drivesim run"),
         "nothing finished": ([unfinished, *coco], "no finished future"),
-        "a damaged video": ([damaged, *coco], "is not the video that this run wrote"),
+        "a damaged video": ([damaged, *coco], "is not what this run wrote"),
         "an edited scenario": ([edited, *coco], "was changed since the run began"),
         "no such future": ([run, *coco, "--future", 7], "no finished future 7; it has 0, 1"),
         "a file for a folder": ([run, "--to", "coco", "-o", folder / "file"], "is a file; an export is a folder"),

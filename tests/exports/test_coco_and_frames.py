@@ -83,7 +83,7 @@ def frames(tmp_path_factory: pytest.TempPathFactory, contents: Contents) -> Path
 
 
 def test_a_frame_folder_comes_back_as_a_sample_with_its_boxes(frames: Path, contents: Contents) -> None:
-    assert check_video_folder(frames.parent) == []
+    assert check_video_folder(frames.parent, height=64, width=128) == []
     dataset = VideoFolderDataset(frames.parent, num_frames=8, fps=10.0, height=64, width=128, stride_s=0.4)
     assert list(dataset.problems) == []
     sample = dataset[0]
