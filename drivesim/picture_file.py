@@ -104,7 +104,9 @@ def _opened(path: Path) -> Image.Image:
     except UnidentifiedImageError as error:
         raise InputError(f"{path}: {found.st_size} bytes that are no picture; expected {_KNOWN}") from error
     except Image.DecompressionBombError as error:
-        raise InputError(f"{path}: more pixels than the {MOST_PIXELS / 1e6:.0f} million that are read; make it smaller first") from error
+        raise InputError(
+            f"{path}: more pixels than the {MOST_PIXELS / 1e6:.0f} million that are read; make it smaller first"
+        ) from error
     except (OSError, SyntaxError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path}: cannot be read ({reason}); mend its rights or its disk, or copy it again") from error
