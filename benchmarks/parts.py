@@ -55,17 +55,6 @@ class ChangedCodec:
         return self.codec.finish(drawn, self.change(controls), previous)
 
 
-@dataclass(frozen=True, eq=False)
-class Changed:
-    """A loaded model with another world model."""
-
-    world_model: LatentWorldModel
-    start_frame_model: Any
-    device: str
-    dtype: str
-    steps: int
-
-
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """One row: a model, and what it is told after the first frame."""
@@ -77,12 +66,12 @@ class Row:
 
 def rows_of(name: str, before: str | None) -> list[Row]:
     """The rows of the table."""
-    model = load_model(name)
+    model: Any = load_model(name)
 
-    def decoding(change: Callable[[Controls], Controls]) -> Changed:
-        world: Any = model.world_model
+    def decoding(change: Callable[[Controls], Controls]) -> LoadedModel:
+        world = model.world_model
         changed = LatentWorldModel(world.spec, ChangedCodec(world.codec, change), world.denoiser, world.config)
-        return Changed(changed, model.start_frame_model, model.device, model.dtype, model.steps)
+        return dataclasses.replace(model, world_model=changed)
 
     other = 4 if model.steps == 2 else 2
     found = [

@@ -13,21 +13,7 @@ from drivesim.conditioning.box_raster import BoxRaster
 from drivesim.conditioning.ground import GroundView, positions_on_road
 from drivesim.conditioning.projection import BoxGeometry
 from drivesim.controls import ACTOR_CHANNELS, LAYOUT_SIZE, MAP_CHANNELS
-from drivesim.scene import Actor, Scene
-
-#: The fill plane of each category.
-FILL_OF_CATEGORY: dict[str, str] = {
-    "car": "car",
-    "truck": "large_vehicle",
-    "bus": "large_vehicle",
-    "trailer": "large_vehicle",
-    "construction_vehicle": "large_vehicle",
-    "pedestrian": "pedestrian",
-    "motorcycle": "two_wheeler",
-    "bicycle": "two_wheeler",
-    "traffic_cone": "static_object",
-    "barrier": "static_object",
-}
+from drivesim.scene import CLASS_OF_CATEGORY, Actor, Scene
 
 _FILLS = ("car", "large_vehicle", "pedestrian", "two_wheeler", "static_object")
 
@@ -52,7 +38,7 @@ class LayoutPainter:
         self._ground = GroundView(scene.camera)
         self._geometry = BoxGeometry(scene)
         self._raster = BoxRaster(scene.camera)
-        self._fills = np.array([_FILLS.index(FILL_OF_CATEGORY[actor.category]) for actor in scene.actors], dtype=int)
+        self._fills = np.array([_FILLS.index(CLASS_OF_CATEGORY[actor.category]) for actor in scene.actors], dtype=int)
         self._colours = np.array([_colour_values(actor) for actor in scene.actors], dtype=np.float32).reshape(-1, 5)
         self._braking = [255.0 * actor.braking(scene.fps) for actor in scene.actors]
         ego = scene.ego.positions

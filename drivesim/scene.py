@@ -38,6 +38,20 @@ CATEGORIES: tuple[str, ...] = (
     "barrier",
 )
 
+#: The class that a layout fills a box with, and a probe reads, of each category.
+CLASS_OF_CATEGORY: dict[str, str] = {
+    "car": "car",
+    "truck": "large_vehicle",
+    "bus": "large_vehicle",
+    "trailer": "large_vehicle",
+    "construction_vehicle": "large_vehicle",
+    "pedestrian": "pedestrian",
+    "motorcycle": "two_wheeler",
+    "bicycle": "two_wheeler",
+    "traffic_cone": "static_object",
+    "barrier": "static_object",
+}
+
 #: Length, width, height in metres of a typical participant of each category.
 CATEGORY_SIZES: dict[str, tuple[float, float, float]] = {
     "car": (4.5, 1.85, 1.5),

@@ -10,7 +10,6 @@ import numpy as np
 
 from drivesim.conditioning.box_raster import SHADE_OF_FACE
 from drivesim.conditioning.ground import positions_on_road
-from drivesim.conditioning.layout import FILL_OF_CATEGORY
 from drivesim.conditioning.projection import FACES, BoxBatch, BoxGeometry, clip_near
 from drivesim.controls import ACTOR_CHANNELS, LAYOUT_SIZE, MAP_CHANNELS, SCENERY_CHANNELS, Controls
 from drivesim.geometry import FloatArray, project, transform_points
@@ -27,7 +26,7 @@ from drivesim.road import (
     line_offset,
     strip_edges,
 )
-from drivesim.scene import Scene
+from drivesim.scene import CLASS_OF_CATEGORY, Scene
 from drivesim.scenery import SCENERY_CLASSES
 
 Colour = tuple[int, int, int]
@@ -135,7 +134,7 @@ def _paint_actors(picture: np.ndarray, plane: dict[str, np.ndarray]) -> None:
     shade = 0.55 + 0.45 * plane["shade"]
     own = np.concatenate([plane[name] for name in ("red", "green", "blue")], axis=-1) * 255.0
     given = plane["colour_given"]
-    fill_colours = {fill: CATEGORY_COLOURS[category] for category, fill in reversed(FILL_OF_CATEGORY.items())}
+    fill_colours = {fill: CATEGORY_COLOURS[category] for category, fill in reversed(CLASS_OF_CATEGORY.items())}
     for fill, colour in fill_colours.items():
         body = given * own + (1.0 - given) * np.array(colour, dtype=np.float32)
         picture += plane[fill] * (body * shade - picture)

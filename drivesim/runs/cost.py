@@ -3,8 +3,8 @@
 A run is a start (start frame and first state) and, per future, a pipeline of two halves: one makes the controls, samples the
 chunk and encodes finished pictures as video, the other finishes the chunk's pictures; between them they are drawn, by
 whichever half has time. Overlapped, every chunk but the first adds the slower half, or half of everything where that is more;
-one after the other, a chunk takes the sum. Memory is what the process
-holds before the run plus the most that the run was seen to add; it does not grow with the length of a video.
+one after the other, a chunk takes the sum. Memory is what the process holds before the run plus the most that the run was seen
+to add; it does not grow with the length of a video.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class Cost:
     """What one machine takes for one model and one set of options.
 
     Seconds per chunk of ``chunk_frames`` frames: ``tell_s`` makes the controls, ``denoise_s`` samples, ``draw_s`` and
-    ``decode_s`` make pictures, ``write_s`` encodes them. ``decode_s`` is one half of the loop, ``draw_s`` belongs to either, the others are
-    the other half; side by side if ``overlap``. ``start_s`` is spent once a run. ``working_bytes`` is the most that a run adds to the memory of the
-    process; ``bytes_per_frame`` and ``bytes_per_state`` are stored.
+    ``decode_s`` make pictures, ``write_s`` encodes them. ``decode_s`` is one half of the loop, ``draw_s`` belongs to either, the
+    others are the other half; side by side if ``overlap``. ``start_s`` is spent once a run. ``working_bytes`` is the most that a
+    run adds to the memory of the process; ``bytes_per_frame`` and ``bytes_per_state`` are stored.
     """
 
     chunk_frames: int

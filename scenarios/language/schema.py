@@ -39,6 +39,7 @@ from drivesim.scenarios.language.values import (
     reference_name,
     shorthand,
 )
+from drivesim.scene import CATEGORIES
 
 if TYPE_CHECKING:
     from drivesim.scenarios.concrete import ConcreteScenario
@@ -46,18 +47,7 @@ if TYPE_CHECKING:
 #: Words for intensity, as shares of the heaviest.
 INTENSITIES = {"light": 0.3, "moderate": 0.6, "heavy": 1.0}
 WETNESS = {"dry": 0.0, "moist": 0.3, "wet_with_puddles": 0.7, "low_flooded": 0.9, "high_flooded": 1.0}
-CLASSES = (
-    "car",
-    "truck",
-    "bus",
-    "trailer",
-    "construction_vehicle",
-    "pedestrian",
-    "motorcycle",
-    "bicycle",
-    "traffic_cone",
-    "barrier",
-)
+CLASSES = CATEGORIES
 CLASS_ALIASES = {
     "vehicle.car": "car",
     "vehicle.truck": "truck",

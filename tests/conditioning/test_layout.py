@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from drivesim.conditioning import draw_layout
-from drivesim.conditioning.layout import FILL_OF_CATEGORY, LAYOUT_CHANNELS
+from drivesim.conditioning.layout import LAYOUT_CHANNELS
 from drivesim.controls import LAYOUT_SIZE
 from drivesim.geometry import project, transform_points, unproject
-from drivesim.scene import CATEGORIES
+from drivesim.scene import CATEGORIES, CLASS_OF_CATEGORY
 
 PLANE = {name: index for index, name in enumerate(LAYOUT_CHANNELS)}
 HEIGHT, WIDTH = LAYOUT_SIZE
@@ -21,8 +21,8 @@ def pixel_of(scene, point):
 
 
 def test_every_category_has_a_fill_plane():
-    assert set(FILL_OF_CATEGORY) == set(CATEGORIES)
-    assert set(FILL_OF_CATEGORY.values()) <= set(LAYOUT_CHANNELS)
+    assert set(CLASS_OF_CATEGORY) == set(CATEGORIES)
+    assert set(CLASS_OF_CATEGORY.values()) <= set(LAYOUT_CHANNELS)
 
 
 def test_nearer_box_wins_in_every_plane(make_scene, make_actor):

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from drivesim.conditioning import draw_layout
-from drivesim.conditioning.layout import FILL_OF_CATEGORY, LAYOUT_CHANNELS
+from drivesim.conditioning.layout import LAYOUT_CHANNELS
 from drivesim.conditioning.projection import image_boxes
 from drivesim.controls import LAYOUT_SIZE
 from drivesim.renderer.semantics import Semantic
 from drivesim.renderer.world import ProceduralWorld
+from drivesim.scene import CLASS_OF_CATEGORY
 
 PLANE = {name: index for index, name in enumerate(LAYOUT_CHANNELS)}
 GROUND = (Semantic.SKY, Semantic.ROAD, Semantic.LANE_PAINT, Semantic.PAVEMENT, Semantic.KERB, Semantic.TERRAIN)
@@ -48,7 +49,7 @@ def test_rendered_actors_lie_inside_their_fill_and_fill_their_box(drawn):
     boxes = {box.actor_index: box for box in image_boxes(scene, 0)}
     for index, actor in enumerate(scene.actors):
         mask = frame.instance == index + 1
-        filled = layout[PLANE[FILL_OF_CATEGORY[actor.category]]]
+        filled = layout[PLANE[CLASS_OF_CATEGORY[actor.category]]]
         seen = shares(mask)
         assert np.minimum(seen, filled).sum() > 0.93 * seen.sum(), actor.id
         rows, columns = np.nonzero(mask)

@@ -187,10 +187,10 @@ def _told(num_frames: int, *withheld: Control) -> ControlTensors:
 def test_the_decoder_hears_every_raster_and_each_may_be_absent() -> None:
     codec = tiny_codec()
     latents = torch.randn(1, 19, 16, 32, generator=torch.Generator().manual_seed(0))
-    told, nothing = codec.render(latents, _told(1)), codec.render(latents)
+    told, nothing = (codec.finished(codec.drawing(latents, each)) for each in (_told(1), None))
     assert told.shape == (1, 3, 512, 1024) and not torch.allclose(told, nothing, atol=1e-3)
     for kind in RASTER_CHANNELS:
-        withheld = codec.render(latents, _told(1, kind))
+        withheld = codec.finished(codec.drawing(latents, _told(1, kind)))
         assert torch.isfinite(withheld).all() and not torch.allclose(withheld, told, atol=1e-3), kind
 
 

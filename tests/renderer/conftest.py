@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from hand_made import straight_track
 
 from drivesim.road import Lane, LaneLine, Road, RoadType, Strip
 from drivesim.scene import Actor, Environment, Scene, Track
@@ -27,14 +28,7 @@ SIZES = {
 
 
 def track(x: float, y: float, z: float, yaw: float, speed: float) -> Track:
-    way = speed * np.arange(STEPS) / 10.0
-    positions = np.stack([x + way * np.cos(yaw), y + way * np.sin(yaw), np.full(STEPS, z)], axis=1)
-    return Track(
-        positions=positions,
-        yaw_rad=np.full(STEPS, yaw),
-        speed_mps=np.full(STEPS, speed),
-        present=np.ones(STEPS, dtype=bool),
-    )
+    return straight_track(x, y, z, yaw, speed, STEPS)
 
 
 def build_actor(category: str, x: float, y: float, yaw: float = 0.0, speed: float = 0.0, **options) -> Actor:

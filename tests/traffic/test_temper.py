@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+from driving import CAR
 from shapely import Polygon
 
 from drivesim.datasets.procedural.scene_sampler import sample_scene
@@ -19,7 +20,6 @@ from drivesim.traffic.plans import ActorPlan, AmbientTraffic, EgoPlan, LaneChang
 from drivesim.traffic.road_builder import build_road
 from drivesim.traffic.simulation import simulate
 
-CAR = {"category": "car", "length": 4.5, "width": 1.85, "height": 1.5}
 AT_FRAME = 60
 
 

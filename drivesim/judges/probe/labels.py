@@ -14,21 +14,7 @@ import numpy as np
 from drivesim.controls import ATTRIBUTE_CHANNELS
 from drivesim.geometry import wrap_angle
 from drivesim.judges.probe.network import PROBE_ATTRIBUTES, SEMANTIC_CLASSES
-from drivesim.scene import CATEGORIES, Scene
-
-#: The semantic class that each category is drawn in.
-SEMANTIC_OF_CATEGORY: dict[str, str] = {
-    "car": "car",
-    "truck": "large_vehicle",
-    "bus": "large_vehicle",
-    "trailer": "large_vehicle",
-    "construction_vehicle": "large_vehicle",
-    "pedestrian": "pedestrian",
-    "motorcycle": "two_wheeler",
-    "bicycle": "two_wheeler",
-    "traffic_cone": "static_object",
-    "barrier": "static_object",
-}
+from drivesim.scene import CATEGORIES, CLASS_OF_CATEGORY, Scene
 
 
 class SeenBox(Protocol):
@@ -155,7 +141,7 @@ def drawn_shares(category: np.ndarray, xyxy: np.ndarray, semantic: np.ndarray) -
     for row, (left, top, right, bottom) in enumerate(xyxy):
         x, y = int(left), int(top)
         window = semantic[y : max(int(np.ceil(bottom)), y + 1), x : max(int(np.ceil(right)), x + 1)]
-        wanted = SEMANTIC_CLASSES.index(SEMANTIC_OF_CATEGORY[CATEGORIES[int(category[row])]])
+        wanted = SEMANTIC_CLASSES.index(CLASS_OF_CATEGORY[CATEGORIES[int(category[row])]])
         shares[row] = float(np.mean(window == wanted)) if window.size else 0.0
     return shares
 

@@ -143,10 +143,6 @@ class FrameCodec(ModelMixin, ConfigMixin):
         """The frames of a drawing (N, 3, 32h, 32w), clipped to [-1, 1], float32, which carry on ``past``."""
         return composed(drawing, past).clamp(-1.0, 1.0)
 
-    def render(self, latents: Tensor, told: ControlTensors | None = None, past: Past | None = None) -> Tensor:
-        """Standardised latents (N, C, h, w) to frames (N, 3, 32h, 32w): :meth:`finished` of :meth:`drawing`."""
-        return self.finished(self.drawing(latents, told), past)
-
     def raw(self, latents: Tensor) -> Tensor:
         """Standardised latents as the decoder takes them."""
         return latents.float() * self.std.float() + self.mean.float()

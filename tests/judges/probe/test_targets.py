@@ -23,11 +23,11 @@ from drivesim.judges.probe import (
     decode_semantic,
     scene_labels,
 )
-from drivesim.judges.probe.labels import SEMANTIC_OF_CATEGORY, ego_steps, visible_attributes
+from drivesim.judges.probe.labels import ego_steps, visible_attributes
 from drivesim.judges.probe.network import PROBE_ATTRIBUTES, SEMANTIC_CLASSES
 from drivesim.judges.probe.targets import semantic_shares
 from drivesim.renderer.semantics import Semantic
-from drivesim.scene import CATEGORIES
+from drivesim.scene import CATEGORIES, CLASS_OF_CATEGORY
 
 
 def ideal(targets: ProbeTargets) -> ProbeOutputs:
@@ -165,7 +165,7 @@ def test_semantic_targets_are_shares_and_decode_to_the_majority() -> None:
 
 def test_the_classes_are_the_renderers() -> None:
     assert [member.name.lower() for member in Semantic] == list(SEMANTIC_CLASSES)
-    assert set(SEMANTIC_OF_CATEGORY) == set(CATEGORIES)
+    assert set(CLASS_OF_CATEGORY) == set(CATEGORIES)
     assert len(PROBE_ATTRIBUTES) == len(ATTRIBUTE_CHANNELS) - 2
 
 
