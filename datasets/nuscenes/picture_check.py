@@ -17,6 +17,10 @@ from drivesim.picture_file import read_picture
 OnProgress = Callable[[int, int], None]
 
 
+class OtherSize(BrokenSample):
+    """A picture of another size than its row says."""
+
+
 def picture_of(root: Path, row: Row) -> np.ndarray:
     """The picture of a sample_data row as uint8 RGB (H, W, 3). Raises BrokenSample for what :func:`check_pictures` finds."""
     path = root / row["filename"]
@@ -31,7 +35,7 @@ def picture_of(root: Path, row: Row) -> np.ndarray:
         text = str(error).replace(str(path), row["filename"])
         raise BrokenSample(f"{text}. Unpack the file blobs again.") from error
     if picture.shape[:2] != (row["height"], row["width"]):
-        raise BrokenSample(
+        raise OtherSize(
             f"{row['filename']}: {picture.shape[1]} x {picture.shape[0]} pixels, but sample_data.json says "
             f"{row['width']} x {row['height']}. The camera matrix fits only one of them: mend the row or the file."
         )
@@ -58,7 +62,7 @@ def check_pictures(root: Path, version: str, rows: list[Row], on_progress: OnPro
         try:
             picture_of(root, row)
         except BrokenSample as error:
-            kind = "have another size" if " pixels, but sample_data.json says " in str(error) else "cannot be read"
+            kind = "have another size" if isinstance(error, OtherSize) else "cannot be read"
             faults[folder, kind] += 1
             first.setdefault((folder, kind), str(error).removesuffix("."))
     return [

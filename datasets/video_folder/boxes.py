@@ -42,7 +42,7 @@ class BoxTrack:
         """Centres (T, 3), yaw (T,) and presence (T,) at the times (T,), linear between rows, angles the shorter way.
 
         Present from its first to its last row (5 ms over are let pass), but not between rows more than 0.6 s apart: there
-        it was looked for in vain, or :meth:`unknown`.
+        it was looked for in vain, or nobody says (:attr:`is_sparse`).
         """
         centres = np.stack([np.interp(times_s, self.times_s, column) for column in self.centres.T], axis=1)
         yaw = np.asarray(wrap_angle(np.interp(times_s, self.times_s, np.unwrap(self.yaw_rad))))
@@ -56,10 +56,6 @@ class BoxTrack:
         """Whether most of its rows are more than 0.6 s apart; a single hole in a dense track is where it was hidden."""
         steps = np.diff(self.times_s)
         return len(steps) > 0 and float(np.median(steps)) > LONGEST_GAP_S
-
-    def unknown(self, times_s: FloatArray) -> np.ndarray:
-        """At which of the times (T,) the rows of a sparse track do not tell whether it is there."""
-        return _in_gaps(self.times_s, times_s) if self.is_sparse else np.zeros(len(times_s), dtype=bool)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +83,7 @@ class Boxes:
             return False
         if len(self.looked_s) > 1 and _in_gaps(self.looked_s, times_s).any():
             return False
-        return not any(track.unknown(times_s).any() for track in self._sparse)
+        return not any(_in_gaps(track.times_s, times_s).any() for track in self._sparse)
 
 
 def _in_gaps(rows_s: FloatArray, times_s: FloatArray) -> np.ndarray:

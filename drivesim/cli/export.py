@@ -85,7 +85,7 @@ def export(
     names = list(dict.fromkeys(one.value for one in to))
     with shares(voice) as progress:
         exported = exporting.export_all(
-            run, names, futures=future, out=out, measure=measure, judges=judges, overwrite=overwrite, resume=resume,
+            run, names, futures=future, out=out, measure=measure, judges=judges, overwrite=names if overwrite else (), resume=resume,
             progress=progress,
         )  # fmt: skip
     exporting.report(exported, voice)

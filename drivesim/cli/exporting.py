@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drivesim.cli.progress import Voice
+from drivesim.cli.terminal import counted
 from drivesim.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,10 +24,10 @@ def export_all(
     out: Path | None = None,
     measure: bool = True,
     judges: Path | None = None,
-    overwrite: bool = False,
+    overwrite: Collection[str] = (),
     resume: bool = False,
 ) -> list[Exported]:
-    """Export a run in several formats; what all of them need is checked before the first is written."""
+    """Export a run in several formats, of which ``overwrite`` replaces what is there; what all of them need is checked before the first is written."""
     from drivesim.exports.extras import require_packages
     from drivesim.exports.gather import chosen_futures, why_not_measured
     from drivesim.exports.run import default_folder, export_formats
@@ -70,12 +71,12 @@ def write_outputs(run: Path, scenario: Scenario, voice: Voice) -> list[Exported]
     from drivesim.cli.progress import shares
     from drivesim.exports.run import BY_FUTURE
 
-    written: list[Exported] = []
-    for name in outputs_of(scenario):
-        kept = name in BY_FUTURE
-        with shares(voice) as progress:
-            written += export_all(run, [name], overwrite=not kept, resume=kept, progress=progress)
-    return written
+    names = outputs_of(scenario)
+    if not names:
+        return []
+    wholes = [name for name in names if name not in BY_FUTURE]
+    with shares(voice) as progress:
+        return export_all(run, names, overwrite=wholes, resume=True, progress=progress)
 
 
 def report(exported: Sequence[Exported], voice: Voice) -> None:
@@ -84,9 +85,8 @@ def report(exported: Sequence[Exported], voice: Voice) -> None:
         voice.say(note)
     lines = []
     for each in exported:
-        count = len(each.futures)
         kept = f", {len(each.kept)} of them kept" if each.kept else ""
-        lines.append(f"{each.folder} ({each.format}, {count} future{'s' * (count != 1)}{kept})")
+        lines.append(f"{each.folder} ({each.format}, {counted(len(each.futures), 'future')}{kept})")
     data = [
         {
             "format": each.format,

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from drivesim.evidence.danger import TTC_HORIZON_S
 from drivesim.metrics.criticality import criticality
 from drivesim.runs.future import Future
 from drivesim.scene import Actor, Scene, Track
@@ -149,7 +150,7 @@ class Contents:
 def danger_curves(traffic: SourcedTraffic, contents: Contents) -> dict[str, np.ndarray]:
     """Curves (T,) named as in CURVES: the worst over all actors at each frame, NaN or infinite where there is none."""
     count, fps = len(contents.scene), contents.future.fps
-    found = criticality(traffic.ego, traffic.actors, fps, road=contents.scene.road, horizon_s=5.0)
+    found = criticality(traffic.ego, traffic.actors, fps, road=contents.scene.road, horizon_s=TTC_HORIZON_S)
     ego = traffic.ego
     return {
         "ttc_s": _least([each.ttc_s for each in found], count),

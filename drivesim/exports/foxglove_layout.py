@@ -7,6 +7,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from drivesim.exports.contents import SYNTHETIC_NOTE, Source
+from drivesim.exports.mcap_file import (
+    ACTORS_TOPIC,
+    BOXES_TOPIC,
+    CALIBRATION_TOPIC,
+    EVENTS_TOPIC,
+    METRICS_TOPIC,
+    ROAD_TOPIC,
+    VIDEO_TOPIC,
+)
 
 _IMAGE, _WORLD, _PLOT, _LOG = "Image!drivesim", "3D!drivesim", "Plot!drivesim", "RosOut!drivesim"
 
@@ -25,7 +34,7 @@ def foxglove_layout(sources: Sequence[Source]) -> str:
             _IMAGE: _image_panel(sources),
             _WORLD: _world_panel(sources),
             _PLOT: _plot_panel(sources),
-            _LOG: {"topicToRender": "/events", "minLogLevel": 1, "searchTerms": [], "nameFilter": {}},
+            _LOG: {"topicToRender": EVENTS_TOPIC, "minLogLevel": 1, "searchTerms": [], "nameFilter": {}},
         },
         "globalVariables": {"drivesim": SYNTHETIC_NOTE},
         "userNodes": {},
@@ -43,9 +52,9 @@ def foxglove_layout(sources: Sequence[Source]) -> str:
 def _image_panel(sources: Sequence[Source]) -> dict[str, Any]:
     return {
         "imageMode": {
-            "imageTopic": "/camera/front/video",
-            "calibrationTopic": "/camera/front/calibration",
-            "annotations": {f"/camera/front/boxes/{source}": {"visible": True} for source in sources},
+            "imageTopic": VIDEO_TOPIC,
+            "calibrationTopic": CALIBRATION_TOPIC,
+            "annotations": {BOXES_TOPIC.format(source=source): {"visible": True} for source in sources},
         },
         "foxglovePanelTitle": f"Front camera ({SYNTHETIC_NOTE})",
     }
@@ -67,7 +76,10 @@ def _world_panel(sources: Sequence[Source]) -> dict[str, Any]:
             "near": 0.5,
             "far": 5000,
         },
-        "topics": {topic: {"visible": True} for topic in ("/road", *(f"/actors/{source}" for source in sources))},
+        "topics": {
+            topic: {"visible": True}
+            for topic in (ROAD_TOPIC, *(ACTORS_TOPIC.format(source=source) for source in sources))
+        },
         "foxglovePanelTitle": "From above",
     }
 
@@ -75,7 +87,7 @@ def _world_panel(sources: Sequence[Source]) -> dict[str, Any]:
 def _plot_panel(sources: Sequence[Source]) -> dict[str, Any]:
     paths = [
         {
-            "value": f"/metrics/{source}.{name}",
+            "value": f"{METRICS_TOPIC.format(source=source)}.{name}",
             "enabled": True,
             "timestampMethod": "receiveTime",
             "label": f"{name} {source}",

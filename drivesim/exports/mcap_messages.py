@@ -34,13 +34,13 @@ from drivesim.geometry import FloatArray, quaternion_of_rotation, rotation_zyx
 from drivesim.metrics.criticality import EgoSize
 from drivesim.road import Road, line_offset
 from drivesim.scene import Actor, Box, Camera, Pose, Track
+from drivesim.traffic.dimensions import EGO_HEIGHT_M
 
 WORLD, EGO, CAMERA = "world", "ego", "camera_front"
 
 #: Red, green, blue of boxes by where they come from, 0 to 1.
 COLOURS: dict[Source, tuple[float, float, float]] = {"conditioned": (0.2, 0.75, 1.0), "measured": (1.0, 0.6, 0.1)}
 
-_EGO_HEIGHT_M = 1.5
 _LINE_STEP_M = 5.0
 _LINE_WIDTH_PX = 2.0
 
@@ -189,10 +189,10 @@ def _ego_box() -> Box:
     return Box(
         x=0.5 * (size.front_m - size.rear_m),
         y=0.0,
-        z=0.5 * _EGO_HEIGHT_M,
+        z=0.5 * EGO_HEIGHT_M,
         length=size.front_m + size.rear_m,
         width=size.width_m,
-        height=_EGO_HEIGHT_M,
+        height=EGO_HEIGHT_M,
         yaw_rad=0.0,
     )
 

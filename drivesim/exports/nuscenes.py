@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from drivesim.errors import InputError
@@ -32,6 +31,7 @@ from drivesim.exports.nuscenes_vocabulary import (
 from drivesim.exports.pictures import write_jpeg
 from drivesim.exports.publishing import publishing
 from drivesim.geometry import FloatArray
+from drivesim.runs.run_folder import write_png
 from drivesim.scene import Actor, Environment, Pose, Scene
 
 TABLES = (
@@ -326,7 +326,8 @@ def _write_actor(writer: _Writer, recording: RecordedScene, actor: Actor, keys: 
 
 
 def _write_map(writer: _Writer) -> None:
-    _write_picture(writer.folder / _MAP_FILE, np.zeros((16, 16, 3), dtype=np.uint8))
+    (writer.folder / _MAP_FILE).parent.mkdir(parents=True, exist_ok=True)
+    write_png(writer.folder / _MAP_FILE, np.zeros((16, 16, 3), dtype=np.uint8))
     writer.tables["map"].append(
         {
             "token": token_of("map"),
@@ -335,13 +336,6 @@ def _write_map(writer: _Writer) -> None:
             "log_tokens": [row["token"] for row in writer.tables["log"]],
         }
     )
-
-
-def _write_picture(path: Path, picture: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    encoded, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    assert encoded
-    path.write_bytes(data.tobytes())
 
 
 def _write_json(path: Path, content: object) -> None:

@@ -13,17 +13,15 @@ from scenariogeneration import xosc
 
 from drivesim.exports.contents import SYNTHETIC
 from drivesim.metrics.criticality import EgoSize
+from drivesim.scenarios.openscenario.weather import HEAVIEST_MM_PER_H
 from drivesim.scene import Actor, Environment, Track
+from drivesim.traffic.dimensions import EGO_HEIGHT_M
 
 EGO = "Ego"
-
-#: Millimetres an hour of the heaviest rain or snow (intensity 1).
-HEAVIEST_MM_PER_H = 10.0
 
 #: From the middle of a vehicle's box back to its rear axle, as a share of its length: that of the ego.
 REAR_AXLE_SHARE = 0.5 - EgoSize().rear_m / (EgoSize().front_m + EgoSize().rear_m)
 
-_EGO_HEIGHT_M = 1.5
 _FRICTION = {"dry": 1.0, "moist": 0.8, "wetWithPuddles": 0.6, "lowFlooded": 0.5, "highFlooded": 0.4}
 _WETNESS = ((0.05, "dry"), (0.5, "moist"), (0.8, "wetWithPuddles"), (0.95, "lowFlooded"), (np.inf, "highFlooded"))
 
@@ -40,7 +38,7 @@ Entity: TypeAlias = Any
 def ego_entity() -> xosc.Vehicle:
     """The ego: its size is fixed, as the model films from it."""
     size = EgoSize()
-    return _vehicle("ego", "car", size.front_m + size.rear_m, size.width_m, _EGO_HEIGHT_M)
+    return _vehicle("ego", "car", size.front_m + size.rear_m, size.width_m, EGO_HEIGHT_M)
 
 
 def entity_of(actor: Actor) -> Entity:

@@ -24,7 +24,11 @@ def publishing(folder: Path, *, overwrite: bool = False) -> Iterator[Path]:
             replaced = folder.with_name(folder.name + ".replaced")
             shutil.rmtree(replaced, ignore_errors=True)
             os.replace(folder, replaced)
-            os.replace(unfinished, folder)
+            try:
+                os.replace(unfinished, folder)
+            except OSError:
+                os.replace(replaced, folder)
+                raise
             shutil.rmtree(replaced)
         else:
             os.replace(unfinished, folder)

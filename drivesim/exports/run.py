@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from drivesim.exports.gather import chosen_futures, gather, why_not_measured
 from drivesim.exports.publishing import publishing
 from drivesim.judges.load import Judges
 from drivesim.runs.future import Future
+from drivesim.runs.run_folder import future_name
 from drivesim.runs.storage import readable_storage_errors, write_atomic
 
 #: Every format and what its files are, in one sentence.
@@ -73,7 +74,13 @@ def export_run(
     """
     folders = {name: default_folder(Path(run), name) if out is None else Path(out)}
     return export_formats(
-        Path(run), folders, futures=futures, judges=judges, overwrite=overwrite, resume=resume, progress=progress
+        Path(run),
+        folders,
+        futures=futures,
+        judges=judges,
+        overwrite=folders.keys() if overwrite else (),
+        resume=resume,
+        progress=progress,
     )[0]
 
 
@@ -83,13 +90,13 @@ def export_formats(
     *,
     futures: Sequence[int] | None,
     judges: Judges | None,
-    overwrite: bool,
+    overwrite: Collection[str],
     resume: bool,
     progress: Progress,
 ) -> list[Exported]:
     """The same in several formats, each in its folder by its name; every future is gathered and measured once.
 
-    What all formats need is checked before the first is written.
+    ``overwrite`` names the formats whose folder is replaced. What all formats need is checked before the first is written.
     """
     writers = _writers()
     for name in folders:
@@ -98,13 +105,13 @@ def export_formats(
         require_packages(name)
     chosen = chosen_futures(run, futures)
     for name, folder in folders.items():
-        _require_room(folder, name, overwrite=overwrite, resume=resume)
+        _require_room(folder, name, overwrite=name in overwrite, resume=resume)
     why = why_not_measured(chosen[0].manifest) if judges is not None else ""
     look = _Look(None if why else judges, progress)
     exported = []
     for name, folder in folders.items():
         with readable_storage_errors(folder):
-            kept = writers[name](folder, chosen, look, overwrite)
+            kept = writers[name](folder, chosen, look, name in overwrite)
         exported.append(
             Exported(
                 format=name,
@@ -211,7 +218,7 @@ def _one_by_one(
     """Write each future that is not there yet, or all with ``overwrite``; returns those that are kept."""
     kept = []
     for future in futures:
-        path = folder / f"f{future.index:02d}{suffix}"
+        path = folder / (future_name(future.index) + suffix)
         if path.exists() and not overwrite:
             kept.append(future)
         else:
@@ -239,7 +246,7 @@ def _xosc(made: Path, futures: Iterator[Contents], look: _Look) -> None:
             write_description(made, contents)
         elif number == 0:  # a branch begins in the middle: there is no t = 0 to describe
             write_road(made, contents)
-        write_future(made / f"f{contents.future.index:02d}.xosc", contents)
+        write_future(made / f"{future_name(contents.future.index)}.xosc", contents)
         look.hear_of(contents, 1.0)
 
 

@@ -181,7 +181,8 @@ class Report:
             sections = tuple(_section(section) for section in values.pop("sections"))
             values |= {name: tuple(values.get(name, ())) for name in ("highlights", "warnings")}
             report = _checked(cls(**values, sections=sections))
-            if strange := [key for key in report.highlights if key not in report.figures()]:
+            figures = report.figures()
+            if strange := [key for key in report.highlights if key not in figures]:
                 raise ValueError(f"highlights name figures that it does not have: {strange}")
             return report
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:

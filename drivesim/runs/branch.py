@@ -8,7 +8,7 @@ from pathlib import Path
 from drivesim.errors import InputError
 from drivesim.noise import NoiseStream
 from drivesim.runs.manifest import BranchOrigin, Manifest
-from drivesim.runs.recorder import is_finished, require_intact
+from drivesim.runs.recorder import is_finished, require_vouched
 from drivesim.runs.run import Beginning
 from drivesim.runs.run_folder import RunFolder
 from drivesim.runs.streams import branch_stream
@@ -71,7 +71,7 @@ def _shared_moment(run: RunFolder, manifest: Manifest, future: int, chunks: int)
     """The stored state after ``chunks`` chunks and the last frame of the parent's video before it."""
     folder, timeline = run.future(future), manifest.timeline
     frame = timeline.kept_frames(chunks - 1).stop - 1
-    require_intact(run, future)
+    require_vouched(run, future)  # its states were read when this one was chosen
     if is_finished(run, future):
         source, first = run.video(future, lossless=manifest.lossless), 0
     else:

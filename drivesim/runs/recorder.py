@@ -136,7 +136,14 @@ def require_intact(run: RunFolder, index: int) -> None:
     Its record, videos, tracks, states and the segments' records are held against their hashes, PNGs are not: there may be
     many. What is missing is no damage, except for records: the rest is made again, or was taken away to save space.
     """
+    require_vouched(run, index)
     folder = run.future(index)
+    if folder.record_path.is_file():
+        folder.kept_states()
+
+
+def require_vouched(run: RunFolder, index: int) -> None:
+    """The same but for the states, for whoever has read those already."""
     record = finished_record(run, index)
     if record is None:
         return
@@ -147,7 +154,6 @@ def require_intact(run: RunFolder, index: int) -> None:
             raise InputError(
                 f"{path} is missing; without it nothing vouches for the states of {future_name(index)}. {WAY_OUT}"
             )
-    folder.kept_states()
 
 
 def finished_record(run: RunFolder, index: int) -> FutureRecord | None:
@@ -165,8 +171,9 @@ def finished_record(run: RunFolder, index: int) -> FutureRecord | None:
 
 def vouched_files(run: RunFolder, index: int, record: FutureRecord) -> dict[Path, str]:
     """The files that the record of a finished future vouches for, each with its SHA-256."""
+    folder = run.future(index).path
     videos = {run.path / name: video.sha256 for name, video in record.videos.items()}
-    return {**videos, **{run.future(index).path / name: digest for name, digest in record.files.items()}}
+    return {**videos, **{folder / name: digest for name, digest in record.files.items()}}
 
 
 def future_id(manifest: Manifest, index: int) -> str:

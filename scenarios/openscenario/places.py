@@ -29,17 +29,21 @@ class Spot:
 class Places:
     """Works out positions on the road of the first one that is asked for, which is the ego's.
 
-    ``facing`` is 1 where the ego drives along the reference line, -1 against it.
+    ``ego`` is its name.
     """
 
     read_road: RoadReader
     catalogs: Catalogs
+    ego: str
     spots: dict[str, Spot] = field(default_factory=dict)
     road: RoadFacts | None = None
     road_id: str | None = None
-    facing: int = 1
-    ego: str = ""
     origin: tuple[float, float, float] | None = None
+
+    @property
+    def facing(self) -> int:
+        """1 where the ego drives along the reference line, -1 against it."""
+        return 1 if math.cos(self.spots[self.ego].heading) > 0.0 else -1
 
     def of(self, position: Element, parameters: Parameters) -> Spot:
         """The place of a <Position>. Raises InputError for a kind that is not read, or on another road."""

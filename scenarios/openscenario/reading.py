@@ -120,8 +120,7 @@ def _scenario(root: Element, path: Path, given: Mapping[str, str], ego: str | No
     listed = root.need("Entities")
     entities = read_entities(listed, catalogs, parameters, notes, left_out)
     own = chosen_ego(entities, ego)
-    places = Places(_road_reader(root, path, parameters, notes), catalogs)
-    places.ego = own.name
+    places = Places(_road_reader(root, path, parameters, notes), catalogs, own.name)
     storyboard = root.need("Storyboard")
     story = Story(
         entities=entities,
@@ -231,8 +230,6 @@ def _begin(private: Element, state: State, story: Story) -> None:
             story.left_out.append(f"{kind.where}: <{inner.tag}> of '{state.entity.name}' in <Init> is not read")
         if state.spot is not None:
             places.spots[state.entity.name] = state.spot
-            if state.entity.name == story.ego:
-                places.facing = 1 if math.cos(state.spot.heading) > 0.0 else -1
 
 
 def _values(
