@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -192,16 +192,22 @@ def record(futures: tuple[Future, ...], judges: Judges, progress: Progress) -> l
     Raises InputError for videos of a size that the judges cannot look at.
     """
     require_judgeable(futures[0].manifest)
-    run, manifest = RunFolder(futures[0].folder), futures[0].manifest
     for future in futures:
-        require_intact(run, future.index)
+        require_intact(RunFolder(future.folder), future.index)
+    pairs = zip(futures, commanded_of(futures, progress), strict=True)
+    return [Recorded(future, commanded, judges, progress) for future, commanded in pairs]
+
+
+def commanded_of(futures: Sequence[Future], progress: Progress) -> list[Commanded]:
+    """What each future of one run was told: one and the same unless each has a development of its own."""
+    run, manifest = RunFolder(futures[0].folder), futures[0].manifest
     shared = Commanded(run, manifest, progress, futures[0].index)
 
-    def commanded(future: Future) -> Commanded:
+    def of(future: Future) -> Commanded:
         own = manifest.develops_apart and future.index != shared.future
         return Commanded(run, manifest, progress, future.index) if own else shared
 
-    return [Recorded(future, commanded(future), judges, progress) for future in futures]
+    return [of(future) for future in futures]
 
 
 def require_judgeable(manifest: Manifest) -> None:

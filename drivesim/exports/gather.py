@@ -50,14 +50,14 @@ def why_not_measured(manifest: Manifest) -> str:
     return "not measured: a single frame shows no motion" if manifest.timeline.num_frames < 2 else ""
 
 
-def gather(future: Future, judges: Judges | None, progress: Progress) -> Contents:
-    """What is exported of a finished future; measured where ``judges`` are given.
+def gather(future: Future, judges: Judges | None, progress: Progress, commanded: Commanded | None = None) -> Contents:
+    """What is exported of a finished future; measured where ``judges`` are given. ``commanded`` is what it was told, where known.
 
     Raises InputError where its video or the run's scenario was changed, or where the judges cannot look at it.
     """
     run, manifest = RunFolder(future.folder), future.manifest
     require_intact(run, future.index)
-    commanded = Commanded(run, manifest, progress, future.index)
+    commanded = commanded or Commanded(run, manifest, progress, future.index)
     scene = dataclasses.replace(commanded.scene, camera=commanded.scene.camera.resized(manifest.width, manifest.height))
     notes = [_told_in_words(commanded)]
     conditioned = _conditioned(commanded, scene)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from drivesim.errors import InputError
 from drivesim.evidence.measure import Progress
+from drivesim.evidence.recorded import Commanded, commanded_of
 from drivesim.exports.contents import Contents, Source
 from drivesim.exports.extras import require_packages
 from drivesim.exports.gather import chosen_futures, gather, why_not_measured
@@ -107,7 +108,8 @@ def export_formats(
     for name, folder in folders.items():
         _require_room(folder, name, overwrite=name in overwrite, resume=resume)
     why = why_not_measured(chosen[0].manifest) if judges is not None else ""
-    look = _Look(None if why else judges, progress)
+    told = {each.index: one for each, one in zip(chosen, commanded_of(chosen, progress), strict=True)}
+    look = _Look(None if why else judges, progress, told)
     exported = []
     for name, folder in folders.items():
         with readable_storage_errors(folder):
@@ -130,6 +132,7 @@ class _Look:
 
     judges: Judges | None
     progress: Progress
+    commanded: Mapping[int, Commanded]
     gathered: dict[int, Contents] = field(default_factory=dict)
 
     @property
@@ -139,7 +142,7 @@ class _Look:
 
     def at(self, future: Future) -> Contents:
         if future.index not in self.gathered:
-            self.gathered[future.index] = gather(future, self.judges, self.progress)
+            self.gathered[future.index] = gather(future, self.judges, self.progress, self.commanded[future.index])
         return self.gathered[future.index]
 
     def each(self, futures: Sequence[Future]) -> Iterator[Contents]:
