@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +29,9 @@ from drivesim.runs.streams import futures_stream, start_frame_stream
 from drivesim.runs.timeline import Timeline
 from drivesim.scenarios import Scenario, loads
 from drivesim.scenarios.checks.video import VideoForm, video_finding
-from drivesim.scenarios.expand import Development, develop
+from drivesim.scenarios.expand import develop
 from drivesim.scenarios.language.units import LONGEST_S
-from drivesim.scene import Scene, Turn
+from drivesim.scene import Scene
 from drivesim.world_model import LoadedModel, WorldModelSpec
 
 NOT_MEASURED = "not measured yet: 'drivesim score' measures it on the finished video"
@@ -90,10 +90,14 @@ class RunSpec:
 
     def scene_of(self, future: int) -> Scene:
         """The development that a future shows: the run's, or where each develops apart its own."""
-        turns = turns_of(self.manifest, future)
-        if as_rows(turns) == self.manifest.turns:
+        if as_rows(turns_of(self.manifest, future)) == self.manifest.turns:
             return self.scene
-        return _developed(self.scenario, self.manifest, turns).scene
+        return self._developments(future)
+
+    @cached_property
+    def _developments(self) -> Callable[[int], Scene]:
+        """Develops a future; the last is kept, as its tracks and its controls are asked for one after the other."""
+        return lru_cache(maxsize=1)(lambda future: developed(self.scenario, self.manifest, future))
 
 
 def decide(
@@ -193,8 +197,10 @@ def _decided(
         timeline=timeline,
         actors=actors,
         ego=ego,
-        map=_map(spec, options, actors, start_source),
-        scenery=_scenery(spec, options, start_source),
+        map=_told(
+            spec, options.map, Control.MAP, "the road", by_default=start_source == "synthesised" or actors != "free"
+        ),
+        scenery=_told(spec, options.scenery, Control.SCENERY, "scenery", by_default=start_source == "synthesised"),
         noise=_noise(options, actors, ego),
         lossless=options.lossless,
         png_frames=options.png_frames or "frames" in scenario.outputs,
@@ -213,20 +219,20 @@ def _decided(
         events=_event_reports(scenario, actors),
         command=tuple(sys.argv),
     )
-    scene = _developed(scenario, manifest, turns_of(manifest, 0)).scene
+    scene = developed(scenario, manifest, 0)
     return RunSpec(model=model, scenario=scenario, scene=scene, manifest=manifest, given_start=given_start)
 
 
-def _developed(scenario: Scenario, manifest: Manifest, turns: Mapping[int, Turn]) -> Development:
-    """The scenario as it goes under the run's seed and these turns."""
+def developed(scenario: Scenario, manifest: Manifest, future: int) -> Scene:
+    """The scenario as it goes in a future of a run."""
     return develop(
         scenario,
         seed=manifest.seed,
         fps=manifest.fps,
         duration_s=manifest.scene_frames / manifest.fps,
         variation=manifest.variation,
-        turns=turns,
-    )
+        turns=turns_of(manifest, future),
+    ).scene
 
 
 def frames_of(seconds: float, fps: float) -> int:
@@ -278,26 +284,18 @@ def _modes(spec: WorldModelSpec, options: Options) -> tuple[ActorMode, EgoMode]:
     return actors, options.ego or ("planned" if obeys_motion else "free")
 
 
-def _map(spec: WorldModelSpec, options: Options, actors: ActorMode, start_source: str) -> Told:
-    """Whether the map is told. Raises InputError when it shall be and the model does not take it."""
-    obeyed = Control.MAP in spec.controls
-    if options.map == "told" and not obeyed:
-        raise InputError(f"--map told: model {spec.name!r} does not take the road. Use --map withheld.")
-    return options.map or ("told" if obeyed and (start_source == "synthesised" or actors != "free") else "withheld")
+def _told(spec: WorldModelSpec, asked: Told | None, kind: Control, what: str, *, by_default: bool) -> Told:
+    """Whether a raster is told. Raises InputError when it shall be and the model does not take it."""
+    obeyed = kind in spec.controls
+    if asked == "told" and not obeyed:
+        raise InputError(f"--{kind.value} told: model {spec.name!r} does not take {what}. Use --{kind.value} withheld.")
+    return asked or ("told" if obeyed and by_default else "withheld")
 
 
 def _known(manifest: Manifest) -> set[Control]:
     """What a run tells of frames whose actors and ego motion are told."""
     withheld = {Control.MAP: manifest.map, Control.SCENERY: manifest.scenery}
     return {kind for kind in Control if withheld.get(kind) != "withheld"}
-
-
-def _scenery(spec: WorldModelSpec, options: Options, start_source: str) -> Told:
-    """Whether scenery is told. Raises InputError when it shall be and the model does not take it."""
-    obeyed = Control.SCENERY in spec.controls
-    if options.scenery == "told" and not obeyed:
-        raise InputError(f"--scenery told: model {spec.name!r} does not take scenery. Use --scenery withheld.")
-    return options.scenery or ("told" if obeyed and start_source == "synthesised" else "withheld")
 
 
 def _noise(options: Options, actors: ActorMode, ego: EgoMode) -> Noise:

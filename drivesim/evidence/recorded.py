@@ -25,13 +25,12 @@ from drivesim.metrics.drift import Drift, drift_of
 from drivesim.metrics.flicker import warped_flicker
 from drivesim.metrics.obedience import Obedience, obedience_of
 from drivesim.renderer.world import ProceduralWorld
-from drivesim.runs.development import turns_of
+from drivesim.run_spec import developed
 from drivesim.runs.future import Future
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.recorder import require_intact
 from drivesim.runs.run_folder import RunFolder
 from drivesim.scenarios import Scenario, loads
-from drivesim.scenarios.expand import develop
 from drivesim.scene import Scene
 
 #: Frames that the flicker of rendered and of frozen video, which stand beside a run's, is measured on.
@@ -58,14 +57,7 @@ class Commanded:
     @cached_property
     def whole_scene(self) -> Scene:
         """The scene of the future from its run's own frame 0, which lies before the video's where it is a branch."""
-        return develop(
-            self._written,
-            seed=self.manifest.seed,
-            fps=self.manifest.fps,
-            duration_s=self.manifest.scene_frames / self.manifest.fps,
-            variation=self.manifest.variation,
-            turns=turns_of(self.manifest, self.future),
-        ).scene
+        return developed(self._written, self.manifest, self.future)
 
     @cached_property
     def scene(self) -> Scene:

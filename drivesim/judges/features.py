@@ -103,8 +103,3 @@ def frame_features(network: FeatureNetwork, frames: Iterable[np.ndarray], *, bat
     if not parts:
         raise ValueError("features need at least two frames")
     return np.concatenate(parts)
-
-
-def clip_features(network: FeatureNetwork, clips: Iterable[Iterable[np.ndarray]]) -> np.ndarray:
-    """One row (N, 128) for each clip: the mean over its pairs of neighbouring frames."""
-    return np.stack([frame_features(network, clip).mean(axis=0) for clip in clips])

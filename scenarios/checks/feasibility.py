@@ -35,7 +35,7 @@ def feasibility_findings(
         if reasons:
             values, reason = reasons[0]
             share = round(100 * len(reasons) / len(corners))
-            where = "" if share == 100 else f"in {max(share, 1)} % of the parameter space ({_shown(values)}) "
+            where = "" if share == 100 else f"in {max(share, 1)} % of the parameter space ({values_text(values)}) "
             text = f"{where}event '{event.id}' never happens: {reason}"
             yield Finding(code="DS067", text=text, location=("events", index), severity="warning")
     yield from _bends(corners, placed, road)
@@ -125,5 +125,6 @@ def _sharpest(road: Road, reach_m: float) -> float:
     return float(bends[(s >= 0.0) & (s <= reach_m)].max(initial=0.0))
 
 
-def _shown(values: Mapping[str, Value]) -> str:
+def values_text(values: Mapping[str, Value]) -> str:
+    """``gap 25, speed 12.5``: values of parameters as a message shows them."""
     return ", ".join(f"{name} {v:.3g}" if isinstance(v, float) else f"{name} {v}" for name, v in values.items())

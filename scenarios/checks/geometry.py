@@ -11,7 +11,7 @@ import numpy as np
 
 from drivesim.geometry import project, transform_points
 from drivesim.road import Road
-from drivesim.scenarios.checks.feasibility import feasibility_findings
+from drivesim.scenarios.checks.feasibility import feasibility_findings, values_text
 from drivesim.scenarios.checks.messages import Finding
 from drivesim.scenarios.concrete import ConcreteScenario, LaneMove, concrete_of
 from drivesim.scenarios.language.distributions import Value
@@ -63,7 +63,7 @@ def _no_such_lane(corners: list[ConcreteScenario]) -> Iterator[Finding]:
             lane = corner.actors[index].lane
             spot = None if lane is None else lane_spot(corner.road, lane)
             if isinstance(spot, str):
-                text = f"actor '{actor.id}': {spot} ({_values(corner.parameters)})"
+                text = f"actor '{actor.id}': {spot} ({values_text(corner.parameters)})"
                 yield Finding(code="DS047", text=text, location=("scene", "actors", index, "lane"))
                 break
 
@@ -81,7 +81,7 @@ def _overlaps(corners: list[ConcreteScenario], placed: list[list[Placed]]) -> It
             yield Finding(code="DS060", text=text, location=("scene", "actors", second))
         else:
             share = round(100 * len(hits) / len(corners))
-            text = f"in {share} % of the parameter space {pair} overlap at t = 0 ({_values(corners[worst].parameters)}). Narrow the ranges."
+            text = f"in {share} % of the parameter space {pair} overlap at t = 0 ({values_text(corners[worst].parameters)}). Narrow the ranges."
             yield Finding(code="DS065", text=text, location=("scene", "actors", second))
 
 
@@ -191,12 +191,6 @@ def _too_late(corners: list[ConcreteScenario], placed: list[list[Placed]]) -> It
                 late.append(corner.parameters)
         if late:
             share = max(1, round(100 * len(late) / len(corners)))
-            example = f" ({_values(late[0])})" if late[0] else ""
+            example = f" ({values_text(late[0])})" if late[0] else ""
             text = f"in {share} % of the parameter space the ego is already past '{event.actor}' when '{event.id}' starts{example}. Start it sooner, or change gap or speed."
             yield Finding(code="DS065", text=text, location=("events", index), severity="warning")
-
-
-def _values(values: Mapping[str, Value]) -> str:
-    return ", ".join(
-        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in values.items()
-    )
