@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from drivesim.scenarios.library import find as find
     from drivesim.scenarios.library import library as library
     from drivesim.scenarios.load import load as load
+    from drivesim.scenarios.suite import Suite as Suite
+    from drivesim.scenarios.suite import load_suite as load_suite
     from drivesim.simulate import Future as Future
     from drivesim.simulate import Options as Options
     from drivesim.simulate import Piece as Piece
@@ -69,6 +71,7 @@ _NAMES_OF = {
     "kmh lane_change normal pet rain snow speed thw ttc ttc_to_ego uniform walk_to",
     "drivesim.scenarios.expand": "expand",
     "drivesim.scenarios.library": "find library",
+    "drivesim.scenarios.suite": "Suite load_suite",
     "drivesim.simulate": "Future Options Piece branch futures generate open_run rollout start_frame",
 }
 _MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in names.split()}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from drivesim.scenarios.entries import VERSION, Defaults, Reference
 from drivesim.scenarios.language.schema import Scenario
-from drivesim.scenarios.load import VERSION, Defaults
 
 
 def scenario_schema() -> dict[str, Any]:
@@ -13,7 +13,9 @@ def scenario_schema() -> dict[str, Any]:
     reference = "#/$defs/{model}"
     scenario = Scenario.model_json_schema(by_alias=True, ref_template=reference)
     defaults = Defaults.model_json_schema(by_alias=True, ref_template=reference)
-    definitions = {**scenario.pop("$defs", {}), **defaults.pop("$defs", {})}
+    named = Reference.model_json_schema(by_alias=True, ref_template=reference)
+    definitions = {**scenario.pop("$defs", {}), **defaults.pop("$defs", {}), **named.pop("$defs", {})}
+    entry = [{"$ref": reference.format(model=model)} for model in ("Scenario", "Reference")]
     version = {"const": VERSION, "description": "schema version"}
     one = {
         **scenario,
@@ -27,12 +29,18 @@ def scenario_schema() -> dict[str, Any]:
         "properties": {
             "drivesim": version,
             "defaults": {"$ref": reference.format(model="Defaults")},
-            "scenarios": {"type": "array", "minItems": 1, "items": {"$ref": reference.format(model="Scenario")}},
+            "overrides": {"$ref": reference.format(model="Defaults")},
+            "scenarios": {"type": "array", "minItems": 1, "items": {"anyOf": [{"type": "string"}, *entry]}},
         },
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "drivesim scenario",
         "oneOf": [one, suite],
-        "$defs": {**definitions, "Scenario": {**scenario, "required": ["id", "scene"]}, "Defaults": defaults},
+        "$defs": {
+            **definitions,
+            "Scenario": {**scenario, "required": ["id", "scene"]},
+            "Defaults": defaults,
+            "Reference": named,
+        },
     }

@@ -34,6 +34,8 @@ CODES: dict[str, str] = {
     "DS030": "exactly one key expected",
     "DS031": "bad identifier",
     "DS032": "bad distribution",
+    "DS033": "bad constraint",
+    "DS034": "constraint that leaves too little",
     "DS040": "unknown parameter",
     "DS041": "unused parameter",
     "DS042": "duplicate id",
@@ -59,6 +61,8 @@ CODES: dict[str, str] = {
     "DS073": "shape or rate of the video is not the model's",
     "DS080": "start image not found",
     "DS081": "unknown library scenario",
+    "DS082": "suite entry that names nothing, or too much",
+    "DS083": "suite that leads back to itself",
 }
 
 

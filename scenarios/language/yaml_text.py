@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NoReturn
 
 from ruamel.yaml import YAML
@@ -40,10 +41,10 @@ _SPECIAL = {
 
 @dataclass(slots=True)
 class Node:
-    """A value with its place in the file: a scalar, a list of nodes or a mapping from key to node.
+    """A value with its place in ``file``: a scalar, a list of nodes or a mapping from key to node.
 
-    ``line`` and ``column`` count from 1; ``keys`` holds the place of each key of a mapping; ``size`` counts the values
-    below, aliases expanded.
+    ``line`` and ``column`` count from 1; ``keys`` holds the place of each key of a mapping, in the file of its value;
+    ``size`` counts the values below, aliases expanded.
     """
 
     value: Any
@@ -51,6 +52,7 @@ class Node:
     column: int
     keys: dict[str, tuple[int, int]] = field(default_factory=dict)
     size: int = 1
+    file: str = ""
 
     def plain(self) -> Any:
         """The value without places: dicts, lists and scalars."""
@@ -59,6 +61,26 @@ class Node:
         if isinstance(self.value, list):
             return [child.plain() for child in self.value]
         return self.value
+
+
+def read_content(path: str | Path) -> bytes:
+    """The bytes of a scenario file. Raises ScenarioError when it is not there, no file, not readable or too large."""
+    file = Path(path)
+    name = str(path)
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+        size = file.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        _fail("DS001", "there is no such file. Check the path, or name a library scenario.", name)
+    except IsADirectoryError:
+        _fail("DS002", "this is a folder. Name a scenario .yaml file in it.", name)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        _fail("DS002", f"the file cannot be read ({reason.lower()}). Check its name and permissions.", name)
+    if size > MAX_BYTES:
+        _fail("DS003", too_large(size), name)
+    return content
 
 
 def too_large(size: int) -> str:
@@ -147,7 +169,7 @@ class _Builder:
         line, column = event.start_mark.line + 1, event.start_mark.column + 1
         if isinstance(event, ScalarEvent):
             plain = event.style in (None, "") and not tag
-            node = Node(_scalar(event.value) if plain else str(event.value), line, column)
+            node = Node(_scalar(event.value) if plain else str(event.value), line, column, file=self.name)
         elif isinstance(event, SequenceStartEvent):
             node = self.sequence(events, depth, line, column)
         else:
@@ -162,10 +184,10 @@ class _Builder:
             if type(event).__name__ == "SequenceEndEvent":
                 break
             items.append(self.node(event, events, depth + 1))
-        return Node(items, line, column, size=1 + sum(item.size for item in items))
+        return Node(items, line, column, size=1 + sum(item.size for item in items), file=self.name)
 
     def mapping(self, events: Iterator[Any], depth: int, line: int, column: int) -> Node:
-        node = Node({}, line, column)
+        node = Node({}, line, column, file=self.name)
         for event in events:
             if type(event).__name__ == "MappingEndEvent":
                 break
