@@ -59,7 +59,8 @@ class RunSpec:
         if self.scenario.start is not None:
             picture = read_picture(Path(self.scenario.start.image), (spec.width, spec.height))
             return Beginning(frame=resize_and_crop(picture, spec.width, spec.height))
-        noise = start_frame_stream(self.manifest.seed, self.scenario.world_name, self.manifest.variation)
+        drawn_as = self.scenario.drawn_as(self.manifest.variation)
+        noise = start_frame_stream(self.manifest.seed, self.scenario.world_name, drawn_as)
         kinds = _known(self.manifest)
         controls = SceneControls(self.scene.window(0, 2), frozenset(kinds)).window(0, 1)
         return Beginning(frame=tensor_to_frames(self.model.start_frame_model.sample(controls, noise))[0])
@@ -182,7 +183,8 @@ def _decided(
     parent = 0 if point is None else point.parent.scene_frames
     needed = scene_frame + max(timeline.control_frames, 1 + timeline.chunk_frames)
     scene_frames = max(needed, written, parent)
-    stream = futures_stream(seed, scenario.world_name, options.variation) if point is None else point.stream
+    drawn_as = scenario.drawn_as(options.variation)
+    stream = futures_stream(seed, scenario.world_name, drawn_as) if point is None else point.stream
     manifest = Manifest(
         scenario_id=scenario.id,
         scenario_sha256=sha256_of(scenario.to_yaml().encode()),

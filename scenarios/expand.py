@@ -82,7 +82,7 @@ def develop(
     key = int.from_bytes(hashlib.sha256(concrete.world.encode()).digest()[:8], "big")
 
     def generator(root: int) -> np.random.Generator:
-        return np.random.default_rng(np.random.SeedSequence(root, spawn_key=(key, variation)))
+        return np.random.default_rng(np.random.SeedSequence(root, spawn_key=(key, scenario.drawn_as(variation))))
 
     result = simulate(
         road,

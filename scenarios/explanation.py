@@ -79,6 +79,11 @@ def _run_rows(scenario: Scenario, concrete: ConcreteScenario, variation: int) ->
         yield ExplanationRow(
             field=f"vary.{name}", value=f"{text} (variation {variation} of {scenario.num_variations})", carrier="run"
         )
+    for index, text in enumerate(scenario.constraints):
+        yield ExplanationRow(field=f"where[{index}]", value=text, carrier="run")
+    if scenario.variation is not None:
+        text = f"traffic and noise are drawn as in variation {scenario.variation} of {concrete.world}"
+        yield ExplanationRow(field="variation", value=text, carrier="run")
     draws = (
         f"{scenario.num_variations} variations × {sampling.futures} futures, {sampling.method}, seed {sampling.seed}"
     )

@@ -19,9 +19,9 @@ from drivesim.scenarios.entries import Prefix, SuiteEntry, SuiteReading, entries
 from drivesim.scenarios.language import yaml_text
 from drivesim.scenarios.language.base import Model
 from drivesim.scenarios.language.distributions import Value, sample_value
-from drivesim.scenarios.language.schema import Scenario, ScenarioFields, substitute
+from drivesim.scenarios.language.schema import Scenario, ScenarioFields
 from drivesim.scenarios.language.structure import findings_of
-from drivesim.scenarios.language.values import VARIABLE_PARTS
+from drivesim.scenarios.language.values import VARIABLE_PARTS, substitute
 from drivesim.scenarios.language.yaml_text import Node
 
 

@@ -41,6 +41,19 @@ class Case:
         """Values (SI) of what varies."""
         return self.scenario.parameters(self.variation)
 
+    def alone(self) -> Scenario:
+        """A scenario without parameters that goes as this one does, and has the same noise; its id ends in ``-v003``.
+
+        It is the scenario itself where nothing varies.
+        """
+        if not self.scenario.vary:
+            return self.scenario
+        sampling, name = self.scenario.sampling_settings, f"{self.scenario.id}-v{self.variation:03d}"
+        keys = self.scenario.with_parameters(self.parameters).to_dict()
+        keys |= {"id": name, "world": self.scenario.world_name, "variation": self.variation}
+        keys["sampling"] = {"seed": sampling.seed, "futures": sampling.futures, "max_tries": sampling.max_tries}
+        return Scenario.from_dict(keys)
+
     def concrete(self) -> ConcreteScenario:
         """It as plain numbers. Raises ScenarioError for what cannot be placed."""
         return self.scenario.concrete(self.variation)
@@ -78,6 +91,24 @@ class Suite:
         from drivesim.scenarios.language.yaml_writer import suite_text
 
         return suite_text([scenario.to_dict() for scenario in self.scenarios])
+
+
+def write_cases(suite: Suite, cases: Sequence[Case], folder: Path) -> list[Path]:
+    """Write each case as a scenario file of its own, and ``suite.yaml``, which lists them all; returns the files.
+
+    What is there and equal is kept. Raises InputError, before anything is written, where another file would be replaced.
+    """
+    texts = {folder / f"{scenario.id}.yaml": scenario.to_yaml() for scenario in (case.alone() for case in cases)}
+    listed = "".join(f"  - {path.name}\n" for path in texts)
+    texts[folder / _OF_A_FOLDER] = f"drivesim: 1 # {suite.name}: {len(cases)} concrete scenarios\nscenarios:\n{listed}"
+    for path, text in texts.items():
+        if path.exists() and (not path.is_file() or path.read_text(encoding="utf-8") != text):
+            raise InputError(f"{path} is there already and is another. Choose another folder with --out, or remove it.")
+    for path, text in texts.items():
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    return list(texts)
 
 
 def load_suite(source: str | Path | Sequence[str | Path]) -> Suite:

@@ -28,6 +28,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "check": "Read a scenario file and list every mistake with its line, or nothing.",
         "preview": "Draw the scenario from above and its boxes in the camera picture.",
         "explain": "Say for each field of a scenario how it acts on the video.",
+        "sample": "Write every variation of a scenario or suite as a file of its own.",
         "render": "Render the scenario in the procedural world: exact, but drawn.",
         "schema": "Print the JSON Schema that lets an editor complete scenario files.",
     },

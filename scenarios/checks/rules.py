@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from drivesim.scenarios.checks.messages import Finding
 from drivesim.scenarios.concrete import road_plan
-from drivesim.scenarios.language import distributions
 from drivesim.scenarios.language.base import single_key
+from drivesim.scenarios.language.constraints import kind_of
+from drivesim.scenarios.language.designs import grid_size
+from drivesim.scenarios.language.distributions import AnyDistribution, listed_values
 from drivesim.scenarios.language.events import AfterTrigger, Event, LaneChangeAction, WalkAction, target_of
 from drivesim.scenarios.language.sobol import MAX_DIMENSIONS
 from drivesim.scenarios.language.values import VARIABLE_PARTS, reference_name, suggestion
@@ -192,11 +194,16 @@ def _labels(scenario: Scenario) -> Iterator[Finding]:
 
 def _sampling(scenario: Scenario) -> Iterator[Finding]:
     sampling, vary = scenario.sampling_settings, scenario.vary
+    if vary and scenario.variation is not None:
+        text = "'variation' says as what a concrete scenario is drawn; this one has 'vary'. Keep one of them."
+        yield Finding(code="DS071", text=text, location=("variation",))
+    wrong = list(_where(scenario))
+    yield from wrong
     if not vary:
         return
-    continuous = [name for name, d in vary.items() if distributions.listed_values(d) is None]
+    continuous = [name for name, d in vary.items() if listed_values(d) is None]
     count = sampling.variations
-    if sampling.method == "sobol" and count & (count - 1):
+    if sampling.method == "sobol" and count & (count - 1) and not scenario.constraints:
         low = 1 << (count.bit_length() - 1)
         text = f"method: sobol with variations: {count}: use a power of two ({low} or {2 * low}) or 'latin'."
         yield Finding(code="DS070", text=text, location=("sampling",))
@@ -206,9 +213,25 @@ def _sampling(scenario: Scenario) -> Iterator[Finding]:
     if sampling.method == "grid" and continuous:
         text = f"method: grid needs values to step through, but '{continuous[0]}' is continuous. Use {{grid: [..]}} for it, or 'latin'."
         yield Finding(code="DS071", text=text, location=("vary", continuous[0]))
-    if sampling.method == "grid" and distributions.grid_size(vary) > 65_536:
-        text = f"the full grid has {distributions.grid_size(vary)} variations. Use fewer values, or method: latin."
+    if sampling.method == "grid" and grid_size(vary) > 65_536:
+        text = f"the full grid has {grid_size(vary)} variations. Use fewer values, or method: latin."
         yield Finding(code="DS070", text=text, location=("sampling",))
+    elif scenario.constraints and not wrong and (why := scenario.design.shortage()) is not None:
+        yield Finding(code="DS034", text=why, location=("where",))
+
+
+def _where(scenario: Scenario) -> Iterator[Finding]:
+    """Conditions on parameters that are not there, or of another kind."""
+    words = {name: _is_word(distribution) for name, distribution in scenario.vary.items()}
+    for index, text in enumerate(scenario.constraints):
+        try:
+            kind_of(text, words)
+        except ValueError as error:
+            yield Finding(code="DS033", text=str(error), location=("where", index))
+
+
+def _is_word(distribution: AnyDistribution) -> bool:
+    return any(isinstance(value, str) for value in listed_values(distribution) or ())
 
 
 def _video(scenario: Scenario) -> Iterator[Finding]:

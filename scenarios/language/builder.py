@@ -5,6 +5,7 @@ Each method returns a new scenario. Distributions may stand wherever a value may
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -256,10 +257,14 @@ class ScenarioBuilder:
         """A named parameter, used as ``"$name"``."""
         return self._with(("vary", name), distribution.distribution.model_dump(exclude_defaults=True))
 
+    def where(self: Self, *conditions: str) -> Self:
+        """Conditions that the parameters of every variation meet, as ``"gap > 1.5 * speed"``."""
+        return functools.reduce(lambda found, text: found._append(("where",), text), conditions, self)
+
     def _with(self: Self, path: tuple[str, ...], keys: Any, owner: str = "") -> Self:
         return _rebuilt(self, path, keys, owner=owner, append=False)
 
-    def _append(self: Self, path: tuple[str, ...], item: Mapping[str, Any], owner: str = "") -> Self:
+    def _append(self: Self, path: tuple[str, ...], item: Any, owner: str = "") -> Self:
         return _rebuilt(self, path, item, owner=owner, append=True)
 
 

@@ -1,19 +1,15 @@
-"""Named parameters of a logical scenario: the distributions of ``vary`` and the designs that sample them."""
+"""Named parameters of a logical scenario: the distributions of ``vary``."""
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 
-import numpy as np
 from pydantic import Discriminator, Tag, model_validator
 
 from drivesim.scenarios.language.base import Model, single_key
-from drivesim.scenarios.language.sobol import MAX_DIMENSIONS, sobol
 from drivesim.scenarios.language.units import UnitError, parse_any, shown
 from drivesim.scenarios.language.values import PlainValue, complain
 
@@ -178,65 +174,3 @@ def listed_values(distribution: AnyDistribution) -> tuple[Value, ...] | None:
     if isinstance(distribution, Grid):
         return distribution.grid
     return tuple(distribution.choice) if isinstance(distribution, Choice) else None
-
-
-def grid_size(vary: Mapping[str, AnyDistribution]) -> int:
-    """Number of combinations of a full grid over ``vary`` (continuous distributions count as one)."""
-    return math.prod(len(listed_values(distribution) or (0,)) for distribution in vary.values())
-
-
-def draw(
-    vary: Mapping[str, AnyDistribution], *, method: str, seed: int, scenario_id: str, variation: int, count: int
-) -> dict[str, Value]:
-    """Values of all parameters in ``variation`` of ``count``, by ``method`` grid, sobol, latin, halton or random.
-
-    The design depends only on the arguments; parameters are taken in order of their names, so that their order in a file
-    does not matter. Sobol: Joe and Kuo 2008 direction numbers; latin: McKay et al. 1979; halton: Halton 1960.
-    """
-    names = sorted(vary)
-    if not names:
-        return {}
-    if method == "grid":
-        lists = [listed_values(vary[name]) or (vary[name].quantile(0.5),) for name in names]
-        combination = next(itertools.islice(itertools.product(*lists), variation % math.prod(map(len, lists)), None))
-        return dict(zip(names, combination, strict=True))
-    key = int.from_bytes(hashlib.sha256(scenario_id.encode()).digest()[:8], "big")
-    shares = _design(method, np.random.SeedSequence([seed, key]), len(names), variation, count)
-    return {name: vary[name].quantile(share) for name, share in zip(names, shares, strict=True)}
-
-
-def _design(method: str, root: np.random.SeedSequence, dimensions: int, index: int, count: int) -> Sequence[float]:
-    """Point ``index`` of a design in the unit cube."""
-    rng = np.random.default_rng(root)
-    if method == "latin":
-        block, inside = divmod(index, count)
-        rng = np.random.default_rng([*root.generate_state(4), block])
-        cells = np.stack([rng.permutation(count) for _ in range(dimensions)])
-        jitter = rng.random((dimensions, count))
-        return [float(share) for share in (cells[:, inside] + jitter[:, inside]) / count]
-    if method == "sobol" and dimensions <= MAX_DIMENSIONS:
-        return [float(share) for share in (sobol(index, dimensions) + rng.random(dimensions)) % 1.0]
-    if method == "halton":
-        point = [_radical_inverse(index, prime) for prime in _primes(dimensions)]
-        return [float(share) for share in (np.array(point) + rng.random(dimensions)) % 1.0]
-    rng = np.random.default_rng([*root.generate_state(4), index])
-    return [float(share) for share in rng.random(dimensions)]
-
-
-def _radical_inverse(index: int, base: int) -> float:
-    result, scale = 0.0, 1.0 / base
-    while index:
-        index, digit = divmod(index, base)
-        result += digit * scale
-        scale /= base
-    return result
-
-
-def _primes(count: int) -> list[int]:
-    primes: list[int] = []
-    candidate = 2
-    while len(primes) < count:
-        if all(candidate % prime for prime in primes):
-            primes.append(candidate)
-        candidate += 1
-    return primes

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import Discriminator, Field, Tag, ValidationError
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError
 
 from drivesim.scenarios.checks.messages import ScenarioError
 from drivesim.scenarios.language import distributions
 from drivesim.scenarios.language.base import Model
 from drivesim.scenarios.language.builder import ScenarioBuilder
+from drivesim.scenarios.language.constraints import ConstraintText, where_with
+from drivesim.scenarios.language.designs import Design, design_of
 from drivesim.scenarios.language.distributions import AnyDistribution, Distribution
 from drivesim.scenarios.language.events import Event, Expectation, Label
 from drivesim.scenarios.language.structure import findings_of
@@ -38,6 +40,7 @@ from drivesim.scenarios.language.values import (
     complain,
     reference_name,
     shorthand,
+    substitute,
 )
 from drivesim.scene import CATEGORIES
 
@@ -273,6 +276,10 @@ Side = Annotated[str, Word(("right_hand", "left_hand"), {"right": "right_hand", 
 Output = Annotated[str, Word(("mp4", "frames", "mcap", "nuscenes", "coco", "xosc"), varies=False)]
 
 
+#: One condition may stand without brackets.
+_listed = BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)
+
+
 class ScenarioFields(Model):
     """The fields of a scenario, as a file holds them."""
 
@@ -286,7 +293,9 @@ class ScenarioFields(Model):
     sampling_settings: Sampling = Field(default=Sampling(), alias="sampling")
     outputs: tuple[Output, ...] = ("mp4",)
     start: Start | None = None
+    variation: Annotated[int, Count(0, 10**9)] | None = None
     vary: dict[Identifier, Distribution] = Field(default_factory=dict)
+    constraints: Annotated[tuple[Annotated[str, ConstraintText()], ...], _listed] = Field(default=(), alias="where")
     scene: Setting = Setting()
     events: tuple[Event, ...] = ()
     labels: dict[Identifier, Label] = Field(default_factory=dict)
@@ -328,27 +337,29 @@ class Scenario(ScenarioBuilder, ScenarioFields):
 
     @property
     def num_variations(self) -> int:
-        """How many variations there are: those of the full grid, those asked for, or 1 when nothing varies."""
-        if not self.vary:
-            return 1
-        return (
-            distributions.grid_size(self.vary)
-            if self.sampling_settings.method == "grid"
-            else self.sampling_settings.variations
+        """How many variations there are: those of the full grid that meet ``where``, those asked for, or 1 when nothing varies."""
+        return self.design.size
+
+    @property
+    def design(self) -> Design:
+        """What its variations are drawn by."""
+        sampling = self.sampling_settings
+        return design_of(
+            self.vary, sampling.method, sampling.seed, self.world_name, sampling.variations, self.constraints
         )
 
+    def drawn_as(self, variation: int) -> int:
+        """The number by which traffic, start frame and noise of a variation are drawn: its own, or the one written."""
+        return variation if self.variation is None else self.variation
+
     def parameters(self, variation: int = 0) -> dict[str, distributions.Value]:
-        """Values (SI) of all parameters in a variation; a pure function of the world's name, sampling and number."""
+        """Values (SI) of all parameters in a variation; a pure function of the world's name, sampling and number.
+
+        Raises InputError where too few points of the design meet ``where``.
+        """
         if variation < 0:
             raise ValueError(f"variation is {variation}; it counts from 0")
-        return distributions.draw(
-            self.vary,
-            method=self.sampling_settings.method,
-            seed=self.sampling_settings.seed,
-            scenario_id=self.world_name,
-            variation=variation,
-            count=self.sampling_settings.variations,
-        )
+        return self.design.values(variation)
 
     def concrete(self, variation: int = 0) -> ConcreteScenario:
         """One variation as plain numbers, defaults filled in and checked. Raises ScenarioError for what cannot be placed."""
@@ -362,23 +373,15 @@ class Scenario(ScenarioBuilder, ScenarioFields):
         return concrete_of(filled, parameters)
 
     def with_parameters(self, values: Mapping[str, distributions.Value]) -> Self:
-        """The scenario with the named parameters fixed to ``values`` and the others still varying."""
+        """The scenario with the named parameters fixed to ``values`` and the others still varying.
+
+        Raises ScenarioError for values that contradict ``where``.
+        """
         keys = self.to_dict()
+        keys["where"] = where_with(self.constraints, values, self.vary)
         left: dict[str, AnyDistribution] = {name: d for name, d in self.vary.items() if name not in values}
         keys["vary"] = {name: d.model_dump(exclude_defaults=True) for name, d in left.items()}
         for part in VARIABLE_PARTS:
             if part in keys:
                 keys[part] = substitute(keys[part], values)
         return type(self).from_dict(keys)
-
-
-def substitute(value: Any, parameters: Mapping[str, Any]) -> Any:
-    """Plain values with each ``$name`` of ``parameters`` replaced."""
-    if isinstance(value, Mapping):
-        return {key: substitute(item, parameters) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [substitute(item, parameters) for item in value]
-    name = reference_name(value)
-    if name is None or name not in parameters:
-        return value
-    return parameters[name]

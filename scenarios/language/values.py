@@ -224,3 +224,15 @@ LaneName = Annotated[int | str, _LaneName()]
 def shorthand(key: str) -> BeforeValidator:
     """Lets a mapping be written as the value of its chief key: ``fog: 150 m`` for ``fog: {visual_range: 150 m}``."""
     return BeforeValidator(lambda value: {key: value} if isinstance(value, str | int | float) else value)
+
+
+def substitute(value: Any, parameters: Mapping[str, Any]) -> Any:
+    """Plain values with each ``$name`` of ``parameters`` replaced."""
+    if isinstance(value, Mapping):
+        return {key: substitute(item, parameters) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [substitute(item, parameters) for item in value]
+    name = reference_name(value)
+    if name is None or name not in parameters:
+        return value
+    return parameters[name]

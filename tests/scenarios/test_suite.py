@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from typer.testing import CliRunner, Result
 
+from drivesim.cli.main import app
 from drivesim.errors import InputError
 from drivesim.scenarios import Scenario, ScenarioError, check, load, loads, uniform
-from drivesim.scenarios.suite import Suite, load_suite
+from drivesim.scenarios.expand import expand
+from drivesim.scenarios.suite import Suite, load_suite, write_cases
+from drivesim.scene import Scene
 
 ONE = """\
 drivesim: 1
@@ -22,6 +28,10 @@ scene:
   actors:
     - {id: lead, class: car, lane: ego, gap: $gap, speed: 8}
 """
+
+
+def drivesim(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def write(folder: Path, **files: str) -> Path:
@@ -151,3 +161,66 @@ def test_folders_and_python_suites_without_scenarios_are_refused(tmp_path: Path)
         Suite(name="empty", scenarios=())
     with pytest.raises(ScenarioError, match="id 'a' is used twice in suite 'two'"):
         Suite(name="two", scenarios=(Scenario("a"), Scenario("a")))
+
+
+def same_scene(one: Scene, other: Scene) -> bool:
+    """Whether two scenes are equal in everything but their name."""
+    if [a.id for a in one.actors] != [b.id for b in other.actors]:
+        return False
+    tracks = [(one.ego, other.ego), *((a.track, b.track) for a, b in zip(one.actors, other.actors, strict=True))]
+    equal = all(
+        np.array_equal(a.positions, b.positions, equal_nan=True) and np.array_equal(a.present, b.present)
+        for a, b in tracks
+    )
+    looks = all(
+        (a.category, a.colour, a.look) == (b.category, b.colour, b.look)
+        for a, b in zip(one.actors, other.actors, strict=True)
+    )
+    return (
+        equal
+        and looks
+        and one.environment == other.environment
+        and np.array_equal(one.road.reference, other.road.reference)
+        and one.scenery.seed == other.scenery.seed
+    )
+
+
+@pytest.mark.parametrize("name", ["highway-cut-in", "night-pedestrian", "rain-merge"])
+def test_a_sampled_file_goes_as_the_variation_that_it_came_from(tmp_path: Path, name: str) -> None:
+    suite = load_suite(name)
+    cases = [case for case in suite.cases() if case.variation in (0, 3, 5)]
+    written = write_cases(suite, cases, tmp_path)
+    assert [path.name for path in written] == [
+        f"{name}-v000.yaml",
+        f"{name}-v003.yaml",
+        f"{name}-v005.yaml",
+        "suite.yaml",
+    ]
+    for case, alone in zip(cases, load_suite(tmp_path).scenarios, strict=True):
+        assert alone.vary == {} and alone.num_variations == 1
+        assert alone.drawn_as(0) == case.variation and alone.world_name == name
+        assert alone.sampling_settings.futures == case.num_futures
+        wanted, found = (
+            expand(one, seed=7, duration_s=6.0, variation=k) for one, k in ((case.scenario, case.variation), (alone, 0))
+        )
+        assert same_scene(found, wanted)
+        assert not same_scene(expand(alone, seed=8, duration_s=6.0), wanted)
+    assert write_cases(suite, cases, tmp_path) == written, "equal files are kept"
+    written[1].write_text("drivesim: 1\nid: mine\nscene: {}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"v003.yaml is there already and is another"):
+        write_cases(suite, cases, tmp_path)
+
+
+def test_what_does_not_vary_is_sampled_as_it_is(tmp_path: Path) -> None:
+    suite = load_suite("empty-road")
+    write_cases(suite, list(suite.cases()), tmp_path)
+    assert load_suite(tmp_path).scenarios == suite.scenarios
+
+
+def test_the_command_samples_what_is_chosen(tmp_path: Path) -> None:
+    out = tmp_path / "cases"
+    result = drivesim("sample", "highway-cut-in", "--variation", "2-3", "--out", out, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["scenarios"] == [str(out / f"highway-cut-in-v00{k}.yaml") for k in (2, 3)]
+    assert drivesim("sample", "highway-cut-in", "--only", "no", "--out", out).exit_code == 2
+    assert "has 8, counted from 0" in drivesim("sample", "highway-cut-in", "--variation", "8", "--out", out).stderr

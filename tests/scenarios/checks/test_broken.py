@@ -190,7 +190,7 @@ MESSAGES: dict[str, str] = {
     "no id": "bad.yaml:1:1  id — missing key 'id'. Add 'id: my-scenario'. [DS022]",
     "no scene": "bad.yaml:1:1 — missing key 'scene'. Add 'scene:' with road, ego and actors ('scene: {}' for an empty road). [DS022]",
     "unknown key": "bad.yaml:7:30  scene.actors[0].lan — unknown key 'lan'. Did you mean 'lane'? [DS021]",
-    "unknown key far from all": "bad.yaml:9:1  zebra — unknown key 'zebra'. Known here: camera, events, expect, id, labels, outputs, sampling, scene, start, tags, title, traffic, vary, video, world. [DS021]",
+    "unknown key far from all": "bad.yaml:9:1  zebra — unknown key 'zebra'. Known here: camera, events, expect, id, labels, outputs, sampling, scene, start, tags, title, traffic, variation, vary, video, where, world. [DS021]",
     "missing class": "bad.yaml:7:7  scene.actors[0].class — missing key 'class'. Add 'class: car'. [DS022]",
     "scene is a list": "bad.yaml:3:8  scene — a list is not a mapping. Use {key: value}. [DS023]",
     "actors is a mapping": "bad.yaml:3:17  scene.actors — a mapping is not a list. Use [item, item]. [DS023]",

@@ -13,7 +13,8 @@ from drivesim.scenarios import Scenario, ScenarioError, loads, uniform
 from drivesim.scenarios.checks.messages import CODES
 from drivesim.scenarios.concrete import concrete_of
 from drivesim.scenarios.json_schema import scenario_schema
-from drivesim.scenarios.language.distributions import Choice, Normal, draw
+from drivesim.scenarios.language.designs import Design
+from drivesim.scenarios.language.distributions import Choice, Normal
 from drivesim.scenarios.language.schema import CLASSES
 from drivesim.scenarios.language.sobol import MAX_DIMENSIONS, sobol
 from drivesim.scene import CATEGORIES
@@ -111,7 +112,8 @@ def test_designs_cover_every_eighth(method: str) -> None:
 
 def test_random_method_is_repeatable_and_spread() -> None:
     vary = {"x": uniform(0, 1).distribution}
-    values = [draw(vary, method="random", seed=1, scenario_id="a", variation=k, count=4)["x"] for k in range(200)]
+    design = Design(vary=vary, method="random", seed=1, name="a", count=4)
+    values = [design.values(k)["x"] for k in range(200)]
     assert len(set(values)) == 200 and 0.4 < statistics.mean(map(float, values)) < 0.6
 
 
