@@ -18,8 +18,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
+import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,8 +33,8 @@ from drivesim.run_spec import RunSpec, decide, decide_branch, frames_of
 from drivesim.runs.engine import thread_count
 from drivesim.runs.future import Future, open_run
 from drivesim.runs.manifest import Manifest
-from drivesim.runs.run import Listener, chunks_of, make_futures, open_or_create
-from drivesim.runs.run_folder import RunFolder
+from drivesim.runs.run import Listener, chunks_of, make_futures, open_existing, open_or_create
+from drivesim.runs.run_folder import FolderInUseError, RunFolder
 from drivesim.runs.tracks import write_tracks
 from drivesim.scenarios import Scenario, load
 from drivesim.scene import Scene
@@ -190,9 +191,47 @@ def make(
 ) -> tuple[Future, ...]:
     """Make futures of what was decided, in a new run folder or, with ``resume``, continuing the one that is there."""
     run = RunFolder(folder)
-    manifest = decided.manifest
+    shared_tracks, own_tracks = _track_writers(decided, run)
+    with run.locked():
+        beginning = open_or_create(
+            run, decided.manifest, decided.scenario.to_yaml(), lambda: decided.beginning, shared_tracks, resume=resume
+        )
+        ingredients = dataclasses.replace(decided.ingredients(beginning), write_tracks=own_tracks)
+        return make_futures(run, ingredients, indices, listener)
 
-    apart = manifest.develops_apart
+
+def make_beside_others(
+    decided: RunSpec,
+    folder: Path,
+    index: int,
+    *,
+    wait_s: float = 600.0,
+    listener: Listener = lambda future, count, found: None,
+) -> Future:
+    """Make one future of a run, of which other processes may be making others at the same time, or go on with it.
+
+    Whoever comes first makes the run folder and its start frame; the others wait for that up to ``wait_s`` seconds. Raises
+    FolderInUseError when somebody else keeps the whole run, or this future.
+    """
+    run = RunFolder(folder)
+    shared_tracks, own_tracks = _track_writers(decided, run)
+    deadline = time.monotonic() + wait_s
+    while True:
+        with run.locked(shared=True, wait_s=deadline - time.monotonic()):
+            if run.manifest_path.is_file():
+                beginning = open_existing(run, decided.manifest, shared_tracks)
+                ingredients = dataclasses.replace(decided.ingredients(beginning), write_tracks=own_tracks)
+                with run.future(index).locked():
+                    return make_futures(run, ingredients, [index], listener)[0]
+        with contextlib.suppress(FolderInUseError), run.locked():
+            if not run.manifest_path.is_file():
+                text = decided.scenario.to_yaml()
+                open_or_create(run, decided.manifest, text, lambda: decided.beginning, shared_tracks, resume=True)
+
+
+def _track_writers(decided: RunSpec, run: RunFolder) -> tuple[Callable[[], None], Callable[[int], None]]:
+    """What writes the tracks of the run, and what those of a future: one of them has nothing to do."""
+    manifest = decided.manifest
 
     def tracks(path: Path, scene: Scene) -> None:
         write_tracks(
@@ -206,19 +245,14 @@ def make(
         )
 
     def shared_tracks() -> None:
-        if not apart:
+        if not manifest.develops_apart:
             tracks(run.shared_tracks_path, decided.scene)
 
     def own_tracks(future: int) -> None:
-        if apart:
+        if manifest.develops_apart:
             tracks(run.tracks_path(future), decided.scene_of(future))
 
-    with run.locked():
-        beginning = open_or_create(
-            run, manifest, decided.scenario.to_yaml(), lambda: decided.beginning, shared_tracks, resume=resume
-        )
-        ingredients = dataclasses.replace(decided.ingredients(beginning), write_tracks=own_tracks)
-        return make_futures(run, ingredients, indices, listener)
+    return shared_tracks, own_tracks
 
 
 def num_frames(model: LoadedModel, scenario: Scenario, seconds: float | None) -> int:

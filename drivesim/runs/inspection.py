@@ -53,7 +53,7 @@ def inspect_run(path: Path) -> Iterator[FileFate]:
             yield found
     for file in sorted(path.rglob("*")):
         name = file.relative_to(path).as_posix()
-        if not file.is_dir() and name not in seen and file != run.lock_path:
+        if not file.is_dir() and name not in seen and file.name != run.lock_path.name:
             left_over = file.name.endswith(PARTIAL_SUFFIX)
             yield FileFate(
                 name=name, fate="beside", text="left by a killed writer" if left_over else "not part of the video"

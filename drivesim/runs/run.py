@@ -19,7 +19,7 @@ from drivesim.runs.engine import LAST_FRAME, DecodedChunk, generate, thread_coun
 from drivesim.runs.future import Future
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.recorder import Recorder, finish_future, is_finished, require_intact, video_suffixes
-from drivesim.runs.run_folder import RunFolder, read_png, read_state, state_bytes, write_png
+from drivesim.runs.run_folder import RunFolder, future_name, read_png, read_state, state_bytes, write_png
 from drivesim.runs.storage import remove_partial_files, sha256_of, write_atomic
 from drivesim.world_model import WorldModel
 
@@ -70,12 +70,8 @@ def open_or_create(
     """
     require_room(run, resume=resume)
     if run.manifest_path.is_file():
-        run.manifest().require_same(wanted, str(run.path))
-        run.scenario_text()
-        run.require_files()
-        if run.shared_tracks_path.name in run.manifest().files and not run.shared_tracks_path.is_file():
-            write_tracks()
-        return _read_beginning(run)
+        return open_existing(run, wanted, write_tracks)
+    remove_partial_files(run.path)
     beginning = begin()
     write_atomic(run.scenario_path, scenario_yaml)
     write_tracks()
@@ -90,6 +86,16 @@ def open_or_create(
     )
     write_atomic(run.manifest_path, manifest.to_json())
     return beginning
+
+
+def open_existing(run: RunFolder, wanted: Manifest, write_tracks: Callable[[], None]) -> Beginning:
+    """What a stored run started from. Raises InputError when it is another than ``wanted``, or not what it was."""
+    run.manifest().require_same(wanted, str(run.path))
+    run.scenario_text()
+    run.require_files()
+    if run.shared_tracks_path.name in run.manifest().files and not run.shared_tracks_path.is_file():
+        write_tracks()
+    return _read_beginning(run)
 
 
 def _read_beginning(run: RunFolder) -> Beginning:
@@ -152,13 +158,14 @@ def make_futures(
 ) -> tuple[Future, ...]:
     """Make the futures ``indices`` of a run, continuing whatever of them is already stored.
 
-    Call it while holding ``run.locked()``.
+    Call it while holding ``run.locked()``, or its shared lock and those of these futures.
     """
     manifest = run.manifest()
-    remove_partial_files(run.path)
     with thread_count(manifest.threads.denoise):
         moment = ingredients.first_moment()
     for index in indices:
+        remove_partial_files(run.future(index).path)
+        remove_partial_files(run.path, future_name(index))
         require_intact(run, index)
     for index in indices:
         if is_finished(run, index):

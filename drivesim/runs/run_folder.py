@@ -9,6 +9,7 @@
     futures/f00/frames/000000.png                with --png-frames
     futures/f00/tracks.csv                       with simulated actors: each future has its own
     futures/f00/future.json                      written when the future is finished
+    futures/f00/lock                             with sweeps: held by whoever makes it
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -36,6 +38,13 @@ from drivesim.runs.timeline import Timeline
 
 #: What to do with a file that is not what the run wrote.
 WAY_OUT = "Put it back as it was, or move it away; 'drivesim doctor RUN' says what becomes of each file."
+
+
+_BETWEEN_TRIES_S = 0.05
+
+
+class FolderInUseError(InputError):
+    """Another process is writing where this one would."""
 
 
 class RunFolder:
@@ -104,19 +113,14 @@ class RunFolder:
         return not self.manifest_path.is_file() and bool(names - ours)
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, *, shared: bool = False, wait_s: float = 0.0) -> Iterator[None]:
         """Keep other writers out while the block runs; the system frees the lock even after ``kill -9``.
 
-        Raises InputError when another process is writing, or the folder cannot be made.
+        ``shared`` lets in those who share it too: each writes other futures, under a lock of that future. Raises FolderInUseError when
+        another process is still writing after ``wait_s``, InputError when the folder cannot be made.
         """
-        with readable_storage_errors(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.lock_path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            _lock(descriptor, self.path)
+        with locked_file(self.lock_path, shared=shared, wait_s=wait_s):
             yield
-        finally:
-            os.close(descriptor)
 
 
 class FutureFolder:
@@ -125,6 +129,12 @@ class FutureFolder:
     def __init__(self, path: Path, timeline: Timeline) -> None:
         self.path = path
         self.timeline = timeline
+
+    @contextlib.contextmanager
+    def locked(self, *, wait_s: float = 0.0) -> Iterator[None]:
+        """Keep others who share the run's lock from writing this future. Raises FolderInUseError."""
+        with locked_file(self.path / "lock", wait_s=wait_s):
+            yield
 
     @property
     def record_path(self) -> Path:
@@ -260,7 +270,27 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
         raise InputError(f"the state {path} is truncated or damaged.") from error
 
 
-def _lock(descriptor: int, folder: Path) -> None:
+@contextlib.contextmanager
+def locked_file(path: Path, *, shared: bool = False, wait_s: float = 0.0) -> Iterator[None]:
+    """Hold the lock of a file, which is made with its folder if need be. Raises FolderInUseError, InputError."""
+    with readable_storage_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        deadline = time.monotonic() + wait_s
+        while not _lock(descriptor, shared):
+            if time.monotonic() >= deadline:
+                raise FolderInUseError(
+                    f"another drivesim process is writing to {path.parent}. Wait for it, stop it, or choose another --out."
+                )
+            time.sleep(_BETWEEN_TRIES_S)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, shared: bool) -> bool:
+    """Whether the lock could be had. Windows has none that is shared: there those who would share it take turns."""
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -269,8 +299,7 @@ def _lock(descriptor: int, folder: Path) -> None:
         else:
             import fcntl
 
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise InputError(
-            f"another drivesim process is writing to {folder}. Wait for it, stop it, or choose another --out."
-        ) from error
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

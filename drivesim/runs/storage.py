@@ -78,9 +78,10 @@ def readable_storage_errors(path: Path) -> Iterator[None]:
         raise
 
 
-def remove_partial_files(folder: Path) -> None:
-    """Remove what a killed writer left behind below ``folder``."""
-    for leftover in folder.rglob(f".*{PARTIAL_SUFFIX}"):
+def remove_partial_files(folder: Path, stem: str = "") -> None:
+    """Remove what a killed writer left behind below ``folder``, or only of files there whose names begin with ``stem``."""
+    found = folder.glob(f".{stem}.*{PARTIAL_SUFFIX}") if stem else folder.rglob(f".*{PARTIAL_SUFFIX}")
+    for leftover in found:
         leftover.unlink(missing_ok=True)
 
 
