@@ -60,6 +60,9 @@ ALLOWED: dict[str, set[str]] = {
     },
     "run_spec": {"vocabulary", "world_model", "scenarios", "conditioning", "runs"},
     "simulate": {"vocabulary", "world_model", "scenarios", "conditioning", "runs", "models", "run_spec"},
+    "sweep": {
+        "vocabulary", "world_model", "scenarios", "models", "judges", "metrics", "report", "evidence", "runs", "simulate", "run_spec",
+    },
     "face": {"vocabulary", "world_model", "scenarios", "models", "simulate", "exports", "cli"},
 }  # fmt: skip
 ALLOWED["cli"] = set(ALLOWED)
@@ -94,6 +97,7 @@ ONLY_IN = {
     "foxglove_schemas_protobuf": {"exports"},
     "google": {"exports"},
     "scenariogeneration": {"exports"},
+    "ray": {"sweep"},
     "typer": {"cli"},
     "rich": {"cli", "training"},
 }

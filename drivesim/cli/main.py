@@ -36,6 +36,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "start": "Synthesise the first picture of a scenario and lay its boxes over it.",
         "rollout": "Continue the first picture into seconds or minutes of video.",
         "futures": "Sample several futures of one first picture and set them side by side.",
+        "sweep": "Make every future of a suite, side by side or on a cluster; resumable.",
     },
     "Share": {
         "export": "Write a run as MCAP, nuScenes, COCO, a frame folder or OpenSCENARIO.",

@@ -65,8 +65,8 @@ class Plan:
         frames = self.manifest.timeline.num_frames
         return (
             f"{_count(self.num_futures, 'future')} × {_count(frames, 'frame')} = {_grouped(self.num_frames)} frames; "
-            f"{self.cost.frames_per_s:.1f} frames/s measured → {_duration(self.seconds)}; "
-            f"about {_size(self.disk_bytes)} of disk, {_size(self.memory_bytes)} of memory"
+            f"{self.cost.frames_per_s:.1f} frames/s measured → {duration_text(self.seconds)}; "
+            f"about {size_text(self.disk_bytes)} of disk, {size_text(self.memory_bytes)} of memory"
         )
 
     def to_dict(self) -> dict[str, object]:
@@ -101,7 +101,7 @@ class Plan:
                 else ""
             )
             raise InputError(
-                f"the run needs about {_size(self.disk_bytes)}, {self.folder} has {_size(self.free_disk_bytes)} free. "
+                f"the run needs about {size_text(self.disk_bytes)}, {self.folder} has {size_text(self.free_disk_bytes)} free. "
                 f"Ask for fewer futures or a shorter video{less}, or write to another disk with --out."
             )
 
@@ -133,14 +133,16 @@ def _grouped(number: int) -> str:
     return f"{number:,}".replace(",", "\u202f")
 
 
-def _duration(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
+    """Seconds as people say them: 40 s, 12 min, 3 h 05 min."""
     if seconds < 100:
         return f"{max(seconds, 1):.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _size(num_bytes: float) -> str:
+def size_text(num_bytes: float) -> str:
+    """Bytes as people say them: 1.2 GB."""
     for limit, unit in ((1e9, "GB"), (1e6, "MB")):
         if num_bytes >= limit:
             return f"{num_bytes / limit:.1f} {unit}" if num_bytes < 10 * limit else f"{num_bytes / limit:.0f} {unit}"

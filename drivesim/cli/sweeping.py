@@ -1,0 +1,230 @@
+"""What ``drivesim sweep`` does, in order: check, plan, make, sum up; and what it says meanwhile."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from drivesim.cli.options import Computing, Machine
+from drivesim.cli.progress import ProgressCount, Voice, display
+from drivesim.cli.terminal import counted, say
+from drivesim.errors import InputError, ModelError
+from drivesim.options import Options, Threads
+
+if TYPE_CHECKING:
+    from drivesim.runs.rows import FutureRow
+    from drivesim.sweep.plan import Sweep, SweepPlan
+    from drivesim.sweep.run import SweepNews
+    from drivesim.sweep.task import FutureTask, SweepSettings
+    from drivesim.sweep.workers import Workers
+
+#: A future of the sweep could not be made.
+NOT_MADE = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class How:
+    """Who makes the futures: ``jobs`` processes here, or a Ray cluster with ``gpus`` for each future."""
+
+    jobs: int
+    ray: str | None
+    gpus: float
+    retries: int
+
+
+def jobs_of(asked: int | None, ray: str | None) -> int:
+    """Processes side by side. Raises InputError for a number of them where Ray decides it."""
+    if asked is not None and ray is not None:
+        raise InputError(
+            "--jobs with --ray: Ray places as many futures as the cluster's processors hold. Leave out --jobs."
+        )
+    return asked or max(1, _cores() // 2)
+
+
+def settings_of(
+    machine: Machine,
+    computing: Computing,
+    options: Options,
+    *,
+    seconds: float | None,
+    seed: int | None,
+    judges: Path | None,
+    measured: bool,
+    side_by_side: int,
+    on_ray: bool,
+) -> SweepSettings:
+    """What all futures share; threads are shared out among the workers where none are given. Raises InputError."""
+    from drivesim.sweep.task import SweepSettings
+
+    if judges is not None and not measured:
+        raise InputError("--judges with --no-score: nobody looks at the videos. Leave out one of them.")
+    options = computing.applied(options)
+    if options.threads is None:
+        each = 1 if on_ray else _cores() // side_by_side
+        share = Threads(denoise=max(each - each // 2, 1), decode=max(each // 2, 1), overlap=each > 1)
+        options = dataclasses.replace(options, threads=share)
+    folder = Path(machine.model)
+    return SweepSettings(
+        model=str(folder.absolute()) if folder.is_dir() else machine.model,
+        device=machine.device,
+        dtype=machine.dtype,
+        steps=computing.steps,
+        seconds=seconds,
+        seed=seed,
+        options=options,
+        judges=None if judges is None else str(judges.absolute()),
+        measured=measured,
+    )
+
+
+def perform(sweep: Sweep, how: How, *, dry_run: bool, voice: Voice) -> None:
+    """Plan, and unless ``dry_run`` make, measure and sum up. Raises DriveSimError; leaves with NOT_MADE for a failed future."""
+    from drivesim.cli.exporting import require_outputs
+    from drivesim.sweep.run import kept_rows
+
+    require_outputs(sweep.suite.scenarios)
+    if dry_run:
+        _announce(_planned(sweep, how, voice), dry_run=True, voice=voice)
+        return
+    with sweep.locked():
+        sweep.open_folder()
+        tasks = sweep.tasks()
+        kept = kept_rows(tasks, _judges_sha256(sweep.settings))
+        found = sum(row.status == "finished" for row in kept.values())
+        if found:
+            voice.say(f"{found} of {counted(len(tasks), 'future')} are there already, checked and kept.")
+        kept_all = len(kept) == len(tasks)
+        if not kept_all:
+            plan = _planned(sweep, how, voice)
+            _announce(plan, dry_run=False, voice=voice)
+            if not found:
+                plan.require_disk()
+        rows = _made(sweep, how, tasks, kept, voice)
+        _finish(sweep, rows, voice)
+
+
+def _planned(sweep: Sweep, how: How, voice: Voice) -> SweepPlan:
+    """The plan, with the cost of one worker measured here, or remembered."""
+    from drivesim.models import load_model
+    from drivesim.run_spec import RunSpec
+    from drivesim.runs.cost import Cost, measure_cost, remember_cost, remembered_cost
+    from drivesim.sweep.plan import plan_sweep
+
+    settings = sweep.settings
+    try:
+        model = load_model(settings.model, device=settings.device, dtype=settings.dtype, steps=settings.steps)
+    except ModelError:
+        if how.ray is None:
+            raise
+        voice.say(f"this machine has no {settings.device}; the cost is measured on its processor instead.")
+        model = load_model(settings.model, device="cpu", steps=settings.steps)
+    loading_s = time.monotonic() - voice.started_at
+
+    def cost_of(decided: RunSpec) -> Cost:
+        cost = remembered_cost(decided.manifest)
+        if cost is None:
+            voice.say("measuring the speed of this machine …")
+            cost = measure_cost(decided.manifest, lambda: decided.ingredients(decided.beginning))
+            remember_cost(decided.manifest, cost)
+        return cost
+
+    return plan_sweep(sweep, model, cost_of, how.jobs if how.ray is None else 1, loading_s)
+
+
+def _announce(plan: SweepPlan, *, dry_run: bool, voice: Voice) -> None:
+    if dry_run and voice.as_json:
+        say(json.dumps(plan.to_dict()))
+        return
+    for line in plan.lines():
+        (say if dry_run else voice.say)(line)
+
+
+def _made(
+    sweep: Sweep, how: How, tasks: Sequence[FutureTask], kept: dict[str, FutureRow], voice: Voice
+) -> list[FutureRow]:
+    from drivesim.sweep.run import run_sweep
+
+    count = ProgressCount("futures", len(tasks))
+    count.add(len(kept), found=True)
+    with display(voice) as show:
+
+        def hear(news: SweepNews) -> None:
+            if news.what == "again":
+                voice.say(f"{news.task.id} is tried again: {news.text}")
+                return
+            if news.what == "failed":
+                voice.insist(f"{news.task.id} could not be made: {news.text}")
+            count.add(1, found=news.what == "kept")
+            show("sweep", count.done, count.total, count.status())
+
+        try:
+            with _workers(sweep, how, needed=len(kept) < len(tasks)) as workers:
+                return run_sweep(sweep, tasks, kept, workers, retries=how.retries, hear=hear)
+        except KeyboardInterrupt:
+            again = shlex.join(["drivesim", *sys.argv[1:]])
+            voice.say(
+                f"stopped at {count.done} of {counted(count.total, 'future')}; {sweep.folder} keeps what is complete."
+            )
+            voice.say(f"Go on with: {again}")
+            raise
+
+
+def _workers(sweep: Sweep, how: How, *, needed: bool) -> Workers:
+    from drivesim.sweep.on_ray import RayWorkers
+    from drivesim.sweep.workers import LocalWorkers
+
+    if how.ray is None or not needed:  # a local process is started when it is given something to do
+        return LocalWorkers(how.jobs, sweep.folder / "logs")
+    threads = sweep.settings.options.threads
+    assert threads is not None
+    cpus = threads.denoise + threads.decode if threads.overlap else max(threads.denoise, threads.decode)
+    return RayWorkers(how.ray, cpus=cpus, gpus=how.gpus)
+
+
+def _finish(sweep: Sweep, rows: Sequence[FutureRow], voice: Voice) -> None:
+    """Write outputs and pages, say the outcome, and leave with NOT_MADE when a future failed."""
+    from drivesim.cli.exporting import write_outputs
+    from drivesim.sweep.summary import summary_of, write_summary
+
+    finished = {row.run: row.scenario for row in rows if row.status == "finished"}
+    scenarios = {scenario.id: scenario for scenario in sweep.suite.scenarios}
+    for run, scenario in finished.items():
+        write_outputs(sweep.folder / run, scenarios[scenario], voice)
+    commands = {"go on, or check": shlex.join(["drivesim", *sys.argv[1:]])}
+    page = write_summary(rows, sweep.folder, sweep.suite.name, _settings_text(sweep), commands)
+    summary = summary_of(rows, sweep.suite.name)
+    said = (
+        f"{summary['finished']} of {counted(summary['futures'], 'future')} made, {summary['kept']} of them kept: {page}"
+    )
+    voice.result(said, {"sweep": str(sweep.folder), "page": str(page), **summary})
+    if summary["failed"]:
+        raise typer.Exit(NOT_MADE)
+
+
+def _settings_text(sweep: Sweep) -> dict[str, str]:
+    plain: dict[str, Any] = dataclasses.asdict(sweep.settings)
+    options = {name: value for name, value in plain.pop("options").items() if value is not None and name != "variation"}
+    futures = "as each scenario says" if sweep.num_futures is None else sweep.num_futures
+    every = {**plain, **options, "futures of each variation": futures}
+    return {name: str(value) for name, value in every.items() if value is not None}
+
+
+def _judges_sha256(settings: SweepSettings) -> str:
+    from drivesim.judges.load import SHIPPED
+    from drivesim.models.hashes import verify_folder
+
+    return verify_folder(Path(settings.judges or SHIPPED)) if settings.measured else ""
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
