@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,9 +98,14 @@ def write_cases(suite: Suite, cases: Sequence[Case], folder: Path) -> list[Path]
 
     What is there and equal is kept. Raises InputError, before anything is written, where another file would be replaced.
     """
-    texts = {folder / f"{scenario.id}.yaml": scenario.to_yaml() for scenario in (case.alone() for case in cases)}
+    return write_scenarios(f"{suite.name}: {len(cases)} concrete scenarios", [case.alone() for case in cases], folder)
+
+
+def write_scenarios(about: str, scenarios: Sequence[Scenario], folder: Path) -> list[Path]:
+    """Like :func:`write_cases`, of any scenarios; ``about`` stands in the suite's first line."""
+    texts = {folder / f"{scenario.id}.yaml": scenario.to_yaml() for scenario in scenarios}
     listed = "".join(f"  - {path.name}\n" for path in texts)
-    texts[folder / _OF_A_FOLDER] = f"drivesim: 1 # {suite.name}: {len(cases)} concrete scenarios\nscenarios:\n{listed}"
+    texts[folder / _OF_A_FOLDER] = f"drivesim: 1 # {about}\nscenarios:\n{listed}"
     for path, text in texts.items():
         if path.exists() and (not path.is_file() or path.read_text(encoding="utf-8") != text):
             raise InputError(f"{path} is there already and is another. Choose another folder with --out, or remove it.")
@@ -109,6 +114,21 @@ def write_cases(suite: Suite, cases: Sequence[Case], folder: Path) -> list[Path]
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
     return list(texts)
+
+
+def at_values(scenario: Scenario, values: Mapping[str, Value], number: int) -> Scenario:
+    """The scenario at one point of its parameters, which stay named, drawn as variation ``number``; its id ends in ``-v003``."""
+    sampling = scenario.sampling_settings
+    keys = scenario.to_dict()
+    keys |= {"id": f"{scenario.id}-v{number:03d}", "world": scenario.world_name, "variation": number}
+    keys |= {"vary": {name: {"grid": [value]} for name, value in values.items()}, "where": []}
+    keys["sampling"] = {
+        "method": "grid",
+        "seed": sampling.seed,
+        "futures": sampling.futures,
+        "max_tries": sampling.max_tries,
+    }
+    return Scenario.from_dict(keys)
 
 
 def load_suite(source: str | Path | Sequence[str | Path]) -> Suite:

@@ -60,7 +60,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "run_spec": {"vocabulary", "world_model", "scenarios", "conditioning", "runs"},
     "simulate": {"vocabulary", "world_model", "scenarios", "conditioning", "runs", "models", "run_spec"},
-    "sweep": {
+    "sweeps": {
         "vocabulary", "world_model", "scenarios", "models", "judges", "metrics", "report", "evidence", "runs", "simulate", "run_spec",
     },
     "face": {"vocabulary", "world_model", "scenarios", "models", "simulate", "exports", "cli"},
@@ -97,7 +97,7 @@ ONLY_IN = {
     "foxglove_schemas_protobuf": {"exports"},
     "google": {"exports"},
     "scenariogeneration": {"exports"},
-    "ray": {"sweep"},
+    "ray": {"sweeps"},
     "typer": {"cli"},
     "rich": {"cli", "training"},
 }

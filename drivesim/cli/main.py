@@ -45,6 +45,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Measure": {
         "score": "Measure a finished run: obedience, drift, danger, labels, spread.",
         "evaluate": "Measure a model on held-out scenes, between floors and ceilings.",
+        "coverage": "Say what sweeps have reached of their parameters and events, and what to sample next.",
         "compare": "Set two reports side by side, figure by figure.",
     },
     "Models and this machine": {

@@ -78,7 +78,7 @@ def sweep(
     """
     from drivesim.cli import making, sweeping
     from drivesim.scenarios.suite import load_suite
-    from drivesim.sweep.plan import Sweep
+    from drivesim.sweeps.plan import Sweep
 
     voice = speech.voice()
     settings = sweeping.settings_of(

@@ -23,10 +23,10 @@ from drivesim.options import Options, Threads
 
 if TYPE_CHECKING:
     from drivesim.runs.rows import FutureRow
-    from drivesim.sweep.plan import Sweep, SweepPlan
-    from drivesim.sweep.run import SweepNews
-    from drivesim.sweep.task import FutureTask, SweepSettings
-    from drivesim.sweep.workers import Workers
+    from drivesim.sweeps.plan import Sweep, SweepPlan
+    from drivesim.sweeps.run import SweepNews
+    from drivesim.sweeps.task import FutureTask, SweepSettings
+    from drivesim.sweeps.workers import Workers
 
 #: A future of the sweep could not be made.
 NOT_MADE = 4
@@ -64,7 +64,7 @@ def settings_of(
     on_ray: bool,
 ) -> SweepSettings:
     """What all futures share; threads are shared out among the workers where none are given. Raises InputError."""
-    from drivesim.sweep.task import SweepSettings
+    from drivesim.sweeps.task import SweepSettings
 
     if judges is not None and not measured:
         raise InputError("--judges with --no-score: nobody looks at the videos. Leave out one of them.")
@@ -90,16 +90,19 @@ def settings_of(
 def perform(sweep: Sweep, how: How, *, dry_run: bool, voice: Voice) -> None:
     """Plan, and unless ``dry_run`` make, measure and sum up. Raises DriveSimError; leaves with NOT_MADE for a failed future."""
     from drivesim.cli.exporting import require_outputs
-    from drivesim.sweep.run import kept_rows
+    from drivesim.sweeps.on_ray import load_ray
+    from drivesim.sweeps.run import kept_rows
 
     require_outputs(sweep.suite.scenarios)
+    if how.ray is not None:
+        load_ray()
     if dry_run:
         _announce(_planned(sweep, how, voice), dry_run=True, voice=voice)
         return
     with sweep.locked():
         sweep.open_folder()
         tasks = sweep.tasks()
-        kept = kept_rows(tasks, _judges_sha256(sweep.settings))
+        kept = kept_rows(tasks, sweep.settings.judges_sha256())
         found = sum(row.status == "finished" for row in kept.values())
         if found:
             voice.say(f"{found} of {counted(len(tasks), 'future')} are there already, checked and kept.")
@@ -118,7 +121,7 @@ def _planned(sweep: Sweep, how: How, voice: Voice) -> SweepPlan:
     from drivesim.models import load_model
     from drivesim.run_spec import RunSpec
     from drivesim.runs.cost import Cost, measure_cost, remember_cost, remembered_cost
-    from drivesim.sweep.plan import plan_sweep
+    from drivesim.sweeps.plan import plan_sweep
 
     settings = sweep.settings
     try:
@@ -138,7 +141,7 @@ def _planned(sweep: Sweep, how: How, voice: Voice) -> SweepPlan:
             remember_cost(decided.manifest, cost)
         return cost
 
-    return plan_sweep(sweep, model, cost_of, how.jobs if how.ray is None else 1, loading_s)
+    return plan_sweep(sweep, model, cost_of, how.jobs if how.ray is None else None, loading_s)
 
 
 def _announce(plan: SweepPlan, *, dry_run: bool, voice: Voice) -> None:
@@ -152,7 +155,7 @@ def _announce(plan: SweepPlan, *, dry_run: bool, voice: Voice) -> None:
 def _made(
     sweep: Sweep, how: How, tasks: Sequence[FutureTask], kept: dict[str, FutureRow], voice: Voice
 ) -> list[FutureRow]:
-    from drivesim.sweep.run import run_sweep
+    from drivesim.sweeps.run import run_sweep
 
     count = ProgressCount("futures", len(tasks))
     count.add(len(kept), found=True)
@@ -180,8 +183,8 @@ def _made(
 
 
 def _workers(sweep: Sweep, how: How, *, needed: bool) -> Workers:
-    from drivesim.sweep.on_ray import RayWorkers
-    from drivesim.sweep.workers import LocalWorkers
+    from drivesim.sweeps.on_ray import RayWorkers
+    from drivesim.sweeps.workers import LocalWorkers
 
     if how.ray is None or not needed:  # a local process is started when it is given something to do
         return LocalWorkers(how.jobs, sweep.folder / "logs")
@@ -194,14 +197,17 @@ def _workers(sweep: Sweep, how: How, *, needed: bool) -> Workers:
 def _finish(sweep: Sweep, rows: Sequence[FutureRow], voice: Voice) -> None:
     """Write outputs and pages, say the outcome, and leave with NOT_MADE when a future failed."""
     from drivesim.cli.exporting import write_outputs
-    from drivesim.sweep.summary import summary_of, write_summary
+    from drivesim.sweeps.summary import summary_of, write_summary
 
     finished = {row.run: row.scenario for row in rows if row.status == "finished"}
     scenarios = {scenario.id: scenario for scenario in sweep.suite.scenarios}
     for run, scenario in finished.items():
         write_outputs(sweep.folder / run, scenarios[scenario], voice)
-    commands = {"go on, or check": shlex.join(["drivesim", *sys.argv[1:]])}
-    page = write_summary(rows, sweep.folder, sweep.suite.name, _settings_text(sweep), commands)
+    commands = {
+        "go on, or check": shlex.join(["drivesim", *sys.argv[1:]]),
+        "what to sample next": shlex.join(["drivesim", "coverage", str(sweep.folder), "--plan", "next"]),
+    }
+    page = write_summary(rows, sweep.folder, sweep.suite, _settings_text(sweep), commands)
     summary = summary_of(rows, sweep.suite.name)
     said = (
         f"{summary['finished']} of {counted(summary['futures'], 'future')} made, {summary['kept']} of them kept: {page}"
@@ -217,13 +223,6 @@ def _settings_text(sweep: Sweep) -> dict[str, str]:
     futures = "as each scenario says" if sweep.num_futures is None else sweep.num_futures
     every = {**plain, **options, "futures of each variation": futures}
     return {name: str(value) for name, value in every.items() if value is not None}
-
-
-def _judges_sha256(settings: SweepSettings) -> str:
-    from drivesim.judges.load import SHIPPED
-    from drivesim.models.hashes import verify_folder
-
-    return verify_folder(Path(settings.judges or SHIPPED)) if settings.measured else ""
 
 
 def _cores() -> int:

@@ -194,11 +194,11 @@ def _labels(scenario: Scenario) -> Iterator[Finding]:
 
 def _sampling(scenario: Scenario) -> Iterator[Finding]:
     sampling, vary = scenario.sampling_settings, scenario.vary
-    if vary and scenario.variation is not None:
-        text = "'variation' says as what a concrete scenario is drawn; this one has 'vary'. Keep one of them."
-        yield Finding(code="DS071", text=text, location=("variation",))
     wrong = list(_where(scenario))
     yield from wrong
+    if scenario.variation is not None and (count := scenario.num_variations) > 1:
+        text = f"'variation' says as what one concrete scenario is drawn; by 'vary' this one has {count}. Keep one of them."
+        yield Finding(code="DS071", text=text, location=("variation",))
     if not vary:
         return
     continuous = [name for name, d in vary.items() if listed_values(d) is None]

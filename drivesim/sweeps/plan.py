@@ -15,19 +15,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from drivesim.errors import InputError
 from drivesim.json_text import JsonFault, parse_object
+from drivesim.run_spec import RunSpec
 from drivesim.runs.cost import Cost
 from drivesim.runs.plan import Plan, duration_text, make_plan, size_text
 from drivesim.runs.run_folder import locked_file
 from drivesim.runs.storage import sealed_text, sha256_of, unsealed_values, write_atomic
 from drivesim.scenarios.suite import Case, Suite
-from drivesim.sweep.task import FutureTask, SweepSettings, decide_case
+from drivesim.sweeps.task import FutureTask, SweepSettings, decide_case
 from drivesim.world_model import LoadedModel
 
 SWEEP_NAME, SUITE_NAME = "sweep.json", "suite.yaml"
@@ -85,18 +87,21 @@ class Sweep:
         text = {"drivesim_sweep": SWEEP_VERSION, "suite": self.suite.name, "synthetic": True, **self.identity()}
         write_atomic(path, sealed_text(text))
 
-    def locked(self) -> Any:
+    def locked(self) -> AbstractContextManager[None]:
         """A context that keeps a second 'drivesim sweep' out of the folder. Raises FolderInUseError."""
         return locked_file(self.folder / "lock")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SweepPlan:
-    """What a sweep will cost: a plan for each scenario, whose variations are alike, done ``side_by_side`` at a time."""
+    """What a sweep will cost: a plan for each scenario, whose variations are alike, done ``side_by_side`` at a time.
+
+    Of a cluster, None, nobody knows beforehand how many that are.
+    """
 
     plans: tuple[Plan, ...]
     num_cases: tuple[int, ...]
-    side_by_side: int
+    side_by_side: int | None
 
     @property
     def num_futures(self) -> int:
@@ -115,8 +120,8 @@ class SweepPlan:
 
     @property
     def seconds(self) -> float:
-        """Seconds that it takes side by side, each worker's loading of the model included."""
-        return self.plans[0].loading_s + self.work_s / self.side_by_side
+        """Seconds that it takes side by side, each worker's loading of the model included; of a cluster those of one worker."""
+        return self.plans[0].loading_s + self.work_s / (self.side_by_side or 1)
 
     @property
     def disk_bytes(self) -> float:
@@ -129,11 +134,15 @@ class SweepPlan:
             f"{plan.manifest.scenario_id}: {cases} × {plan.num_futures} futures × {plan.manifest.timeline.num_frames} frames"
             for plan, cases in zip(self.plans, self.num_cases, strict=True)
         ]
-        alone = "one worker" if self.side_by_side == 1 else f"{self.side_by_side} workers"
+        who = (
+            f"with {_workers(self.side_by_side)}"
+            if self.side_by_side
+            else "of one worker, shared by those of the cluster"
+        )
         return [
             *found,
             f"together {self.num_futures} futures, {self.num_frames} frames; {self.plans[0].cost.frames_per_s:.1f} frames/s "
-            f"measured for one worker → {duration_text(self.seconds)} with {alone} (and the time to measure what they made); "
+            f"measured for one worker → {duration_text(self.seconds)} {who} (and the time to measure what they made); "
             f"about {size_text(self.disk_bytes)} of disk",
         ]
 
@@ -162,7 +171,13 @@ class SweepPlan:
             )
 
 
-def plan_sweep(sweep: Sweep, model: LoadedModel, cost_of: Any, side_by_side: int, loading_s: float = 0.0) -> SweepPlan:
+def plan_sweep(
+    sweep: Sweep,
+    model: LoadedModel,
+    cost_of: Callable[[RunSpec], Cost],
+    side_by_side: int | None,
+    loading_s: float = 0.0,
+) -> SweepPlan:
     """The plan of a sweep; the first case of each scenario is decided, so what cannot be made is said now.
 
     ``cost_of`` gives the cost of what was decided. Raises InputError, ScenarioError.
@@ -177,6 +192,10 @@ def plan_sweep(sweep: Sweep, model: LoadedModel, cost_of: Any, side_by_side: int
         plans.append(make_plan(decided.manifest, futures, sweep.folder, cost, loading_s=loading_s))
         counts.append(scenario.num_variations)
     return SweepPlan(plans=tuple(plans), num_cases=tuple(counts), side_by_side=side_by_side)
+
+
+def _workers(count: int) -> str:
+    return "one worker" if count == 1 else f"{count} workers"
 
 
 def _require_same(path: Path, wanted: dict[str, Any]) -> None:

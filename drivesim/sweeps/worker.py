@@ -1,4 +1,4 @@
-"""``python -m drivesim.sweep.worker``: does tasks, a line each on standard input, and answers with a line each.
+"""``python -m drivesim.sweeps.worker``: does tasks, a line each on standard input, and answers with a line each.
 
 It ends when its standard input does, in the middle of a task too: whoever asked is gone, and what is complete is kept.
 Ctrl-C is for whoever asked.
@@ -26,7 +26,7 @@ def main() -> None:
         os._exit(0)
 
     threading.Thread(target=listen, daemon=True).start()
-    from drivesim.sweep.task import answer
+    from drivesim.sweeps.task import answer
 
     while True:
         replies.write(answer(tasks.get()) + "\n")

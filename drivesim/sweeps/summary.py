@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from drivesim.metrics.estimate import Estimate, share_of
+from drivesim.metrics.estimate import Estimate, exact, share_of
 from drivesim.report import Figure, Report, Section, Table
 from drivesim.report.files import HTML_NAME, write_report
 from drivesim.report.junit import junit_xml
 from drivesim.runs.rows import ROWS_NAME, FutureRow
 from drivesim.runs.storage import write_atomic
+from drivesim.scenarios.suite import Suite
+from drivesim.sweeps.coverage_page import coverage_by_scenario, coverage_section
 
 SUMMARY_NAME, JUNIT_NAME = "summary.json", "junit.xml"
 
@@ -46,19 +48,19 @@ def summary_of(rows: Sequence[FutureRow], suite: str) -> dict[str, Any]:
     }
 
 
-def sweep_report(rows: Sequence[FutureRow], suite: str, settings: dict[str, str], commands: dict[str, str]) -> Report:
-    """The page of a sweep: what was made, what was seen how often, and every future."""
+def sweep_report(rows: Sequence[FutureRow], suite: Suite, settings: dict[str, str], commands: dict[str, str]) -> Report:
+    """The page of a sweep: what was made, what was seen how often, what was reached, and every future."""
     counts = _counts(rows)
     failed = [row for row in rows if row.status == "failed"]
     tables = [_scenario_table(rows), *([_failure_table(failed)] if failed else []), _future_table(rows)]
     made = Figure(
         key="sweep.made",
         label="futures that were made",
-        value=share_of(counts["finished"], counts["futures"]),
+        value=exact(counts["finished"] / counts["futures"], counts["futures"]),
         better="higher",
     )
     return Report(
-        title=f"Sweep of {suite}",
+        title=f"Sweep of {suite.name}",
         subject=f"{counts['finished']} of {counts['futures']} futures of {len(_scenarios(rows))} scenarios",
         sections=(
             Section(
@@ -68,6 +70,7 @@ def sweep_report(rows: Sequence[FutureRow], suite: str, settings: dict[str, str]
                 figures=(made,),
                 tables=tuple(tables),
             ),
+            coverage_section([one for _, _, one in coverage_by_scenario(suite.scenarios, rows)]),
         ),
         settings=settings,
         commands=commands,
@@ -77,12 +80,12 @@ def sweep_report(rows: Sequence[FutureRow], suite: str, settings: dict[str, str]
 
 
 def write_summary(
-    rows: Sequence[FutureRow], folder: Path, suite: str, settings: dict[str, str], commands: dict[str, str]
+    rows: Sequence[FutureRow], folder: Path, suite: Suite, settings: dict[str, str], commands: dict[str, str]
 ) -> Path:
     """Write summary.json, report.html, report.json and junit.xml into the sweep's folder; returns the page."""
     report = sweep_report(rows, suite, settings, commands)
     write_report(report, folder)
-    write_atomic(folder / SUMMARY_NAME, json.dumps(summary_of(rows, suite), indent=2, ensure_ascii=False) + "\n")
+    write_atomic(folder / SUMMARY_NAME, json.dumps(summary_of(rows, suite.name), indent=2, ensure_ascii=False) + "\n")
     outcomes = [(f"{row.id}: {row.error or 'made'}", row.status == "finished") for row in rows]
     write_atomic(folder / JUNIT_NAME, junit_xml(report, (), outcomes))
     return folder / HTML_NAME

@@ -25,6 +25,7 @@ from drivesim.evidence.recorded import require_judgeable
 from drivesim.json_text import JsonFault, read_as
 from drivesim.judges.load import SHIPPED, Judges, load_judges
 from drivesim.models import load_model
+from drivesim.models.hashes import verify_folder
 from drivesim.options import Options, Threads
 from drivesim.run_spec import RunSpec, decide
 from drivesim.runs.future import Future
@@ -54,6 +55,13 @@ class SweepSettings:
     options: Options = Options()
     judges: str | None = None
     measured: bool = True
+
+    def judges_sha256(self) -> str:
+        """The hash of the judges that look at every future, "" where nobody looks. Raises ModelError for damaged ones."""
+        return verify_folder(Path(self.judges or SHIPPED)) if self.measured else ""
+
+
+DEFAULT_SETTINGS = SweepSettings()
 
 
 @dataclass(frozen=True, kw_only=True)

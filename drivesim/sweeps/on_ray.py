@@ -7,10 +7,20 @@ from types import TracebackType
 from typing import Any, Self
 
 from drivesim.errors import InputError, MissingPackageError
-from drivesim.sweep.task import FutureTask, TaskFault, TaskReply, answer, read_reply
+from drivesim.sweeps.task import FutureTask, TaskFault, TaskReply, answer, read_reply
 
 #: Tasks that Ray is given ahead; more would only make its own bookkeeping slower.
 _AHEAD = 1000
+
+
+def load_ray() -> Any:
+    """The package. Raises MissingPackageError with the line that installs it."""
+    try:
+        return importlib.import_module("ray")
+    except ImportError as error:
+        raise MissingPackageError(
+            f'--ray needs ray, which is not installed ({error}). Run: pip install "drivesim[ray]"'
+        ) from error
 
 
 class RayWorkers:
@@ -21,20 +31,15 @@ class RayWorkers:
     """
 
     def __init__(self, address: str, *, cpus: float, gpus: float = 0.0) -> None:
-        try:
-            self._ray: Any = importlib.import_module("ray")
-        except ImportError as error:
-            raise MissingPackageError(
-                f'--ray needs ray, which is not installed ({error}). Run: pip install "drivesim[ray]"'
-            ) from error
+        self.ray = load_ray()
         own = {} if address != "local" else {"include_dashboard": False}
         try:
-            self._ray.init(address=None if address == "local" else address, log_to_driver=False, **own)
+            self.ray.init(address=None if address == "local" else address, log_to_driver=False, **own)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise InputError(
                 f"--ray {address}: there is no Ray cluster ({error}). Start one ('ray start --head'), or use --ray local."
             ) from error
-        self._answer = self._ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(answer)
+        self.remote_answer: Any = self.ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(answer)
         self._running: dict[Any, FutureTask] = {}
 
     def __enter__(self) -> Self:
@@ -43,7 +48,7 @@ class RayWorkers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ray.shutdown()  # what still runs for this program ends with it
+        self.ray.shutdown()  # what still runs for this program ends with it
 
     @property
     def num_running(self) -> int:
@@ -57,14 +62,14 @@ class RayWorkers:
 
     def begin(self, task: FutureTask) -> None:
         """Give a task to Ray."""
-        self._running[self._answer.remote(task.to_json())] = task
+        self._running[self.remote_answer.remote(task.to_json())] = task
 
     def next_done(self) -> tuple[FutureTask, TaskReply]:
         """Wait for the next answer."""
-        (first,), _ = self._ray.wait(list(self._running), num_returns=1)
+        (first,), _ = self.ray.wait(list(self._running), num_returns=1)
         task = self._running.pop(first)
         try:
-            return task, read_reply(self._ray.get(first))
-        except self._ray.exceptions.RayError as error:
+            return task, read_reply(self.ray.get(first))
+        except self.ray.exceptions.RayError as error:
             said = str(error).strip().splitlines()[0]
             return task, TaskReply(fault=TaskFault(text=f"its worker was lost: {said}", kind="lost"))

@@ -6,13 +6,15 @@ import dataclasses
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from drivesim.errors import InputError, ModelError
 from drivesim.runs.rows import ROWS_NAME, FutureRow, Making, write_rows
 from drivesim.runs.storage import write_atomic
-from drivesim.sweep.plan import Sweep
-from drivesim.sweep.task import FutureTask, TaskFault, TaskReply, kept_row
-from drivesim.sweep.workers import Workers
+from drivesim.scenarios.suite import Suite
+from drivesim.sweeps.plan import Sweep
+from drivesim.sweeps.task import DEFAULT_SETTINGS, FutureTask, SweepSettings, TaskFault, TaskReply, kept_row
+from drivesim.sweeps.workers import LocalWorkers, Workers
 
 #: So many failures one after the other, before anything was made, end a sweep: what is wrong is wrong for all.
 MOST_IN_A_ROW = 10
@@ -28,6 +30,30 @@ class SweepNews:
 
 
 Hear = Callable[[SweepNews], None]
+
+
+def sweep(
+    suite: Suite,
+    out: Path | str,
+    *,
+    num_futures: int | None = None,
+    settings: SweepSettings = DEFAULT_SETTINGS,
+    jobs: int = 1,
+    retries: int = 2,
+    hear: Hear = lambda news: None,
+) -> list[FutureRow]:
+    """Make every future of every variation of a suite with ``jobs`` processes, or go on with the sweep that is in ``out``.
+
+    Returns a row for each, failed ones too. Raises InputError for a folder that holds something else, or where nothing succeeds,
+    ModelError where the model cannot be used.
+    """
+    wanted = Sweep(suite=suite, settings=settings, folder=Path(out), num_futures=num_futures)
+    with wanted.locked():
+        wanted.open_folder()
+        tasks = wanted.tasks()
+        kept = kept_rows(tasks, settings.judges_sha256(), hear)
+        with LocalWorkers(jobs, wanted.folder / "logs") as workers:
+            return run_sweep(wanted, tasks, kept, workers, retries=retries, hear=hear)
 
 
 def kept_rows(tasks: Sequence[FutureTask], judges_sha256: str, hear: Hear = lambda news: None) -> dict[str, FutureRow]:

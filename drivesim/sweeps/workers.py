@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Protocol, Self
 
-from drivesim.sweep.task import FutureTask, TaskFault, TaskReply, read_reply
+from drivesim.sweeps.task import FutureTask, TaskFault, TaskReply, read_reply
 
 
 class Workers(Protocol):
@@ -74,6 +74,11 @@ class LocalWorkers:
         """Whether a process is free."""
         return len(self._running) < len(self._processes)
 
+    @property
+    def pids(self) -> list[int]:
+        """The processes that are there."""
+        return [pid for process in self._processes if (pid := process.pid) is not None]
+
     def begin(self, task: FutureTask) -> None:
         """Give a task to a free process."""
         self._running[self._pool.submit(self._do, task)] = task
@@ -100,6 +105,12 @@ class _WorkerProcess:
         self._process: subprocess.Popen[str] | None = None
         self._stopped = False
 
+    @property
+    def pid(self) -> int | None:
+        """Its number, None while it was not started or is gone."""
+        process = self._process
+        return None if process is None or process.poll() is not None else process.pid
+
     def ask(self, task: FutureTask) -> TaskReply:
         """The answer to a task; a fault where the process ends without one."""
         if self._stopped:
@@ -125,7 +136,7 @@ class _WorkerProcess:
 
     def _start(self) -> subprocess.Popen[str]:
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "drivesim.sweep.worker"]
+        command = [sys.executable, "-m", "drivesim.sweeps.worker"]
         with self.log.open("a", encoding="utf-8") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8"
