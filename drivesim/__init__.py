@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from drivesim.errors import ModelError as ModelError
     from drivesim.exports.run import export_run as export_run
     from drivesim.models import load_model as load_model
+    from drivesim.runs.rows import FutureRow as FutureRow
+    from drivesim.runs.rows import read_rows as read_rows
     from drivesim.scenarios import Scenario as Scenario
     from drivesim.scenarios import ScenarioError as ScenarioError
     from drivesim.scenarios import after as after
@@ -62,17 +64,22 @@ if TYPE_CHECKING:
     from drivesim.simulate import open_run as open_run
     from drivesim.simulate import rollout as rollout
     from drivesim.simulate import start_frame as start_frame
+    from drivesim.sweeps.run import sweep as sweep
+    from drivesim.sweeps.task import SweepSettings as SweepSettings
 
 _NAMES_OF = {
     "drivesim.errors": "DriveSimError InputError ModelError",
     "drivesim.exports.run": "export_run",
     "drivesim.models": "load_model",
+    "drivesim.runs.rows": "FutureRow read_rows",
     "drivesim.scenarios": "Scenario ScenarioError check load loads after brake choice collision deg distance_to_ego drac gap grid "
     "kmh lane_change normal pet rain snow speed thw ttc ttc_to_ego uniform walk_to",
     "drivesim.scenarios.expand": "expand",
     "drivesim.scenarios.library": "find library",
     "drivesim.scenarios.suite": "Suite load_suite",
     "drivesim.simulate": "Future Options Piece branch futures generate open_run rollout start_frame",
+    "drivesim.sweeps.run": "sweep",
+    "drivesim.sweeps.task": "SweepSettings",
 }
 _MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in names.split()}
 

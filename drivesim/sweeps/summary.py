@@ -25,8 +25,9 @@ _MOST_ROWS = 200
 
 def seen_shares(rows: Sequence[FutureRow]) -> dict[str, Estimate]:
     """Share of the futures that show each event and label, among those of which it can be said, with its Wilson interval."""
-    names = list(dict.fromkeys(name for row in rows for name in row.verdicts))
-    known = {name: [v for row in rows if (v := row.verdicts.get(name)) is not None] for name in names}
+    finished = [row for row in rows if row.status == "finished"]
+    names = list(dict.fromkeys(name for row in finished for name in row.verdicts))
+    known = {name: [v for row in finished if (v := row.verdicts.get(name)) is not None] for name in names}
     return {name: share_of(sum(values), len(values)) for name, values in known.items()}
 
 
