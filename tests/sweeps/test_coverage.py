@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from tiny_loaded import SCENARIO_TEXT, TinyLoaded
 from typer.testing import CliRunner, Result
 
 from drivesim.cli.main import app
 from drivesim.errors import InputError
+from drivesim.options import Options
 from drivesim.runs.rows import FutureRow, measures, read_rows, write_rows
 from drivesim.scenarios import Scenario, load, loads
 from drivesim.scenarios.expand import expand
-from drivesim.scenarios.suite import Suite, load_suite
+from drivesim.scenarios.suite import Case, Suite, at_values, load_suite
+from drivesim.simulate import generate
 from drivesim.sweeps.coverage import coverage_of, next_points, next_scenarios
 from drivesim.sweeps.coverage_page import coverage_by_scenario, coverage_section
 from drivesim.sweeps.summary import summary_of, sweep_report
@@ -211,3 +215,17 @@ def test_the_page_of_a_sweep_shows_shares_failures_and_what_is_unseen(logical: S
     assert summary["failures"] == {"logical/v002/f00": "full"}
     assert summary["scenarios"]["logical"]["seen"]["close"]["count"] == 1
     assert coverage_section([]).tables == ()
+
+
+def test_a_sampled_scenario_has_the_frames_of_its_variation() -> None:
+    """And so has a point that coverage asked for, once it is drawn under the same number."""
+    scenario = loads(SCENARIO_TEXT)[0]
+    case = Case(scenario=scenario, variation=3)
+    again = at_values(scenario, case.parameters, 3)
+    wanted = list(generate(TinyLoaded(), scenario, seconds=0.9, future=1, options=Options(variation=3)))
+    for other in (case.alone(), again, loads(case.alone().to_yaml())[0]):
+        found = list(generate(TinyLoaded(), other, seconds=0.9, future=1))
+        assert [piece.first for piece in found] == [piece.first for piece in wanted]
+        assert all(np.array_equal(a.frames, b.frames) for a, b in zip(found, wanted, strict=True))
+    plain = list(generate(TinyLoaded(), scenario, seconds=0.9, future=1))
+    assert not np.array_equal(plain[0].frames, wanted[0].frames)
