@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from drivesim.errors import ModelError as ModelError
     from drivesim.exports.run import export_run as export_run
     from drivesim.models import load_model as load_model
+    from drivesim.replay import replay as replay
     from drivesim.runs.rows import FutureRow as FutureRow
     from drivesim.runs.rows import read_rows as read_rows
     from drivesim.scenarios import Scenario as Scenario
@@ -72,6 +73,7 @@ _NAMES_OF = {
     "drivesim.exports.run": "export_run",
     "drivesim.models": "load_model",
     "drivesim.runs.rows": "FutureRow read_rows",
+    "drivesim.replay": "replay",
     "drivesim.scenarios": "Scenario ScenarioError check load loads after brake choice collision deg distance_to_ego drac gap grid "
     "kmh lane_change normal pet rain snow speed thw ttc ttc_to_ego uniform walk_to",
     "drivesim.scenarios.expand": "expand",

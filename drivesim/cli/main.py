@@ -37,6 +37,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "rollout": "Continue the first picture into seconds or minutes of video.",
         "futures": "Sample several futures of one first picture and set them side by side.",
         "sweep": "Make every future of a suite, side by side or on a cluster; resumable.",
+        "replay": "Make one future of a run again and say whether it is the same.",
     },
     "Share": {
         "export": "Write a run as MCAP, nuScenes, COCO, a frame folder or OpenSCENARIO.",
@@ -47,6 +48,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "evaluate": "Measure a model on held-out scenes, between floors and ceilings.",
         "coverage": "Say what sweeps have reached of their parameters and events, and what to sample next.",
         "compare": "Set two reports side by side, figure by figure.",
+        "diff": "Set two futures side by side in a video, with what differs.",
     },
     "Models and this machine": {
         "models": "List the world models at hand, their size and what they obey.",

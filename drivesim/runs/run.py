@@ -95,10 +95,10 @@ def open_existing(run: RunFolder, wanted: Manifest, write_tracks: Callable[[], N
     run.require_files()
     if run.shared_tracks_path.name in run.manifest().files and not run.shared_tracks_path.is_file():
         write_tracks()
-    return _read_beginning(run)
+    return stored_beginning(run)
 
 
-def _read_beginning(run: RunFolder) -> Beginning:
+def stored_beginning(run: RunFolder) -> Beginning:
     """What a stored run started from. Raises InputError when the files are damaged or were changed."""
     manifest = run.manifest()
     frame = read_png(run.start_frame_path)
