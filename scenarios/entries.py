@@ -73,8 +73,12 @@ class SuiteReading:
 
     def wrong(self, code: str, text: str, node: Node, path: Prefix = ()) -> None:
         """Add an error at a node."""
-        place = {"file": node.file, "line": node.line, "column": node.column}
-        self.problems.append(Finding(code=code, text=text, location=path).problem(**place))
+        self.problems.append(problem_at(node, Finding(code=code, text=text, location=path)))
+
+
+def problem_at(node: Node, found: Finding) -> Problem:
+    """A finding as a problem at a node of a file."""
+    return found.problem(file=node.file, line=node.line, column=node.column)
 
 
 def entries_of(root: Node, folder: Path | None, found: SuiteReading, above: tuple[Path, ...] = ()) -> list[SuiteEntry]:
@@ -86,8 +90,7 @@ def entries_of(root: Node, folder: Path | None, found: SuiteReading, above: tupl
         text = "the file must hold a mapping ('drivesim: 1', 'id: …', 'scene: …'), not a " + (
             "list. Put the list under 'scenarios:'." if isinstance(root.value, list) else "single value."
         )
-        place = {"file": root.file, "line": root.line, "column": root.column}
-        raise ScenarioError([Finding(code="DS010", text=text).problem(**place)])
+        raise ScenarioError([problem_at(root, Finding(code="DS010", text=text))])
     _require_version(root, found)
     if not any(key in root.value for key in SUITE_KEYS[1:]):
         body = {key: value for key, value in root.value.items() if key != "drivesim"}

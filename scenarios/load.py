@@ -15,7 +15,7 @@ from drivesim.scenarios.checks.rules import reference_findings, references
 from drivesim.scenarios.checks.scenario import scenario_findings
 from drivesim.scenarios.checks.the_rest import findings_of_the_rest
 from drivesim.scenarios.checks.video import VideoForm, video_finding
-from drivesim.scenarios.entries import Prefix, SuiteEntry, SuiteReading, entries_of
+from drivesim.scenarios.entries import Prefix, SuiteEntry, SuiteReading, entries_of, problem_at
 from drivesim.scenarios.language import yaml_text
 from drivesim.scenarios.language.base import Model
 from drivesim.scenarios.language.distributions import Value, sample_value
@@ -111,15 +111,14 @@ def _with_fixed(scenario: Scenario, entry: SuiteEntry) -> tuple[Scenario, list[P
     """The scenario with the parameters that a suite sets, or what is wrong with them."""
     values: dict[str, Value] = {}
     for name, node in entry.fixed.items():
-        place = {"file": node.file, "line": node.line, "column": node.column}
         if name not in scenario.vary:
             known = ", ".join(scenario.vary) or "nothing"
             text = f"'{name}' is not in 'vary' of {scenario.id} (has: {known})."
-            return scenario, [Finding(code="DS040", text=text, location=("set", name)).problem(**place)]
+            return scenario, [problem_at(node, Finding(code="DS040", text=text, location=("set", name)))]
         try:
             values[name] = sample_value(node.plain())
         except PydanticCustomError as error:
-            return scenario, [Finding(code=error.type, text=str(error), location=("set", name)).problem(**place)]
+            return scenario, [problem_at(node, Finding(code=error.type, text=str(error), location=("set", name)))]
     try:
         return scenario.with_parameters(values), []
     except ScenarioError as error:
