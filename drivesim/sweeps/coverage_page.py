@@ -101,14 +101,14 @@ def _tables(one: ScenarioCoverage) -> list[Table]:
     )
     found = []
     if bins:
-        columns = ("parameter", "bin", "variations", "")
-        found.append(Table(title=f"{one.scenario}: parameters", columns=columns, rows=bins))
+        of_bins = ("parameter", "bin", "variations", "")
+        found.append(Table(title=f"{one.scenario}: parameters", columns=of_bins, rows=bins))
     if modes:
-        columns = ("event or label", "seen", "not seen", "open", "share")
-        found.append(Table(title=f"{one.scenario}: events and labels", columns=columns, rows=modes))
+        of_modes = ("event or label", "seen", "not seen", "open", "share")
+        found.append(Table(title=f"{one.scenario}: events and labels", columns=of_modes, rows=modes))
     if together:
-        columns = ("seen together", "futures", "share")
-        found.append(Table(title=f"{one.scenario}: modes", columns=columns, rows=together))
+        of_combinations = ("seen together", "futures", "share")
+        found.append(Table(title=f"{one.scenario}: modes", columns=of_combinations, rows=together))
     unseen = tuple((text,) for text in one.unseen)
     if unseen:
         found.append(Table(title=f"{one.scenario}: still unseen", columns=("what",), rows=unseen))
