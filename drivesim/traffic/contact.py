@@ -6,10 +6,11 @@ import numpy as np
 
 from drivesim.geometry import FloatArray
 from drivesim.traffic.behaviour import Slots
-from drivesim.traffic.fleet import CARRIED, CYCLIST, ON_ROAD, PEDESTRIAN, STATIC, VEHICLE, Fleet
+from drivesim.traffic.fleet import CARRIED, CYCLIST, DRIVEN, ON_ROAD, PEDESTRIAN, STATIC, VEHICLE, Fleet
 from drivesim.traffic.motion import occupied
 
-_BRAKING_MPS2 = 7.0
+#: How hard those involved in a crash brake, m/s².
+CRASH_BRAKING_MPS2 = 7.0
 #: Boxes that touch by less are no crash; lower things (cones, barriers) are run over without one.
 _TOUCH_M = 0.05
 _LOWEST_M = 1.1
@@ -24,7 +25,7 @@ def crashes(fleet: Fleet) -> list[tuple[int, int]]:
     # Everyone against everyone: who is to the right of whose left edge and behind whose front, and the other way round.
     touch = (right[None, :] < left[:, None] - _TOUCH_M) & (rear[None, :] < front[:, None] - _TOUCH_M)
     touch &= touch.T
-    drives = (fleet.motion[slots] == ON_ROAD) & (fleet.kind[slots] == VEHICLE)
+    drives = np.isin(fleet.motion[slots], DRIVEN) & (fleet.kind[slots] == VEHICLE)
     touch &= drives[:, None] & (~drives[None, :] | np.triu(np.ones_like(touch), 1))
     return [(int(slots[row]), int(slots[column])) for row, column in np.argwhere(touch)]
 
@@ -54,13 +55,13 @@ def collide(fleet: Fleet, vehicle: int, other: int) -> None:
         shared = (fleet.v[vehicle] + sign * fleet.v[other]) / 2.0
         fleet.v[vehicle] = max(shared, 0.0)
         fleet.v[other] = max(sign * shared, 0.0)
-        if fleet.motion[other] == ON_ROAD:
+        if fleet.motion[other] in DRIVEN:
             _stop(fleet, other)
     _stop(fleet, vehicle)
 
 
 def _stop(fleet: Fleet, slot: int) -> None:
-    fleet.script_a[slot], fleet.script_to[slot] = -_BRAKING_MPS2, 0.0
+    fleet.script_a[slot], fleet.script_to[slot] = -CRASH_BRAKING_MPS2, 0.0
     fleet.crashed[slot] = 1.0
     fleet.free_choice[slot] = False
     if fleet.change_s[slot] > 0:

@@ -14,8 +14,11 @@ from drivesim.traffic.behaviour import Mask, Slots, draw_driver, draw_walker
 from drivesim.traffic.dimensions import EGO_FRONT_M, EGO_HEIGHT_M, EGO_LENGTH_M, EGO_REAR_M, EGO_WIDTH_M
 from drivesim.traffic.plans import ActorPlan, EgoPlan, WalkTo
 
-#: How a participant moves: along the road, freely in the plane, not at all, or with the vehicle that has hit it.
-ON_ROAD, FREE, STATIC, CARRIED = 0, 1, 2, 3
+#: How a participant moves: along the road, freely in the plane, not at all, with the vehicle that has hit it, or, as only
+#: the ego does, as it is told from outside.
+ON_ROAD, FREE, STATIC, CARRIED, COMMANDED = 0, 1, 2, 3, 4
+#: Those who drive, whoever decides how.
+DRIVEN = (ON_ROAD, COMMANDED)
 VEHICLE, CYCLIST, PEDESTRIAN = 0, 1, 2
 HEAVY = ("truck", "bus", "trailer", "construction_vehicle")
 #: Share of a change of mind that shows in the pace: of the ego, of scripted drivers and walkers, and of drivers who are

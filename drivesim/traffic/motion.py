@@ -15,7 +15,7 @@ from drivesim.traffic.behaviour import (
     lane_change_rate_limit,
     walking_speed,
 )
-from drivesim.traffic.fleet import CYCLIST, FREE, ON_ROAD, PEDESTRIAN, STATIC, VEHICLE, Fleet
+from drivesim.traffic.fleet import CYCLIST, DRIVEN, FREE, ON_ROAD, PEDESTRIAN, STATIC, VEHICLE, Fleet
 from drivesim.traffic.yielding import hidden, must_wait, walked_into
 
 _HARDEST_BRAKING = 8.0
@@ -45,7 +45,7 @@ def accelerations(fleet: Fleet, rows: Slots) -> FloatArray:
     in_way &= (ahead > 0) & (gap < _LOOK_AHEAD_M) & (r != c)
     in_way &= ~hidden(fleet, rows, columns, in_way)
     lead_speed = their_speed[None, :] * sign
-    lead_acceleration = np.where(same_way & (fleet.motion[c] == ON_ROAD), fleet.a[c], 0.0)
+    lead_acceleration = np.where(same_way & np.isin(fleet.motion[c], DRIVEN), fleet.a[c], 0.0)
     driver, desired = _drivers(fleet, rows), _desired(fleet, rows)
     column = DriverParameters(
         headway_s=fleet.headway[r],
@@ -100,8 +100,11 @@ def occupied(fleet: Fleet, columns: Slots) -> tuple[FloatArray, FloatArray, Floa
         cosine, sine = np.cos(turn), np.abs(np.sin(turn))
         across = (np.abs(cosine) * fleet.width[slots] + sine * fleet.length[slots]) / 2.0
         along = (np.abs(cosine) * fleet.length[slots] + sine * fleet.width[slots]) / 2.0
-        low[loose], high[loose] = fleet.d[slots] - across, fleet.d[slots] + across
-        front[loose] = rear[loose] = along
+        # The ego's place is its rear axle, everyone else's the centre of the box.
+        ahead = (fleet.front[slots] - fleet.rear[slots]) / 2.0
+        middle = fleet.d[slots] + ahead * np.sin(turn)
+        low[loose], high[loose] = middle - across, middle + across
+        front[loose], rear[loose] = along + ahead * cosine, along - ahead * cosine
         speed[loose] = fleet.v[slots] * cosine
     return low, high, front, rear, speed
 

@@ -18,6 +18,7 @@ from drivesim.scene import Actor, Track
 from drivesim.traffic.ambient import AmbientFlow
 from drivesim.traffic.behaviour import Mask
 from drivesim.traffic.contact import carry, collide, crashes
+from drivesim.traffic.ego_control import Drive, EgoCommand, drive_ego, take_over
 from drivesim.traffic.fleet import ON_ROAD, VEHICLE, Fleet
 from drivesim.traffic.lane_choice import choose_lane
 from drivesim.traffic.manoeuvres import script_of
@@ -43,12 +44,15 @@ __all__ = [
     "ActorPlan",
     "AmbientTraffic",
     "Brake",
+    "Drive",
+    "EgoCommand",
     "EgoPlan",
     "LaneChange",
     "Manoeuvre",
     "SpeedChange",
     "Stop",
     "TrafficResult",
+    "TrafficSimulation",
     "Trigger",
     "WalkTo",
     "simulate",
@@ -77,55 +81,111 @@ def simulate(
     ambient: AmbientTraffic | None = None,
     turns: Mapping[int, np.random.Generator] | None = None,
     ego_turns: frozenset[int] = frozenset(),
+    drive: Drive | None = None,
 ) -> TrafficResult:
     """Simulate ``duration_s`` seconds on a grid of round(duration_s * fps) frames that starts at t = 0.
+
+    :class:`TrafficSimulation` run through at once. With ``drive`` the ego is driven as that says, its last row held where
+    it ends early; else by its own driver. Raises InputError for an unknown lane or a script that refers to nothing.
+    """
+    frames = max(1, round(duration_s * fps))
+    simulation = TrafficSimulation(
+        road, ego_plan, actor_plans, fps=fps, rng=rng, ambient=ambient, turns=turns, ego_turns=ego_turns
+    )
+    for frame in range(frames):
+        simulation.step(None if drive is None else drive.command(frame + 1))
+    return simulation.result(frames)
+
+
+class TrafficSimulation:
+    """Traffic that goes on frame by frame: frame 0 is as planned, each :meth:`step` adds one.
 
     Vehicles follow those ahead in their lane (IDM with the calm reaction of Kesting et al. 2010) and change lanes at
     will (MOBIL) unless scripted; every few seconds each changes his mind about pace, distance and lane. After a crash
     those involved brake to a stand. At each frame of ``turns`` another generator takes over: up to that frame the tracks
     stay what they were, after it they develop anew. From a frame of ``ego_turns`` on the ego's
     driver changes pace, distance and lane like anybody, unless its plan has manoeuvres: then only as far as scripted
-    drivers do. Raises InputError for an unknown lane or a script that refers to nothing.
+    drivers do. A copy (``copy.deepcopy``) goes on by itself. Raises InputError for an unknown lane or a script that
+    refers to nothing.
     """
-    frames = max(1, round(duration_s * fps))
-    substeps = max(1, math.ceil(1.0 / fps / _LARGEST_STEP_S - 1e-9))
-    dt = 1.0 / fps / substeps
-    fleet = Fleet(road=road)
-    fleet.add_ego(ego_plan, rng)
-    for plan in actor_plans:
-        fleet.add(plan, rng)
-    script = script_of([(0, ego_plan.manoeuvres)] + [(i + 1, plan.manoeuvres) for i, plan in enumerate(actor_plans)])
-    scripted_slots = {slot for slot, _ in script.waiting}
-    for slot in scripted_slots:
-        fleet.free_choice[slot] = False
-    flow = AmbientFlow(fleet, ambient, rng) if ambient is not None else None
-    recorder, settled = _Recorder(frames), set(crashes(fleet))
-    for frame in range(frames):
-        recorder.record(fleet, frame)
-        if turns and frame in turns:
-            # In place, because the ambient flow holds the same generator.
-            rng.bit_generator.state = turns[frame].bit_generator.state
-            if frame in ego_turns:
-                fleet.release_ego()
-            reconsider_soon(fleet, frame / fps, rng)
-        for substep in range(substeps):
-            time_s = (frame * substeps + substep) * dt
-            script.advance(fleet, time_s)
-            reconsider(fleet, dt, time_s, rng)
+
+    def __init__(
+        self,
+        road: Road,
+        ego_plan: EgoPlan,
+        actor_plans: Sequence[ActorPlan],
+        *,
+        fps: float,
+        rng: np.random.Generator,
+        ambient: AmbientTraffic | None = None,
+        turns: Mapping[int, np.random.Generator] | None = None,
+        ego_turns: frozenset[int] = frozenset(),
+    ) -> None:
+        self.fps, self.frame = fps, 0
+        self._rng, self._turns, self._ego_turns = rng, dict(turns or {}), ego_turns
+        self._substeps = max(1, math.ceil(1.0 / fps / _LARGEST_STEP_S - 1e-9))
+        self._dt = 1.0 / fps / self._substeps
+        self._fleet = fleet = Fleet(road=road)
+        fleet.add_ego(ego_plan, rng)
+        for plan in actor_plans:
+            fleet.add(plan, rng)
+        plans = [ego_plan, *actor_plans]
+        self._script = script_of([(slot, plan.manoeuvres) for slot, plan in enumerate(plans)])
+        self._event_ids = [manoeuvre.id for plan in plans for manoeuvre in plan.manoeuvres]
+        for slot, _ in self._script.waiting:
+            fleet.free_choice[slot] = False
+        self._flow = AmbientFlow(fleet, ambient, rng) if ambient is not None else None
+        self._settled = set(crashes(fleet))
+        self._recorder = _Recorder()
+        self._recorder.record(fleet)
+
+    @property
+    def ego_crashed(self) -> bool:
+        """Whether the ego has hit someone or was hit; from then on it brakes, whatever it is told."""
+        return bool(self._fleet.crashed[0] > 0)
+
+    def turn(self, rng: np.random.Generator) -> None:
+        """From this frame on the traffic develops by another generator: everyone changes his mind within a second."""
+        # In place, because the ambient flow holds the same generator.
+        self._rng.bit_generator.state = rng.bit_generator.state
+        if self.frame in self._ego_turns:
+            self._fleet.release_ego()
+        reconsider_soon(self._fleet, self.frame / self.fps, self._rng)
+
+    def step(self, command: EgoCommand | None = None) -> None:
+        """Go on by one frame, the ego driven by ``command``, or where there is none by its own driver."""
+        fleet, rng = self._fleet, self._rng
+        if self.frame in self._turns:
+            self.turn(self._turns[self.frame])
+        if command is not None:
+            take_over(fleet)
+        for substep in range(self._substeps):
+            time_s = (self.frame * self._substeps + substep) * self._dt
+            self._script.advance(fleet, time_s)
+            reconsider(fleet, self._dt, time_s, rng)
             _choose_lanes(fleet, time_s, rng)
             _pass_narrow_obstacles(fleet, time_s, rng)
-            move(fleet, dt, time_s, rng)
-            carry(fleet, dt)
+            move(fleet, self._dt, time_s, rng)
+            if command is not None:
+                drive_ego(fleet, command, self._dt, self._substeps - substep)
+            carry(fleet, self._dt)
             for pair in crashes(fleet):
-                if pair not in settled:
-                    settled.add(pair)
+                if pair not in self._settled:
+                    self._settled.add(pair)
                     collide(fleet, *pair)
-        if flow is not None:
-            flow.update(fleet, (frame + 1) / fps)
-    ids = [m.id for m in ego_plan.manoeuvres] + [m.id for plan in actor_plans for m in plan.manoeuvres]
-    tracks = recorder.tracks(fleet)
-    actors = tuple(_actor(plan, track) for plan, track in zip(fleet.plans[1:], tracks[1:], strict=True))
-    return TrafficResult(ego=tracks[0], actors=actors, event_times={name: script.started.get(name) for name in ids})
+        self.frame += 1
+        if self._flow is not None:
+            self._flow.update(fleet, self.frame / self.fps)
+        self._recorder.record(fleet)
+
+    def result(self, frames: int | None = None) -> TrafficResult:
+        """Tracks of the first ``frames`` frames, of all there are by default."""
+        tracks = self._recorder.tracks(self._fleet, self.frame + 1 if frames is None else frames)
+        actors = tuple(_actor(plan, track) for plan, track in zip(self._fleet.plans[1:], tracks[1:], strict=True))
+        started = self._script.started
+        return TrafficResult(
+            ego=tracks[0], actors=actors, event_times={name: started.get(name) for name in self._event_ids}
+        )
 
 
 def _choose_lanes(fleet: Fleet, time_s: float, rng: np.random.Generator) -> None:
@@ -161,21 +221,21 @@ def _pass_narrow_obstacles(fleet: Fleet, time_s: float, rng: np.random.Generator
 class _Recorder:
     """Positions, headings and speeds of every slot on the frames' grid."""
 
-    def __init__(self, frames: int) -> None:
-        self.frames = frames
+    def __init__(self) -> None:
         self.rows: list[FloatArray] = []
         self.alive: list[Mask] = []
 
-    def record(self, fleet: Fleet, frame: int) -> None:
+    def record(self, fleet: Fleet) -> None:
         n = fleet.count
         self.rows.append(np.stack([array[:n] for array in (fleet.x, fleet.y, fleet.yaw, fleet.v)]))
         self.alive.append(fleet.alive[:n].copy())
 
-    def tracks(self, fleet: Fleet) -> list[Track]:
+    def tracks(self, fleet: Fleet, frames: int) -> list[Track]:
+        """The tracks of everyone who ever was there, on the first ``frames`` frames."""
         total = fleet.count
-        values = np.zeros((self.frames, 4, total))
-        present = np.zeros((self.frames, total), dtype=bool)
-        for frame, (row, alive) in enumerate(zip(self.rows, self.alive, strict=True)):
+        values = np.zeros((frames, 4, total))
+        present = np.zeros((frames, total), dtype=bool)
+        for frame, (row, alive) in enumerate(zip(self.rows[:frames], self.alive[:frames], strict=True)):
             values[frame, :, : row.shape[1]] = row
             present[frame, : len(alive)] = alive
         result = []
@@ -185,7 +245,7 @@ class _Recorder:
             if len(seen):
                 # Before it appears a participant rests at its first place: no jump when tracks are interpolated.
                 x[: seen[0]], y[: seen[0]], yaw[: seen[0]] = x[seen[0]], y[seen[0]], yaw[seen[0]]
-            z = np.full(self.frames, 0.0 if slot == 0 else plan.height / 2.0)
+            z = np.full(frames, 0.0 if slot == 0 else plan.height / 2.0)
             moving = np.where(present[:, slot], speed, 0.0)
             track = Track(
                 positions=np.stack([x, y, z], axis=1),
