@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from drivesim.scenarios.ego_plan import first_speed
 from drivesim.scenarios.language.distributions import Value
+from drivesim.scenarios.language.ego_plan import EgoPlanColumns
 from drivesim.scenarios.language.events import (
     AfterTrigger,
     BrakeAction,
@@ -142,6 +144,7 @@ class ConcreteScenario:
     road: RoadPlan
     ego_speed_mps: float
     ego_target_speed_mps: float
+    ego_plan: EgoPlanColumns | None
     actors: tuple[ConcreteActor, ...]
     ambient: Traffic
     roadside: RoadsideScenery
@@ -164,8 +167,10 @@ def _or_none(value: float | str | None) -> float | None:
 def concrete_of(scenario: Scenario, parameters: Mapping[str, Value] | None = None) -> ConcreteScenario:
     """The scenario as numbers, unchecked; ``Scenario.concrete`` checks too. Raises ValueError while something varies."""
     road, video = road_plan(scenario), scenario.video_settings
-    ego, target = scenario.scene.ego.speed, scenario.scene.ego.target_speed
+    ego, target, plan = scenario.scene.ego.speed, scenario.scene.ego.target_speed, scenario.scene.ego.plan
     ego_speed = road.speed_limit_mps if ego is None else number(ego)
+    if plan is not None and plan.file is None:
+        ego_speed = first_speed(plan)
     return ConcreteScenario(
         id=scenario.id,
         world=scenario.world_name,
@@ -177,6 +182,7 @@ def concrete_of(scenario: Scenario, parameters: Mapping[str, Value] | None = Non
         road=road,
         ego_speed_mps=ego_speed,
         ego_target_speed_mps=ego_speed if target is None else number(target),
+        ego_plan=plan,
         actors=tuple(_actor(actor, road, ego_speed) for actor in scenario.scene.actors),
         ambient=scenario.scene.traffic,
         roadside=scenario.scene.roadside,

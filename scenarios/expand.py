@@ -15,6 +15,7 @@ import numpy as np
 
 from drivesim.road import Road
 from drivesim.scenarios.concrete import ConcreteActor, ConcreteEvent, ConcreteScenario, LaneMove
+from drivesim.scenarios.ego_plan import drive_of, top_speed
 from drivesim.scenarios.language.schema import ROADSIDE_DENSITIES, Scenario
 from drivesim.scenarios.placement import Placed, lane_offset, lane_spot, make_road, place, world_stream
 from drivesim.scene import Colour, Scene, Turn
@@ -90,6 +91,7 @@ def develop(
         plans,
         duration_s=seconds,
         fps=rate,
+        drive=None if concrete.ego_plan is None else drive_of(concrete.ego_plan, rate),
         rng=generator(seed),
         ambient=_ambient(concrete, placed),
         turns={frame: generator(turn.seed) for frame, turn in (turns or {}).items()},
@@ -125,6 +127,8 @@ def _scenery(scenario: ConcreteScenario, road: Road) -> Scenery:
 def _road_length(scenario: ConcreteScenario, seconds: float) -> float:
     """Metres of road ahead that the ego cannot leave within the time, at whatever speed it may reach."""
     asked = [e.action.to_mps for e in scenario.events if e.actor == "ego" and isinstance(e.action, SpeedChange)]
+    if scenario.ego_plan is not None:
+        asked.append(top_speed(scenario.ego_plan))
     fastest = max(scenario.ego_speed_mps, scenario.ego_target_speed_mps, *asked, 5.0)
     return 1.25 * fastest * seconds + 500.0
 

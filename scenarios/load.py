@@ -10,6 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
+from drivesim.errors import InputError
+from drivesim.scenarios.checks.ego_plan import PLAN, with_plan_read
 from drivesim.scenarios.checks.messages import CheckReport, Finding, Problem, ScenarioError, report
 from drivesim.scenarios.checks.rules import reference_findings, references
 from drivesim.scenarios.checks.scenario import scenario_findings
@@ -96,6 +98,11 @@ def _scenario(entry: SuiteEntry) -> tuple[Scenario | None, list[Problem]]:
         if isinstance(written, dict):
             problems += [_placed(found, node, prefix) for found in findings_of_the_rest(written)]
         return None, problems
+    try:
+        written = with_plan_read(written, entry.folder)
+    except InputError as error:
+        unread = Finding(code="DS090", text=str(error), location=PLAN)
+        return None, [*problems, _placed(unread, node, prefix)]
     scenario = Scenario.from_dict(_with_image(written, entry.folder))
     if entry.fixed:
         scenario, unknown = _with_fixed(scenario, entry)

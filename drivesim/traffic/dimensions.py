@@ -28,6 +28,8 @@ EGO_HEIGHT_M = 1.5
 #: From the ego's origin (rear axle) to its front and rear bumper.
 EGO_FRONT_M = 3.6
 EGO_REAR_M = 1.0
+#: From its rear axle to its front axle.
+EGO_WHEELBASE_M = 2.7
 
 
 def size_of(category: str, preset: str | None = None, rng: np.random.Generator | None = None) -> Size:

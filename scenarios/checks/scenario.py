@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from drivesim.scenarios.checks.ego_plan import ego_plan_findings
 from drivesim.scenarios.checks.geometry import geometry_findings
 from drivesim.scenarios.checks.messages import CheckReport, Finding, report
 from drivesim.scenarios.checks.rules import reference_findings, rule_findings
@@ -20,7 +21,7 @@ def check_scenario(scenario: Scenario) -> CheckReport:
 
 def scenario_findings(scenario: Scenario, keys: Mapping[str, Any]) -> list[Finding]:
     """What is wrong between the parts, and at t = 0; ``keys`` are the plain values in which references are looked for."""
-    findings = [*reference_findings(keys), *rule_findings(scenario)]
+    findings = [*reference_findings(keys), *rule_findings(scenario), *ego_plan_findings(scenario)]
     if not any(found.severity == "error" for found in findings):
         findings += geometry_findings(scenario)
     return findings

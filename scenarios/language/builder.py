@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 
 from drivesim.errors import InputError
@@ -195,7 +196,11 @@ class ScenarioBuilder:
         return self._with(("scene", "road"), {"type": type, **keys})
 
     def ego(self: Self, **keys: Any) -> Self:
-        """The ego's speed (m/s) at t = 0 and target_speed."""
+        """The ego's speed (m/s) at t = 0 and target_speed, or its plan: columns, or the path of a CSV file, read now."""
+        if isinstance(keys.get("plan"), str | Path):
+            from drivesim.scenarios.ego_plan import read_plan
+
+            keys["plan"] = read_plan(keys["plan"])
         return self._with(("scene", "ego"), keys)
 
     def ambient(self: Self, density: Any = "light", **keys: Any) -> Self:

@@ -18,6 +18,7 @@ from drivesim.scenarios.language.builder import ScenarioBuilder
 from drivesim.scenarios.language.constraints import ConstraintText, where_with
 from drivesim.scenarios.language.designs import Design, design_of
 from drivesim.scenarios.language.distributions import AnyDistribution, Distribution
+from drivesim.scenarios.language.ego_plan import WrittenEgoPlan
 from drivesim.scenarios.language.events import Event, Expectation, Label
 from drivesim.scenarios.language.structure import findings_of
 from drivesim.scenarios.language.units import shown
@@ -135,10 +136,14 @@ class RoadSpec(Model):
 
 
 class EgoSpec(Model):
-    """The ego vehicle; without a speed it drives at the road's limit. ``target_speed`` is what it returns to."""
+    """The ego vehicle; without a speed it drives at the road's limit. ``target_speed`` is what it returns to.
+
+    With a ``plan`` it is driven as that says, whatever is in its way, and its speed at t = 0 is the plan's.
+    """
 
     speed: Speed | None = None
     target_speed: Speed | None = None
+    plan: WrittenEgoPlan | None = None
 
 
 class Place(Model):
