@@ -24,15 +24,23 @@ class SceneControls:
 
     A minutes-long scene would hold gigabytes of layouts; this holds the tracks only. ``window`` has the same meaning as
     :meth:`drivesim.controls.Controls.window`. ``with_flow``: the flow is told too, where the ego's motion is.
+    ``causal``: no frame but the first, whose motion follows from the second, depends on later ones.
     """
 
-    def __init__(self, scene: Scene, kinds: frozenset[Control] = ALL_CONTROLS, *, with_flow: bool = False) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        kinds: frozenset[Control] = ALL_CONTROLS,
+        *,
+        with_flow: bool = False,
+        causal: bool = False,
+    ) -> None:
         self.scene = scene
         # Of a scene without scenery nothing can be told of it; nor of the map without a road.
         unknown = {Control.SCENERY} if scene.scenery is None else set()
         unknown |= {Control.MAP} if scene.road is None else set()
         self.kinds = frozenset(kinds) - unknown
-        self._painter = LayoutPainter(scene) if self.kinds & {Control.MAP, Control.ACTORS} else None
+        self._painter = LayoutPainter(scene, causal=causal) if self.kinds & {Control.MAP, Control.ACTORS} else None
         self._scenery = SceneryPainter(scene) if Control.SCENERY in self.kinds else None
         self._flow = LayoutFlow(scene, self.kinds) if with_flow and Control.MOTION in self.kinds else None
 

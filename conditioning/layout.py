@@ -31,16 +31,19 @@ def draw_layout(scene: Scene, frame: int) -> np.ndarray:
 
 
 class LayoutPainter:
-    """Draws map and actors of any frame of one scene; holds arrays of the tracks but no drawn frames."""
+    """Draws map and actors of any frame of one scene; holds arrays of the tracks but no drawn frames.
 
-    def __init__(self, scene: Scene) -> None:
+    ``causal``: nothing in a frame depends on later ones, which for the brake lights it else does.
+    """
+
+    def __init__(self, scene: Scene, *, causal: bool = False) -> None:
         self.scene = scene
         self._ground = GroundView(scene.camera)
         self._geometry = BoxGeometry(scene)
         self._raster = BoxRaster(scene.camera)
         self._fills = np.array([_FILLS.index(CLASS_OF_CATEGORY[actor.category]) for actor in scene.actors], dtype=int)
         self._colours = np.array([_colour_values(actor) for actor in scene.actors], dtype=np.float32).reshape(-1, 5)
-        self._braking = [255.0 * actor.braking(scene.fps) for actor in scene.actors]
+        self._braking = [255.0 * actor.braking(scene.fps, causal=causal) for actor in scene.actors]
         ego = scene.ego.positions
         self._ego_s = None if scene.road is None else positions_on_road(scene.road, ego[:, 0], ego[:, 1])
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from drivesim.clip import tensor_to_frames
 from drivesim.conditioning import SceneControls
-from drivesim.controls import Control
+from drivesim.controls import Control, Controls
 from drivesim.errors import InputError
 from drivesim.options import DEFAULT_OPTIONS, ActorMode, EgoMode, Noise, Options, Threads, Told
 from drivesim.picture_file import picture_size, read_picture, require_fit, resize_and_crop
@@ -29,6 +29,7 @@ from drivesim.runs.streams import futures_stream, start_frame_stream
 from drivesim.runs.timeline import Timeline
 from drivesim.scenarios import Scenario, loads
 from drivesim.scenarios.checks.video import VideoForm, video_finding
+from drivesim.scenarios.ego_plan import require_reach
 from drivesim.scenarios.expand import develop
 from drivesim.scenarios.language.units import LONGEST_S
 from drivesim.scene import Scene
@@ -62,8 +63,18 @@ class RunSpec:
         drawn_as = self.scenario.drawn_as(self.manifest.variation)
         noise = start_frame_stream(self.manifest.seed, self.scenario.world_name, drawn_as)
         kinds = _known(self.manifest)
-        controls = SceneControls(self.scene.window(0, 2), frozenset(kinds)).window(0, 1)
+        controls = self._start_controls(frozenset(kinds))
         return Beginning(frame=tensor_to_frames(self.model.start_frame_model.sample(controls, noise))[0])
+
+    @property
+    def _told_later(self) -> frozenset[Control]:
+        """What the model is told of frames after the first."""
+        later = _known(self.manifest)
+        if not self.manifest.told_boxes:
+            later -= {Control.ACTORS}
+        if not self.manifest.told_motion:
+            later -= {Control.MOTION}
+        return self.model.world_model.spec.controls & later
 
     @property
     def told_at_start(self) -> bool:
@@ -72,22 +83,28 @@ class RunSpec:
 
     def ingredients(self, beginning: Beginning) -> Ingredients:
         """What the futures are made from."""
-        manifest = self.manifest
         spec = self.model.world_model.spec
-        later = _known(manifest)
-        if not manifest.told_boxes:
-            later -= {Control.ACTORS}
-        if not manifest.told_motion:
-            later -= {Control.MOTION}
-        first = _known(manifest) if self.told_at_start else later
-        # Two frames hold all that frame 0 depends on; a painter for the whole scene would hold minutes of tracks again.
-        start = SceneControls(self.scene.window(0, 2), spec.controls & first).window(0, 1)
+        first = spec.controls & _known(self.manifest) if self.told_at_start else self._told_later
         return Ingredients(
             model=self.model.world_model,
             beginning=beginning,
-            start_controls=start,
-            controls_of=lambda future: SceneControls(self.scene_of(future), spec.controls & later, with_flow=True),
+            start_controls=self._start_controls(first),
+            controls_of=lambda future: self.controls_of(self.scene_of(future)),
         )
+
+    def controls_of(self, scene: Scene) -> SceneControls:
+        """What the model is told of a scene after frame 0."""
+        return SceneControls(scene, self._told_later, with_flow=True, causal=self.is_driven)
+
+    @property
+    def is_driven(self) -> bool:
+        """Whether the ego is driven from outside, so that no frame may depend on what it does later."""
+        return self.scenario.scene.ego.plan is not None
+
+    def _start_controls(self, kinds: frozenset[Control]) -> Controls:
+        # Two frames hold all that frame 0 depends on; a painter for the whole scene would hold minutes of tracks again.
+        scene = self.scene.window(0, 1 if self.is_driven else 2)
+        return SceneControls(scene, kinds).window(0, 1)
 
     def scene_of(self, future: int) -> Scene:
         """The development that a future shows: the run's, or where each develops apart its own."""
@@ -177,10 +194,14 @@ def _decided(
 ) -> RunSpec:
     spec = model.world_model.spec
     actors, ego = _modes(spec, options)
+    if scenario.scene.ego.plan is not None and ego != "planned":
+        raise InputError(f"--ego {ego}: {scenario.id} has a plan for the ego (scene.ego.plan). Leave --ego out.")
     scene_frame = 0 if point is None else point.origin.frame
     # The whole development is expanded, however little of it is shown: a short video is then the beginning of a long one.
     written = math.ceil(float(scenario.video_settings.duration) * spec.fps)
     parent = 0 if point is None else point.parent.scene_frames
+    if scenario.scene.ego.plan is not None:
+        require_reach(scenario.scene.ego.plan, (scene_frame + timeline.num_frames) / spec.fps, spec.fps)
     needed = scene_frame + max(timeline.control_frames, 1 + timeline.chunk_frames)
     scene_frames = max(needed, written, parent)
     drawn_as = scenario.drawn_as(options.variation)

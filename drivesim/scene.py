@@ -194,15 +194,19 @@ class Actor:
     preset: str | None = None
     parked: bool = False
 
-    def braking(self, fps: float) -> np.ndarray:
-        """Whether the brake lights are on at each frame, bool (T,): while it slows down markedly, or waits."""
+    def braking(self, fps: float, *, causal: bool = False) -> np.ndarray:
+        """Whether the brake lights are on at each frame, bool (T,): while it slows down markedly, or waits.
+
+        ``causal``: by what was until then, for a scene whose future is still open.
+        """
         speed = self.track.speed_mps
         count = len(speed)
         if self.parked or count < 2:
             return np.zeros(count, dtype=bool)
         first, last = np.maximum(np.arange(count) - 1, 0), np.minimum(np.arange(count) + 1, count - 1)
-        slowing = (speed[first] - speed[last]) * fps / (last - first)
-        waits = np.abs(speed).max() > 0.5
+        last = np.arange(count) if causal else last
+        slowing = (speed[first] - speed[last]) * fps / np.maximum(last - first, 1)
+        waits = (np.maximum.accumulate(np.abs(speed)) if causal else np.abs(speed).max()) > 0.5
         return (slowing > BRAKING_MPS2) | ((np.abs(speed) < 0.3) & waits)
 
     def box(self, frame: int) -> Box:

@@ -203,12 +203,13 @@ def first_speed(plan: EgoPlanColumns) -> float:
     return float(np.hypot(plan.x[1] - plan.x[0], plan.y[1] - plan.y[0]) / (plan.time[1] - plan.time[0]))  # type: ignore[operator]
 
 
-def top_speed(plan: EgoPlanColumns) -> float:
-    """The most speed on it, m/s."""
-    if plan.speed:
-        return max(float(value) for value in plan.speed)
+def distance_of(plan: EgoPlanColumns) -> float:
+    """Metres that are driven on it."""
     time = np.array(plan.time, dtype=np.float64)
-    return float((np.hypot(np.diff(np.array(plan.x)), np.diff(np.array(plan.y))) / np.diff(time)).max())
+    if plan.speed:
+        speed = np.array(plan.speed, dtype=np.float64)
+        return float(np.sum(0.5 * (speed[1:] + speed[:-1]) * np.diff(time)))
+    return float(np.hypot(np.diff(np.array(plan.x)), np.diff(np.array(plan.y))).sum())
 
 
 def drive_of(plan: EgoPlanColumns, fps: float) -> Drive:

@@ -7,22 +7,22 @@ depends on the seed: two seeds are two developments of one start.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from drivesim.road import Road
 from drivesim.scenarios.concrete import ConcreteActor, ConcreteEvent, ConcreteScenario, LaneMove
-from drivesim.scenarios.ego_plan import drive_of, top_speed
+from drivesim.scenarios.ego_plan import distance_of, drive_of
 from drivesim.scenarios.language.schema import ROADSIDE_DENSITIES, Scenario
 from drivesim.scenarios.placement import Placed, lane_offset, lane_spot, make_road, place, world_stream
 from drivesim.scene import Colour, Scene, Turn
 from drivesim.scenery import Scenery
 from drivesim.traffic.look import CAR_COLOUR_SHARES, colour_of, draw_colour
 from drivesim.traffic.plans import Action, ActorPlan, AmbientTraffic, EgoPlan, LaneChange, Manoeuvre, SpeedChange
-from drivesim.traffic.simulation import simulate
+from drivesim.traffic.simulation import EgoCommand, TrafficResult, TrafficSimulation, simulate
 
 #: Vehicles per km and lane by density; towns hold more, and more slowly.
 _VEHICLES_PER_KM = {"none": 0.0, "light": 7.0, "medium": 15.0, "dense": 28.0}
@@ -30,6 +30,8 @@ _PEDESTRIANS_PER_KM = {"none": 0.0, "light": 12.0, "medium": 30.0, "dense": 60.0
 _CYCLISTS_PER_KM = {"none": 0.0, "light": 1.0, "medium": 2.0, "dense": 3.0}
 _PARKED_SHARE = {"none": 0.0, "light": 0.35, "medium": 0.55, "dense": 0.8}
 _ROOM_FOR_SCRIPT_M = 25.0
+#: Road that must lie ahead of the ego wherever it drives.
+ROAD_AHEAD_M = 300.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,12 +70,102 @@ def develop(
 
     At the frames of ``turns`` the traffic takes another course: up to such a frame nothing changes.
     """
+    setting = _setting(scenario, seed, fps, duration_s, variation, turns or {})
+    concrete = setting.concrete
+    result = simulate(
+        setting.road,
+        setting.ego,
+        setting.plans,
+        duration_s=setting.duration_s,
+        **setting.how,
+        drive=None if concrete.ego_plan is None else drive_of(concrete.ego_plan, setting.fps),
+    )
+    scene = setting.scene(result)
+    return Development(scene=scene, parameters=dict(concrete.parameters), event_times=result.event_times)
+
+
+class OpenDevelopment:
+    """A scenario whose ego is driven from outside, frame by frame: it goes as far as it was stepped.
+
+    With the same commands it is what :func:`develop` makes of the scenario with them as its plan, bit by bit. A copy
+    (``copy.deepcopy``) goes on by itself.
+    """
+
+    def __init__(self, scenario: Scenario, *, seed: int, fps: float, duration_s: float, variation: int = 0) -> None:
+        self._setting = setting = _setting(scenario, seed, fps, duration_s, variation, {})
+        self._simulation = TrafficSimulation(setting.road, setting.ego, setting.plans, **setting.how)
+
+    @property
+    def road(self) -> Road:
+        """The road."""
+        return self._setting.road
+
+    @property
+    def frame(self) -> int:
+        """The frame that was reached."""
+        return self._simulation.frame
+
+    @property
+    def ego_crashed(self) -> bool:
+        """Whether the ego has hit someone or was hit; it brakes then, whatever it is told."""
+        return self._simulation.ego_crashed
+
+    def turn(self, seed: int) -> None:
+        """From here on the others make up their minds by another seed, as in another future."""
+        self._simulation.turn(self._setting.generator(seed))
+
+    def step(self, command: EgoCommand) -> None:
+        """Go on by one frame."""
+        self._simulation.step(command)
+
+    def scene(self) -> Scene:
+        """What happened so far: every frame from t = 0 to the one that was reached."""
+        return self._setting.scene(self._simulation.result())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Setting:
+    """One variation of a scenario before anything moves; ``how`` is what the simulation is told beside road and plans."""
+
+    concrete: ConcreteScenario
+    seed: int
+    fps: float
+    duration_s: float
+    road: Road
+    ego: EgoPlan
+    plans: list[ActorPlan]
+    generator: Callable[[int], np.random.Generator]
+    how: dict[str, Any]
+
+    def scene(self, result: TrafficResult) -> Scene:
+        """The scene in which that happened."""
+        return Scene(
+            name=self.concrete.id,
+            fps=self.fps,
+            ego=result.ego,
+            actors=result.actors,
+            camera=self.concrete.camera,
+            road=self.road,
+            environment=self.concrete.environment,
+            seed=self.seed,
+            # Like t = 0 it belongs to the scenario: every seed and future drives past the same houses and trees.
+            scenery=_scenery(self.concrete, self.road),
+        )
+
+
+def _setting(
+    scenario: Scenario,
+    seed: int,
+    fps: float | None,
+    duration_s: float | None,
+    variation: int,
+    turns: Mapping[int, Turn],
+) -> _Setting:
     concrete = scenario.concrete(variation)
     rate = concrete.fps if fps is None else fps
     seconds = concrete.duration_s if duration_s is None else duration_s
     road = make_road(concrete, _road_length(concrete, seconds))
     placed = [place(concrete, actor, road) for actor in concrete.actors]
-    plans = [_actor_plan(concrete, one, road) for one in placed]
     ego = EgoPlan(
         speed=concrete.ego_speed_mps,
         lane=concrete.road.ego_lane,
@@ -85,31 +177,23 @@ def develop(
     def generator(root: int) -> np.random.Generator:
         return np.random.default_rng(np.random.SeedSequence(root, spawn_key=(key, scenario.drawn_as(variation))))
 
-    result = simulate(
-        road,
-        ego,
-        plans,
-        duration_s=seconds,
-        fps=rate,
-        drive=None if concrete.ego_plan is None else drive_of(concrete.ego_plan, rate),
-        rng=generator(seed),
-        ambient=_ambient(concrete, placed),
-        turns={frame: generator(turn.seed) for frame, turn in (turns or {}).items()},
-        ego_turns=frozenset(frame for frame, turn in (turns or {}).items() if turn.ego),
-    )
-    scene = Scene(
-        name=scenario.id,
-        fps=rate,
-        ego=result.ego,
-        actors=result.actors,
-        camera=concrete.camera,
-        road=road,
-        environment=concrete.environment,
+    return _Setting(
+        concrete=concrete,
         seed=seed,
-        # Like t = 0 it belongs to the scenario: every seed and future drives past the same houses and trees.
-        scenery=_scenery(concrete, road),
+        fps=rate,
+        duration_s=seconds,
+        road=road,
+        ego=ego,
+        plans=[_actor_plan(concrete, one, road) for one in placed],
+        generator=generator,
+        how={
+            "fps": rate,
+            "rng": generator(seed),
+            "ambient": _ambient(concrete, placed),
+            "turns": {frame: generator(turn.seed) for frame, turn in turns.items()},
+            "ego_turns": frozenset(frame for frame, turn in turns.items() if turn.ego),
+        },
     )
-    return Development(scene=scene, parameters=dict(concrete.parameters), event_times=result.event_times)
 
 
 def _scenery(scenario: ConcreteScenario, road: Road) -> Scenery:
@@ -125,12 +209,14 @@ def _scenery(scenario: ConcreteScenario, road: Road) -> Scenery:
 
 
 def _road_length(scenario: ConcreteScenario, seconds: float) -> float:
-    """Metres of road ahead that the ego cannot leave within the time, at whatever speed it may reach."""
+    """Metres of road ahead that the ego cannot leave within the time, at whatever speed it may reach.
+
+    A plan lengthens it only where it would run out: a road of another length has other bends.
+    """
     asked = [e.action.to_mps for e in scenario.events if e.actor == "ego" and isinstance(e.action, SpeedChange)]
-    if scenario.ego_plan is not None:
-        asked.append(top_speed(scenario.ego_plan))
     fastest = max(scenario.ego_speed_mps, scenario.ego_target_speed_mps, *asked, 5.0)
-    return 1.25 * fastest * seconds + 500.0
+    driven = 0.0 if scenario.ego_plan is None else distance_of(scenario.ego_plan)
+    return max(1.25 * fastest * seconds + 500.0, driven + ROAD_AHEAD_M)
 
 
 def _actor_plan(scenario: ConcreteScenario, placed: Placed, road: Road) -> ActorPlan:
