@@ -6,9 +6,11 @@ depends on the seed: two seeds are two developments of one start.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -87,8 +89,7 @@ def develop(
 class OpenDevelopment:
     """A scenario whose ego is driven from outside, frame by frame: it goes as far as it was stepped.
 
-    With the same commands it is what :func:`develop` makes of the scenario with them as its plan, bit by bit. A copy
-    (``copy.deepcopy``) goes on by itself.
+    With the same commands it is what :func:`develop` makes of the scenario with them as its plan, bit by bit.
     """
 
     def __init__(self, scenario: Scenario, *, seed: int, fps: float, duration_s: float, variation: int = 0) -> None:
@@ -110,9 +111,14 @@ class OpenDevelopment:
         """Whether the ego has hit someone or was hit; it brakes then, whatever it is told."""
         return self._simulation.ego_crashed
 
-    def turn(self, seed: int) -> None:
-        """From here on the others make up their minds by another seed, as in another future."""
-        self._simulation.turn(self._setting.generator(seed))
+    def fork(self, seed: int | None = None) -> OpenDevelopment:
+        """The same moment once more, to go on by itself; with ``seed`` the others make up their minds anew from here."""
+        other = copy.copy(self)
+        # The road is shared: nothing changes it, and it is most of the memory.
+        other._simulation = copy.deepcopy(self._simulation, {id(self.road): self.road})
+        if seed is not None:
+            other._simulation.turn(self._setting.generator(seed))
+        return other
 
     def step(self, command: EgoCommand) -> None:
         """Go on by one frame."""
@@ -149,8 +155,13 @@ class _Setting:
             environment=self.concrete.environment,
             seed=self.seed,
             # Like t = 0 it belongs to the scenario: every seed and future drives past the same houses and trees.
-            scenery=_scenery(self.concrete, self.road),
+            scenery=self.scenery,
         )
+
+    @cached_property
+    def scenery(self) -> Scenery:
+        """What stands beside the road."""
+        return _scenery(self.concrete, self.road)
 
 
 def _setting(

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from drivesim.clip import frames_to_tensor, tensor_to_frames
-from drivesim.controls import ControlSource
+from drivesim.controls import Controls, ControlSource
 from drivesim.errors import ModelError
 from drivesim.noise import NoiseStream
 from drivesim.options import Threads
@@ -69,28 +69,56 @@ def generate(
     if controls.num_frames < needed:
         raise ValueError(f"controls cover {controls.num_frames} frames, the rollout needs {needed}")
 
-    def denoised() -> Iterator[tuple[int, Any, dict[str, torch.Tensor] | None]]:
-        current = state
-        for chunk_index in range(first_chunk, timeline.num_chunks):
-            frames = timeline.generated_frames(chunk_index)
-            told = controls.window(scene_frame + frames.start, scene_frame + frames.stop)
-            with thread_count(threads.denoise), torch.inference_mode():
-                chunk, current = model.step(current, told, stream.child(chunk_index))
-                kept = timeline.keeps_state(chunk_index + 1)
-                packed = model.pack_state(current) if kept else None
-            yield chunk_index, chunk, packed
+    maker = ChunkMaker(model=model, stream=stream, timeline=timeline, threads=threads)
 
-    def draw(chunk: Any) -> Any:
-        with thread_count(threads.decode), torch.inference_mode():
-            return model.draw(chunk)
+    def stepped() -> Iterator[tuple[int, Any, dict[str, torch.Tensor] | None]]:
+        current = state
+        for index in range(first_chunk, timeline.num_chunks):
+            frames = timeline.generated_frames(index)
+            told = controls.window(scene_frame + frames.start, scene_frame + frames.stop)
+            chunk, current, packed = maker.step(current, told, index)
+            yield index, chunk, packed
 
     shown = previous
 
     def decode(index: int, chunk: Any, packed: dict[str, torch.Tensor] | None) -> DecodedChunk:
         nonlocal shown
-        chunk = draw(chunk)
-        with thread_count(threads.decode), torch.inference_mode():
-            pictures = model.decode(chunk, frames_to_tensor(shown[None])[0])
+        decoded, shown = maker.decode(index, chunk, packed, shown)
+        return decoded
+
+    return _overlapped(stepped(), maker.draw, decode) if threads.overlap else (decode(*item) for item in stepped())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ChunkMaker:
+    """Makes single chunks of one future: chunk c draws from ``stream.child(c)``, and its state is kept where ``timeline``
+    keeps one. States go in and come out, so that one may be continued in several ways.
+    """
+
+    model: WorldModel[Any, Any]
+    stream: NoiseStream
+    timeline: Timeline
+    threads: Threads
+
+    def step(self, state: Any, told: Controls, index: int) -> tuple[Any, Any, dict[str, torch.Tensor] | None]:
+        """Chunk ``index`` behind ``state``, the state after it, and that packed where it is kept."""
+        with thread_count(self.threads.denoise), torch.inference_mode():
+            chunk, after = self.model.step(state, told, self.stream.child(index))
+            packed = self.model.pack_state(after) if self.timeline.keeps_state(index + 1) else None
+        return chunk, after, packed
+
+    def draw(self, chunk: Any) -> Any:
+        """The part of decoding that does not need the frame before."""
+        with thread_count(self.threads.decode), torch.inference_mode():
+            return self.model.draw(chunk)
+
+    def decode(
+        self, index: int, chunk: Any, packed: dict[str, torch.Tensor] | None, previous: NDArray[np.uint8]
+    ) -> tuple[DecodedChunk, NDArray[np.uint8]]:
+        """The chunk as frames behind ``previous``, uint8 (H, W, 3), and the frame that the next one is decoded behind."""
+        chunk = self.draw(chunk)
+        with thread_count(self.threads.decode), torch.inference_mode():
+            pictures = self.model.decode(chunk, frames_to_tensor(previous[None])[0])
             _require_finite(pictures, index)
             frames = tensor_to_frames(pictures)
         shown = frames[-1]
@@ -98,9 +126,8 @@ def generate(
             # What is carried on is what a resumed run would find, so that it goes on equally.
             packed = {**packed, LAST_FRAME: packed_frame(shown)}
             shown = unpacked_frame(packed[LAST_FRAME])
-        return DecodedChunk(index=index, frames=frames[: len(timeline.kept_frames(index))], state=packed)
-
-    return _overlapped(denoised(), draw, decode) if threads.overlap else (decode(*item) for item in denoised())
+        kept = frames[: len(self.timeline.kept_frames(index))]
+        return DecodedChunk(index=index, frames=kept, state=packed), shown
 
 
 def _require_finite(pictures: torch.Tensor, index: int) -> None:
