@@ -44,6 +44,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "import": "Turn an OpenSCENARIO file into a scenario file, and list what is lost.",
     },
     "Measure": {
+        "test": "Drive scenarios, with a planner of yours or as written, and judge each.",
         "score": "Measure a finished run: obedience, drift, danger, labels, spread.",
         "evaluate": "Measure a model on held-out scenes, between floors and ceilings.",
         "coverage": "Say what sweeps have reached of their parameters and events, and what to sample next.",

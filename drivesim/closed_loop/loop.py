@@ -71,7 +71,7 @@ class ClosedLoop:
         seed: int = 0,
         options: Options = DEFAULT_OPTIONS,
     ) -> None:
-        _require_free_ego(scenario)
+        require_free_ego(scenario)
         spec = model.world_model.spec
         if spec.fps * seconds > MAX_ROWS - 1 - spec.chunk_frames:
             raise InputError(
@@ -307,7 +307,8 @@ def _threads() -> Threads:
     return Threads(denoise=count, decode=count, overlap=False)
 
 
-def _require_free_ego(scenario: Scenario) -> None:
+def require_free_ego(scenario: Scenario) -> None:
+    """Raise InputError for a scenario that says itself how its ego is driven."""
     if scenario.scene.ego.plan is not None:
         raise InputError(
             f"{scenario.id} has a plan for the ego (scene.ego.plan); nobody else can drive it. Take the plan out."

@@ -1,0 +1,149 @@
+"""What ``drivesim test`` does once its options are read: trial after trial, then the report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import typer
+
+from drivesim.cli.measuring import NOT_MET
+from drivesim.cli.progress import Voice, shares
+from drivesim.cli.terminal import say
+from drivesim.errors import InputError
+
+if TYPE_CHECKING:
+    from drivesim.cli.options import Computing, Machine
+    from drivesim.closed_loop.trial import Trial, TrialRules
+    from drivesim.options import Options
+    from drivesim.scenarios import Scenario
+    from drivesim.world_model import LoadedModel
+
+
+def run_tests(
+    sources: Sequence[str],
+    options: Options,
+    machine: Machine,
+    computing: Computing,
+    voice: Voice,
+    *,
+    planner: str | None,
+    seconds: str | None,
+    futures: int,
+    seed: int | None,
+    variation: str,
+    limit_s: float,
+    observed: Literal["measured", "truth"],
+    out: Path,
+    overwrite: bool,
+    junit: Path | None,
+    judges: Path | None,
+) -> None:
+    """Run the trials and write the report; leaves with 1 when one failed."""
+    from drivesim.cli.making import chosen_variations, duration_of
+    from drivesim.closed_loop.planner_process import EXAMPLE
+    from drivesim.closed_loop.trial import Planners, TrialRules
+
+    rules = TrialRules(
+        seconds=duration_of("--seconds", seconds), futures=futures, seed=seed, limit_s=limit_s, observed=observed,
+        overwrite=overwrite, options=options,
+    )  # fmt: skip
+    cases = [
+        (scenario, number) for scenario in scenarios_of(sources) for number in chosen_variations(variation, scenario)
+    ]
+    if out.exists() and not overwrite and any(out.iterdir()):
+        raise InputError(
+            f"{out} is not empty. Choose another folder with --out, or replace what is there with --overwrite."
+        )
+    # Loaded before the model: a name that is wrong is told at once.
+    planners = None if planner is None else Planners(EXAMPLE if planner == "example" else planner, limit_s)
+    try:
+        model = machine.load(computing.steps)
+        trials = _trials(model, cases, rules, planners, out, judges, voice)
+    finally:
+        if planners is not None:
+            planners.drop()
+    _finish(trials, rules, None if planners is None else planners.name, out, junit, voice)
+
+
+def scenarios_of(sources: Sequence[str]) -> list[Scenario]:
+    """The scenarios of files, suites, folders and library names, in order. Raises InputError for a folder without any."""
+    from drivesim.scenarios import load
+    from drivesim.scenarios.library import find
+
+    found: list[Scenario] = []
+    for source in sources:
+        folder = Path(source)
+        files = sorted(folder.glob("*.yaml")) if folder.is_dir() else [find(source)]
+        if not files:
+            raise InputError(f"{source} holds no scenario (*.yaml).")
+        found += [scenario for file in files for scenario in load(file)]
+    twice = {one.id for one in found if sum(other.id == one.id for other in found) > 1}
+    if twice:
+        raise InputError(f"scenario id {sorted(twice)[0]!r} is there twice. Give each its own id.")
+    return found
+
+
+def _trials(
+    model: LoadedModel,
+    cases: Sequence[tuple[Scenario, int]],
+    rules: TrialRules,
+    planners: object,
+    out: Path,
+    judges: Path | None,
+    voice: Voice,
+) -> list[Trial]:
+    from drivesim.closed_loop.drive import require_seconds
+    from drivesim.closed_loop.loop import require_free_ego
+    from drivesim.closed_loop.trial import Planners, run_trial
+    from drivesim.judges.load import SHIPPED, load_judges
+
+    assert planners is None or isinstance(planners, Planners)
+    if planners is not None:
+        for scenario, _ in cases:
+            require_free_ego(scenario)
+            require_seconds(rules.seconds or float(scenario.video_settings.duration), model)
+    loaded = load_judges(judges or SHIPPED)
+    trials = []
+    with shares(voice) as progress:
+        for scenario, number in cases:
+            folder = out / f"{scenario.id}-v{number:03d}"
+            if rules.overwrite and folder.exists():
+                shutil.rmtree(folder)
+            trial = run_trial(
+                model, scenario, number, folder, rules=rules, judges=loaded, planners=planners, progress=progress
+            )
+            voice.say(f"{trial.name}: {trial.standing}: {'; '.join(trial.reasons)}")
+            trials.append(trial)
+    return trials
+
+
+def _finish(
+    trials: Sequence[Trial], rules: TrialRules, planner: str | None, out: Path, junit: Path | None, voice: Voice
+) -> None:
+    from drivesim.closed_loop.trial_report import as_json, sentences, trial_report
+    from drivesim.report.files import HTML_NAME, JSON_NAME, write_report
+    from drivesim.report.junit import junit_xml
+    from drivesim.runs.storage import write_atomic
+
+    report = trial_report(trials, rules, planner, sys.argv[1:])
+    write_report(report, out)
+    if junit is not None:
+        write_atomic(junit, junit_xml(report, (), sentences(trials)))
+    failed = sum(one.standing == "failed" for one in trials)
+    counts = {name: sum(one.standing == name for one in trials) for name in ("passed", "failed", "undecided")}
+    data = {
+        "page": str(out / HTML_NAME),
+        "report": str(out / JSON_NAME),
+        "failed": failed > 0,
+        "counts": counts,
+        "trials": as_json(trials),
+    }
+    words = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    say(json.dumps(data) if voice.as_json else f"{words}\nwrote {out / HTML_NAME}")
+    if failed:
+        raise typer.Exit(NOT_MET)
