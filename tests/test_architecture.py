@@ -51,6 +51,10 @@ ALLOWED: dict[str, set[str]] = {
     "metrics": {"vocabulary", "judges", "runs"},
     "report": {"vocabulary", "metrics", "runs"},
     "exports": {"vocabulary", "traffic", "conditioning", "scenarios", "runs", "judges", "metrics", "evidence"},
+    "closed_loop": {
+        "vocabulary", "world_model", "traffic", "scenarios", "runs", "run_spec", "simulate", "judges", "metrics", "evidence", "report",
+    },
+    "gym": {"vocabulary", "world_model", "closed_loop", "traffic", "scenarios", "models", "judges", "exports"},
     "packing": {"vocabulary", "datasets", "conditioning"},
     "pictures": {"vocabulary", "conditioning", "datasets", "runs"},
     "training": {"vocabulary", "diffusion", "models", "datasets", "renderer", "conditioning", "judges", "metrics"},
@@ -99,6 +103,7 @@ ONLY_IN = {
     "google": {"exports"},
     "scenariogeneration": {"exports"},
     "ray": {"sweeps"},
+    "gymnasium": {"gym"},
     "typer": {"cli"},
     "rich": {"cli", "training"},
 }

@@ -1,4 +1,4 @@
-"""Packages that only some formats need, and how to get them: extras of this package, not part of its core."""
+"""Packages that only some formats and features need, and how to get them: extras of this package, not part of its core."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import importlib
 
 from drivesim.errors import MissingPackageError
 
-#: Modules a format needs, and the extra that installs them; formats that are not listed need nothing more.
+#: What a format or feature needs: the extra that installs it, and its modules; those that are not listed need nothing more.
 NEEDED: dict[str, tuple[str, tuple[str, ...]]] = {
     "mcap": ("mcap", ("mcap", "mcap_protobuf", "foxglove_schemas_protobuf")),
     "xosc": ("xosc", ("scenariogeneration",)),
+    "gym": ("gym", ("gymnasium",)),
 }
 
 
 def require_packages(name: str) -> None:
-    """Raise MissingPackageError with the line that installs them where a format's packages are not there."""
+    """Raise MissingPackageError with the line that installs them where the packages of a format or feature are not there."""
     extra, modules = NEEDED.get(name, ("", ()))
     for module in modules:
         try:
