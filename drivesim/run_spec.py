@@ -194,14 +194,11 @@ def _decided(
 ) -> RunSpec:
     spec = model.world_model.spec
     actors, ego = _modes(spec, options)
-    if scenario.scene.ego.plan is not None and ego != "planned":
-        raise InputError(f"--ego {ego}: {scenario.id} has a plan for the ego (scene.ego.plan). Leave --ego out.")
     scene_frame = 0 if point is None else point.origin.frame
     # The whole development is expanded, however little of it is shown: a short video is then the beginning of a long one.
     written = math.ceil(float(scenario.video_settings.duration) * spec.fps)
     parent = 0 if point is None else point.parent.scene_frames
-    if scenario.scene.ego.plan is not None:
-        require_reach(scenario.scene.ego.plan, (scene_frame + timeline.num_frames) / spec.fps, spec.fps)
+    _require_drivable(scenario, ego, (scene_frame + timeline.num_frames) / spec.fps, spec)
     needed = scene_frame + max(timeline.control_frames, 1 + timeline.chunk_frames)
     scene_frames = max(needed, written, parent)
     drawn_as = scenario.drawn_as(options.variation)
@@ -244,6 +241,16 @@ def _decided(
     )
     scene = developed(scenario, manifest, 0)
     return RunSpec(model=model, scenario=scenario, scene=scene, manifest=manifest, given_start=given_start)
+
+
+def _require_drivable(scenario: Scenario, ego: EgoMode, seconds: float, spec: WorldModelSpec) -> None:
+    """Raise InputError for a plan of the ego that nobody is told, or that ends before the video."""
+    plan = scenario.scene.ego.plan
+    if plan is None:
+        return
+    if ego != "planned":
+        raise InputError(f"--ego {ego}: {scenario.id} has a plan for the ego (scene.ego.plan). Leave --ego out.")
+    require_reach(plan, seconds, spec.fps)
 
 
 def developed(scenario: Scenario, manifest: Manifest, future: int) -> Scene:

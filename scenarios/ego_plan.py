@@ -16,7 +16,6 @@ from scipy.interpolate import PchipInterpolator
 from drivesim.errors import InputError
 from drivesim.geometry import FloatArray, wrap_angle
 from drivesim.scenarios.language.ego_plan import COLUMNS, MAX_ROWS, TURNING, EgoPlanColumns
-from drivesim.scene import Track
 from drivesim.traffic.dimensions import EGO_WHEELBASE_M
 from drivesim.traffic.ego_control import (
     MOST_ACCELERATION_MPS2,
@@ -85,11 +84,25 @@ def _number(text: str | None, where: str) -> float:
     return value
 
 
-def plan_of_track(ego: Track, fps: float) -> dict[str, tuple[float, ...]]:
-    """The plan that repeats a track: its poses frame by frame."""
-    time = tuple(round(frame / fps, 6) for frame in range(len(ego)))
-    x, y, yaw = ego.positions[:, 0], ego.positions[:, 1], np.unwrap(ego.yaw_rad)
-    return {"time": time, "x": tuple(x.tolist()), "y": tuple(y.tolist()), "yaw": tuple(yaw.tolist())}
+def sampled_plan(function: Callable[[float], object], seconds: float, fps: float) -> dict[str, tuple[float, ...]]:
+    """The plan of a function that says speed (m/s) and curvature (1/m) at a time in seconds, asked once a frame.
+
+    Raises InputError where it raises, or returns anything else than two finite numbers.
+    """
+    rows = []
+    for frame in range(round(seconds * fps) + 1):
+        time = round(frame / fps, 6)
+        try:
+            found = np.asarray(function(time), dtype=np.float64)
+        except Exception as error:
+            raise InputError(f"the ego's plan at {time:g} s: {type(error).__name__}: {error}") from error
+        if found.shape != (2,) or not np.isfinite(found).all():
+            raise InputError(
+                f"the ego's plan at {time:g} s is {found.tolist()}; expected speed (m/s) and curvature (1/m)."
+            )
+        rows.append((time, float(found[0]), float(found[1])))
+    times, speeds, curvatures = zip(*rows, strict=True)
+    return {"time": times, "speed": speeds, "curvature": curvatures}
 
 
 def plan_faults(plan: EgoPlanColumns) -> Iterator[str]:

@@ -51,6 +51,7 @@ def futures(
     at: At = None,
     future: Future = 0,
     start: given.StartPicture = None,
+    ego_plan: given.EgoPlanFile = None,
     select: Select = True,
     max_tries: MaxTries = None,
     judges: measuring.Judges = None,
@@ -70,8 +71,9 @@ def futures(
     voice = speech.voice()
     indices = [only_future] if only_future is not None else None if futures is None else range(futures)
     making.require_one_source(scenario, run, at)
-    making.refuse_beside_a_run(run, start, chosen)
-    scenarios = making.starting_from(start, making.chosen_scenarios(scenario, chosen, voice))
+    making.refuse_beside_a_run(run, start, chosen, ego_plan)
+    scenarios = making.driven_by(ego_plan, making.chosen_scenarios(scenario, chosen, voice))
+    scenarios = making.starting_from(start, scenarios)
     common: dict[str, Any] = dict(
         length_s=making.length_of(None, seconds), indices=indices, seed=seed, options=computing.applied(options),
         out=keeping.out,

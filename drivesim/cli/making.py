@@ -79,6 +79,11 @@ def starting_from(picture: Path | None, scenarios: Sequence[Scenario]) -> list[S
     return [scenario.model_copy(update={"start": start}) for scenario in scenarios]
 
 
+def driven_by(plan: Path | None, scenarios: Sequence[Scenario]) -> list[Scenario]:
+    """The scenarios, their ego driven by the plan of a CSV file if one is given. Raises InputError for one that is none."""
+    return list(scenarios) if plan is None else [scenario.ego(plan=plan) for scenario in scenarios]
+
+
 def chosen_variations(text: str, scenario: Scenario) -> list[int]:
     """The variations that ``--variation`` names: ``3``, ``0-7`` or ``all``. Raises InputError for others, or for one that is not there."""
     if text == "all":
@@ -174,10 +179,10 @@ def require_one_source(scenario: str | None, run: Path | None, at: str | None) -
         raise InputError("--from and --at go together: the run to branch off, and the moment, such as --at 4.0.")
 
 
-def refuse_beside_a_run(run: Path | None, start: Path | None, chosen: Chosen) -> None:
+def refuse_beside_a_run(run: Path | None, start: Path | None, chosen: Chosen, ego_plan: Path | None = None) -> None:
     """Raise InputError for options of a scenario that were given beside a run (--from), which has its scene already."""
     given = {
-        "--start": start, "--only": chosen.only, "--set": chosen.settings, "--variation": chosen.variation != "0",
+        "--start": start, "--ego-plan": ego_plan, "--only": chosen.only, "--set": chosen.settings, "--variation": chosen.variation != "0",
     }  # fmt: skip
     useless = [name for name, value in given.items() if value]
     if run is not None and useless:

@@ -37,6 +37,12 @@ StartPicture = Annotated[
     Path | None,
     typer.Option("--start", help="A picture (jpg, png) to begin from instead of a synthesised one; cropped to 2:1."),
 ]
+EgoPlanFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--ego-plan", help="A CSV file that drives the ego: time and speed, or x and y (docs/closed-loop.md)."
+    ),
+]
 Only = Annotated[str | None, typer.Option(help="Of a suite, only the scenario with this id.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="Fix a parameter of 'vary', such as gap='25 m'. Repeatable.")

@@ -19,6 +19,7 @@ def rollout(
     seed: given.Seed = None,
     futures: given.Futures = 1,
     start: given.StartPicture = None,
+    ego_plan: given.EgoPlanFile = None,
 ) -> None:
     """Continue the first picture of a scenario into seconds or minutes of video, chunk by chunk, stored as it goes.
 
@@ -29,6 +30,7 @@ def rollout(
     Examples:
       drivesim rollout highway-cut-in --seconds 10
       drivesim rollout empty-road --start photo.jpg --seconds 10
+      drivesim rollout my.yaml --seconds 20 --ego-plan drive.csv
       drivesim rollout my.yaml --minutes 5 --seed 7 --out runs/mine
       drivesim rollout my.yaml --minutes 5 --seed 7 --out runs/mine --resume
     """
@@ -37,7 +39,8 @@ def rollout(
     voice = speech.voice()
     length_s = making.length_of(minutes, seconds)
     options = computing.applied(options)
-    scenarios = making.starting_from(start, making.chosen_scenarios(scenario, chosen, voice))
+    scenarios = making.driven_by(ego_plan, making.chosen_scenarios(scenario, chosen, voice))
+    scenarios = making.starting_from(start, scenarios)
     jobs = making.scenario_jobs(
         machine.load(computing.steps), scenarios, chosen.variation, length_s=length_s, seed=seed, options=options,
         out=keeping.out, indices=range(futures), several=futures > 1,

@@ -18,7 +18,7 @@ from drivesim.errors import InputError
 
 if TYPE_CHECKING:
     from drivesim.cli.options import Computing, Machine
-    from drivesim.closed_loop.trial import Trial, TrialRules
+    from drivesim.closed_loop.trial import Planners, Trial, TrialRules
     from drivesim.options import Options
     from drivesim.scenarios import Scenario
     from drivesim.world_model import LoadedModel
@@ -50,7 +50,7 @@ def run_tests(
 
     rules = TrialRules(
         seconds=duration_of("--seconds", seconds), futures=futures, seed=seed, limit_s=limit_s, observed=observed,
-        overwrite=overwrite, options=options,
+        options=options,
     )  # fmt: skip
     cases = [
         (scenario, number) for scenario in scenarios_of(sources) for number in chosen_variations(variation, scenario)
@@ -92,17 +92,18 @@ def _trials(
     model: LoadedModel,
     cases: Sequence[tuple[Scenario, int]],
     rules: TrialRules,
-    planners: object,
+    planners: Planners | None,
     out: Path,
     judges: Path | None,
     voice: Voice,
 ) -> list[Trial]:
     from drivesim.closed_loop.drive import require_seconds
     from drivesim.closed_loop.loop import require_free_ego
-    from drivesim.closed_loop.trial import Planners, run_trial
+    from drivesim.closed_loop.trial import Bench, run_trial
     from drivesim.judges.load import SHIPPED, load_judges
+    from drivesim.runs.run import require_room
+    from drivesim.runs.run_folder import RunFolder
 
-    assert planners is None or isinstance(planners, Planners)
     if planners is not None:
         for scenario, _ in cases:
             require_free_ego(scenario)
@@ -110,13 +111,13 @@ def _trials(
     loaded = load_judges(judges or SHIPPED)
     trials = []
     with shares(voice) as progress:
+        bench = Bench(model=model, judges=loaded, planners=planners, rules=rules, progress=progress)
         for scenario, number in cases:
             folder = out / f"{scenario.id}-v{number:03d}"
-            if rules.overwrite and folder.exists():
+            if folder.exists():  # only where --overwrite was given
+                require_room(RunFolder(folder), resume=True)
                 shutil.rmtree(folder)
-            trial = run_trial(
-                model, scenario, number, folder, rules=rules, judges=loaded, planners=planners, progress=progress
-            )
+            trial = run_trial(bench, scenario, number, folder)
             voice.say(f"{trial.name}: {trial.standing}: {'; '.join(trial.reasons)}")
             trials.append(trial)
     return trials

@@ -20,7 +20,7 @@ class Disagreement:
     ``frames`` uint8 RGB (F, T, H, W, 3) and ``scenes`` are the samples. ``picture`` (T,) is their standard deviation over the
     futures, averaged over the picture, in 8-bit levels; ``map`` float32 (H, W) the same for each pixel of the last frame.
     ``traffic_m`` (T,) is the root mean square distance in metres of road users from their mean place over the futures, of
-    those that are within 80 m in all of them; NaN where there are none.
+    those that are there at the moment itself and within 80 m in all of them; NaN where there are none.
     """
 
     frames: NDArray[np.uint8]
@@ -43,6 +43,8 @@ def disagreement(
         )
     samples = loop.imagine(actions, range(seed, seed + num_futures), chunks)
     frames, scenes = np.stack([frames for frames, _ in samples]), tuple(scene for _, scene in samples)
+    # Who comes into view later has a number of its own in each future.
+    known = {actor.id for actor in loop.scene.actors if actor.track.present[-1]}
     # Frame by frame: all futures in floating point at once would be gigabytes.
     spread = [frames[:, index].astype(np.float32).std(axis=0).mean(axis=-1) for index in range(frames.shape[1])]
     return Disagreement(
@@ -50,16 +52,17 @@ def disagreement(
         scenes=scenes,
         picture=np.array([float(each.mean()) for each in spread]),
         map=spread[-1],
-        traffic_m=np.array([_apart(scenes, index) for index in range(frames.shape[1])]),
+        traffic_m=np.array([_apart(scenes, index, known) for index in range(frames.shape[1])]),
     )
 
 
-def _apart(scenes: tuple[Scene, ...], frame: int, reach_m: float = 80.0) -> float:
+def _apart(scenes: tuple[Scene, ...], frame: int, known: set[str], reach_m: float = 80.0) -> float:
     ego = scenes[0].ego.positions[frame, :2]
     places: dict[str, list[FloatArray]] = {}
     for scene in scenes:
         for actor, box in scene.boxes(frame):
-            places.setdefault(actor.id, []).append(np.array([box.x, box.y]))
+            if actor.id in known:
+                places.setdefault(actor.id, []).append(np.array([box.x, box.y]))
     squares = []
     for found in places.values():
         points = np.stack(found)

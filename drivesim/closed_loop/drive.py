@@ -75,7 +75,6 @@ def drive(
     seed: int = 0,
     options: Options = DEFAULT_OPTIONS,
     judges: Judges | None = None,
-    overwrite: bool = False,
     listener: Callable[[int], None] = lambda frames: None,
 ) -> DriveLog:
     """Let a planner drive and keep the drive as a run in ``folder``; its fault ends the drive, never this function.
@@ -84,7 +83,7 @@ def drive(
     scenario or folder that cannot be used.
     """
     loop = ClosedLoop(model, scenario, seconds=seconds, seed=seed, options=options)
-    recording = DriveRecording(folder, scenario, loop, overwrite=overwrite)
+    recording = DriveRecording(folder, scenario, loop)
     perception = None if judges is None else Perception(judges, loop.fps)
     log, pictures, is_out = DriveLog(), loop.start_picture[None], False
     try:

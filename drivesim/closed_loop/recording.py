@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from drivesim.closed_loop.loop import ClosedLoop, LoopStep
-from drivesim.errors import InputError
 from drivesim.runs.recorder import Recorder, finish_future
 from drivesim.runs.run import frame_sha256, require_room
 from drivesim.runs.run_folder import FutureFolder, RunFolder, future_name, write_png
@@ -24,11 +23,11 @@ DRIVE_NAME = "drive.json"
 class DriveRecording:
     """Stores a closed loop while it runs, in a folder beside ``folder`` that takes its name once it is whole.
 
-    Raises InputError where ``folder`` holds something already, unless ``overwrite`` and it is a run.
+    Raises InputError where ``folder`` holds something already.
     """
 
-    def __init__(self, folder: Path, scenario: Scenario, loop: ClosedLoop, *, overwrite: bool = False) -> None:
-        require_room(RunFolder(folder), resume=overwrite)
+    def __init__(self, folder: Path, scenario: Scenario, loop: ClosedLoop) -> None:
+        require_room(RunFolder(folder), resume=False)
         self.folder, self._scenario, self._loop = folder, scenario, loop
         self._partial = folder.with_name(folder.name + ".part")
         if self._partial.exists():
@@ -73,17 +72,7 @@ class DriveRecording:
         )
         write_atomic(run.manifest_path, manifest.to_json())
         finish_future(run, manifest, 0)
-        if self.folder.exists():
-            shutil.rmtree(self.folder)
+        if self.folder.exists():  # empty, as it was found
+            self.folder.rmdir()
         self._partial.rename(self.folder)
         return self.folder
-
-
-def read_drive(folder: Path) -> dict[str, Any]:
-    """What :meth:`DriveRecording.finish` wrote of the planner. Raises InputError where there is none."""
-    path = folder / DRIVE_NAME
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is missing or damaged ({error}).") from error
-    return dict(found)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from drivesim.closed_loop.drive import DriveLog, Observed, drive
-from drivesim.closed_loop.planner_process import PlannerFault, PlannerProcess
+from drivesim.closed_loop.planner_process import PlannerProcess
 from drivesim.evidence.labels import ExpectationOutcome, LabelOutcome
 from drivesim.evidence.measure import Progress
 from drivesim.evidence.of_run import judged_labels, traffic_of
@@ -18,7 +18,7 @@ from drivesim.evidence.recorded import Recorded, record
 from drivesim.judges.load import Judges
 from drivesim.options import DEFAULT_OPTIONS, Options
 from drivesim.run_spec import decide, frames_of
-from drivesim.runs.future import open_run
+from drivesim.runs.future import Future, open_run
 from drivesim.scenarios import Scenario
 from drivesim.scene import Actor, Track
 from drivesim.simulate import make
@@ -39,7 +39,6 @@ class TrialRules:
     seed: int | None = None
     limit_s: float = 5.0
     observed: Observed = "measured"
-    overwrite: bool = False
     options: Options = DEFAULT_OPTIONS
 
 
@@ -81,37 +80,35 @@ class Planners:
             self._process = None
 
 
-def run_trial(
-    model: LoadedModel,
-    scenario: Scenario,
-    variation: int,
-    folder: Path,
-    *,
-    rules: TrialRules,
-    judges: Judges,
-    planners: Planners | None,
-    progress: Progress,
-) -> Trial:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Bench:
+    """What trials share: model, judges, who drives (None: the ego as written), the rules, and who hears how far it is."""
+
+    model: LoadedModel
+    judges: Judges
+    planners: Planners | None
+    rules: TrialRules
+    progress: Progress
+
+
+def run_trial(bench: Bench, scenario: Scenario, variation: int, folder: Path) -> Trial:
     """Drive one variation of a scenario and judge it. Raises InputError for a scenario or folder that cannot be used."""
-    options = dataclasses.replace(rules.options, variation=variation)
-    seed = scenario.sampling_settings.seed if rules.seed is None else rules.seed
-    seconds = float(scenario.video_settings.duration) if rules.seconds is None else rules.seconds
+    rules = bench.rules
     name = f"{scenario.id}/v{variation:03d}"
     logs: list[DriveLog] = []
-    if planners is None:
-        futures = _as_written(model, scenario, folder, seconds, seed, options, rules, progress, name)
+    if bench.planners is None:
         folders = [folder]
+        futures = _as_written(bench, scenario, variation, folder)
     else:
-        folders = [folder if rules.futures == 1 else folder / f"seed-{seed + k}" for k in range(rules.futures)]
+        first = _seed(rules, scenario)
+        folders = [folder if rules.futures == 1 else folder / f"seed-{first + k}" for k in range(rules.futures)]
         for index, one in enumerate(folders):
-            logs.append(
-                _driven(model, scenario, one, seconds, seed + index, options, rules, judges, planners, progress, name)
-            )
-        futures = [open_run(one)[0] for one in folders]
-    recorded = [one for future in futures for one in record((future,), judges, progress)]
+            logs.append(_driven(bench, bench.planners, scenario, variation, first + index, one))
+        futures = tuple(open_run(one)[0] for one in folders)
+    recorded = [one for future in futures for one in record((future,), bench.judges, bench.progress)]
     traffic = [traffic_of(one) for one in recorded]
     labels = judged_labels(recorded, traffic)
-    shortened = seconds < float(scenario.video_settings.duration) - 1e-6
+    shortened = _seconds(rules, scenario) < float(scenario.video_settings.duration) - 1e-6
     standing, reasons = verdict_of(labels.expectations, len(recorded), logs, shortened=shortened)
     return Trial(
         name=name,
@@ -125,39 +122,55 @@ def run_trial(
     )
 
 
-def _as_written(model, scenario, folder, seconds, seed, options, rules, progress, name):  # type: ignore[no-untyped-def]
-    """The futures with the ego as its scenario has it."""
-    decided = decide(
-        model,
-        scenario,
-        num_frames=frames_of(seconds, model.world_model.spec.fps),
-        seed=seed,
-        options=options,
-        several=rules.futures > 1,
-    )
-    total, done = rules.futures * decided.manifest.timeline.num_frames, 0
-
-    def hear(future: int, count: int, found: bool) -> None:
-        nonlocal done
-        done += count
-        progress(name, done / total)
-
-    return make(decided, folder, indices=range(rules.futures), resume=rules.overwrite, listener=hear)
+def _seed(rules: TrialRules, scenario: Scenario) -> int:
+    return scenario.sampling_settings.seed if rules.seed is None else rules.seed
 
 
-def _driven(model, scenario, folder, seconds, seed, options, rules, judges, planners, progress, name):  # type: ignore[no-untyped-def]
-    """One drive by a planner; one that cannot even be loaded any more is out from the start."""
-    total, done = frames_of(seconds, model.world_model.spec.fps), 0
+def _seconds(rules: TrialRules, scenario: Scenario) -> float:
+    return float(scenario.video_settings.duration) if rules.seconds is None else rules.seconds
+
+
+def _heard(bench: Bench, name: str, total: int) -> Callable[[int], None]:
+    """A listener that is told of so many more frames of ``total``."""
+    done = 0
 
     def hear(count: int) -> None:
         nonlocal done
         done += count
-        progress(name, min(done / total, 1.0))
+        bench.progress(name, min(done / total, 1.0))
 
+    return hear
+
+
+def _as_written(bench: Bench, scenario: Scenario, variation: int, folder: Path) -> tuple[Future, ...]:
+    """The futures with the ego as its scenario has it."""
+    rules = bench.rules
+    decided = decide(
+        bench.model,
+        scenario,
+        num_frames=frames_of(_seconds(rules, scenario), bench.model.world_model.spec.fps),
+        seed=_seed(rules, scenario),
+        options=dataclasses.replace(rules.options, variation=variation),
+        several=rules.futures > 1,
+    )
+    hear = _heard(bench, scenario.id, rules.futures * decided.manifest.timeline.num_frames)
+    return make(decided, folder, indices=range(rules.futures), listener=lambda future, count, found: hear(count))
+
+
+def _driven(bench: Bench, planners: Planners, scenario: Scenario, variation: int, seed: int, folder: Path) -> DriveLog:
+    """One drive by a planner."""
+    rules, seconds = bench.rules, _seconds(bench.rules, scenario)
     log = drive(
-        model, scenario, planners.get(), folder, seconds=seconds, seed=seed, options=options,
-        judges=judges if rules.observed == "measured" else None, overwrite=rules.overwrite, listener=hear,
-    )  # fmt: skip
+        bench.model,
+        scenario,
+        planners.get(),
+        folder,
+        seconds=seconds,
+        seed=seed,
+        options=dataclasses.replace(rules.options, variation=variation),
+        judges=bench.judges if rules.observed == "measured" else None,
+        listener=_heard(bench, scenario.id, frames_of(seconds, bench.model.world_model.spec.fps)),
+    )
     if log.fault is not None:
         planners.drop()
     return log
@@ -209,6 +222,3 @@ def fault_of(log: DriveLog) -> str:
     if log.ending == "off road":
         return f"off the road by {log.ended_s:.1f} s"
     return ""
-
-
-__all__ = ["PlannerFault", "Planners", "Trial", "TrialRules", "run_trial", "standing_of", "verdict_of"]

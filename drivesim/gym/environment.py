@@ -155,11 +155,13 @@ class DrivingEnv(gymnasium.Env[Any, np.ndarray]):
         return None if self.render_mode is None or self._loop is None else self._loop.picture
 
     def _actions(self, action: np.ndarray) -> np.ndarray:
-        found = np.asarray(action, dtype=np.float64)
+        try:
+            found = np.asarray(action, dtype=np.float64)
+        except (TypeError, ValueError):
+            found = np.array(np.nan)
         if found.shape != (2,) or not np.isfinite(found).all():
-            raise InputError(
-                f"action {action!r}; expected two finite numbers, acceleration and {'steering' if self.steering else 'curvature'}."
-            )
+            second = "steering" if self.steering else "curvature"
+            raise InputError(f"action {action!r}; expected two finite numbers, acceleration and {second}.")
         return np.array([found[0], np.tan(found[1]) / EGO_WHEELBASE_M]) if self.steering else found
 
     def _observation(self) -> Any:

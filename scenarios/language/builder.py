@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Self
 
 from drivesim.errors import InputError
@@ -196,11 +195,18 @@ class ScenarioBuilder:
         return self._with(("scene", "road"), {"type": type, **keys})
 
     def ego(self: Self, **keys: Any) -> Self:
-        """The ego's speed (m/s) at t = 0 and target_speed, or its plan: columns, or the path of a CSV file, read now."""
-        if isinstance(keys.get("plan"), str | Path):
-            from drivesim.scenarios.ego_plan import read_plan
+        """The ego's speed (m/s) at t = 0 and target_speed, or its plan.
 
-            keys["plan"] = read_plan(keys["plan"])
+        A plan is columns, the path of a CSV file, or a function of the time in seconds that returns speed (m/s) and
+        curvature (1/m); it is asked now, once a frame of the scenario's video. Raises InputError for a plan that is none.
+        """
+        plan = keys.get("plan")
+        if plan is not None and not isinstance(plan, Mapping):
+            from drivesim.scenarios.ego_plan import read_plan, sampled_plan
+
+            # A builder's methods are those of a scenario, which has the fields of one.
+            video = getattr(self, "video_settings")  # noqa: B009
+            keys["plan"] = sampled_plan(plan, float(video.duration), video.fps) if callable(plan) else read_plan(plan)
         return self._with(("scene", "ego"), keys)
 
     def ambient(self: Self, density: Any = "light", **keys: Any) -> Self:
