@@ -94,7 +94,7 @@ class DrivingEnv(gymnasium.Env[Any, np.ndarray]):
         }
         if not parts or any(part not in every for part in parts):
             raise InputError(f"observe={observe!r}; use {', '.join(every)}, one or several.")
-        own = {part: every[part] for part in parts}
+        own: dict[str, spaces.Space[Any]] = {part: every[part] for part in parts}
         self.observation_space = own[parts[0]] if self._single else spaces.Dict(own)
 
     @property
@@ -237,4 +237,4 @@ def make_vec(
     return gymnasium.vector.AsyncVectorEnv(makers, context="spawn")
 
 
-gymnasium.register(id="drivesim/Driving-v0", entry_point=DrivingEnv)
+gymnasium.register(id="drivesim/Driving-v0", entry_point="drivesim.gym.environment:DrivingEnv")

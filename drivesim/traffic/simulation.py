@@ -129,7 +129,7 @@ class TrafficSimulation:
         fleet.add_ego(ego_plan, rng)
         for plan in actor_plans:
             fleet.add(plan, rng)
-        plans = [ego_plan, *actor_plans]
+        plans: list[EgoPlan | ActorPlan] = [ego_plan, *actor_plans]
         self._script = script_of([(slot, plan.manoeuvres) for slot, plan in enumerate(plans)])
         self._event_ids = [manoeuvre.id for plan in plans for manoeuvre in plan.manoeuvres]
         for slot, _ in self._script.waiting:
