@@ -47,14 +47,14 @@ def run_tests(
     from drivesim.cli.making import chosen_variations, duration_of
     from drivesim.closed_loop.planner_process import EXAMPLE
     from drivesim.closed_loop.trial import Planners, TrialRules
+    from drivesim.scenarios.suite import load_suite
 
     rules = TrialRules(
         seconds=duration_of("--seconds", seconds), futures=futures, seed=seed, limit_s=limit_s, observed=observed,
         options=options,
     )  # fmt: skip
-    cases = [
-        (scenario, number) for scenario in scenarios_of(sources) for number in chosen_variations(variation, scenario)
-    ]
+    suite = load_suite(sources)
+    cases = [(scenario, number) for scenario in suite.scenarios for number in chosen_variations(variation, scenario)]
     if out.exists() and not overwrite and any(out.iterdir()):
         raise InputError(
             f"{out} is not empty. Choose another folder with --out, or replace what is there with --overwrite."
@@ -68,24 +68,6 @@ def run_tests(
         if planners is not None:
             planners.drop()
     _finish(trials, rules, None if planners is None else planners.name, out, junit, voice)
-
-
-def scenarios_of(sources: Sequence[str]) -> list[Scenario]:
-    """The scenarios of files, suites, folders and library names, in order. Raises InputError for a folder without any."""
-    from drivesim.scenarios import load
-    from drivesim.scenarios.library import find
-
-    found: list[Scenario] = []
-    for source in sources:
-        folder = Path(source)
-        files = sorted(folder.glob("*.yaml")) if folder.is_dir() else [find(source)]
-        if not files:
-            raise InputError(f"{source} holds no scenario (*.yaml).")
-        found += [scenario for file in files for scenario in load(file)]
-    twice = {one.id for one in found if sum(other.id == one.id for other in found) > 1}
-    if twice:
-        raise InputError(f"scenario id {sorted(twice)[0]!r} is there twice. Give each its own id.")
-    return found
 
 
 def _trials(

@@ -115,7 +115,7 @@ def test_without_a_planner_the_ego_drives_as_written(command):
         (("scenes", "--planner", "planners.py"), "expected module:Name"),
         (("scenes", "--planner", "planners.py:Missing"), "AttributeError"),
         (("scenes", "--planner", "planners.py:Coasts", "--seconds", "0.2"), "ask for 0.5 s or more"),
-        (("scenes", "scenes/one.yaml"), "is there twice"),
+        (("scenes", "scenes/one.yaml"), "is used twice"),
         (("nowhere",), "nowhere"),
     ],
 )
