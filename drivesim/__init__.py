@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from drivesim.scenarios import deg as deg
     from drivesim.scenarios import distance_to_ego as distance_to_ego
     from drivesim.scenarios import drac as drac
+    from drivesim.scenarios import follow as follow
     from drivesim.scenarios import gap as gap
+    from drivesim.scenarios import gap_to_ego as gap_to_ego
     from drivesim.scenarios import grid as grid
     from drivesim.scenarios import kmh as kmh
     from drivesim.scenarios import lane_change as lane_change
@@ -43,8 +45,10 @@ if TYPE_CHECKING:
     from drivesim.scenarios import normal as normal
     from drivesim.scenarios import pet as pet
     from drivesim.scenarios import rain as rain
+    from drivesim.scenarios import reverse as reverse
     from drivesim.scenarios import snow as snow
     from drivesim.scenarios import speed as speed
+    from drivesim.scenarios import stop as stop
     from drivesim.scenarios import thw as thw
     from drivesim.scenarios import ttc as ttc
     from drivesim.scenarios import ttc_to_ego as ttc_to_ego
@@ -74,8 +78,8 @@ _NAMES_OF = {
     "drivesim.models": "load_model",
     "drivesim.runs.rows": "FutureRow read_rows",
     "drivesim.replay": "replay",
-    "drivesim.scenarios": "Scenario ScenarioError check load loads after brake choice collision deg distance_to_ego drac gap grid "
-    "kmh lane_change normal pet rain snow speed thw ttc ttc_to_ego uniform walk_to",
+    "drivesim.scenarios": "Scenario ScenarioError check load loads after brake choice collision deg distance_to_ego drac follow "
+    "gap gap_to_ego grid kmh lane_change normal pet rain reverse snow speed stop thw ttc ttc_to_ego uniform walk_to",
     "drivesim.scenarios.expand": "expand",
     "drivesim.scenarios.library": "find library",
     "drivesim.scenarios.suite": "Suite load_suite",

@@ -31,10 +31,13 @@ from drivesim.scenarios import Scenario, loads
 from drivesim.scenarios.checks.video import VideoForm, video_finding
 from drivesim.scenarios.ego_plan import require_reach
 from drivesim.scenarios.expand import develop
+from drivesim.scenarios.language.events import EGO
 from drivesim.scenarios.language.units import LONGEST_S
 from drivesim.scene import Scene
 from drivesim.world_model import LoadedModel, WorldModelSpec
 
+#: What begins the status of an event: the model is told it, or nobody tells it and the finished video is looked at.
+TOLD, ONLY_MEASURED = "the model is told it", "only measured"
 NOT_MEASURED = "not measured yet: 'drivesim score' measures it on the finished video"
 
 
@@ -236,7 +239,7 @@ def _decided(
         turns=() if point is None else as_rows(turns_of(point.parent, point.origin.future)),
         parameters=scenario.parameters(options.variation),
         branch=None if point is None else point.origin,
-        events=_event_reports(scenario, actors),
+        events=_event_reports(scenario, spec, actors, ego),
         command=tuple(sys.argv),
     )
     scene = developed(scenario, manifest, 0)
@@ -282,12 +285,12 @@ def _actors(scenario: Scenario, spec: WorldModelSpec, options: Options, *, sever
     """
     if options.actors is not None:
         return options.actors
-    conditioned = [event.id for event in scenario.events if event.mode == "condition"]
     told: ActorMode = "simulated" if several else "scripted"
     if Control.ACTORS in spec.controls:
-        return "free" if pictured and not conditioned else told
-    if conditioned:
-        raise _no_boxes(f"event '{conditioned[0]}' has mode: condition", spec)
+        return told if not pictured or any(event.needs_boxes for event in scenario.events) else "free"
+    demanded = [event.id for event in scenario.events if event.mode == "condition"]
+    if demanded:
+        raise _no_boxes(f"event '{demanded[0]}' has mode: condition", spec)
     return "free"
 
 
@@ -337,14 +340,20 @@ def _noise(options: Options, actors: ActorMode, ego: EgoMode) -> Noise:
     return options.noise or ("common" if actors == "simulated" else "own")
 
 
-def _event_reports(scenario: Scenario, actors: ActorMode) -> tuple[dict[str, str], ...]:
-    """What becomes of each event, and of labels, said in the plan and in the manifest."""
+def _event_reports(
+    scenario: Scenario, spec: WorldModelSpec, actors: ActorMode, ego: EgoMode
+) -> tuple[dict[str, str], ...]:
+    """Of each event, whether the model is told it or it is only measured; of labels, that they are; for plan and manifest."""
     reports = []
     for event in scenario.events:
-        status = NOT_MEASURED
-        if event.mode == "condition":
-            status = "not conditioned: actors are free" if actors == "free" else "conditioned"
-        reports.append({"event": event.id, "mode": event.mode, "status": status})
+        if event.actor == EGO:
+            told, why = ego != "free", "the ego's motion is free"
+        else:
+            told = actors != "free"
+            why = "actors are free" if Control.ACTORS in spec.controls else f"model {spec.name!r} takes no boxes"
+        how = "the ego's motion is" if event.actor == EGO else f"where '{event.actor}' is, is"
+        status = f"{TOLD}: {how} told in every frame" if told else f"{ONLY_MEASURED}: {why}"
+        reports.append({"event": event.id, "mode": event.mode or ("condition" if told else "tag"), "status": status})
     reports += [{"label": name, "status": NOT_MEASURED} for name in scenario.labels]
     return tuple(reports)
 

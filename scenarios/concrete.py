@@ -21,11 +21,15 @@ from drivesim.scenarios.language.events import (
     DracLabel,
     Event,
     Expectation,
+    FollowAction,
     GapLabel,
+    GapTrigger,
     Label,
     LaneChangeAction,
     PetLabel,
+    ReverseAction,
     SpeedAction,
+    StopAction,
     ThwLabel,
     TimeToCollisionTrigger,
     TimeTrigger,
@@ -43,7 +47,7 @@ from drivesim.scenarios.language.schema import (
 )
 from drivesim.scene import NUSCENES_FRONT, Camera, Environment, Pose
 from drivesim.traffic.dimensions import size_of
-from drivesim.traffic.plans import Brake, SpeedChange, Trigger, WalkTo
+from drivesim.traffic.plans import Brake, Follow, Reverse, SpeedChange, Stop, Trigger, WalkTo
 
 DEFAULT_LANES = {"motorway": 3, "rural": 1, "urban": 1}
 DEFAULT_SPEED_LIMITS_MPS = {"motorway": 36.1, "rural": 27.8, "urban": 13.9}
@@ -107,16 +111,19 @@ class LaneMove:
     over_s: float
 
 
+ConcreteAction = LaneMove | SpeedChange | Brake | Stop | WalkTo | Follow | Reverse
+
+
 @dataclass(frozen=True, kw_only=True)
 class ConcreteEvent:
-    """What an actor shall do and when; ``within_s`` None: whenever it comes."""
+    """What an actor shall do and when; ``within_s`` None: whenever it comes; ``mode`` None: as the model allows."""
 
     id: str
     actor: str
-    action: LaneMove | SpeedChange | Brake | WalkTo
+    action: ConcreteAction
     trigger: Trigger
     within_s: float | None
-    mode: str
+    mode: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,7 +271,7 @@ def _speed_mps(actor: ActorSpec, road: RoadPlan, ego_speed_mps: float) -> float:
 
 
 def _event(event: Event) -> ConcreteEvent:
-    action: LaneMove | SpeedChange | Brake | WalkTo
+    action: ConcreteAction
     match event.action:
         case LaneChangeAction(lane_change=lane):
             action = LaneMove(to=lane.to, over_s=number(lane.over))
@@ -274,6 +281,12 @@ def _event(event: Event) -> ConcreteEvent:
             action = Brake(deceleration_mps2=number(braking.deceleration), to_mps=number(braking.to))
         case WalkAction(walk_to=walk):
             action = WalkTo(x=_or_none(walk.x), y=_or_none(walk.y))
+        case StopAction(stop=stopping):
+            action = Stop(deceleration_mps2=number(stopping.deceleration))
+        case FollowAction(follow=following):
+            action = Follow(actor_id=following.actor, headway_s=number(following.headway))
+        case ReverseAction(reverse=back):
+            action = Reverse(distance_m=number(back.distance), speed_mps=number(back.speed))
     return ConcreteEvent(
         id=event.id,
         actor=event.actor,
@@ -294,6 +307,8 @@ def _trigger(event: Event) -> Trigger:
             return Trigger(ttc_to_ego_below_s=number(bound.below))
         case DistanceTrigger(distance_to_ego=reach):
             return Trigger(distance_below_m=number(reach.below))
+        case GapTrigger(gap_to_ego=reach):
+            return Trigger(gap_below_m=number(reach.below))
 
 
 def _label(label: Label) -> ConcreteLabel:

@@ -11,7 +11,7 @@ from drivesim.scenarios.concrete import ConcreteEvent, ConcreteScenario, LaneMov
 from drivesim.scenarios.language.schema import Scenario
 from drivesim.scenarios.placement import Placed, lane_offset, lane_spot, make_road, place
 from drivesim.scene import Environment
-from drivesim.traffic.plans import Brake, SpeedChange, Trigger, WalkTo
+from drivesim.traffic.plans import Brake, Follow, Reverse, SpeedChange, Stop, Trigger, WalkTo
 
 Carrier = Literal["map", "scenery", "actors", "motion", "attributes", "start frame", "traffic", "measured", "run"]
 
@@ -45,10 +45,10 @@ class ExplanationRow:
 def is_scripted(scenario: Scenario) -> bool:
     """Whether actors follow their simulated tracks on every frame by default.
 
-    They do, unless the video begins from a picture: of that the scene knows nothing. An event with ``mode: condition``
+    They do, unless the video begins from a picture: of that the scene knows nothing. An event that is to be conditioned
     makes them do so there too.
     """
-    return scenario.start is None or any(event.mode == "condition" for event in scenario.events)
+    return scenario.start is None or any(event.needs_boxes for event in scenario.events)
 
 
 def explain(scenario: Scenario, variation: int = 0) -> tuple[ExplanationRow, ...]:
@@ -168,7 +168,14 @@ def _event_row(scenario: ConcreteScenario, event: ConcreteEvent, *, scripted: bo
             what = " ".join(["walk_to", *(f"{axis} {v:g} m" for axis, v in (("x", x), ("y", y)) if v is not None)])
         case Brake(deceleration_mps2=deceleration, to_mps=to_mps):
             what = f"brake {deceleration:g} m/s² to {to_mps:.4g} m/s"
-    text = f"{event.actor}: {what}; start: {_when(event.trigger)}; mode {event.mode}"
+        case Stop(deceleration_mps2=deceleration):
+            what = f"stop at {deceleration:g} m/s² and stay"
+        case Follow(actor_id=lead, headway_s=headway_s):
+            what = f"follow {lead} at {headway_s:g} s"
+        case Reverse(distance_m=distance_m, speed_mps=speed_mps):
+            what = f"reverse {distance_m:g} m at {speed_mps:g} m/s, then stand"
+    mode = event.mode or "not given: conditioned where the model obeys boxes"
+    text = f"{event.actor}: {what}; start: {_when(event.trigger)}; mode {mode}"
     return ExplanationRow(field=f"events.{event.id}", value=text, carrier="traffic" if scripted else "measured")
 
 
@@ -178,6 +185,7 @@ def _when(trigger: Trigger) -> str:
         "after": trigger.after,
         "ttc_to_ego": trigger.ttc_to_ego_below_s,
         "distance_to_ego": trigger.distance_below_m,
+        "gap_to_ego": trigger.gap_below_m,
     }
     return " ".join(f"{name} {value}" for name, value in held.items() if value is not None)
 

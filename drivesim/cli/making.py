@@ -235,7 +235,7 @@ def make_all(
             with run.locked():
                 require_room(run, resume=resume)
     plans = [_planned(job, voice, measure=dry_run) for job in jobs]
-    _announce(plans, dry_run, voice)
+    _announce(plans, dry_run, voice, selects=maker is not None)
     if dry_run:
         return
     if not resume:
@@ -294,14 +294,14 @@ def _planned(job: Job, voice: Voice, *, measure: bool) -> Plan:
     )
 
 
-def _announce(plans: Sequence[Plan], dry_run: bool, voice: Voice) -> None:
+def _announce(plans: Sequence[Plan], dry_run: bool, voice: Voice, *, selects: bool) -> None:
     if dry_run and voice.as_json:
-        say(json.dumps([plan.to_dict() for plan in plans]))
+        say(json.dumps([{**plan.to_dict(), "selects": selects} for plan in plans]))
         return
     speak = say if dry_run else voice.say
     for plan in plans:
         speak(f"{plan.manifest.scenario_id}: {plan.text()}")
-        for line in _notes(plan.manifest):
+        for line in _notes(plan.manifest, selects=selects):
             speak(f"  {line}")
     if len(plans) > 1:
         hours = sum(plan.seconds for plan in plans) / 3600.0
@@ -309,8 +309,8 @@ def _announce(plans: Sequence[Plan], dry_run: bool, voice: Voice) -> None:
         speak(f"together: {len(plans)} runs, {frames} frames, {hours:.1f} h, {size:.1f} GB")
 
 
-def _notes(manifest: Manifest) -> Iterator[str]:
-    """What the model is told, and what is not measured."""
+def _notes(manifest: Manifest, *, selects: bool) -> Iterator[str]:
+    """What the model is told, and of each event whether it is told, only measured, or selected for."""
     told = {"map": manifest.map, "scenery": manifest.scenery}
     beside = "".join(f", {name} told" for name, mode in told.items() if mode == "told")
     yield f"actors {manifest.actors}, ego {manifest.ego}{beside}; start frame: {manifest.start_source.split(' ')[0]}"
@@ -320,8 +320,14 @@ def _notes(manifest: Manifest) -> Iterator[str]:
         shown = (f"{k} = {v:.4g}" if isinstance(v, float) else f"{k} = {v}" for k, v in manifest.parameters.items())
         yield f"variation {manifest.variation}: {', '.join(shown)}"
     for event in manifest.events:
-        kind = f"event {event['event']} (mode: {event['mode']})" if "event" in event else f"label {event['label']}"
-        yield f"{kind}: {event['status']}"
+        if "event" not in event:
+            yield f"label {event['label']}: {event['status']}"
+            continue
+        sought = {
+            True: "; selected for: futures are drawn until enough show it",
+            False: "; not selected for: every future counts",
+        }
+        yield f"event {event['event']}: {event['status']}{sought[selects] if event['mode'] == 'select' else ''}"
 
 
 def make_job(job: Job, plan: Plan, resume: bool, voice: Voice) -> tuple[Future, ...]:

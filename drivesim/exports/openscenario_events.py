@@ -8,20 +8,21 @@ from typing import Any
 import numpy as np
 from scenariogeneration import xosc
 
+from drivesim.errors import InputError
 from drivesim.exports.opendrive import lane_ids
 from drivesim.exports.openscenario_parts import EGO, at_time, position
 from drivesim.road import Road
 from drivesim.scenarios.concrete import ConcreteEvent, ConcreteScenario, LaneMove
 from drivesim.scenarios.placement import LaneSpot, lane_spot
 from drivesim.scene import Actor
-from drivesim.traffic.plans import Brake, SpeedChange, WalkTo
+from drivesim.traffic.plans import Brake, Follow, Reverse, SpeedChange, Stop, WalkTo
 
 _NONE = xosc.ConditionEdge.none
 _WALKING_MPS = 1.4
 
 
 def add_events(board: xosc.StoryBoard, scenario: ConcreteScenario, road: Road, actors: Mapping[str, Actor]) -> None:
-    """Add an act for each event. Raises ValueError for an action that this format has no words for."""
+    """Add an act for each event. Raises InputError for an action that this format has no words for."""
     for event in scenario.events:
         group = xosc.ManeuverGroup(f"{event.id} group")
         group.add_actor(EGO if event.actor == "ego" else event.actor)
@@ -50,6 +51,12 @@ def _trigger(event: ConcreteEvent) -> Any:
             distance_type=xosc.RelativeDistanceType.longitudinal, coordinate_system=xosc.CoordinateSystem.road,
         )  # fmt: skip
         return xosc.EntityTrigger(name, 0.0, _NONE, closing, EGO)
+    if start.gap_below_m is not None:
+        between = xosc.RelativeDistanceCondition(
+            start.gap_below_m, xosc.Rule.lessThan, xosc.RelativeDistanceType.longitudinal, event.actor,
+            freespace=True, coordinate_system=xosc.CoordinateSystem.road,
+        )  # fmt: skip
+        return xosc.EntityTrigger(name, 0.0, _NONE, between, EGO)
     if start.distance_below_m is not None:
         near = xosc.RelativeDistanceCondition(
             start.distance_below_m, xosc.Rule.lessThan, xosc.RelativeDistanceType.euclidianDistance, event.actor,
@@ -75,6 +82,16 @@ def _actions(
         case Brake():
             rate = _dynamics("linear", "rate", action.deceleration_mps2)
             return {name: xosc.AbsoluteSpeedAction(action.to_mps, rate)}
+        case Stop(deceleration_mps2=deceleration):
+            return {name: xosc.AbsoluteSpeedAction(0.0, _dynamics("linear", "rate", deceleration))}
+        case Follow(actor_id=lead, headway_s=headway_s):
+            whom = EGO if lead == "ego" else lead
+            return {name: xosc.LongitudinalDistanceAction(whom, freespace=True, continuous=True, timeGap=headway_s)}
+        case Reverse():
+            raise InputError(
+                f"event '{event.id}': {event.actor} reverses, and OpenSCENARIO has no action that does so over a distance. "
+                "Export another format, or leave the event out."
+            )
         case WalkTo():
             x, y, _ = actors[event.actor].track.positions[0]
             goal = np.array([x if action.x is None else action.x, y if action.y is None else action.y])

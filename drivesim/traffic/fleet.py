@@ -47,6 +47,8 @@ class Fleet:
 
     ``s``, ``d`` belong to the box centre (the ego: rear axle), ``front`` and ``rear`` reach from there to the bumpers.
     ``held_d`` is the lane held, ``base_d`` the line driven now (beside it while passing a cyclist); a lane change runs while ``change_s`` > 0. ``script_a`` is NaN without a script.
+    ``follows`` is one more than the slot that is followed, 0 for none, at ``follow_headway``; ``reverse_mps`` is positive
+    while ``reverse_m`` metres are still to be driven backwards.
     ``desired`` and ``headway`` drift towards ``desired_to`` and ``headway_to``, what the driver has in mind by now;
     ``wish`` is the pace it varies around, ``leeway`` 1 where it does so freely, ``scripted`` 1 for those with manoeuvres.
     """
@@ -105,6 +107,10 @@ class Fleet:
     lane_wish: FloatArray = field(default_factory=_numbers)
     next_temper: FloatArray = field(default_factory=_numbers)
     scripted: FloatArray = field(default_factory=_numbers)
+    follows: Slots = field(default_factory=_codes)
+    follow_headway: FloatArray = field(default_factory=_numbers)
+    reverse_mps: FloatArray = field(default_factory=_numbers)
+    reverse_m: FloatArray = field(default_factory=_numbers)
 
     def _grow(self) -> None:
         for name, array in vars(self).items():

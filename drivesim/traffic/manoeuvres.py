@@ -9,8 +9,10 @@ import numpy as np
 
 from drivesim.errors import InputError
 from drivesim.traffic.fleet import FREE, ON_ROAD, Fleet
+from drivesim.traffic.following import follow, follows_well
 from drivesim.traffic.lane_choice import beside_is_clear
-from drivesim.traffic.plans import Brake, LaneChange, Manoeuvre, SpeedChange, Stop, WalkTo
+from drivesim.traffic.plans import Brake, Follow, LaneChange, Manoeuvre, Reverse, SpeedChange, Stop, WalkTo
+from drivesim.traffic.reversing import begin_reversing
 
 
 @dataclass
@@ -93,15 +95,20 @@ def _begin(fleet: Fleet, slot: int, manoeuvre: Manoeuvre) -> bool:
     elif isinstance(action, SpeedChange):
         _script_speed(fleet, slot, action.to_mps, abs(action.to_mps - float(fleet.v[slot])) / max(action.over_s, 0.1))
     elif isinstance(action, Brake):
-        _script_speed(fleet, slot, action.to_mps, action.deceleration_mps2)
+        _script_speed(fleet, slot, min(action.to_mps, float(fleet.v[slot])), action.deceleration_mps2)
     elif isinstance(action, Stop):
         _script_speed(fleet, slot, 0.0, action.deceleration_mps2)
+    elif isinstance(action, Follow):
+        follow(fleet, slot, action, manoeuvre.id)
+    elif isinstance(action, Reverse):
+        begin_reversing(fleet, slot, action)
     else:
         _walk(fleet, slot, action)
     return True
 
 
 def _script_speed(fleet: Fleet, slot: int, goal: float, rate: float) -> None:
+    fleet.follows[slot] = 0
     sign = 1.0 if goal > fleet.v[slot] else -1.0
     fleet.script_a[slot] = sign * rate
     fleet.script_to[slot] = goal
@@ -113,22 +120,31 @@ def _walk(fleet: Fleet, slot: int, action: WalkTo) -> None:
     fleet.target_x[slot] = x if action.x is None else action.x
     fleet.target_y[slot] = y if action.y is None else action.y
     fleet.motion[slot] = FREE
+    fleet.script_a[slot] = math.nan
     if fleet.v[slot] < 0.05:
-        pace = float(fleet.desired[slot])
-        fleet.v[slot] = pace if pace > 0.05 else 1.3
-        fleet.desired[slot] = fleet.v[slot]
+        plan = fleet.plans[slot]
+        if fleet.desired[slot] <= 0.0:
+            # Who was stopped by a script sets off at his own pace again; a pace of 0 stays 0.
+            fleet.keep_pace(slot, plan.speed if plan.desired_speed is None else plan.desired_speed)
+        fleet.v[slot] = fleet.desired[slot]
 
 
 def _is_done(fleet: Fleet, slot: int, manoeuvre: Manoeuvre) -> bool:
     action = manoeuvre.action
     if isinstance(action, LaneChange):
         return bool(fleet.change_s[slot] <= 0)
+    if isinstance(action, Reverse):
+        return bool(fleet.reverse_mps[slot] <= 0)
+    if isinstance(action, Follow):
+        return follows_well(fleet, slot)
     if isinstance(action, WalkTo):
         # The step that arrives also takes the target away.
         return bool(np.isnan(fleet.target_x[slot]))
     reached = abs(float(fleet.v[slot] - fleet.script_to[slot])) < 0.1
     if reached and fleet.script_to[slot] > 0:
         fleet.script_a[slot] = math.nan
+    elif reached:
+        fleet.keep_pace(slot, 0.0)
     return reached
 
 

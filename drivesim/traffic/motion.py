@@ -16,6 +16,8 @@ from drivesim.traffic.behaviour import (
     walking_speed,
 )
 from drivesim.traffic.fleet import CYCLIST, DRIVEN, FREE, ON_ROAD, PEDESTRIAN, STATIC, VEHICLE, Fleet
+from drivesim.traffic.following import following_script
+from drivesim.traffic.reversing import reversed_speeds
 from drivesim.traffic.yielding import hidden, must_wait, walked_into
 
 _HARDEST_BRAKING = 8.0
@@ -83,8 +85,8 @@ def _drivers(fleet: Fleet, slots: Slots) -> DriverParameters:
 
 
 def _desired(fleet: Fleet, slots: Slots) -> FloatArray:
-    """Desired speeds (R,); far above the present one while a script says to speed up, so that only leaders limit it."""
-    faster = np.nan_to_num(fleet.script_a[slots]) > 0.0
+    """Desired speeds (R,); far above the present one while a script says to speed up or to follow, so that only leaders limit it."""
+    faster = (np.nan_to_num(fleet.script_a[slots]) > 0.0) | (fleet.follows[slots] > 0)
     return np.where(faster, 2.0 * fleet.v[slots] + 10.0, fleet.desired[slots])
 
 
@@ -150,16 +152,23 @@ def _move_on_road(fleet: Fleet, slots: Slots, dt: float, time_s: float, rng: np.
     noise = fleet.noise[slots] * np.exp(-dt / _NOISE_TIME_S)
     noise += _NOISE_MPS2 * np.sqrt(2.0 * dt / _NOISE_TIME_S) * rng.standard_normal(len(slots))
     fleet.noise[slots] = noise
+    following = following_script(fleet, slots)
+    # Who keeps a gap by script is not held back by the one that he would keep himself.
+    own = np.where(np.isnan(following), fleet.headway[slots], 0.8 * fleet.follow_headway[slots])
+    fleet.headway[slots] = np.minimum(fleet.headway[slots], own)
     acceleration = accelerations(fleet, slots)
     calm = np.clip(fleet.v[slots] / 5.0, 0.0, 1.0)
     acceleration = np.where((acceleration > -2.0) & ~walking, acceleration + noise * calm, acceleration)
-    acceleration = np.fmin(acceleration, _scripted(fleet, slots, dt))
+    acceleration = np.fmin(np.fmin(acceleration, following), _scripted(fleet, slots, dt))
     old_v = fleet.v[slots]
     new_v = np.maximum(old_v + acceleration * dt, 0.0)
     pace = walking_speed(fleet.desired[slots], fleet.phase[slots], time_s)
+    strolls = walking & np.isnan(fleet.script_a[slots])
     new_v = np.where(
-        walking, np.where(acceleration < -0.2, np.minimum(new_v, pace), np.minimum(pace, old_v + dt)), new_v
+        strolls, np.where(acceleration < -0.2, np.minimum(new_v, pace), np.minimum(pace, old_v + dt)), new_v
     )
+    backwards = reversed_speeds(fleet, slots, dt)
+    new_v = np.where(np.isnan(backwards), new_v, backwards)
     fleet.a[slots] = (new_v - old_v) / dt
     fleet.v[slots] = new_v
     distance = 0.5 * (old_v + new_v) * dt
@@ -173,8 +182,9 @@ def _move_on_road(fleet: Fleet, slots: Slots, dt: float, time_s: float, rng: np.
     base = _lateral_position(fleet, slots, dt)
     wander = fleet.wander[slots] * (1.0 - np.cos(fleet.wander_k[slots] * fleet.travelled[slots]))
     new_d = base + wander
-    moved = distance > 1e-4
-    slope = np.where(moved, np.arctan2((new_d - old_d) * fleet.direction[slots], np.maximum(distance, 1e-9)), 0.0)
+    moved = np.abs(distance) > 1e-4
+    sideways = (new_d - old_d) * fleet.direction[slots] * np.sign(distance)
+    slope = np.where(moved, np.arctan2(sideways, np.maximum(np.abs(distance), 1e-9)), 0.0)
     fleet.slope[slots] = np.where(moved, slope, fleet.slope[slots])
     fleet.s[slots], fleet.d[slots] = new_s, new_d
     x, y, yaw = road.to_world(new_s, new_d)
@@ -222,6 +232,8 @@ def _move_freely(fleet: Fleet, slots: Slots, dt: float, time_s: float) -> None:
     speed = np.where(walking, pace, np.maximum(old_v + np.nan_to_num(scripted) * dt, 0.0))
     speed = np.where(walking & ~np.isnan(scripted), np.maximum(old_v + scripted * dt, 0.0), speed)
     speed = np.where(waits, 0.0, speed)
+    backwards = reversed_speeds(fleet, slots, dt)
+    speed = np.where(np.isnan(backwards), speed, backwards)
     dx, dy = fleet.target_x[slots] - fleet.x[slots], fleet.target_y[slots] - fleet.y[slots]
     left = np.hypot(dx, dy)
     fleet.yaw[slots] = np.where(aiming & (left > 0.05), np.arctan2(dy, dx), fleet.yaw[slots])

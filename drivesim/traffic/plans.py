@@ -31,7 +31,7 @@ class SpeedChange:
 
 @dataclass(frozen=True, kw_only=True)
 class Brake:
-    """Brake at ``deceleration_mps2`` (positive) down to ``to_mps``, then keep that speed."""
+    """Brake at ``deceleration_mps2`` (positive) down to ``to_mps``, then keep that speed; who is slower keeps his."""
 
     deceleration_mps2: float
     to_mps: float = 0.0
@@ -52,7 +52,23 @@ class WalkTo:
     y: float | None = None
 
 
-Action = LaneChange | SpeedChange | Brake | Stop | WalkTo
+@dataclass(frozen=True, kw_only=True)
+class Follow:
+    """Keep ``headway_s`` seconds behind the participant ``actor_id`` (or the ego) along the road, until told otherwise."""
+
+    actor_id: str
+    headway_s: float = 1.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reverse:
+    """Drive ``distance_m`` backwards, at ``speed_mps`` (positive) at most, then stand; stop short of who is behind."""
+
+    distance_m: float
+    speed_mps: float = 1.5
+
+
+Action = LaneChange | SpeedChange | Brake | Stop | WalkTo | Follow | Reverse
 
 
 @dataclass(frozen=True, kw_only=True)

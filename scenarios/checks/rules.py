@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from drivesim.scenarios.checks.actions import action_findings
 from drivesim.scenarios.checks.messages import Finding
 from drivesim.scenarios.concrete import road_plan
 from drivesim.scenarios.language.base import single_key
 from drivesim.scenarios.language.constraints import kind_of
 from drivesim.scenarios.language.designs import grid_size
 from drivesim.scenarios.language.distributions import AnyDistribution, listed_values
-from drivesim.scenarios.language.events import AfterTrigger, Event, LaneChangeAction, WalkAction, target_of
+from drivesim.scenarios.language.events import EGO, AfterTrigger, Event, target_of
 from drivesim.scenarios.language.sobol import MAX_DIMENSIONS
 from drivesim.scenarios.language.values import VARIABLE_PARTS, reference_name, suggestion
 from drivesim.scenarios.placement import lane_spot
@@ -19,7 +20,6 @@ from drivesim.scenarios.placement import lane_spot
 if TYPE_CHECKING:
     from drivesim.scenarios.language.schema import ActorSpec, Scenario
 
-EGO = "ego"
 _WALKS = "pedestrian"
 _STANDS = ("traffic_cone", "barrier")
 
@@ -133,7 +133,7 @@ def _event(scenario: Scenario, event: Event, location: tuple[str | int, ...]) ->
     if event.actor != EGO and event.actor not in actors:
         yield _unknown(event.actor, [EGO, *actors], "actor", "DS043", (*location, "actor"))
     else:
-        yield from _action(scenario, event, actors.get(event.actor), location)
+        yield from action_findings(scenario, event, location)
     if isinstance(event.start, AfterTrigger):
         others = [other.id for other in scenario.events if other.id != event.id]
         if event.start.after == event.id:
@@ -144,27 +144,6 @@ def _event(scenario: Scenario, event: Event, location: tuple[str | int, ...]) ->
     elif event.actor == EGO and single_key(event.start) != "time":
         text = "the ego cannot wait for its own distance to itself. Use 'start: {time: 2 s}' or {after: event}."
         yield Finding(code="DS049", text=text, location=(*location, "start"))
-
-
-def _action(
-    scenario: Scenario, event: Event, actor: ActorSpec | None, location: tuple[str | int, ...]
-) -> Iterator[Finding]:
-    walks = isinstance(event.action, WalkAction)
-    where = (*location, "action")
-    on_foot = actor is not None and actor.category == _WALKS
-    if actor is not None and (actor.parked or actor.category in _STANDS):
-        why = "is parked" if actor.parked else f"is a {actor.category}"
-        yield Finding(code="DS049", text=f"actor '{actor.id}' {why} and cannot act. Remove the event.", location=where)
-    elif walks and not on_foot:
-        text = f"'{event.actor}' is not a pedestrian and cannot walk. Use lane_change or speed."
-        yield Finding(code="DS049", text=text, location=where)
-    elif on_foot and isinstance(event.action, LaneChangeAction):
-        text = f"'{event.actor}' is a pedestrian and has no lane to change. Use {{walk_to: {{y: 6 m}}}}."
-        yield Finding(code="DS049", text=text, location=where)
-    elif isinstance(event.action, LaneChangeAction) and not reference_name(event.action.lane_change.to):
-        spot = lane_spot(road_plan(scenario), event.action.lane_change.to)
-        if isinstance(spot, str):
-            yield Finding(code="DS047", text=f"event '{event.id}': {spot}", location=(*where, "lane_change", "to"))
 
 
 def _waiting(scenario: Scenario) -> Iterator[Finding]:

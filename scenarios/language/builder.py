@@ -73,6 +73,21 @@ def brake(deceleration: Any, to: Any = 0.0) -> dict[str, Any]:
     return {"brake": {"deceleration": deceleration, "to": to}}
 
 
+def stop(deceleration: Any = 2.0) -> dict[str, Any]:
+    """Action: come to a stand evenly (m/s², positive), and stay there."""
+    return {"stop": {"deceleration": deceleration}}
+
+
+def follow(actor: str, headway: Any = 1.5) -> dict[str, Any]:
+    """Action: follow another actor, or the ego, at a time gap (s) that is kept from then on."""
+    return {"follow": {"actor": actor, "headway": headway}}
+
+
+def reverse(distance: Any, speed: Any = 1.5) -> dict[str, Any]:
+    """Action: backwards over a distance (m) at a speed (m/s, positive), then stand."""
+    return {"reverse": {"distance": distance, "speed": speed}}
+
+
 def walk_to(*, x: Any = None, y: Any = None) -> dict[str, Any]:
     """Action: straight to a place (m) in the ego frame at t = 0."""
     return {"walk_to": {key: value for key, value in (("x", x), ("y", y)) if value is not None}}
@@ -151,6 +166,11 @@ def ttc_to_ego() -> UnboundMeasure:
 def distance_to_ego() -> UnboundMeasure:
     """Trigger: distance (m) from the ego."""
     return UnboundMeasure("distance_to_ego", "below")
+
+
+def gap_to_ego() -> UnboundMeasure:
+    """Trigger: distance (m) along the road between the bumpers of the ego and the actor."""
+    return UnboundMeasure("gap_to_ego", "below")
 
 
 def ttc(actor: str) -> LowMetric:
@@ -233,15 +253,16 @@ class ScenarioBuilder:
         *,
         start: Any = None,
         within: Any = None,
-        mode: str = "tag",
+        mode: str | None = None,
     ) -> Self:
-        """What an actor shall do, when, and how it is brought about (condition, select or tag).
+        """What an actor shall do, when, and how it is brought about (condition, select or tag; :class:`Event`).
 
         ``start`` is a trigger, or what :func:`after` takes: seconds, or the id of an event.
         """
         start = start if start is None or isinstance(start, Mapping) else after(start)
-        event: dict[str, Any] = {"id": id, "actor": actor, "action": action, "mode": mode}
-        event |= {key: value for key, value in (("start", start), ("within", within)) if value is not None}
+        event: dict[str, Any] = {"id": id, "actor": actor, "action": action}
+        given = {"start": start, "within": within, "mode": mode}
+        event |= {key: value for key, value in given.items() if value is not None}
         return self._append(("events",), event, owner=id)
 
     def label(self: Self, name: str, condition: Any) -> Self:

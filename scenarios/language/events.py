@@ -18,10 +18,14 @@ from drivesim.scenarios.language.values import (
     Speed,
     Word,
     complain,
+    shorthand,
 )
 
 Distance = Annotated[float | str, Quantity("length", 0.0, 500.0, above=True)]
 Deceleration = Annotated[float | str, Quantity("acceleration", 0.0, 20.0, above=True)]
+
+
+EGO = "ego"
 
 
 class LaneChangeSpec(Model):
@@ -58,6 +62,26 @@ class Walk(Model):
         return self
 
 
+class Stopping(Model):
+    """To a stand at an even deceleration, and there it stays."""
+
+    deceleration: Deceleration = 2.0
+
+
+class Following(Model):
+    """Behind another actor, or the ego, at a time gap that is kept from then on."""
+
+    actor: Identifier
+    headway: Annotated[float | str, Quantity("time", 0.3, 10.0)] = 1.5
+
+
+class Reversing(Model):
+    """Backwards over a distance, then to a stand."""
+
+    distance: Annotated[float | str, Quantity("length", 0.5, 100.0)]
+    speed: Annotated[float | str, Quantity("speed", 0.2, 8.0)] = 1.5
+
+
 class LaneChangeAction(Model):
     """``{lane_change: {to: ego, over: 3 s}}``."""
 
@@ -82,11 +106,32 @@ class WalkAction(Model):
     walk_to: Walk
 
 
+class StopAction(Model):
+    """``{stop: {deceleration: 3 m/s2}}``, or ``{stop: 3 m/s2}``."""
+
+    stop: Annotated[Stopping, shorthand("deceleration")]
+
+
+class FollowAction(Model):
+    """``{follow: {actor: lead, headway: 1.5 s}}``, or ``{follow: lead}``."""
+
+    follow: Annotated[Following, shorthand("actor")]
+
+
+class ReverseAction(Model):
+    """``{reverse: {distance: 8 m, speed: 1.5 m/s}}``, or ``{reverse: 8 m}``."""
+
+    reverse: Annotated[Reversing, shorthand("distance")]
+
+
 Action = Annotated[
     Annotated[LaneChangeAction, Tag("lane_change")]
     | Annotated[SpeedAction, Tag("speed")]
     | Annotated[BrakeAction, Tag("brake")]
-    | Annotated[WalkAction, Tag("walk_to")],
+    | Annotated[WalkAction, Tag("walk_to")]
+    | Annotated[StopAction, Tag("stop")]
+    | Annotated[FollowAction, Tag("follow")]
+    | Annotated[ReverseAction, Tag("reverse")],
     Discriminator(single_key),
 ]
 
@@ -127,11 +172,18 @@ class DistanceTrigger(Model):
     distance_to_ego: MetresBelow
 
 
+class GapTrigger(Model):
+    """``{gap_to_ego: {below: 10 m}}``: once fewer metres lie between the bumpers, along the road."""
+
+    gap_to_ego: MetresBelow
+
+
 Trigger = Annotated[
     Annotated[TimeTrigger, Tag("time")]
     | Annotated[AfterTrigger, Tag("after")]
     | Annotated[TimeToCollisionTrigger, Tag("ttc_to_ego")]
-    | Annotated[DistanceTrigger, Tag("distance_to_ego")],
+    | Annotated[DistanceTrigger, Tag("distance_to_ego")]
+    | Annotated[GapTrigger, Tag("gap_to_ego")],
     Discriminator(single_key),
 ]
 Mode = Annotated[str, Word(("condition", "select", "tag"), varies=False)]
@@ -141,6 +193,7 @@ class Event(Model):
     """An action of one actor, started by a trigger; ``mode`` says how it is brought about.
 
     ``condition`` feeds box tracks to the model, ``select`` draws futures until enough show it, ``tag`` only measures.
+    Without a mode it is conditioned where the model obeys boxes, and measured where it does not.
     ``within`` is the time from t = 0 in which it must have happened to count.
     """
 
@@ -149,7 +202,12 @@ class Event(Model):
     action: Action
     start: Trigger = TimeTrigger(time=0.0)
     within: Duration | None = None
-    mode: Mode = "tag"
+    mode: Mode | None = None
+
+    @property
+    def needs_boxes(self) -> bool:
+        """Whether the model is to be told where the actor is; the ego is no box, its motion is told."""
+        return self.mode == "condition" or (self.mode is None and self.actor != EGO)
 
 
 class TimeToCollision(Model):

@@ -30,6 +30,11 @@ _EXAMPLES = {
     "mean": "mean: 22 m/s",
     "std": "std: 2 m/s",
 }
+#: Keys that other tools know and this one has no world for yet, with the reason.
+_NOT_YET = {
+    "turn": "to turn off takes a junction, and roads here have none yet. Use lane_change, or bend the road with "
+    "'curvature'."
+}
 _KINDS = {
     "model_type": "a mapping. Use {key: value}",
     "model_attributes_type": "a mapping. Use {key: value}",
@@ -75,6 +80,8 @@ def _alternative(detail: Any, model: type[BaseModel], raw: tuple[Any, ...], loca
     value = detail["input"]
     if isinstance(value, Mapping) and len(value) == 1:
         key = str(next(iter(value)))
+        if key in _NOT_YET:
+            return Finding(code="DS021", text=f"'{key}': {_NOT_YET[key]}", location=(*location, key))
         return _unknown_key(key, known, (*location, key))
     given = f"got {', '.join(map(str, value)) or 'none'}" if isinstance(value, Mapping) else f"got {shown(value)}"
     text = f"exactly one of {', '.join(known)} is due here, {given}. Write it as {{{known[0]}: …}}."

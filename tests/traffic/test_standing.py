@@ -60,3 +60,74 @@ def test_free_acceleration_towards_nothing() -> None:
     assert found.shape == (2, 4)
     np.testing.assert_allclose(found[0], [1.4, 1.4 * (1 - 0.5**4), 0.0, -0.9])
     np.testing.assert_allclose(found[1], [0.0, -2.0, -2.0, -2.0])
+
+
+KINDS = """\
+drivesim: 1
+id: standing-{road}-{side}-{density}
+traffic: {side}
+scene:
+  road: {{type: {road}, lanes: 2, ego_lane: 1}}
+  ego: {{speed: 0}}
+  traffic: {density}
+  actors:
+    - {{id: car, class: car, lane: ego, gap: 14 m, speed: 0}}
+    - {{id: wheels, class: bicycle, lane: ego, gap: 40 m, speed: 0}}
+    - {{id: rider, class: motorcycle, lane: 2, gap: 20 m, speed: 0}}
+    - {{id: walker, class: pedestrian, lane: 1, gap: 70 m, speed: 0}}
+    - {{id: aside, class: pedestrian, at: {{x: 15 m, y: {aside} m}}, speed: 0}}
+    - {{id: across, class: car, at: {{x: 25 m, y: {further} m}}, yaw: 90 deg, speed: 0}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("road", "side", "density", "seed"),
+    [
+        ("motorway", "right_hand", "none", 0), ("rural", "left_hand", "none", 1), ("urban", "right_hand", "none", 2),
+        ("urban", "left_hand", "light", 3), ("rural", "right_hand", "light", 4), ("motorway", "left_hand", "light", 5),
+    ],
+)  # fmt: skip
+def test_nobody_creeps_on_any_road(road: str, side: str, density: str, seed: int) -> None:
+    sign = -1 if side == "right_hand" else 1
+    text = KINDS.format(road=road, side=side, density=density, aside=sign * 7, further=sign * 9)
+    scene = develop(loads(text)[0], seed=seed, duration_s=60.0, turns={50: Turn(seed=seed, ego=True)}).scene
+    names = ("car", "wheels", "rider", "walker", "aside", "across")
+    scripted = [actor for actor in scene.actors if actor.id in names]
+    assert len(scripted) == 6
+    for track in (scene.ego, *(actor.track for actor in scripted)):
+        assert furthest(track) < 0.01
+
+
+ENDS = {
+    "brake": "{brake: {deceleration: 3 m/s2, to: 0}}",
+    "speed": "{speed: {to: 0, over: 3 s}}",
+    "stop": "{stop: 3 m/s2}",
+    "reverse": "{reverse: {distance: 3 m, speed: 1.5 m/s}}",
+}
+WHO = {
+    "ego": "",
+    "car": "{id: car, class: car, lane: left, gap: 20 m, speed: 6 m/s}",
+    "bicycle": "{id: bicycle, class: bicycle, lane: ego, gap: 30 m, speed: 4 m/s}",
+    "walker on a lane": "{id: walker, class: pedestrian, lane: 1, gap: 60 m, speed: 1.4 m/s}",
+    "walker in the plane": "{id: walker, class: pedestrian, at: {x: 40 m, y: -7 m}, yaw: 0, speed: 1.4 m/s}",
+    "car in the plane": "{id: car, class: car, at: {x: 30 m, y: -12 m}, yaw: 50 deg, speed: 3 m/s}",
+}
+
+
+@pytest.mark.parametrize("who", WHO)
+@pytest.mark.parametrize("how", ENDS)
+def test_whoever_is_stopped_stays(who: str, how: str) -> None:
+    if "walker" in who and how == "reverse":
+        pytest.skip("a pedestrian does not reverse, and the check says so")
+    actor = who if who == "ego" else who.split(" ")[0]
+    text = (
+        "drivesim: 1\nid: stopped\nscene:\n  road: {type: urban, lanes: 2, curvature: 0}\n  traffic: none\n"
+        f"  ego: {{speed: 6 m/s}}\n  actors: [{WHO[who]}]\n"
+        f"events:\n  - {{id: ends, actor: {actor}, action: {ENDS[how]}, start: {{time: 1 s}}}}\n"
+    )
+    made = develop(loads(text)[0], seed=len(who), duration_s=30.0, turns={140: Turn(seed=len(how), ego=True)})
+    assert made.event_times["ends"] == 1.0
+    track = made.scene.ego if actor == "ego" else made.scene.actors[0].track
+    late = track.positions[130:]
+    assert np.linalg.norm(late - late[0], axis=1).max() < 0.01
+    assert np.abs(track.speed_mps[130:]).max() == 0.0

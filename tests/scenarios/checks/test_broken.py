@@ -221,7 +221,7 @@ MESSAGES: dict[str, str] = {
     "camera without focal length": "bad.yaml:9:9  camera.fx — missing key 'fx'. Add 'fx: 810'. [DS022]",
     "zero size": "bad.yaml:7:67  scene.actors[0].size.length — '0 m' is out of range: it must be above 0 m. [DS027]",
     "unknown action": "bad.yaml:10:35  events[0].action.lane_chnge — unknown key 'lane_chnge'. Did you mean 'lane_change'? [DS021]",
-    "two actions": "bad.yaml:10:34  events[0].action — exactly one of brake, lane_change, speed, walk_to is due here, got speed, lane_change. Write it as {brake: …}. [DS030]",
+    "two actions": "bad.yaml:10:34  events[0].action — exactly one of brake, follow, lane_change, reverse, speed, stop, walk_to is due here, got speed, lane_change. Write it as {brake: …}. [DS030]",
     "action without target": "bad.yaml:10:48  events[0].action.lane_change.to — missing key 'to'. Add 'to: ego'. [DS022]",
     "unknown mode": "bad.yaml:10:58  events[0].mode — 'force' is not one of: condition, select, tag. [DS024]",
     "walk nowhere": "bad.yaml:10:46  events[0].action.walk_to — walk_to has no target. Give 'y', 'x' or both, in the ego frame. [DS022]",
