@@ -26,6 +26,7 @@ from drivesim.scenarios.language.events import (
     GapTrigger,
     Label,
     LaneChangeAction,
+    OffRoadLabel,
     PetLabel,
     ReverseAction,
     SpeedAction,
@@ -132,7 +133,7 @@ class ConcreteLabel:
     true; a collision has none.
     """
 
-    measure: Literal["ttc", "thw", "gap", "drac", "pet", "collision"]
+    measure: Literal["ttc", "thw", "gap", "drac", "pet", "collision", "off_road"]
     actor: str
     bound: float
 
@@ -325,6 +326,8 @@ def _label(label: Label) -> ConcreteLabel:
             return ConcreteLabel(measure="pet", actor=asked.actor, bound=number(asked.below))
         case CollisionLabel(collision=asked):
             return ConcreteLabel(measure="collision", actor=asked.actor, bound=0.0)
+        case OffRoadLabel(off_road=asked):
+            return ConcreteLabel(measure="off_road", actor=asked.actor, bound=number(asked.longer_than))
 
 
 def _camera(scenario: Scenario) -> Camera:

@@ -30,7 +30,14 @@ CARRIERS: dict[Carrier, str] = {
 
 
 #: How the bound of a label is written.
-BOUNDS = {"ttc": "min below", "thw": "min below", "gap": "min below", "drac": "max above", "pet": "below"}
+BOUNDS = {
+    "ttc": "min below",
+    "thw": "min below",
+    "gap": "min below",
+    "drac": "max above",
+    "pet": "below",
+    "off_road": "longer than",
+}
 
 
 @dataclass(frozen=True, kw_only=True)

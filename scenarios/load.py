@@ -15,6 +15,7 @@ from drivesim.scenarios.checks.ego_plan import PLAN, with_plan_read
 from drivesim.scenarios.checks.messages import CheckReport, Finding, Problem, ScenarioError, report
 from drivesim.scenarios.checks.rules import reference_findings, references
 from drivesim.scenarios.checks.scenario import scenario_findings
+from drivesim.scenarios.checks.staging import staged_findings
 from drivesim.scenarios.checks.the_rest import findings_of_the_rest
 from drivesim.scenarios.checks.video import VideoForm, video_finding
 from drivesim.scenarios.entries import Prefix, SuiteEntry, SuiteReading, entries_of, problem_at
@@ -43,7 +44,7 @@ def check(path: str | Path, made: VideoForm | None = None) -> CheckReport:
     With ``made``, what a model makes, a video of another shape or rate is an error, as it is to whoever runs the scenario.
     """
     try:
-        return _read(yaml_text.read_content(path), str(path), Path(path), made)[1]
+        return _read(yaml_text.read_content(path), str(path), Path(path), made, played=True)[1]
     except ScenarioError as error:
         return CheckReport(errors=error.problems)
 
@@ -51,7 +52,7 @@ def check(path: str | Path, made: VideoForm | None = None) -> CheckReport:
 def check_text(text: str | bytes, name: str = "<string>") -> CheckReport:
     """Errors and warnings of a YAML text."""
     try:
-        return _read(text.encode() if isinstance(text, str) else text, name, None)[1]
+        return _read(text.encode() if isinstance(text, str) else text, name, None, played=True)[1]
     except ScenarioError as error:
         return CheckReport(errors=error.problems)
 
@@ -64,7 +65,7 @@ def _loaded(content: bytes, name: str, path: Path | None) -> list[Scenario]:
 
 
 def _read(
-    content: bytes, name: str, path: Path | None, made: VideoForm | None = None
+    content: bytes, name: str, path: Path | None, made: VideoForm | None = None, *, played: bool = False
 ) -> tuple[list[Scenario], CheckReport]:
     """The scenarios of a file's content, and all that is wrong; ``path`` is the file's, None for a text that is in none."""
     root, problems = yaml_text.parse(yaml_text.decode(content, name), name)
@@ -79,6 +80,10 @@ def _read(
         if scenario is not None and made is not None and (form := video_finding(scenario, made)) is not None:
             more = [problem for problem in more if problem.code != "DS073"]
             more.append(_placed(form, entry.node, entry.prefix))
+        if played and scenario is not None and not any(problem.severity == "error" for problem in more):
+            told = {problem.path for problem in more if problem.code in ("DS065", "DS067")}
+            never = (_placed(one, entry.node, entry.prefix) for one in staged_findings(scenario))
+            more += [problem for problem in never if problem.path not in told]
         places = {(p.file, p.line, p.column, p.code) for p in wrong}
         wrong += [p for p in more if (p.file, p.line, p.column, p.code) not in places]
         if scenario is not None:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tiny_loaded import SCENARIO_TEXT, TinyLoaded
 from tiny_model import TinyWorldModel
 
@@ -16,7 +17,7 @@ from drivesim.controls import Control
 from drivesim.errors import InputError, ModelError
 from drivesim.options import ActorMode, Options, Threads, Told
 from drivesim.picture_file import resize_and_crop
-from drivesim.run_spec import NOT_MEASURED, RunSpec, decide, decide_branch
+from drivesim.run_spec import NOT_MEASURED, ONLY_MEASURED, TOLD, RunSpec, decide, decide_branch
 from drivesim.runs.development import as_rows, turns_of
 from drivesim.runs.engine import MAX_WAITING_CHUNKS
 from drivesim.runs.manifest import Manifest
@@ -53,7 +54,9 @@ def test_the_manifest_says_what_was_told_and_what_not_measured(run: Path) -> Non
     manifest = RunFolder(run).manifest()
     assert manifest.synthetic
     assert (manifest.actors, manifest.ego, manifest.start_source) == ("scripted", "planned", "synthesised")
-    assert {"event": "cut_in", "mode": "select", "status": NOT_MEASURED} in manifest.events
+    told = "the model is told it: where 'challenger' is, is told in every frame"
+    assert {"event": "cut_in", "mode": "select", "status": told} in manifest.events
+    assert {"label": "crash", "status": NOT_MEASURED} in manifest.events
     assert "drivesim score" in NOT_MEASURED
     assert 20.0 <= manifest.parameters["gap"] <= 30.0
     assert manifest.versions["torch"]
@@ -244,11 +247,32 @@ def test_a_conditioned_event_is_told_unless_actors_are_free(scenario: Scenario) 
     conditioned = loads(SCENARIO_TEXT.replace("mode: select", "mode: condition"))[0]
     manifest = decide(TinyLoaded(), conditioned, num_frames=20, seed=7, options=ONE).manifest
     assert manifest.actors == "scripted"
-    assert manifest.events[0]["status"] == "conditioned"
+    assert manifest.events[0]["status"].startswith(TOLD)
     free = decide(
         TinyLoaded(), conditioned, num_frames=20, seed=7, options=dataclasses.replace(ONE, actors="free")
     ).manifest
-    assert free.events[0]["status"] == "not conditioned: actors are free"
+    assert free.events[0]["status"] == f"{ONLY_MEASURED}: actors are free"
+
+
+@pytest.mark.parametrize(
+    ("mode", "boxes", "picture", "actors", "told"),
+    [
+        ("", True, False, "scripted", True), ("", True, True, "scripted", True), ("", False, False, "free", False),
+        (", mode: tag", True, True, "free", False), (", mode: tag", True, False, "scripted", True),
+        (", mode: select", True, True, "free", False), (", mode: condition", True, True, "scripted", True),
+    ],
+)  # fmt: skip
+def test_an_event_is_told_unless_its_author_or_the_model_says_otherwise(
+    tmp_path: Path, mode: str, boxes: bool, picture: bool, actors: str, told: bool
+) -> None:
+    scenario = loads(SCENARIO_TEXT.replace(", mode: select", mode))[0]
+    if picture:
+        Image.new("RGB", (128, 64)).save(tmp_path / "street.png")
+        scenario = scenario.starting_from(str(tmp_path / "street.png"))
+    model = TinyLoaded() if boxes else TinyLoaded(world_model=MotionlessModel())
+    manifest = decide(model, scenario, num_frames=20, seed=7, options=ONE).manifest
+    assert manifest.actors == actors
+    assert manifest.events[0]["status"].startswith(TOLD if told else ONLY_MEASURED)
 
 
 class MotionlessModel(TinyWorldModel):

@@ -15,9 +15,7 @@ from drivesim.cli.terminal import say
 if TYPE_CHECKING:
     from drivesim.report import Report
     from drivesim.report.thresholds import Threshold
-
-#: A threshold or an ``expect`` of the scenario was not met.
-NOT_MET = 1
+    from drivesim.report.verdict import Demand
 
 MinRecall = Annotated[
     float | None,
@@ -54,47 +52,44 @@ def finish(
     folder: Path,
     junit: Path | None,
     voice: Voice,
-    expectations: Sequence[tuple[str, bool]] = (),
+    expected: Sequence[Demand] = (),
 ) -> None:
-    """Write the report, say the outcome, and leave with 1 when a bound or one of ``expectations`` was not met.
+    """Write the report, say the outcome, and leave with 1 unless every bound and everything ``expected`` is passed.
 
     Raises InputError for a bound of an unknown figure, once the report is written: a slip must not cost what was measured.
     """
     from drivesim.report.files import HTML_NAME, JSON_NAME, write_report
     from drivesim.report.junit import junit_xml
     from drivesim.report.thresholds import judge
+    from drivesim.report.verdict import conclude
     from drivesim.runs.storage import write_atomic
 
-    unmet = [sentence for sentence, met in expectations if not met]
-    write_report(report, folder)
-    verdicts = judge(report, thresholds)
-    if verdicts:
-        write_report(report, folder, verdicts)
+    conclusion = conclude(expected)
+    write_report(report, folder, conclusion)
+    if thresholds:
+        conclusion = conclude((one.demand(report.commands) for one in judge(report, thresholds)), expected)
+        write_report(report, folder, conclusion)
     if junit is not None:
-        write_atomic(junit, junit_xml(report, verdicts, expectations))
+        write_atomic(junit, junit_xml(report, conclusion))
     for warning in report.warnings:
         voice.say(f"warning: {warning}")
-    for line in unmet:
-        voice.insist(f"not met: {line}")
-    for verdict in verdicts:
-        (voice.say if verdict.status == "passed" else voice.insist)(str(verdict))
-    failed = bool(unmet) or any(verdict.status != "passed" for verdict in verdicts)
+    for demand in conclusion.demands:
+        (voice.say if demand.outcome == "passed" else voice.insist)(f"{demand.outcome}: {demand.message}")
     figures = {
         key: None if figure.value is None else figure.value.to_dict() for key, figure in report.figures().items()
     }
     data = {
         "report": str(folder / JSON_NAME),
         "page": str(folder / HTML_NAME),
-        "failed": failed,
-        "unmet": unmet,
+        **conclusion.to_dict(),
         "warnings": list(report.warnings),
-        "verdicts": [{"threshold": str(v.threshold), "status": v.status} for v in verdicts],
         "figures": figures,
     }
-    text = "\n".join([*_lines(report), f"wrote {folder / HTML_NAME}"])
+    verdict = [f"verdict: {conclusion.outcome}"] if conclusion.demands else []
+    text = "\n".join([*_lines(report), *verdict, f"wrote {folder / HTML_NAME}"])
     say(json.dumps(data) if voice.as_json else text)
-    if failed:
-        raise typer.Exit(NOT_MET)
+    if not conclusion.passed:
+        raise typer.Exit(conclusion.exit_code)
 
 
 def _lines(report: Report) -> Iterator[str]:

@@ -25,7 +25,8 @@ def score(
     """Measure a run: obedience to its boxes, road and ego motion, drift, danger, labels, spread of its futures.
 
     Writes report.html and report.json. Figures come with 95 % intervals and with the error of the probe that measured them.
-    Ends with 1 when an 'expect' of the scenario or a bound of --min-recall or --require is not met.
+    Ends with 1 unless every 'expect' of the scenario and every bound of --min-recall and --require is passed: what its error bar
+    leaves undecided is not.
 
     \b
     Examples:
@@ -43,5 +44,5 @@ def score(
     loaded = load_judges(judges or SHIPPED)
     with shares(voice) as progress:
         found = score_run(run, loaded, progress, np.random.default_rng(seed))
-    expectations = [(outcome.message(), outcome.met) for outcome in found.labels.expectations]
-    given.finish(found.report, thresholds, out or run / "report", junit, voice, expectations)
+    expected = [outcome.demand() for outcome in found.labels.expectations]
+    given.finish(found.report, thresholds, out or run / "report", junit, voice, expected)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from drivesim.evidence.track_error import Measured, TrackError, with_error
 from drivesim.judges.probe.reading import Readings
 from drivesim.metrics.criticality import (
     Criticality,
@@ -17,6 +18,7 @@ from drivesim.metrics.criticality import (
     largest,
     off_road_distance,
     smallest,
+    time_to_collision,
 )
 from drivesim.metrics.measured_tracks import integrate_ego, measured_actors
 from drivesim.metrics.tracking import track_objects
@@ -25,6 +27,9 @@ from drivesim.scene import Actor, Camera, Track
 
 #: Threshold of time exposed and time integrated TTC.
 TTC_THRESHOLD_S = 1.5
+
+#: Only those who come nearer than this are looked at for the error bar of a future's least TTC, metres.
+_NEAR_M = 60.0
 
 #: TTC is looked for this far ahead.
 TTC_HORIZON_S = 5.0
@@ -101,6 +106,27 @@ def danger_of(
         collision="" if first is None else f"{first.actor_id} at {first.time_s(fps):.1f} s ({first.kind})",
         off_road_s=_off_road(ego, road, fps) if road is not None and leaves_road else float("nan"),
     )
+
+
+def ttc_bar(ego: Track, actors: Sequence[Actor], danger: Danger, error: TrackError, *, ego_measured: bool) -> Measured:
+    """The least TTC of a future with what the tracks' error makes of it, over all whom that may bring as near."""
+
+    def least(ego: Track, actor: Actor) -> float:
+        return smallest(time_to_collision(ego, actor, horizon_s=TTC_HORIZON_S)).value
+
+    # Who is far off, or drives away, stays so whatever the error.
+    near = [actor for actor in actors if actor.id == danger.ttc_actor or _comes_near(ego, actor)]
+    bars = [with_error(least, ego, actor, error, ego_measured=ego_measured) for actor in near]
+    known = [bar for bar in bars if not np.isnan(bar.value)]
+    if not known:
+        return Measured(value=danger.ttc_s, low=danger.ttc_s, high=danger.ttc_s)
+    return Measured(value=danger.ttc_s, low=min(bar.low for bar in known), high=min(bar.high for bar in known))
+
+
+def _comes_near(ego: Track, actor: Actor) -> bool:
+    both = np.asarray(ego.present & actor.track.present, dtype=bool)
+    apart = np.hypot(*(actor.track.positions[:, :2] - ego.positions[:, :2]).T)
+    return bool(both.any() and apart[both].min() < _NEAR_M)
 
 
 def _worst(found: Sequence[Criticality]) -> tuple[str, Extreme]:

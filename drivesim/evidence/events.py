@@ -2,7 +2,7 @@
 
 An action counts once it is half done, as measured tracks blur its beginning and a video may end before its end: a lane
 change when the centre is over the line, a change of speed when half of it is done. A walk counts after 1.5 m or half the
-way, whichever is less. What follows an event waits until nine tenths of it are done.
+way, whichever is less; following when the gap is within a third of what it is to be. What follows an event waits until nine tenths of it are done.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ from drivesim.road import Lane, Road
 from drivesim.scenarios.concrete import ConcreteEvent, ConcreteScenario, LaneMove
 from drivesim.scenarios.placement import lane_offset, lane_spot
 from drivesim.scene import Actor, Track
-from drivesim.traffic.plans import Brake, SpeedChange, WalkTo
+from drivesim.traffic.following import STANDING_GAP_M
+from drivesim.traffic.plans import Brake, Follow, Reverse, SpeedChange, Stop, WalkTo
 
 
 @dataclass(frozen=True, kw_only=True)
 class EventRule:
     """When an action counts as seen: it lasts ``hold_s``; speeds change by ``least_change_mps`` at least; brakings reach
-    ``braking_share`` of the deceleration asked for, over ``braking_s``; a walk leads ``walked_m`` towards its target.
+    ``braking_share`` of the deceleration asked for, over ``braking_s``; a walk leads ``walked_m`` towards its target; a
+    gap that is kept is off by ``gap_share`` at most, for ``following_s``.
     """
 
     hold_s: float = 0.3
@@ -34,6 +36,8 @@ class EventRule:
     braking_share: float = 0.7
     braking_s: float = 0.5
     walked_m: float = 1.5
+    gap_share: float = 1.0 / 3.0
+    following_s: float = 1.0
 
 
 DEFAULT_RULE = EventRule()
@@ -97,7 +101,8 @@ def _judge(
     start = _trigger_frame(observed, event, track, verdicts)
     if start is None:
         return Verdict(value=False, reason="its trigger never held", seen_share=share)
-    hold = max(1, round(rule.hold_s * observed.fps))
+    hold_s = rule.following_s if isinstance(event.action, Follow) else rule.hold_s
+    hold = max(1, round(hold_s * observed.fps))
     shown, reason = _shown(observed, event, track, start, rule, HALF_DONE)
     frame = _first_held(shown & present, start, hold)
     if frame is None:
@@ -121,6 +126,9 @@ def _trigger_frame(
     if trigger.after is not None:
         done_s = verdicts[trigger.after].done_s
         holds = np.zeros(len(frames), dtype=bool) if done_s is None else frames >= done_s * observed.fps - 1e-6
+    elif trigger.gap_below_m is not None:
+        gap = _gap_to_ego(observed, event.actor)
+        holds = (gap >= 0.0) & (gap < trigger.gap_below_m)
     elif trigger.distance_below_m is not None:
         apart = track.positions[:, :2] - observed.ego.positions[:, :2]
         holds = np.hypot(apart[:, 0], apart[:, 1]) < trigger.distance_below_m
@@ -137,8 +145,14 @@ def _time_to_ego(observed: ObservedTraffic, actor_id: str) -> FloatArray:
     own, other = observed.extents(EGO_ID), observed.extents(actor_id)
     ahead = other.middle > own.middle
     closing = np.where(ahead, own.speed_mps - other.speed_mps, other.speed_mps - own.speed_mps)
-    gap = np.maximum(np.where(ahead, other.rear - own.front, own.rear - other.front), 0.0)
+    gap = np.maximum(_gap_to_ego(observed, actor_id), 0.0)
     return np.where(closing > 0.01, gap / np.where(closing > 0.01, closing, 1.0), np.inf)
+
+
+def _gap_to_ego(observed: ObservedTraffic, actor_id: str) -> FloatArray:
+    """Metres (T,) between the bumpers along the road; negative while beside each other."""
+    own, other = observed.extents(EGO_ID), observed.extents(actor_id)
+    return np.where(other.middle > own.middle, other.rear - own.front, own.rear - other.front)
 
 
 def _shown(
@@ -155,6 +169,12 @@ def _shown(
             hard = _deceleration(track, observed.fps, rule) >= rule.braking_share * deceleration
             braked = np.maximum.accumulate(np.where(np.arange(len(track)) >= start, hard, False))
             return slower & braked, "it did not brake that hard, or not half the way"
+        case Stop():
+            return _speed_changed(track, start, 0.0, rule, done, only_down=True), "it did not slow down half the way"
+        case Follow(actor_id=lead, headway_s=headway_s):
+            return _followed(observed, event.actor, lead, headway_s, rule)
+        case Reverse(distance_m=distance):
+            return _reversed(observed, event.actor, track, start, done * distance), "it did not go back half the way"
         case WalkTo(x=x, y=y):
             return _walked(track, start, (x, y), rule, done), "it did not walk towards the target"
 
@@ -191,6 +211,43 @@ def _deceleration(track: Track, fps: float, rule: EventRule) -> FloatArray:
     lost = (track.speed_mps[:-steps] - track.speed_mps[steps:]) * fps / steps
     result[steps:] = np.where(both, lost, 0.0)
     return result
+
+
+def _followed(
+    observed: ObservedTraffic, actor_id: str, lead_id: str, headway_s: float, rule: EventRule
+) -> tuple[np.ndarray, str]:
+    lead = observed.track(lead_id)
+    if lead is None:
+        return np.zeros(
+            len(observed.ego), dtype=bool
+        ), f"'{lead_id}', whom it was to follow, was not found in the video"
+    own, other = observed.extents(actor_id), observed.extents(lead_id)
+    # Along the own direction, whichever way the road counts.
+    yaw, road_yaw = _facing(observed, actor_id)
+    backwards = np.cos(yaw - road_yaw) < 0.0
+    gap = np.where(backwards, own.rear - other.front, other.rear - own.front)
+    wanted = STANDING_GAP_M + headway_s * np.abs(own.speed_mps)
+    return np.asarray((np.abs(gap - wanted) < rule.gap_share * wanted) & lead.present), "it did not keep that gap"
+
+
+def _reversed(observed: ObservedTraffic, actor_id: str, track: Track, start: int, way_m: float) -> np.ndarray:
+    """Frames in which it is ``way_m`` behind the foremost place since ``start``, along the way it faces by plan.
+
+    Measured headings follow the motion, so they say nothing here.
+    """
+    yaw, _ = _facing(observed, actor_id)
+    along = np.sum(track.positions[:, :2] * np.stack([np.cos(yaw), np.sin(yaw)], axis=1), axis=1)
+    known = np.where(track.present & (np.arange(len(track)) >= start), along, -np.inf)
+    return np.asarray(track.present & (np.maximum.accumulate(known) - along >= way_m))
+
+
+def _facing(observed: ObservedTraffic, actor_id: str) -> tuple[FloatArray, FloatArray]:
+    """The heading (T,) that an actor has by plan wherever it is, and the road's there; radians."""
+    road_yaw = observed.road.frame_at(observed.extents(actor_id).middle)[2]
+    placed = next((actor for actor in observed.scenario.actors if actor.id == actor_id), None)
+    if placed is not None and placed.yaw_rad is not None:
+        return np.full(len(road_yaw), placed.yaw_rad), road_yaw
+    return road_yaw + (np.pi if placed is not None and placed.lane == "oncoming" else 0.0), road_yaw
 
 
 def _walked(track: Track, start: int, target: tuple[float | None, ...], rule: EventRule, done: float) -> np.ndarray:

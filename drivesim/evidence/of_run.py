@@ -26,14 +26,16 @@ from drivesim.evidence.sections.labels import label_section
 from drivesim.evidence.sections.obedience import LEADING, by_group, key_of
 from drivesim.evidence.sections.spread import spread_section
 from drivesim.evidence.sections.steadiness import steadiness_section
+from drivesim.evidence.track_error import SHIPPED, TrackError, track_error
 from drivesim.judges.load import Judges
+from drivesim.judges.probe.reading import Readings
 from drivesim.metrics.drift import Range
 from drivesim.metrics.estimate import Estimate
 from drivesim.metrics.measured_tracks import assign_tracks, measured_as_planned
 from drivesim.metrics.obedience import FIGURES, ObedienceSummary, obedience_of, pool
 from drivesim.report import Figure, Picture, Report, Section
 from drivesim.runs.future import open_run
-from drivesim.scene import Actor, Track
+from drivesim.scene import Actor, Scene, Track
 
 #: Shorter videos say nothing about drift: nothing can stay outside its range for two seconds.
 SHORTEST_DRIFT_S = 2.0
@@ -66,16 +68,18 @@ def score_run(
         raise InputError(f"{run} has no finished future yet. Continue it with --resume, then score it.")
     recorded = record(futures, judges, progress)
     traffic = [traffic_of(each) for each in recorded]
-    labels = judged_labels(recorded, traffic)
-    rendered = _rendered(recorded[0], rng)
-    danger, order = danger_section(recorded, traffic)
+    readings = _rendered_readings(recorded[0])
+    error = SHIPPED if readings is None else error_on(recorded[0].commanded.scene, readings)
+    labels = judged_labels(recorded, traffic, error)
+    rendered = None if readings is None else obedience_of(recorded[0].commanded.labels, readings).summary(rng)
+    danger, order = danger_section(recorded, traffic, error)
     sections = [_obedience_section(recorded, rendered, rng)]
     if recorded[0].future.manifest.told_boxes and recorded[0].future.num_frames > 1:
         sections.append(steadiness_section(recorded, rng))
     sections.append(_drift(recorded, ranges))
     sections.append(dataclasses.replace(danger, pictures=(_picture([recorded[index] for index in order]),)))
     if labels.labels or labels.events:
-        sections.append(label_section(recorded, labels))
+        sections.append(label_section(recorded, labels, error))
     sections.append(spread_section(recorded, rng))
     warnings = () if rendered is None else probe_warnings(rendered.figures)
     return Score(report=_report(run, recorded, judges, tuple(sections), warnings), labels=labels)
@@ -112,13 +116,18 @@ def _report(
     )
 
 
-def _rendered(recorded: Recorded, rng: np.random.Generator) -> ObedienceSummary | None:
-    """What the probe makes of the renderer's video of the same scene; None where the model was told nothing."""
+def _rendered_readings(recorded: Recorded) -> Readings | None:
+    """What the probe reads from the renderer's video of the same scene; None where the model was told nothing."""
     labels = recorded.commanded.labels
     told = [value for label in labels for value in (label.boxes, label.motion, label.attributes) if value is not None]
-    if not told:
-        return None
-    return obedience_of(labels, recorded.commanded.rendered_readings(recorded.judges)).summary(rng)
+    return recorded.commanded.rendered_readings(recorded.judges) if told else None
+
+
+def error_on(scene: Scene, readings: Readings) -> TrackError:
+    """How far tracks are off that are measured as :func:`traffic_of` does, on the renderer's video of a scene."""
+    _, actors = measured_traffic(readings, scene.camera, scene.ego)
+    seen = measured_as_planned(scene.actors, actors, assign_tracks(scene.actors, actors))
+    return track_error(scene.ego, scene.actors, seen, readings.speed_mps, readings.yaw_rate_rps, readings.fps)
 
 
 def _obedience_section(
@@ -218,8 +227,10 @@ def traffic_of(recorded: Recorded) -> tuple[Track, tuple[Actor, ...]]:
     return into_world(ego, scene.ego), placed
 
 
-def judged_labels(recorded: Sequence[Recorded], traffic: Sequence[tuple[Track, tuple[Actor, ...]]]) -> LabelOutcome:
-    """Labels and events on measured tracks, measured actors under their planned names."""
+def judged_labels(
+    recorded: Sequence[Recorded], traffic: Sequence[tuple[Track, tuple[Actor, ...]]], error: TrackError = SHIPPED
+) -> LabelOutcome:
+    """Labels and events on measured tracks, whose ``error`` may leave them open; measured actors under their planned names."""
     commanded = recorded[0].commanded
     road = commanded.scene.road
     assert road is not None, "a developed scenario has a road"
@@ -230,7 +241,14 @@ def judged_labels(recorded: Sequence[Recorded], traffic: Sequence[tuple[Track, t
         planned = each.commanded.scene.actors
         found = assign_tracks(planned, actors, num_frames=recognise)
         tracks.append((ego, measured_as_planned(planned, actors, found)))
-    return judge_labels(commanded.scenario.concrete(), tracks, road, commanded.manifest.fps)
+    return judge_labels(
+        commanded.scenario.concrete(),
+        tracks,
+        road,
+        commanded.manifest.fps,
+        error=error,
+        ego_measured=not commanded.manifest.told_motion,
+    )
 
 
 def _picture(recorded: Sequence[Recorded]) -> Picture:

@@ -13,7 +13,7 @@ class Verdict:
     """``value`` True or False, or None where it cannot be said, and then ``reason`` says why.
 
     ``time_s`` when it was first so, ``done_s`` when an action was done; ``measured`` the worst value of what was measured,
-    in ``unit`` (None for events); ``seen_share`` the part of the frames in which the actor was there to be measured.
+    in ``unit`` (None for events), from ``low`` to ``high`` as far as the tracks' error reaches; ``seen_share`` the part of the frames in which the actor was there to be measured.
     """
 
     value: bool | None
@@ -21,18 +21,20 @@ class Verdict:
     time_s: float | None = None
     done_s: float | None = None
     measured: float | None = None
+    low: float | None = None
+    high: float | None = None
     unit: str = ""
     seen_share: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; an infinite or unknown measure becomes None."""
-        measured = self.measured if self.measured is not None and np.isfinite(self.measured) else None
+        numbers = {"measured": self.measured, "low": self.low, "high": self.high}
         return {
             "value": self.value,
             "reason": self.reason,
             "time_s": self.time_s,
             "done_s": self.done_s,
-            "measured": measured,
+            **{name: n if n is not None and np.isfinite(n) else None for name, n in numbers.items()},
             "unit": self.unit,
             "seen_share": self.seen_share,
         }

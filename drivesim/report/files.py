@@ -1,27 +1,32 @@
-"""Reports on disk: ``report.json`` and ``report.html`` side by side in a folder."""
+"""Reports on disk: ``report.json``, ``report.html`` and, where something was demanded, ``verdict.json`` side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
 from pathlib import Path
 
 from drivesim.errors import InputError
 from drivesim.report.document import Report
 from drivesim.report.page import render_html
-from drivesim.report.thresholds import ThresholdVerdict
+from drivesim.report.verdict import Conclusion
 from drivesim.runs.storage import write_atomic
 
-JSON_NAME, HTML_NAME = "report.json", "report.html"
+JSON_NAME, HTML_NAME, VERDICT_NAME = "report.json", "report.html", "verdict.json"
+_NOTHING_DEMANDED = Conclusion()
 
 
-def write_report(report: Report, folder: Path, verdicts: Sequence[ThresholdVerdict] = ()) -> None:
-    """Write ``report.json`` and ``report.html``, each atomically; the folder is made if need be.
+def write_report(report: Report, folder: Path, conclusion: Conclusion = _NOTHING_DEMANDED) -> None:
+    """Write ``report.json``, ``report.html`` and ``verdict.json``, each atomically; the folder is made if need be.
 
     Raises InputError when the disk is full or not writable, ValueError when two figures share a key.
     """
-    page = render_html(report, verdicts)
+    page = render_html(report, conclusion)
     write_atomic(folder / JSON_NAME, report.to_json())
     write_atomic(folder / HTML_NAME, page)
+    if conclusion.demands:
+        write_atomic(folder / VERDICT_NAME, json.dumps(conclusion.to_dict(), indent=1, ensure_ascii=False) + "\n")
+    else:
+        (folder / VERDICT_NAME).unlink(missing_ok=True)
 
 
 def read_report(path: Path) -> Report:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,8 @@ from drivesim.report.formatting import (
 )
 from drivesim.report.standing import Level, Standing, measured, standing_of
 from drivesim.report.strip import FigureStrip, strip_of
-from drivesim.report.thresholds import ThresholdVerdict, missing_reason
+from drivesim.report.thresholds import missing_reason
+from drivesim.report.verdict import Conclusion, Demand, Outcome
 
 _MOST_HIGHLIGHTS = 8
 _FOLDER = Path(__file__).parent
@@ -54,7 +54,8 @@ CHANGE_SIGNS: dict[Change, str] = {
     "not comparable": "–",
 }
 REFERENCE_NAMES = {COMPARED: "A"}
-STATUS_SIGNS = {"passed": "✓", "failed": "✕", "not measured": "–"}
+OUTCOME_SIGNS: dict[Outcome, str] = {"passed": "✓", "failed": "✕", "undecided": "?", "not measured": "–"}
+_NOTHING_DEMANDED = Conclusion()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,15 +71,15 @@ class Card:
     strip: FigureStrip | None
     standing: Standing | None
     reason: str
-    verdicts: tuple[ThresholdVerdict, ...]
+    demands: tuple[Demand, ...]
 
 
-def render_html(report: Report, verdicts: Sequence[ThresholdVerdict] = ()) -> str:
-    """The page of a report, with the verdicts of :func:`judge` on top; equal arguments give equal text.
+def render_html(report: Report, conclusion: Conclusion = _NOTHING_DEMANDED) -> str:
+    """The page of a report, with the conclusion on it on top; equal arguments give equal text.
 
     Raises ValueError when two figures share a key, or ``highlights`` name a figure that is not there.
     """
-    cards = {key: _card(figure, verdicts) for key, figure in report.figures().items()}
+    cards = {key: _card(figure, conclusion) for key, figure in report.figures().items()}
     if strange := [key for key in report.highlights if key not in cards]:
         raise ValueError(f"highlights name figures that the report does not have: {strange}")
     counts = {level: [c for c in cards.values() if c.standing and c.standing.level == level] for level in LEVEL_WORDS}
@@ -89,7 +90,7 @@ def render_html(report: Report, verdicts: Sequence[ThresholdVerdict] = ()) -> st
         .get_template("page.html.jinja")
         .render(
             report=report,
-            verdicts=verdicts,
+            conclusion=conclusion,
             cards=cards,
             highlights=[cards[key] for key in report.highlights or _chosen(report)],
             counts=counts,
@@ -99,7 +100,7 @@ def render_html(report: Report, verdicts: Sequence[ThresholdVerdict] = ()) -> st
             reference_words={name: words for name, words in REFERENCE_WORDS.items() if name in shown},
             level_words=LEVEL_WORDS,
             level_signs=LEVEL_SIGNS,
-            status_signs=STATUS_SIGNS,
+            outcome_signs=OUTCOME_SIGNS,
         )
     )
     return page.strip() + "\n"
@@ -111,7 +112,7 @@ def _chosen(report: Report) -> list[str]:
     return found[:_MOST_HIGHLIGHTS]
 
 
-def _card(figure: Figure, verdicts: Sequence[ThresholdVerdict]) -> Card:
+def _card(figure: Figure, conclusion: Conclusion) -> Card:
     value = figure.value
     known = value is not None and measured(value)
     return Card(
@@ -124,7 +125,7 @@ def _card(figure: Figure, verdicts: Sequence[ThresholdVerdict]) -> Card:
         strip=strip_of(figure),
         standing=standing_of(figure),
         reason="" if known else missing_reason(figure),
-        verdicts=tuple(verdict for verdict in verdicts if verdict.threshold.key == figure.key),
+        demands=tuple(demand for demand in conclusion.demands if demand.key == figure.key),
     )
 
 

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import difflib
 import math
-import operator
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from drivesim.errors import InputError
 from drivesim.report.document import Figure, Report
 from drivesim.report.formatting import full_text
-
-Status = Literal["passed", "failed", "not measured"]
-
-_OPERATORS: dict[str, Callable[[float, float], bool]] = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    ">": operator.gt,
-    "<": operator.lt,
-}
+from drivesim.report.verdict import Demand, Outcome, decided
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,16 +42,34 @@ class Threshold:
 
 @dataclass(frozen=True, kw_only=True)
 class ThresholdVerdict:
-    """A threshold applied to its figure. The point estimate decides; its interval is there to be read."""
+    """A threshold applied to its figure. Where the figure's interval reaches to both sides of the bound, it is undecided."""
 
     threshold: Threshold
     figure: Figure
-    status: Status
+    outcome: Outcome
 
     def __str__(self) -> str:
-        if self.status == "not measured":
+        if self.outcome == "not measured":
             return f"{self.threshold}: not measured ({missing_reason(self.figure)})"
-        return f"{self.threshold}: {self.status} with {full_text(self.figure.value, self.figure.unit)}"
+        return f"{self.threshold}: {self.outcome} with {full_text(self.figure.value, self.figure.unit)}"
+
+    def demand(self, commands: Mapping[str, str]) -> Demand:
+        """As one of the demands on a report, with the ``commands`` that repeat the measurement."""
+        figure = self.figure
+        lines = [
+            f"{figure.label}: {full_text(figure.value, figure.unit)}, wanted {self.threshold}",
+            *(f"{name}: {full_text(estimate, figure.unit)}" for name, estimate in figure.references.items()),
+            *([f"judge: {figure.judge}"] if figure.judge else []),
+            *(f"{purpose}: {command}" for purpose, command in commands.items()),
+        ]
+        return Demand(
+            group=self.threshold.key.rpartition(".")[0] or "report",
+            name=str(self.threshold),
+            outcome=self.outcome,
+            message=str(self),
+            key=self.threshold.key,
+            details=() if self.outcome in ("passed", "not measured") else tuple(lines),
+        )
 
 
 def judge(report: Report, thresholds: Iterable[Threshold]) -> list[ThresholdVerdict]:
@@ -72,7 +80,7 @@ def judge(report: Report, thresholds: Iterable[Threshold]) -> list[ThresholdVerd
         figure = figures.get(threshold.key)
         if figure is None:
             raise InputError(_unknown(threshold.key, list(figures)))
-        verdicts.append(ThresholdVerdict(threshold=threshold, figure=figure, status=_status(threshold, figure)))
+        verdicts.append(ThresholdVerdict(threshold=threshold, figure=figure, outcome=_outcome(threshold, figure)))
     return verdicts
 
 
@@ -81,10 +89,11 @@ def missing_reason(figure: Figure) -> str:
     return figure.note or "there was nothing to measure it on"
 
 
-def _status(threshold: Threshold, figure: Figure) -> Status:
-    if figure.value is None or math.isnan(figure.value.value):
+def _outcome(threshold: Threshold, figure: Figure) -> Outcome:
+    if figure.value is None:
         return "not measured"
-    return "passed" if _OPERATORS[threshold.relation](figure.value.value, threshold.bound) else "failed"
+    value = figure.value
+    return decided(value.value, value.low, value.high, threshold.relation, threshold.bound)
 
 
 def _unknown(key: str, known: list[str]) -> str:

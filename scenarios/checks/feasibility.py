@@ -1,4 +1,4 @@
-"""Rules about what can happen: events that never start, bends that nobody takes at that speed."""
+"""Rules about what can happen: events that never start or change nothing, curves that nobody takes at that speed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ import numpy as np
 from drivesim.scenarios.checks.messages import Finding
 from drivesim.scenarios.concrete import ConcreteEvent, ConcreteScenario, LaneMove
 from drivesim.scenarios.language.distributions import Value
-from drivesim.scenarios.placement import Placed, lane_spot
-from drivesim.traffic.plans import SpeedChange, WalkTo
+from drivesim.scenarios.placement import Placed, lane_offset, lane_spot
+from drivesim.traffic.dimensions import EGO_FRONT_M
+from drivesim.traffic.plans import Brake, Follow, Reverse, SpeedChange, Stop, WalkTo
 
 if TYPE_CHECKING:
     from drivesim.road import Road
 
 #: What tyres hold sideways on a dry road, m/s²: about 0.9 g.
 MOST_LATERAL_MPS2 = 0.9 * 9.81
+#: The greatest acceleration of the quintic of minimum jerk, by distance over time squared (10 / sqrt 3).
+_QUINTIC_PEAK = 5.7735
 _STANDS_MPS = 0.01
 
 
@@ -39,6 +42,7 @@ def feasibility_findings(
             text = f"{where}event '{event.id}' never happens: {reason}"
             yield Finding(code="DS067", text=text, location=("events", index), severity="warning")
     yield from _bends(corners, placed, road)
+    yield from _swerves(corners, placed, road)
 
 
 def why_never(scenario: ConcreteScenario, event: ConcreteEvent, placed: Sequence[Placed]) -> str | None:
@@ -53,15 +57,38 @@ def why_never(scenario: ConcreteScenario, event: ConcreteEvent, placed: Sequence
         spot = lane_spot(scenario.road, event.action.to)
         if isinstance(spot, str):
             return spot
+    if (reason := _changes_nothing(scenario, event, placed)) is not None:
+        return reason
     actor = next((one for one in placed if one.actor.id == event.actor), None)
     if actor is None or not _ego_stands(scenario) or _acts_before(scenario, event):
         return None
     trigger, away, speed = event.trigger, math.hypot(actor.x, actor.y), _speed_along(scenario, actor)
     if trigger.ttc_to_ego_below_s is not None and (-speed if actor.s >= 0.0 else speed) <= _STANDS_MPS:
         return f"the ego stands and '{event.actor}' does not come nearer along the road, so no time to collision runs. Use 'start: {{time: 1 s}}'."
-    below = trigger.distance_below_m
-    if below is not None and away >= below and actor.actor.speed_mps <= _STANDS_MPS:
-        return f"the ego and '{event.actor}' stand {away:.0f} m apart, never less than {below:g} m. Use 'start: {{time: 1 s}}'."
+    below = trigger.distance_below_m if trigger.gap_below_m is None else trigger.gap_below_m
+    near = abs(actor.s) - EGO_FRONT_M - actor.actor.length / 2.0 if trigger.gap_below_m is not None else away
+    if below is not None and near >= below and actor.actor.speed_mps <= _STANDS_MPS:
+        return f"the ego and '{event.actor}' stand {near:.0f} m apart, never less than {below:g} m. Use 'start: {{time: 1 s}}'."
+    return None
+
+
+def _changes_nothing(scenario: ConcreteScenario, event: ConcreteEvent, placed: Sequence[Placed]) -> str | None:
+    """Why an action leaves everything as it is, where the actor's first event is its action at its own pace."""
+    first = next(other for other in scenario.events if other.actor == event.actor)
+    actor = next((one for one in placed if one.actor.id == event.actor), None)
+    if first.id != event.id or (actor is None and event.actor != "ego"):
+        return None
+    speed = scenario.ego_speed_mps if actor is None else actor.actor.speed_mps
+    later = scenario.ego_target_speed_mps if actor is None else actor.actor.target_speed_mps
+    fastest = max(speed, later or 0.0)
+    slowest = {Brake: getattr(event.action, "to_mps", 0.0), Stop: 0.0}.get(type(event.action))
+    if slowest is not None and fastest <= slowest + _STANDS_MPS:
+        return f"'{event.actor}' drives at {fastest:.3g} m/s and cannot slow down to {slowest:.3g} m/s. Let it drive faster, or brake further."
+    if actor is not None and actor.lane is not None and isinstance(event.action, LaneMove):
+        if lane_spot(scenario.road, event.action.to) == actor.lane:
+            return f"'{event.actor}' is on that lane from the beginning. Name another lane in 'to'."
+        if fastest <= _STANDS_MPS:
+            return f"'{event.actor}' stands, and who stands changes no lane. Give it a speed."
     return None
 
 
@@ -79,6 +106,8 @@ def _earliest_s(scenario: ConcreteScenario, event: ConcreteEvent, depth: int = 0
 def _ego_stands(scenario: ConcreteScenario) -> bool:
     """Whether the ego stands and is told nothing else."""
     told = [e.action.to_mps for e in scenario.events if e.actor == "ego" and isinstance(e.action, SpeedChange)]
+    if any(e.actor == "ego" and isinstance(e.action, Follow | Reverse) for e in scenario.events):
+        return False
     return max(scenario.ego_speed_mps, scenario.ego_target_speed_mps, *told) <= _STANDS_MPS
 
 
@@ -101,10 +130,16 @@ def _bends(corners: Sequence[ConcreteScenario], placed: Sequence[Sequence[Placed
     """Speeds at which the bends of the road ask for more than tyres hold; traffic keeps its speed in bends."""
     given = corners[0].road.curvature
     where: tuple[str | int, ...] = ("scene", "road", "curvature") if given is not None else ("scene", "ego", "speed")
-    speeds = {"the ego": [max(corner.ego_speed_mps, corner.ego_target_speed_mps) for corner in corners]}
+    speeds = {
+        "the ego": [max(corner.ego_speed_mps, corner.ego_target_speed_mps, _told(corner, "ego")) for corner in corners]
+    }
     for index, one in enumerate(placed[0]):
         if one.lane is not None:
-            speeds[f"'{one.actor.id}'"] = [row[index].actor.speed_mps for row in placed]
+            reached = [(row[index].actor, corner) for row, corner in zip(placed, corners, strict=True)]
+            speeds[f"'{one.actor.id}'"] = [
+                max(actor.speed_mps, actor.target_speed_mps or 0.0, _told(corner, actor.id))
+                for actor, corner in reached
+            ]
     for name, all_speeds in speeds.items():
         speed = max(all_speeds)
         curvature = _sharpest(road, speed * corners[0].duration_s) if given is None else abs(given)
@@ -116,6 +151,43 @@ def _bends(corners: Sequence[ConcreteScenario], placed: Sequence[Sequence[Placed
                 f"tyres hold about 0.9 g. Drive at most {math.floor(10 * slower) / 10:g} m/s there, or bend the road less."
             )
             yield Finding(code="DS068", text=text, location=where, severity="warning")
+
+
+def _told(scenario: ConcreteScenario, actor_id: str) -> float:
+    """The greatest speed that events ask of an actor, m/s."""
+    asked = [e.action.to_mps for e in scenario.events if e.actor == actor_id and isinstance(e.action, SpeedChange)]
+    return max(asked, default=0.0)
+
+
+def _swerves(corners: Sequence[ConcreteScenario], placed: Sequence[Sequence[Placed]], road: Road) -> Iterator[Finding]:
+    """Lane changes so quick that tyres would have to hold more sideways than they do."""
+    for index, event in enumerate(corners[0].events):
+        worst = max(
+            _swerve(corner, corner.events[index], row, road) for corner, row in zip(corners, placed, strict=True)
+        )
+        lateral, offset = worst
+        if lateral > MOST_LATERAL_MPS2:
+            slower = math.sqrt(_QUINTIC_PEAK * offset / MOST_LATERAL_MPS2)
+            text = (
+                f"event '{event.id}' moves {offset:.2g} m sideways so quickly that it needs {lateral / 9.81:.2f} g, tyres hold "
+                f"about 0.9 g; the simulation takes longer over it. Write at least 'over: {math.ceil(10 * slower) / 10:g} s'."
+            )
+            where: tuple[str | int, ...] = ("events", index, "action", "lane_change", "over")
+            yield Finding(code="DS068", text=text, location=where, severity="warning")
+
+
+def _swerve(
+    scenario: ConcreteScenario, event: ConcreteEvent, placed: Sequence[Placed], road: Road
+) -> tuple[float, float]:
+    """The greatest acceleration sideways (m/s²) of a lane change as it is written, and how far it leads (m); 0 for others."""
+    if not isinstance(event.action, LaneMove):
+        return 0.0, 0.0
+    spot = lane_spot(scenario.road, event.action.to)
+    actor = next((one for one in placed if one.actor.id == event.actor), None)
+    if isinstance(spot, str) or (actor is None and event.actor != "ego"):
+        return 0.0, 0.0
+    offset = abs(lane_offset(road, spot) - (0.0 if actor is None else actor.d))
+    return _QUINTIC_PEAK * offset / max(event.action.over_s, 1e-3) ** 2, offset
 
 
 def _sharpest(road: Road, reach_m: float) -> float:

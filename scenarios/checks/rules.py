@@ -12,7 +12,7 @@ from drivesim.scenarios.language.base import single_key
 from drivesim.scenarios.language.constraints import kind_of
 from drivesim.scenarios.language.designs import grid_size
 from drivesim.scenarios.language.distributions import AnyDistribution, listed_values
-from drivesim.scenarios.language.events import EGO, AfterTrigger, Event, target_of
+from drivesim.scenarios.language.events import EGO, AfterTrigger, Event, OffRoadLabel, target_of
 from drivesim.scenarios.language.sobol import MAX_DIMENSIONS
 from drivesim.scenarios.language.values import VARIABLE_PARTS, reference_name, suggestion
 from drivesim.scenarios.placement import lane_spot
@@ -163,7 +163,7 @@ def _labels(scenario: Scenario) -> Iterator[Finding]:
     actors = [actor.id for actor in scenario.scene.actors]
     for name, label in scenario.labels.items():
         target = target_of(label)
-        if target not in actors:
+        if target not in actors and not (target == EGO and isinstance(label, OffRoadLabel)):
             yield _unknown(target, actors, "actor", "DS043", ("labels", name, single_key(label) or "", "actor"))
     known = [*scenario.labels, *(event.id for event in scenario.events)]
     for index, expectation in enumerate(scenario.expectations):

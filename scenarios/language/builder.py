@@ -99,6 +99,9 @@ def after(moment: Numeric | Varied) -> dict[str, Any]:
     return {"after": moment} if is_event else {"time": moment}
 
 
+_HIGH_IS_BAD = ("max_above", "longer_than")
+
+
 @dataclass(frozen=True)
 class UnboundMeasure:
     """A measured quantity that waits for its bound: ``ttc_to_ego() < 3``. The wrong way round raises InputError."""
@@ -108,12 +111,12 @@ class UnboundMeasure:
     fixed: tuple[tuple[str, Any], ...] = ()
 
     def __lt__(self, limit: Any) -> dict[str, Any]:
-        if self.bound == "max_above":
+        if self.bound in _HIGH_IS_BAD:
             raise InputError(f"{self.key} is bad when high: write ds.{self.key}({self._actor}) > {limit!r}")
         return {self.key: {**dict(self.fixed), self.bound: limit}}
 
     def __gt__(self, limit: Any) -> dict[str, Any]:
-        if self.bound != "max_above":
+        if self.bound not in _HIGH_IS_BAD:
             raise InputError(f"{self.key} is bad when low: write ds.{self.key}({self._actor}) < {limit!r}")
         return {self.key: {**dict(self.fixed), self.bound: limit}}
 
@@ -171,6 +174,11 @@ def distance_to_ego() -> UnboundMeasure:
 def gap_to_ego() -> UnboundMeasure:
     """Trigger: distance (m) along the road between the bumpers of the ego and the actor."""
     return UnboundMeasure("gap_to_ego", "below")
+
+
+def off_road(actor: str = "ego") -> UnboundMeasure:
+    """Time (s) that the ego, or an actor, is off the road: ``off_road() > 0.5``."""
+    return UnboundMeasure("off_road", "longer_than", (("actor", actor),))
 
 
 def ttc(actor: str) -> LowMetric:

@@ -251,6 +251,13 @@ class Contact(Model):
     actor: Identifier
 
 
+class OffRoad(Model):
+    """Longer off the road than that; ``actor`` may be the ego."""
+
+    actor: Identifier = EGO
+    longer_than: Duration = 0.2
+
+
 class TtcLabel(Model):
     """``{ttc: {actor: a, min_below: 1.5 s}}``."""
 
@@ -287,13 +294,20 @@ class CollisionLabel(Model):
     collision: Contact
 
 
+class OffRoadLabel(Model):
+    """``{off_road: {actor: ego, longer_than: 0.5 s}}``."""
+
+    off_road: Annotated[OffRoad, shorthand("actor")]
+
+
 Label = Annotated[
     Annotated[TtcLabel, Tag("ttc")]
     | Annotated[ThwLabel, Tag("thw")]
     | Annotated[PetLabel, Tag("pet")]
     | Annotated[DracLabel, Tag("drac")]
     | Annotated[GapLabel, Tag("gap")]
-    | Annotated[CollisionLabel, Tag("collision")],
+    | Annotated[CollisionLabel, Tag("collision")]
+    | Annotated[OffRoadLabel, Tag("off_road")],
     Discriminator(single_key),
 ]
 

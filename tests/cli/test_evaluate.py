@@ -87,6 +87,6 @@ def test_a_whole_evaluation_from_the_command_line(tmp_path: Path, toy: Path, jud
     result = evaluate(toy, *small, "--judges", judges, "--out", tmp_path / "out", "--min-recall", 0.8, "--json")
     assert result.exit_code == 1, result.output
     data = json.loads(result.stdout)
-    assert data["failed"] and data["verdicts"][0]["status"] == "failed"
+    assert data["outcome"] == data["demands"][0]["outcome"] == "failed"
     assert data["figures"]["futures.calibration"]["value"] >= 0.0
     assert (tmp_path / "out" / "report.html").is_file()

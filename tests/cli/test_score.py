@@ -57,7 +57,7 @@ def test_json_says_everything_to_programs(run: Path, judges: Path, tmp_path: Pat
     result = score(run, judges, "--json", "--out", tmp_path / "elsewhere", "--require", "obedience.road_iou>=0")
     assert result.exit_code == 0, result.output
     data = json.loads(result.stdout)
-    assert data["failed"] is False and data["unmet"] == []
+    assert data["outcome"] == "passed" and data["exit_code"] == 0
     assert data["verdicts"] == [{"threshold": "obedience.road_iou >= 0", "status": "passed"}]
     assert data["figures"]["drift.f00.usable_s"] is None
     assert data["figures"]["obedience.road_iou"]["count"] > 0
@@ -90,7 +90,7 @@ def test_what_could_not_be_measured_is_not_kept_either(run: Path, judges: Path, 
         "0",
     )
     data = json.loads(result.stdout)
-    assert data["failed"] is True and data["verdicts"][0]["status"] == "not measured"
+    assert data["outcome"] == data["demands"][0]["outcome"] == "not measured"
     assert "0 of 1 passed" in (run / "report" / "report.html").read_text()
 
 
@@ -98,8 +98,8 @@ def test_an_expectation_that_nothing_shows_ends_with_1(tmp_path: Path, judges: P
     run = made(tmp_path / "run", JUDGED_SCENARIO + "expect:\n  - {label: crash, at_least: 1}\n")
     result = score(run, judges, "--json")
     assert result.exit_code == 1
-    (unmet,) = json.loads(result.stdout)["unmet"]
-    assert "expect 'crash' in at least 1: 0 of 0 futures show it, of 1 it cannot be said" in unmet
+    (demand,) = json.loads(result.stdout)["demands"]
+    assert "expect 'crash' in at least 1: 0 of 0 futures show it, of 1 it cannot be said" in demand["message"]
 
 
 def test_an_unknown_figure_ends_with_2_and_the_report_stays(run: Path, judges: Path) -> None:

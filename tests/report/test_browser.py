@@ -15,6 +15,7 @@ import pytest
 from drivesim.report import Report
 from drivesim.report.page import render_html
 from drivesim.report.thresholds import Threshold, judge
+from drivesim.report.verdict import conclude
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WIDTHS = (320, 400, 1200)
@@ -39,7 +40,11 @@ COLLECT = '<pre id="found"></pre><script>addEventListener("message", e => found.
 def test_a_phone_and_a_desk_show_the_whole_page(report: Report, tmp_path: Path) -> None:
     """One start of the browser: a frame per width, screenshots cut from one picture and left in ``tmp_path``."""
     thresholds = [Threshold.parse(text) for text in ("obedience.recall>=0.8", "drift.fvd<=400")]
-    copy = html.escape(render_html(report, judge(report, thresholds)).replace("</body>", MEASURE + "</body>"))
+    copy = html.escape(
+        render_html(report, conclude(one.demand({}) for one in judge(report, thresholds))).replace(
+            "</body>", MEASURE + "</body>"
+        )
+    )
     frames = "".join(f'<iframe width="{w}" height="{HEIGHT}" srcdoc="{copy}"></iframe>' for w in WIDTHS)
     style = "<style>body{margin:0;display:flex;align-items:start} iframe{border:0;flex:none}</style>"
     around = tmp_path / "frames.html"

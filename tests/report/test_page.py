@@ -15,6 +15,7 @@ from drivesim.report.curves import plot_svg
 from drivesim.report.files import read_report, write_report
 from drivesim.report.page import render_html
 from drivesim.report.thresholds import Threshold, judge
+from drivesim.report.verdict import conclude
 
 VOID = {"meta", "link", "img", "br", "line", "rect", "circle", "path", "use"}
 
@@ -58,7 +59,9 @@ TEXTS = ("obedience.recall>=0.8", "obedience.speed_error<5", "drift.fvd<=400")
 
 @pytest.fixture(scope="module")
 def page(report: Report) -> str:
-    return render_html(report, judge(report, [Threshold.parse(text) for text in TEXTS]))
+    return render_html(
+        report, conclude(one.demand({}) for one in judge(report, [Threshold.parse(text) for text in TEXTS]))
+    )
 
 
 def test_everything_of_the_report_is_on_the_page(report: Report, page: str) -> None:
@@ -83,9 +86,9 @@ def test_bad_failed_and_missing_figures_are_said_in_words(page: str) -> None:
     text = Outline(page).text
     assert "1 bad : Error of the yaw rate" in text.replace("bad:", "bad :")
     assert "bad – no better than frozen" in text
-    assert "Thresholds: 1 of 3 passed" in text
+    assert "Verdict: failed, 1 of 3 passed" in text
     assert "failed obedience.recall ≥ 0.8 0.65 [0.62, 0.68]" in text
-    assert "not measured drift.fvd ≤ 400 not computed" in text
+    assert "not measured drift.fvd ≤ 400 (no I3D network was named" in text
     assert "not computed: no I3D network was named; give one with --i3d FILE" in text
     assert "not computed: there was nothing to measure it on" in text
     assert text.index("1 bad") < text.index("Contents")
@@ -126,7 +129,10 @@ def test_headings_tables_and_pictures_are_read_aloud_in_order(page: str) -> None
 
 def test_equal_reports_give_equal_bytes(report: Report, page: str) -> None:
     again = Report.from_json(report.to_json(), "here")
-    assert render_html(again, judge(again, [Threshold.parse(text) for text in TEXTS])) == page
+    assert (
+        render_html(again, conclude(one.demand({}) for one in judge(again, [Threshold.parse(text) for text in TEXTS])))
+        == page
+    )
 
 
 def test_texts_of_plots_are_text_and_their_colours_the_pages() -> None:

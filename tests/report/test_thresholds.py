@@ -12,6 +12,7 @@ from drivesim.metrics.estimate import exact
 from drivesim.report import Figure, Report, Section
 from drivesim.report.junit import junit_xml
 from drivesim.report.thresholds import Threshold, judge
+from drivesim.report.verdict import Conclusion, Demand, conclude
 
 ASKED = ("obedience.recall>=0.6", "obedience.recall >= 0.8", "drift.fvd<=400", "obedience.speed_error < 5")
 
@@ -39,22 +40,27 @@ def test_what_is_no_threshold_is_refused(text: str) -> None:
         Threshold.parse(text)
 
 
+def concluded(report: Report, *asked: str) -> Conclusion:
+    verdicts = judge(report, [Threshold.parse(text) for text in asked])
+    return conclude(verdict.demand(report.commands) for verdict in verdicts)
+
+
 @pytest.mark.parametrize(
     ("relation", "expected"), [(">=", "failed passed passed"), (">", "failed failed passed"),
                                ("<=", "passed passed failed"), ("<", "passed failed failed")],
 )  # fmt: skip
-def test_the_point_estimate_decides(relation: str, expected: str) -> None:
+def test_without_an_error_bar_the_value_decides(relation: str, expected: str) -> None:
     found = []
     for value in (0.4, 0.5, 0.6):
         section = Section(title="T", about="", figures=(Figure(key="a", label="A", value=exact(value)),))
         report = Report(title="T", subject="S", sections=(section,))
-        found += [verdict.status for verdict in judge(report, [Threshold.parse(f"a{relation}0.5")])]
+        found += [verdict.outcome for verdict in judge(report, [Threshold.parse(f"a{relation}0.5")])]
     assert " ".join(found) == expected
 
 
 def test_verdicts_of_the_sample(report: Report) -> None:
     verdicts = judge(report, [Threshold.parse(text) for text in (*ASKED, "futures.collisions<1")])
-    assert [verdict.status for verdict in verdicts] == ["passed", "failed", "not measured", "passed", "not measured"]
+    assert [verdict.outcome for verdict in verdicts] == ["passed", "failed", "not measured", "passed", "not measured"]
     assert str(verdicts[1]) == "obedience.recall >= 0.8: failed with 0.65 [0.62, 0.68]"
     assert "no I3D network was named" in str(verdicts[2])
 
@@ -73,7 +79,7 @@ def test_an_unknown_figure_lists_the_near_ones(report: Report, key: str, near: s
 
 def test_junit_has_the_shape_that_build_servers_read(report: Report) -> None:
     """Elements, attributes and order of the common JUnit schema (jenkins-junit.xsd)."""
-    text = junit_xml(report, judge(report, [Threshold.parse(one) for one in ASKED]))
+    text = junit_xml(report, concluded(report, *ASKED))
     suites = ElementTree.fromstring(text.encode())
     assert suites.tag == "testsuites"
     (suite,) = suites
@@ -96,18 +102,21 @@ def test_junit_has_the_shape_that_build_servers_read(report: Report) -> None:
 
 def test_junit_holds_expectations_met_and_not(report: Report) -> None:
     said = [
-        ("expect 'crosses' in at least 4: 5 of 8 futures show it", True),
-        ("expect 'crash' in at most 0: 1 of 8", False),
+        Demand(
+            group="expect", name="expect 'crosses' in at least 4", outcome="passed", message="5 of 8 futures show it"
+        ),
+        Demand(group="expect", name="expect 'crash' in at most 0", outcome="failed", message="1 of 8"),
+        Demand(group="expect", name="expect 'crash' in at most 1", outcome="undecided", message="1 of 8"),
     ]
-    suite = ElementTree.fromstring(junit_xml(report, [], said))[0]
+    suite = ElementTree.fromstring(junit_xml(report, conclude(said)))[0]
     cases = suite.findall("testcase")
-    assert [case.get("name") for case in cases] == ["expect 'crosses' in at least 4", "expect 'crash' in at most 0"]
-    assert [len(case.findall("failure")) for case in cases] == [0, 1]
-    assert suite.get("tests") == "2" and suite.get("failures") == "1"
+    assert [case.get("name") for case in cases] == [demand.name for demand in said]
+    assert [[found.get("type") for found in case] for case in cases] == [[], ["failed"], ["undecided"]]
+    assert suite.get("tests") == "3" and suite.get("failures") == "2"
 
 
 def test_junit_of_strange_texts_is_still_xml(report: Report) -> None:
     strange = dataclasses.replace(report, subject="a\x00b\x1b[1m & <c>", settings={"k\x07": "\ufffe]]>"})
-    text = junit_xml(strange, judge(strange, [Threshold.parse(ASKED[1])]))
+    text = junit_xml(strange, concluded(strange, ASKED[1]))
     (suite,) = ElementTree.fromstring(text.encode())
     assert suite.attrib["name"] == "a\ufffdb\ufffd[1m & <c>"

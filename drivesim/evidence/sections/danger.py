@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from drivesim.evidence.danger import TTC_THRESHOLD_S, danger_of
+from drivesim.evidence.danger import TTC_THRESHOLD_S, danger_of, ttc_bar
 from drivesim.evidence.recorded import Recorded
-from drivesim.evidence.sections.figures import Row, plain_cell
+from drivesim.evidence.sections.figures import Row, plain_cell, with_bar
+from drivesim.evidence.track_error import Measured, TrackError
 from drivesim.metrics.estimate import share_of
 from drivesim.report import Figure, Section, Table
+from drivesim.report.verdict import decided
 from drivesim.scene import Actor, Track
 
 DANGER_COLUMNS = (
@@ -29,16 +31,20 @@ DANGER_COLUMNS = (
 
 
 def danger_section(
-    recorded: Sequence[Recorded], traffic: Sequence[tuple[Track, tuple[Actor, ...]]]
+    recorded: Sequence[Recorded], traffic: Sequence[tuple[Track, tuple[Actor, ...]]], error: TrackError
 ) -> tuple[Section, list[int]]:
     """Every measure of danger of each future, and the futures' numbers with the least TTC first.
 
-    ``traffic`` holds the ego and the others of each future, in the world of the scene.
+    ``traffic`` holds the ego and the others of each future, in the world of the scene, tracks with that ``error``.
     """
     commanded = recorded[0].commanded
     fps, free = commanded.manifest.fps, commanded.manifest.ego == "free"
     seen = recorded[0].future.num_frames > 1
     dangers = [danger_of(ego, actors, fps, commanded.scene.road, leaves_road=free and seen) for ego, actors in traffic]
+    bars = [
+        ttc_bar(ego, actors, danger, error, ego_measured=free)
+        for (ego, actors), danger in zip(traffic, dangers, strict=True)
+    ]
     order = [int(i) for i in np.argsort([np.nan_to_num(d.ttc_s, nan=np.inf) for d in dangers], kind="stable")]
     rows: list[Row] = []
     for index in order:
@@ -46,7 +52,7 @@ def danger_section(
         drac = "no braking helps" if np.isinf(danger.drac) else plain_cell(danger.drac)
         rows.append(
             (
-                recorded[index].future.id, plain_cell(danger.ttc_s), danger.ttc_actor, plain_cell(danger.ttc_at_s),
+                recorded[index].future.id, with_bar(danger.ttc_s, bars[index].low, bars[index].high), danger.ttc_actor, plain_cell(danger.ttc_at_s),
                 plain_cell(danger.thw_s), plain_cell(danger.pet_s), drac, danger.tet_s, danger.tit_s2,
                 danger.collision or "none", plain_cell(danger.off_road_s),
             )
@@ -56,11 +62,11 @@ def danger_section(
         title="Danger",
         about=(
             "Measured tracks: what the probe sees, joined over time and put on the ground by camera and distance. They carry the "
-            f"probe's errors: read them beside its error of distance. {whose} Worst futures first. TET and TIT below a TTC of "
+            f"probe's errors: {error.words()}, which is the bar behind each TTC. {whose} Worst futures first. TET and TIT below a TTC of "
             f"{TTC_THRESHOLD_S:g} s. 'none' never came near."
         ),
         figures=(
-            _share("danger.low_ttc", f"futures with TTC below {TTC_THRESHOLD_S:g} s", [d.ttc_s < TTC_THRESHOLD_S for d in dangers], seen),
+            _share("danger.low_ttc", f"futures with TTC below {TTC_THRESHOLD_S:g} s", [d.ttc_s < TTC_THRESHOLD_S for d in dangers], seen, _undecided(bars)),
             _share("danger.collisions", "futures with overlapping boxes", [bool(d.collision) for d in dangers], seen),
         ),
         tables=(Table(title="Futures", columns=DANGER_COLUMNS, rows=tuple(rows)),) if seen else (),
@@ -68,8 +74,15 @@ def danger_section(
     return section, order
 
 
-def _share(key: str, label: str, outcomes: list[bool], seen: bool) -> Figure:
-    why = "" if seen else "one frame shows no motion"
+def _undecided(bars: Sequence[Measured]) -> str:
+    """How many futures may lie on either side of the threshold, "" for none."""
+    found = [decided(bar.value, bar.low, bar.high, "<", TTC_THRESHOLD_S) for bar in bars]
+    count = found.count("undecided")
+    return f"in {count} of them the tracks' error reaches to both sides of it" if count else ""
+
+
+def _share(key: str, label: str, outcomes: list[bool], seen: bool, note: str = "") -> Figure:
+    why = note if seen else "one frame shows no motion"
     return Figure(
         key=key, label=label, value=share_of(sum(outcomes), len(outcomes)) if seen else None, better="none", note=why
     )

@@ -67,6 +67,14 @@ def shown(value: Estimate, digits: int = 2) -> str:
     return f"{value.value:.{digits}f} [{value.low:.{digits}f}, {value.high:.{digits}f}]"
 
 
+def with_bar(value: float | None, low: float | None, high: float | None) -> str | float | None:
+    """``1.2 (0.9 to 1.6)``: a value with the error bar of what it was measured on; infinite ends never came near."""
+    if value is None or np.isnan(value) or low is None or high is None or low == high:
+        return plain_cell(value)
+    shown_value, shown_low, shown_high = ("none" if np.isinf(end) else f"{end:.2f}" for end in (value, low, high))
+    return f"{shown_value} ({shown_low} to {shown_high})"
+
+
 def plain_cell(value: float | None) -> str | float | None:
     """Numbers as they are; what is infinite never came near."""
     if value is None or np.isnan(value):

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from drivesim.evidence.labels import LabelOutcome
 from drivesim.evidence.recorded import Recorded
-from drivesim.evidence.sections.figures import Row, plain_cell
+from drivesim.evidence.sections.figures import Row, with_bar
+from drivesim.evidence.track_error import TrackError
 from drivesim.report import Figure, Section, Table
 
 
-def label_section(recorded: Sequence[Recorded], outcome: LabelOutcome) -> Section:
-    """What became of the scenario's labels, events and expectations."""
+def label_section(recorded: Sequence[Recorded], outcome: LabelOutcome, error: TrackError) -> Section:
+    """What became of the scenario's labels, events and expectations, on tracks with that error."""
     figures = [
         Figure(
             key=f"labels.{name}", label=f"futures that show '{name}'", value=share if share.count else None,
@@ -29,11 +30,11 @@ def label_section(recorded: Sequence[Recorded], outcome: LabelOutcome) -> Sectio
                     each.future.id,
                     said,
                     verdict.time_s,
-                    plain_cell(verdict.measured),
+                    with_bar(verdict.measured, verdict.low, verdict.high),
                     verdict.reason or verdict.unit,
                 )
             )
-    expectations = tuple((o.message(), "met" if o.met else "not met") for o in outcome.expectations)
+    expectations = tuple((o.message(), o.outcome) for o in outcome.expectations)
     tables = [
         Table(
             title="Labels and events", columns=("name", "future", "shown", "at (s)", "measured", ""), rows=tuple(rows)
@@ -46,7 +47,8 @@ def label_section(recorded: Sequence[Recorded], outcome: LabelOutcome) -> Sectio
         about=(
             "The scenario's labels and events, judged on measured tracks. A measured object is an actor of the scenario if it is "
             "where that one should be: all along where actors are scripted, at the beginning where they are free. An actor that "
-            "is not found leaves its label open."
+            "is not found leaves its label open, and so does a figure whose error bar reaches to both sides of its bound: the "
+            f"probe's {error.words()}."
         ),
         figures=tuple(figures),
         tables=tuple(tables),

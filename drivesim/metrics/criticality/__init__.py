@@ -8,7 +8,7 @@ from drivesim.metrics.criticality.drac import braking_need
 from drivesim.metrics.criticality.exposure import time_exposed, time_integrated
 from drivesim.metrics.criticality.extremes import Extreme, largest, smallest
 from drivesim.metrics.criticality.footprints import EgoSize
-from drivesim.metrics.criticality.gap import free_space
+from drivesim.metrics.criticality.gap import clearance, free_space
 from drivesim.metrics.criticality.off_road import is_off_road, off_road_distance
 from drivesim.metrics.criticality.pet import post_encroachment
 from drivesim.metrics.criticality.summary import Criticality, criticality
@@ -21,6 +21,7 @@ __all__ = [
     "EgoSize",
     "Extreme",
     "braking_need",
+    "clearance",
     "criticality",
     "first_collision",
     "free_space",

@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 
 from drivesim.geometry import FloatArray
-from drivesim.metrics.criticality.footprints import DEFAULT_EGO, EgoSize, pair
+from drivesim.metrics.criticality.footprints import DEFAULT_EGO, EgoSize, pair, separations
 from drivesim.scene import Actor, Track
 
 
@@ -18,3 +18,13 @@ def free_space(ego: Track, actor: Actor, *, size: EgoSize = DEFAULT_EGO) -> Floa
     first, second, both = pair(ego, actor, size)
     distance = shapely.distance(shapely.polygons(first.corners()), shapely.polygons(second.corners()))
     return np.where(both, distance, np.nan)
+
+
+def clearance(ego: Track, actor: Actor, *, size: EgoSize = DEFAULT_EGO) -> FloatArray:
+    """How far (T,) in metres the two boxes lie apart along the side that parts them best; negative as deep as they overlap.
+
+    Unlike :func:`free_space` it says how much of an overlap there is. NaN where one is not present.
+    """
+    first, second, both = pair(ego, actor, size)
+    _, distance, reach = separations(first, second)
+    return np.where(both, (np.abs(distance) - reach).max(axis=1), np.nan)

@@ -96,6 +96,33 @@ BROKEN: dict[str, str | bytes] = {
     "zero size": _with("speed: 8 m/s", "size: {length: 0 m}"),
     # Alternatives.
     "unknown action": _plus("events:\n  - {id: e, actor: lead, action: {lane_chnge: {to: left}}}\n"),
+    "turn": _plus("events:\n  - {id: e, actor: lead, action: {turn: {to: left}}}\n"),
+    "misspelt action": _plus("events:\n  - {id: e, actor: lead, action: {revers: 8 m}}\n"),
+    "stopping at nothing": _plus("events:\n  - {id: e, actor: lead, action: {stop: 0}}\n"),
+    "following nobody": _plus("events:\n  - {id: e, actor: lead, action: {follow: {headway: 2 s}}}\n"),
+    "following a stranger": _plus("events:\n  - {id: e, actor: lead, action: {follow: ego1}}\n"),
+    "following itself": _plus("events:\n  - {id: e, actor: lead, action: {follow: lead}}\n"),
+    "following a walker": _plus("events:\n  - {id: e, actor: lead, action: {follow: walker}}\n"),
+    "following too closely": _plus(
+        "events:\n  - {id: e, actor: lead, action: {follow: {actor: ego, headway: 0.1 s}}}\n"
+    ),
+    "a walker that follows": _plus("events:\n  - {id: e, actor: walker, action: {follow: ego}}\n"),
+    "reversing nowhere": _plus("events:\n  - {id: e, actor: lead, action: {reverse: {speed: 2 m/s}}}\n"),
+    "reversing a kilometre": _plus("events:\n  - {id: e, actor: lead, action: {reverse: 1 km}}\n"),
+    "reversing as a speed": _plus("events:\n  - {id: e, actor: lead, action: {reverse: 2 m/s}}\n"),
+    "reversing forwards": _plus("events:\n  - {id: e, actor: lead, action: {reverse: {distance: 5 m, speed: -1}}}\n"),
+    "a walker that reverses": _plus("events:\n  - {id: e, actor: walker, action: {reverse: 3 m}}\n"),
+    "a gap of nothing": _plus(
+        "events:\n  - {id: e, actor: lead, action: {stop: {}}, start: {gap_to_ego: {below: 0}}}\n"
+    ),
+    "a gap in seconds": _plus(
+        "events:\n  - {id: e, actor: lead, action: {stop: {}}, start: {gap_to_ego: {below: 3 s}}}\n"
+    ),
+    "the ego's gap to itself": _plus(
+        "events:\n  - {id: e, actor: ego, action: {stop: {}}, start: {gap_to_ego: {below: 3 m}}}\n"
+    ),
+    "walking at no pace": _with("speed: 1.4 m/s}", "speed: 0}")
+    + "events:\n  - {id: e, actor: walker, action: {walk_to: {y: 3}}}\n",
     "two actions": _plus("events:\n  - {id: e, actor: lead, action: {speed: {to: 5}, lane_change: {to: left}}}\n"),
     "action without target": _plus("events:\n  - {id: e, actor: lead, action: {lane_change: {over: 3 s}}}\n"),
     "unknown mode": _plus("events:\n  - {id: e, actor: lead, action: {speed: {to: 5}}, mode: force}\n"),
@@ -221,6 +248,24 @@ MESSAGES: dict[str, str] = {
     "camera without focal length": "bad.yaml:9:9  camera.fx — missing key 'fx'. Add 'fx: 810'. [DS022]",
     "zero size": "bad.yaml:7:67  scene.actors[0].size.length — '0 m' is out of range: it must be above 0 m. [DS027]",
     "unknown action": "bad.yaml:10:35  events[0].action.lane_chnge — unknown key 'lane_chnge'. Did you mean 'lane_change'? [DS021]",
+    "turn": "bad.yaml:10:35  events[0].action.turn — 'turn': to turn off takes a junction, and roads here have none yet. Use lane_change, or bend the road with 'curvature'. [DS021]",
+    "misspelt action": "bad.yaml:10:35  events[0].action.revers — unknown key 'revers'. Did you mean 'reverse'? [DS021]",
+    "stopping at nothing": "bad.yaml:10:41  events[0].action.stop — 0 is out of range: it must be above 0 m/s2. [DS027]",
+    "following nobody": "bad.yaml:10:43  events[0].action.follow.actor — missing key 'actor'. Add 'actor: lead'. [DS022]",
+    "following a stranger": "bad.yaml:10:43  events[0].action.follow.actor — there is no actor 'ego1' (has: ego, lead, walker). Did you mean 'ego'? [DS043]",
+    "following itself": "bad.yaml:10:43  events[0].action.follow.actor — 'lead' cannot follow itself. Name another actor, or 'ego'. [DS049]",
+    "following a walker": "bad.yaml:10:43  events[0].action.follow.actor — 'walker' does not drive along the road, so nobody can follow it. Name a vehicle that drives, or 'ego'. [DS049]",
+    "following too closely": "bad.yaml:10:65  events[0].action.follow.headway — '0.1 s' is out of range: it must be at least 0.3 s. [DS027]",
+    "a walker that follows": "bad.yaml:10:36  events[0].action — 'walker' is a pedestrian and does not follow. Use {walk_to: {y: 6 m}}. [DS049]",
+    "reversing nowhere": "bad.yaml:10:44  events[0].action.reverse.distance — missing key 'distance'. Add it. [DS022]",
+    "reversing a kilometre": "bad.yaml:10:44  events[0].action.reverse — '1 km' is out of range: it must be at most 100 m. [DS027]",
+    "reversing as a speed": "bad.yaml:10:44  events[0].action.reverse — '2 m/s' is not a length. Use a number in m, or '25 m', '0.5 km', '80 ft'. [DS025]",
+    "reversing forwards": "bad.yaml:10:67  events[0].action.reverse.speed — -1 is out of range: it must be at least 0.2 m/s. [DS027]",
+    "a walker that reverses": "bad.yaml:10:36  events[0].action — 'walker' is a pedestrian and does not reverse. Use {walk_to: {y: 6 m}}. [DS049]",
+    "a gap of nothing": "bad.yaml:10:74  events[0].start.gap_to_ego.below — 0 is out of range: it must be above 0 m. [DS027]",
+    "a gap in seconds": "bad.yaml:10:74  events[0].start.gap_to_ego.below — '3 s' is not a length. Use a number in m, or '25 m', '0.5 km', '80 ft'. [DS025]",
+    "the ego's gap to itself": "bad.yaml:10:52  events[0].start — the ego cannot wait for its own distance to itself. Use 'start: {time: 2 s}' or {after: event}. [DS049]",
+    "walking at no pace": "bad.yaml:10:36  events[0].action — 'walker' walks at 0 m/s and so never arrives. Write its pace as 'speed: 1.4 m/s': it stands until walk_to starts. [DS049]",
     "two actions": "bad.yaml:10:34  events[0].action — exactly one of brake, follow, lane_change, reverse, speed, stop, walk_to is due here, got speed, lane_change. Write it as {brake: …}. [DS030]",
     "action without target": "bad.yaml:10:48  events[0].action.lane_change.to — missing key 'to'. Add 'to: ego'. [DS022]",
     "unknown mode": "bad.yaml:10:58  events[0].mode — 'force' is not one of: condition, select, tag. [DS024]",

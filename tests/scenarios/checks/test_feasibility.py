@@ -104,3 +104,87 @@ def test_bends(ego: str, actor: str, curvature: str, road: str, who: list[str]) 
 
 def test_the_shipped_model_makes_what_check_says() -> None:
     assert video_of("default") == (SHIPPED.height, SHIPPED.width, SHIPPED.fps)
+
+
+@pytest.mark.parametrize(
+    ("event", "says"),
+    [
+        ("{id: e, actor: o, action: {brake: {deceleration: 3, to: 12 m/s}}}", "'o' drives at 10 m/s and cannot slow down to 12 m/s"),
+        ("{id: e, actor: o, action: {brake: {deceleration: 3, to: 5 m/s}}}", None),
+        ("{id: e, actor: o, action: {lane_change: {to: oncoming}}}", "'o' is on that lane from the beginning"),
+        ("{id: e, actor: ego, action: {stop: {}}}", None),
+    ],
+)  # fmt: skip
+def test_actions_that_change_nothing(event: str, says: str | None) -> None:
+    said = [problem.text for problem in found(event).warnings if problem.code == "DS067"]
+    assert (says is None and not said) or (says is not None and says in said[0])
+
+
+def test_who_stands_or_is_there_already_changes_no_lane() -> None:
+    text = SCENE.format(
+        event=CROSS % "{time: 1 s}", ego="10", actor="0", road="urban", curvature=", curvature: 0", vary=""
+    )
+    assert ["'a' stands, and who stands changes no lane" in problem.text for problem in check_text(text).warnings] == [
+        True
+    ]
+    text = text.replace("to: ego", "to: left").replace("speed: 0}", "speed: 9}")
+    assert ["'a' is on that lane from the beginning" in problem.text for problem in check_text(text).warnings] == [True]
+
+
+@pytest.mark.parametrize(("over_s", "heavy"), [("0.7 s", True), ("1.4 s", True), ("1.6 s", False), ("3 s", False)])
+def test_lane_changes_that_tyres_do_not_bear(over_s: str, heavy: bool) -> None:
+    text = SCENE.format(
+        event=CROSS % "{time: 1 s}", ego="10", actor="10", road="urban", curvature=", curvature: 0", vary=""
+    )
+    said = [
+        one.text for one in check_text(text.replace("over: 3 s", f"over: {over_s}")).warnings if one.code == "DS068"
+    ]
+    assert ["at least 'over: 1.6 s'" in text for text in said] == ([True] if heavy else [])
+
+
+def test_an_event_that_speeds_up_counts_in_a_bend() -> None:
+    report = found("{id: e, actor: ego, action: {speed: {to: 25 m/s}}, start: {time: 1 s}}", curvature="0.02")
+    assert [problem.text[:21] for problem in report.warnings if problem.code == "DS068"] == ["the ego at 25 m/s in "]
+
+
+PLAYED = """\
+drivesim: 1
+id: played
+video: {{duration: 12 s}}
+{vary}scene:
+  road: {{type: motorway, lanes: 2, ego_lane: 1, curvature: 0}}
+  ego: {{speed: 20 m/s}}
+  actors:
+    - {{id: lead, class: car, lane: ego, gap: {gap}, speed: 20 m/s}}
+    - {{id: beside, class: truck, at: {{x: 1 m, y: 3.5 m}}, speed: 20 m/s}}
+events:
+  - {{id: first, actor: {actor}, action: {action}, start: {start}}}
+  - {{id: second, actor: lead, action: {{stop: {{}}}}, start: {{after: first}}}}
+"""
+
+
+def played(
+    start: str, *, gap: str = "60 m", actor: str = "lead", action: str = "{speed: {to: 22}}", vary: str = ""
+) -> list[str]:
+    report = check_text(PLAYED.format(start=start, gap=gap, actor=actor, action=action, vary=vary))
+    assert not report.errors, report.errors
+    return [problem.text for problem in report.warnings if problem.code == "DS069"]
+
+
+def test_what_does_not_start_when_it_is_played_is_said_before_anything_is_made() -> None:
+    assert played("{gap_to_ego: {below: 70 m}}") == []
+    assert played("{time: 2 s}") == []
+    (never,) = played("{gap_to_ego: {below: 20 m}}")  # 'second' waits for it, which needs no word of its own
+    assert never.startswith(
+        "event 'first' does not start: played for 12 s, gap_to_ego is never below 20 m; the two come as near as 6"
+    )
+    (ttc,) = played("{ttc_to_ego: {below: 1 s}}, within: 6 s")
+    assert "played for 6 s, ttc_to_ego is never below 1 s" in ttc
+    (blocked,) = played("{time: 1 s}, within: 1.5 s", actor="ego", action="{lane_change: {to: left}}")
+    assert "there is never room for it beside 'ego'" in blocked
+
+
+def test_variations_in_which_it_does_not_start_are_counted() -> None:
+    vary = "sampling: {method: grid}\nvary: {gap: {grid: [15 m, 60 m, 80 m]}}\n"
+    (said,) = played("{gap_to_ego: {below: 20 m}}", gap="$gap", vary=vary)
+    assert said.startswith("in 2 of 3 variations played event 'first' does not start (gap 60):")
