@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from drivesim.cli.measuring import NOT_MET
 from drivesim.cli.progress import Voice, shares
 from drivesim.cli.terminal import say
 from drivesim.errors import InputError
@@ -108,15 +107,16 @@ def _trials(
 def _finish(
     trials: Sequence[Trial], rules: TrialRules, planner: str | None, out: Path, junit: Path | None, voice: Voice
 ) -> None:
-    from drivesim.closed_loop.trial_report import as_json, sentences, trial_report
+    from drivesim.closed_loop.trial_report import as_json, demands, trial_report
     from drivesim.report.files import HTML_NAME, JSON_NAME, write_report
     from drivesim.report.junit import junit_xml
+    from drivesim.report.verdict import NOT_MET, conclude
     from drivesim.runs.storage import write_atomic
 
     report = trial_report(trials, rules, planner, sys.argv[1:])
     write_report(report, out)
     if junit is not None:
-        write_atomic(junit, junit_xml(report, (), sentences(trials)))
+        write_atomic(junit, junit_xml(report, conclude(demands(trials))))
     failed = sum(one.standing == "failed" for one in trials)
     counts = {name: sum(one.standing == name for one in trials) for name in ("passed", "failed", "undecided")}
     data = {

@@ -201,7 +201,7 @@ def verdict_of(
 
 def standing_of(outcome: ExpectationOutcome, futures: int, *, shortened: bool) -> Standing:
     """Whether an expectation is kept; undecided where futures or seconds that were not made could still keep it."""
-    if outcome.met:
+    if outcome.outcome == "passed":
         return "passed"
     most = math.inf if outcome.at_most is None else outcome.at_most
     if outcome.hits > most:

@@ -14,8 +14,10 @@ from drivesim.closed_loop.trial import Trial, TrialRules
 from drivesim.evidence.sections.danger import danger_section
 from drivesim.evidence.sections.figures import Row, strip
 from drivesim.evidence.sections.labels import label_section
+from drivesim.evidence.track_error import SHIPPED
 from drivesim.metrics.estimate import exact, share_of
 from drivesim.report import Figure, Report, Section, Table
+from drivesim.report.verdict import Demand
 
 _SHOWN_HEIGHT, _MOMENTS, _MOST_ROWS = 120, 5, 4
 
@@ -44,9 +46,17 @@ def trial_report(trials: Sequence[Trial], rules: TrialRules, planner: str | None
     )
 
 
-def sentences(trials: Sequence[Trial]) -> list[tuple[str, bool]]:
-    """A sentence for each trial, and whether it counts as good: undecided does, as nothing was shown against it."""
-    return [(f"{one.name}: {one.standing}: {'; '.join(one.reasons)}", one.standing != "failed") for one in trials]
+def demands(trials: Sequence[Trial]) -> list[Demand]:
+    """A demand for each trial; undecided counts as good, as nothing was shown against it: so the exit code has it too."""
+    return [
+        Demand(
+            group="expect",
+            name=one.name,
+            outcome="failed" if one.standing == "failed" else "passed",
+            message=f"{one.name}: {one.standing}: {'; '.join(one.reasons)}",
+        )
+        for one in trials
+    ]
 
 
 def as_json(trials: Sequence[Trial]) -> list[dict[str, Any]]:
@@ -141,10 +151,10 @@ def _middle(values: Sequence[float]) -> float:
 
 def _scenario(trial: Trial) -> Section:
     """One scenario: moments of its futures, danger, labels and events."""
-    danger, order = danger_section(trial.recorded, trial.traffic)
+    danger, order = danger_section(trial.recorded, trial.traffic, SHIPPED)
     tables = danger.tables
     if trial.labels.labels or trial.labels.events:
-        tables += label_section(trial.recorded, trial.labels).tables
+        tables += label_section(trial.recorded, trial.labels, SHIPPED).tables
     rows = []
     for index in order[:_MOST_ROWS]:
         future = trial.recorded[index].future

@@ -12,10 +12,12 @@ from drivesim.metrics.estimate import Estimate, exact, share_of
 from drivesim.report import Figure, Report, Section, Table
 from drivesim.report.files import HTML_NAME, write_report
 from drivesim.report.junit import junit_xml
+from drivesim.report.verdict import Demand, conclude
 from drivesim.runs.rows import ROWS_NAME, FutureRow
 from drivesim.runs.storage import write_atomic
 from drivesim.scenarios.suite import Suite
 from drivesim.sweeps.coverage_page import coverage_by_scenario, coverage_section
+from drivesim.sweeps.worst import outcome_section
 
 SUMMARY_NAME, JUNIT_NAME = "summary.json", "junit.xml"
 
@@ -49,8 +51,10 @@ def summary_of(rows: Sequence[FutureRow], suite: str) -> dict[str, Any]:
     }
 
 
-def sweep_report(rows: Sequence[FutureRow], suite: Suite, settings: dict[str, str], commands: dict[str, str]) -> Report:
-    """The page of a sweep: what was made, what was seen how often, what was reached, and every future."""
+def sweep_report(
+    rows: Sequence[FutureRow], folder: Path, suite: Suite, settings: dict[str, str], commands: dict[str, str]
+) -> Report:
+    """The page of a sweep: what was made, what was seen how often, modes and worst futures, what was reached, and every future."""
     counts = _counts(rows)
     failed = [row for row in rows if row.status == "failed"]
     tables = [_scenario_table(rows), *([_failure_table(failed)] if failed else []), _future_table(rows)]
@@ -71,6 +75,7 @@ def sweep_report(rows: Sequence[FutureRow], suite: Suite, settings: dict[str, st
                 figures=(made,),
                 tables=tuple(tables),
             ),
+            outcome_section(rows, folder),
             coverage_section([one for _, _, one in coverage_by_scenario(suite.scenarios, rows)]),
         ),
         settings=settings,
@@ -84,11 +89,19 @@ def write_summary(
     rows: Sequence[FutureRow], folder: Path, suite: Suite, settings: dict[str, str], commands: dict[str, str]
 ) -> Path:
     """Write summary.json, report.html, report.json and junit.xml into the sweep's folder; returns the page."""
-    report = sweep_report(rows, suite, settings, commands)
+    report = sweep_report(rows, folder, suite, settings, commands)
     write_report(report, folder)
     write_atomic(folder / SUMMARY_NAME, json.dumps(summary_of(rows, suite.name), indent=2, ensure_ascii=False) + "\n")
-    outcomes = [(f"{row.id}: {row.error or 'made'}", row.status == "finished") for row in rows]
-    write_atomic(folder / JUNIT_NAME, junit_xml(report, (), outcomes))
+    made = [
+        Demand(
+            group="made",
+            name=row.id,
+            outcome="passed" if row.status == "finished" else "failed",
+            message=f"{row.id}: {row.error or 'made'}",
+        )
+        for row in rows
+    ]
+    write_atomic(folder / JUNIT_NAME, junit_xml(report, conclude(made)))
     return folder / HTML_NAME
 
 

@@ -17,6 +17,7 @@ from drivesim.closed_loop.trial import standing_of, verdict_of
 from drivesim.evidence.labels import ExpectationOutcome
 from drivesim.metrics.estimate import share_of
 from drivesim.report import Report
+from drivesim.report.verdict import counted
 from drivesim.runs.future import open_run
 
 PLANNERS = """\
@@ -126,11 +127,15 @@ def test_what_cannot_be_tested_is_refused_before_anything_is_made(command, tmp_p
 
 
 def outcome(hits: int, unknown: int = 0, at_least: int | None = None, at_most: int | None = None, of: int = 2):
-    enough = at_least is None or hits >= at_least
-    few = at_most is None or hits + unknown <= at_most
     share = share_of(hits, of - unknown)
     return ExpectationOutcome(
-        label="x", at_least=at_least, at_most=at_most, hits=hits, unknown=unknown, share=share, met=enough and few
+        label="x",
+        at_least=at_least,
+        at_most=at_most,
+        hits=hits,
+        unknown=unknown,
+        share=share,
+        outcome=counted(hits, unknown, at_least, at_most),
     )
 
 

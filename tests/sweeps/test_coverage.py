@@ -199,7 +199,7 @@ def test_rows_keep_what_json_cannot_hold(tmp_path: Path, logical: Scenario) -> N
         read_rows(tmp_path / "nowhere")
 
 
-def test_the_page_of_a_sweep_shows_shares_failures_and_what_is_unseen(logical: Scenario) -> None:
+def test_the_page_of_a_sweep_shows_shares_failures_and_what_is_unseen(logical: Scenario, tmp_path: Path) -> None:
     from dataclasses import replace
 
     rows = [
@@ -207,9 +207,9 @@ def test_the_page_of_a_sweep_shows_shares_failures_and_what_is_unseen(logical: S
         row(logical, 1, close=None),
         replace(row(logical, 2), status="failed", error="full"),
     ]
-    report = sweep_report(rows, Suite(name="s", scenarios=(logical,)), {}, {})
+    report = sweep_report(rows, tmp_path, Suite(name="s", scenarios=(logical,)), {}, {})
     titles = [table.title for section in report.sections for table in section.tables]
-    assert titles[:3] == ["Scenarios", "Not made", "Futures"] and "logical: still unseen" in titles
+    assert titles[:4] == ["Scenarios", "Not made", "Futures", "Modes"] and "logical: still unseen" in titles
     assert report.figures()["sweep.made"].value.value == pytest.approx(2 / 3)
     summary = summary_of(rows, "s")
     assert summary["failures"] == {"logical/v002/f00": "full"}
