@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from tiny_loaded import SCENARIO_TEXT, TinyLoaded
 from tiny_model import TinyWorldModel
 
@@ -252,27 +251,6 @@ def test_a_conditioned_event_is_told_unless_actors_are_free(scenario: Scenario) 
         TinyLoaded(), conditioned, num_frames=20, seed=7, options=dataclasses.replace(ONE, actors="free")
     ).manifest
     assert free.events[0]["status"] == f"{ONLY_MEASURED}: actors are free"
-
-
-@pytest.mark.parametrize(
-    ("mode", "boxes", "picture", "actors", "told"),
-    [
-        ("", True, False, "scripted", True), ("", True, True, "scripted", True), ("", False, False, "free", False),
-        (", mode: tag", True, True, "free", False), (", mode: tag", True, False, "scripted", True),
-        (", mode: select", True, True, "free", False), (", mode: condition", True, True, "scripted", True),
-    ],
-)  # fmt: skip
-def test_an_event_is_told_unless_its_author_or_the_model_says_otherwise(
-    tmp_path: Path, mode: str, boxes: bool, picture: bool, actors: str, told: bool
-) -> None:
-    scenario = loads(SCENARIO_TEXT.replace(", mode: select", mode))[0]
-    if picture:
-        Image.new("RGB", (128, 64)).save(tmp_path / "street.png")
-        scenario = scenario.starting_from(str(tmp_path / "street.png"))
-    model = TinyLoaded() if boxes else TinyLoaded(world_model=MotionlessModel())
-    manifest = decide(model, scenario, num_frames=20, seed=7, options=ONE).manifest
-    assert manifest.actors == actors
-    assert manifest.events[0]["status"].startswith(TOLD if told else ONLY_MEASURED)
 
 
 class MotionlessModel(TinyWorldModel):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drivesim.evidence.track_error import Measured, TrackError, with_error
+from drivesim.evidence.track_error import ErrorBar, TrackError, with_error
 from drivesim.judges.probe.reading import Readings
 from drivesim.metrics.criticality import (
     Criticality,
@@ -108,7 +108,7 @@ def danger_of(
     )
 
 
-def ttc_bar(ego: Track, actors: Sequence[Actor], danger: Danger, error: TrackError, *, ego_measured: bool) -> Measured:
+def ttc_bar(ego: Track, actors: Sequence[Actor], danger: Danger, error: TrackError, *, ego_measured: bool) -> ErrorBar:
     """The least TTC of a future with what the tracks' error makes of it, over all whom that may bring as near."""
 
     def least(ego: Track, actor: Actor) -> float:
@@ -119,8 +119,8 @@ def ttc_bar(ego: Track, actors: Sequence[Actor], danger: Danger, error: TrackErr
     bars = [with_error(least, ego, actor, error, ego_measured=ego_measured) for actor in near]
     known = [bar for bar in bars if not np.isnan(bar.value)]
     if not known:
-        return Measured(value=danger.ttc_s, low=danger.ttc_s, high=danger.ttc_s)
-    return Measured(value=danger.ttc_s, low=min(bar.low for bar in known), high=min(bar.high for bar in known))
+        return ErrorBar(value=danger.ttc_s, low=danger.ttc_s, high=danger.ttc_s)
+    return ErrorBar(value=danger.ttc_s, low=min(bar.low for bar in known), high=min(bar.high for bar in known))
 
 
 def _comes_near(ego: Track, actor: Actor) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from drivesim.evidence.events import EGO_ID, ObservedTraffic, judge_events
-from drivesim.evidence.track_error import NO_ERROR, Measured, TrackError, ego_shifted, spread, with_error
+from drivesim.evidence.track_error import NO_ERROR, ErrorBar, TrackError, ego_shifted, spread, with_error
 from drivesim.evidence.verdict import Verdict
 from drivesim.metrics.criticality import (
     EgoSize,
@@ -181,7 +181,7 @@ def _judge_label(
     return dataclasses.replace(verdict, time_s=_when(label, observed, actor) if verdict.value else None)
 
 
-def _decided(found: Measured, measure: Measure, bound: float, share: float) -> Verdict:
+def _decided(found: ErrorBar, measure: Measure, bound: float, share: float) -> Verdict:
     """Yes, no, or undecided, by the rule that decides everywhere."""
     outcome = decided(found.value, found.low, found.high, measure.relation, bound)
     value = {"passed": True, "failed": False}.get(outcome)

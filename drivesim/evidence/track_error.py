@@ -114,7 +114,7 @@ def _scale(values: np.ndarray) -> float:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
+class ErrorBar:
     """A figure of one future with its error bar, 95 %: inf where nothing ever came near."""
 
     value: float
@@ -124,7 +124,7 @@ class Measured:
 
 def with_error(
     figure: Callable[[Track, Actor], float], ego: Track, actor: Actor, error: TrackError, *, ego_measured: bool = False
-) -> Measured:
+) -> ErrorBar:
     """A figure of the ego and an actor, with what the tracks' error makes of it.
 
     Where the ego's own motion is measured too (``ego_measured``), the error of its speed adds to that of the actor's.
@@ -143,18 +143,18 @@ def with_error(
     return spread(figure(ego, actor), changed)
 
 
-def spread(value: float, changed: Sequence[Sequence[float]]) -> Measured:
+def spread(value: float, changed: Sequence[Sequence[float]]) -> ErrorBar:
     """A figure with its error bar, from what it becomes under each error, at both of its ends."""
     known = [[other for other in pair if not math.isnan(other)] for pair in changed]
     if math.isnan(value):
-        return Measured(value=value, low=value, high=value)
+        return ErrorBar(value=value, low=value, high=value)
     if math.isinf(value):
         ends = [other for pair in known for other in pair]
         low, high = min([value, *ends]), max([value, *ends])
-        return Measured(value=value, low=low, high=high)
+        return ErrorBar(value=value, low=low, high=high)
     below = sum(max([0.0, *(value - other for other in pair)]) ** 2 for pair in known)
     above = sum(max([0.0, *(other - value for other in pair)]) ** 2 for pair in known)
-    return Measured(value=value, low=value - math.sqrt(below), high=value + math.sqrt(above))
+    return ErrorBar(value=value, low=value - math.sqrt(below), high=value + math.sqrt(above))
 
 
 def shifted(

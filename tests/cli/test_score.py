@@ -58,7 +58,7 @@ def test_json_says_everything_to_programs(run: Path, judges: Path, tmp_path: Pat
     assert result.exit_code == 0, result.output
     data = json.loads(result.stdout)
     assert data["outcome"] == "passed" and data["exit_code"] == 0
-    assert data["verdicts"] == [{"threshold": "obedience.road_iou >= 0", "status": "passed"}]
+    assert [(one["name"], one["outcome"]) for one in data["demands"]] == [("obedience.road_iou >= 0", "passed")]
     assert data["figures"]["drift.f00.usable_s"] is None
     assert data["figures"]["obedience.road_iou"]["count"] > 0
     assert Path(data["report"]).parent == tmp_path / "elsewhere" and Path(data["page"]).is_file()

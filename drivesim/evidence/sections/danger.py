@@ -9,7 +9,7 @@ import numpy as np
 from drivesim.evidence.danger import TTC_THRESHOLD_S, danger_of, ttc_bar
 from drivesim.evidence.recorded import Recorded
 from drivesim.evidence.sections.figures import Row, plain_cell, with_bar
-from drivesim.evidence.track_error import Measured, TrackError
+from drivesim.evidence.track_error import ErrorBar, TrackError
 from drivesim.metrics.estimate import share_of
 from drivesim.report import Figure, Section, Table
 from drivesim.report.verdict import decided
@@ -74,7 +74,7 @@ def danger_section(
     return section, order
 
 
-def _undecided(bars: Sequence[Measured]) -> str:
+def _undecided(bars: Sequence[ErrorBar]) -> str:
     """How many futures may lie on either side of the threshold, "" for none."""
     found = [decided(bar.value, bar.low, bar.high, "<", TTC_THRESHOLD_S) for bar in bars]
     count = found.count("undecided")
