@@ -36,8 +36,9 @@ PIXEL_WEIGHTS = {
     Semantic.TWO_WHEELER: 3.0,
     Semantic.STATIC_OBJECT: 2.5,
     Semantic.TRAFFIC_LIGHT: 2.0,
-    Semantic.CAR: 1.5,
-    Semantic.LARGE_VEHICLE: 1.5,
+    Semantic.POLE_SIGN: 2.0,
+    Semantic.CAR: 2.5,
+    Semantic.LARGE_VEHICLE: 2.5,
 }
 
 

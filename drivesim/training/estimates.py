@@ -16,10 +16,10 @@ from drivesim.training.image_stage import FRAME_CONTROLS, frame_controls
 from drivesim.training.latents import LatentClips
 
 #: Noise levels of the estimates of one step: where the layout decides what the latents say.
-LOWEST_SIGMA, HIGHEST_SIGMA = 0.3, 4.0
+LOWEST_SIGMA, HIGHEST_SIGMA = 0.3, 6.0
 
 #: Noise levels that the samples set out from: from what leaves the frame's own shapes to what leaves nothing but the layout.
-FAINTEST_START, STRONGEST_START = 1.0, 20.0
+FAINTEST_START, STRONGEST_START = 1.0, 8.0
 
 
 def prepare_estimates(image: ImageUNet, clips: LatentClips, file: Path) -> None:

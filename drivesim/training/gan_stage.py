@@ -1,12 +1,13 @@
-"""The adversarial phase of the decoder: a patch discriminator that sees the layout sharpens what L1 leaves soft.
+"""The adversarial phase of the decoder: two discriminators that see the layout sharpen what L1 leaves soft.
 
 Hinge loss with spectral norm and feature matching (as pix2pixHD, Wang et al. 2018, and PVDM, Yu et al. 2023); the
-discriminator is PatchGAN's (Isola et al. 2017) with three strides, and judges picture and layout together. PSNR falls a
-little where this works.
+discriminators are PatchGAN's (Isola et al. 2017) with three strides, one on the picture and one on a quarter of its size,
+and judge picture and layout together. PSNR falls a little where this works.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +24,9 @@ from drivesim.training.stage import Batch
 
 #: Weight of feature matching.
 MATCHING = 1.0
+
+#: The shape discriminator sees frames this much smaller: one pixel a layout pixel.
+SHAPE_SCALE = 4
 
 
 class PatchDiscriminator(nn.Module):
@@ -48,8 +52,50 @@ class PatchDiscriminator(nn.Module):
         return self.out(third).float(), [first, second, third]
 
 
+class ShapeDiscriminator(nn.Module):
+    """Frames (N, 3, H, W), seen at a quarter of their size where one logit sees a whole vehicle, and their layout planes
+    (N, 44, H/4, W/4) to logits (N, 1, H/32, W/32).
+
+    The fine discriminator's logit sees 38 pixels: near vehicles stayed smeared under it, sharp only in their texture.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = spectral_norm(nn.Conv2d(3 + NUM_LAYOUT_PLANES, width, 3, padding=1))
+        self.second = spectral_norm(nn.Conv2d(width, 2 * width, 4, stride=2, padding=1))
+        self.third = spectral_norm(nn.Conv2d(2 * width, 2 * width, 4, stride=2, padding=1))
+        self.fourth = spectral_norm(nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1))
+        self.out = spectral_norm(nn.Conv2d(4 * width, 1, 3, padding=1))
+
+    def forward(self, frames: Tensor, planes: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Logits in float32, and the features after each layer; planes of zeros where nothing is told."""
+        dtype: torch.dtype = next(self.parameters()).dtype
+        joined = torch.cat([F.avg_pool2d(frames, SHAPE_SCALE).to(dtype), planes.to(dtype)], dim=1)
+        features = [joined.contiguous(memory_format=torch.channels_last)]
+        for layer in (self.first, self.second, self.third, self.fourth):
+            features.append(F.leaky_relu(layer(features[-1]), 0.2))
+        return self.out(features[-1]).float(), features[1:]
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What the discriminators see: frames ``drawn`` and their ``truth`` (N, 3, H, W), the layout ``planes`` (N, 44, H/4, W/4)
+    that the decoder was told, and ``weights`` (N, 1, H, W) of the pixels.
+    """
+
+    drawn: Tensor
+    truth: Tensor
+    planes: Tensor
+    weights: Tensor
+
+    def weighted(self, values: Tensor) -> Tensor:
+        """Mean of values (N, C, h, w), a place counting as its pixels' weights do: what is small in a picture, or matters."""
+        weights = F.adaptive_avg_pool2d(self.weights, (values.shape[-2], values.shape[-1]))
+        return (values * (weights / weights.mean())).mean()
+
+
 class DecoderGanStage(DecoderStage):
-    """Trains the decoder against a patch discriminator; two optimisers, so Lightning's manual mode."""
+    """Trains the decoder against two patch discriminators; two optimisers, so Lightning's manual mode."""
 
     def __init__(
         self,
@@ -74,7 +120,7 @@ class DecoderGanStage(DecoderStage):
         discriminator_width: int = 48,
         max_norm: float = 1.0,
     ) -> None:
-        """As :class:`DecoderStage`; the discriminator learns at three times the rate, ``adversarial_weight`` counts its hinge."""
+        """As :class:`DecoderStage`; the discriminators learn at three times the rate, ``adversarial_weight`` counts their hinge."""
         super().__init__(
             work, initial, dtype, learning_rate, warmup_steps, average_decay, weight_decay, crop, noise, estimated_share,
             layout_dropout, raster_dropout, small_weight, num_frames, past_dropout, steady_weight, grid_weight,
@@ -83,8 +129,8 @@ class DecoderGanStage(DecoderStage):
         self.adversarial_weight = adversarial_weight
         self.max_norm = max_norm
         torch.manual_seed(1)
-        judge: Any = PatchDiscriminator(discriminator_width).to(DTYPES[dtype])
-        self.discriminator = judge.to(memory_format=torch.channels_last)
+        judges: Any = nn.ModuleList([PatchDiscriminator(discriminator_width), ShapeDiscriminator(discriminator_width)])
+        self.discriminators = judges.to(DTYPES[dtype]).to(memory_format=torch.channels_last)
 
     @property
     def updates(self) -> int:
@@ -98,27 +144,29 @@ class DecoderGanStage(DecoderStage):
         )
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """One for the decoder, one for the discriminator."""
+        """One for the decoder, one for the discriminators."""
         judge = MasterAdamW(
-            self.discriminator.parameters(), lr=3.0 * self.learning_rate, betas=(0.5, 0.9), weight_decay=0.0
+            self.discriminators.parameters(), lr=3.0 * self.learning_rate, betas=(0.5, 0.9), weight_decay=0.0
         )
         return [super().configure_optimizers(), judge]
 
     def training_step(self, batch: Batch, batch_index: int) -> None:
-        """One step of the decoder, then one of the discriminator on the same frames."""
+        """One step of the decoder, then one of the discriminators on the same frames."""
         generator = self._generator(batch)
         decoder, judge = cast(Any, self.optimizers())
         drawn = self.draw(batch, self.told(batch, generator), generator)
         # One frame of each clip is judged: on CPUs its passes cost more than the decoder's.
         judged = int(torch.randint(len(drawn), (), generator=generator))
-        frames, truth, planes = drawn[judged].large, batch["pictures"][:, judged], self._planes(drawn[judged])
+        seen = Judged(
+            drawn[judged].large, batch["pictures"][:, judged], self._planes(drawn[judged]), batch["weights"][:, judged]
+        )
         plain = torch.stack([frame.loss for frame in drawn]).mean()
-        self.discriminator.requires_grad_(False)
-        loss, shares = self._decoder_loss(plain, frames, truth, planes)
+        self.discriminators.requires_grad_(False)
+        loss, shares = self._decoder_loss(plain, seen)
         self.refuse_nan(loss, batch)
         self._step(decoder, loss)
-        self.discriminator.requires_grad_(True)
-        judge_loss = self._judge_loss(frames.detach(), truth, planes)
+        self.discriminators.requires_grad_(True)
+        judge_loss = torch.stack([_judge_loss(judge_of, seen) for judge_of in self.discriminators]).sum()
         self.refuse_nan(judge_loss, batch)
         self._step(judge, judge_loss)
         self.count(batch)
@@ -126,27 +174,24 @@ class DecoderGanStage(DecoderStage):
 
     @staticmethod
     def _planes(frame: DrawnFrame) -> Tensor:
-        """What the discriminator is told: what the decoder was."""
+        """What the discriminators are told: what the decoder was."""
         if frame.layout is not None:
             return frame.layout.layout_planes()
         count, _, height, width = frame.large.shape
         return frame.large.new_zeros(count, NUM_LAYOUT_PLANES, height // 4, width // 4)
 
-    def _decoder_loss(
-        self, plain: Tensor, frames: Tensor, truth: Tensor, planes: Tensor
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        with torch.no_grad():
-            _, real = self.discriminator(truth, planes)
-        logits, features = self.discriminator(frames, planes)
-        pairs = zip(features, real, strict=True)
-        matching = torch.stack([F.l1_loss(mine.float(), theirs.float()) for mine, theirs in pairs]).mean()
-        total = plain + MATCHING * matching - self.adversarial_weight * logits.mean()
-        return total, {"reconstruction": plain.detach(), "feature_matching": matching.detach()}
-
-    def _judge_loss(self, drawn: Tensor, frames: Tensor, planes: Tensor) -> Tensor:
-        real, _ = self.discriminator(frames, planes)
-        made, _ = self.discriminator(drawn, planes)
-        return F.relu(1.0 - real).mean() + F.relu(1.0 + made).mean()
+    def _decoder_loss(self, plain: Tensor, seen: Judged) -> tuple[Tensor, dict[str, Tensor]]:
+        matching, hinge = [], []
+        for discriminator in self.discriminators:
+            with torch.no_grad():
+                _, real = discriminator(seen.truth, seen.planes)
+            logits, features = discriminator(seen.drawn, seen.planes)
+            apart = [(mine.float() - theirs.float()).abs() for mine, theirs in zip(features, real, strict=True)]
+            matching.append(torch.stack([seen.weighted(each) for each in apart]).mean())
+            hinge.append(seen.weighted(logits))
+        matched = torch.stack(matching).sum()
+        total = plain + MATCHING * matched - self.adversarial_weight * torch.stack(hinge).sum()
+        return total, {"reconstruction": plain.detach(), "feature_matching": matched.detach()}
 
     def _step(self, optimizer: Any, loss: Tensor) -> None:
         self.toggle_optimizer(optimizer)
@@ -156,3 +201,9 @@ class DecoderGanStage(DecoderStage):
         nn.utils.clip_grad_norm_(parameters, self.max_norm)
         optimizer.step()
         self.untoggle_optimizer(optimizer)
+
+
+def _judge_loss(discriminator: nn.Module, seen: Judged) -> Tensor:
+    real, _ = discriminator(seen.truth, seen.planes)
+    made, _ = discriminator(seen.drawn.detach(), seen.planes)
+    return seen.weighted(F.relu(1.0 - real)) + seen.weighted(F.relu(1.0 + made))

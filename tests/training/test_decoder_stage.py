@@ -19,6 +19,7 @@ from drivesim.models.video_ldm.load import VideoLDMConfig, save_networks
 from drivesim.packing import pack
 from drivesim.training import DecoderGanStage, DecoderStage
 from drivesim.training.decoder_stage import DecoderBatches, unsteadiness
+from drivesim.training.gan_stage import Judged
 from drivesim.training.stage import NothingToLearn
 from drivesim.training.stream import Draw
 
@@ -114,6 +115,17 @@ def test_only_change_beyond_the_true_change_counts_as_unsteady() -> None:
     assert float(unsteadiness(truth + 0.3, hidden, truth, before)) == 0.0
 
 
+def test_the_discriminators_weigh_places_as_their_pixels_are() -> None:
+    picture, weights = torch.zeros(1, 3, 8, 16), torch.ones(1, 1, 8, 16)
+    weights[..., :4, :] = 3.0
+    seen = Judged(picture, picture, torch.zeros(1, NUM_LAYOUT_PLANES, 2, 4), weights)
+    upper = torch.zeros(1, 1, 2, 4)
+    upper[..., :1, :] = 1.0
+    assert float(seen.weighted(upper)) == pytest.approx(0.75) and float(seen.weighted(1.0 - upper)) == pytest.approx(
+        0.25
+    )
+
+
 def test_the_stored_flow_leads_from_each_frame_to_the_one_before(full: ClipStore) -> None:
     frames = torch.from_numpy(full.read("rgb", 0)).permute(0, 3, 1, 2) / 127.5 - 1.0
     flow = torch.from_numpy(full.read("flow", 0).astype(np.float32))
@@ -124,13 +136,14 @@ def test_the_stored_flow_leads_from_each_frame_to_the_one_before(full: ClipStore
     assert seen.float().mean() > 0.7 and moved < 0.6 * still
 
 
-def test_the_discriminator_sees_the_layout_and_both_learn(batches: DecoderBatches, stage: DecoderStage) -> None:
+def test_the_discriminators_see_the_layout_and_the_decoder_learns(batches: DecoderBatches, stage: DecoderStage) -> None:
     gan = DecoderGanStage(stage.parts.work, stage.parts.initial, "float32", crop=(64, 128))
     frames = torch.randn(1, 3, 128, 256)
     planes = torch.rand(1, NUM_LAYOUT_PLANES, 32, 64)
-    logits, features = gan.discriminator(frames, planes)
-    assert logits.shape == (1, 1, 16, 32) and len(features) == 3
-    assert not torch.allclose(logits, gan.discriminator(frames, 0.0 * planes)[0], atol=1e-4)
+    for discriminator, size, count in zip(gan.discriminators, ((16, 32), (4, 8)), (3, 4), strict=True):
+        logits, features = discriminator(frames, planes)
+        assert logits.shape == (1, 1, *size) and len(features) == count
+        assert not torch.allclose(logits, discriminator(frames, 0.0 * planes)[0], atol=1e-4)
     gan.loss(batches(DRAWS), torch.Generator().manual_seed(0)).backward()
     assert all(parameter.grad is None for parameter in gan.network.encoder.parameters())
     missing = [name for name, parameter in gan.network.decoder.named_parameters() if parameter.grad is None]
