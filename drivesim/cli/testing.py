@@ -42,7 +42,7 @@ def run_tests(
     junit: Path | None,
     judges: Path | None,
 ) -> None:
-    """Run the trials and write the report; leaves with 1 when one failed."""
+    """Run the trials and write the report; leaves with 1 unless all passed."""
     from drivesim.cli.making import chosen_variations, duration_of
     from drivesim.closed_loop.planner_process import EXAMPLE
     from drivesim.closed_loop.trial import Planners, TrialRules
@@ -110,23 +110,23 @@ def _finish(
     from drivesim.closed_loop.trial_report import as_json, demands, trial_report
     from drivesim.report.files import HTML_NAME, JSON_NAME, write_report
     from drivesim.report.junit import junit_xml
-    from drivesim.report.verdict import NOT_MET, conclude
+    from drivesim.report.verdict import conclude
     from drivesim.runs.storage import write_atomic
 
     report = trial_report(trials, rules, planner, sys.argv[1:])
+    conclusion = conclude(demands(trials))
     write_report(report, out)
     if junit is not None:
-        write_atomic(junit, junit_xml(report, conclude(demands(trials))))
-    failed = sum(one.standing == "failed" for one in trials)
+        write_atomic(junit, junit_xml(report, conclusion))
     counts = {name: sum(one.standing == name for one in trials) for name in ("passed", "failed", "undecided")}
     data = {
         "page": str(out / HTML_NAME),
         "report": str(out / JSON_NAME),
-        "failed": failed > 0,
+        "outcome": conclusion.outcome,
         "counts": counts,
         "trials": as_json(trials),
     }
     words = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     say(json.dumps(data) if voice.as_json else f"{words}\nwrote {out / HTML_NAME}")
-    if failed:
-        raise typer.Exit(NOT_MET)
+    if conclusion.exit_code:
+        raise typer.Exit(conclusion.exit_code)

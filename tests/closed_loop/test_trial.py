@@ -13,11 +13,12 @@ from typer.testing import CliRunner, Result
 from drivesim.cli.main import app
 from drivesim.closed_loop.drive import DriveLog
 from drivesim.closed_loop.planner_process import PlannerFault
-from drivesim.closed_loop.trial import standing_of, verdict_of
-from drivesim.evidence.labels import ExpectationOutcome
+from drivesim.closed_loop.trial import Trial, standing_of, verdict_of
+from drivesim.closed_loop.trial_report import demands
+from drivesim.evidence.labels import ExpectationOutcome, LabelOutcome
 from drivesim.metrics.estimate import share_of
 from drivesim.report import Report
-from drivesim.report.verdict import counted
+from drivesim.report.verdict import conclude, counted
 from drivesim.runs.future import open_run
 
 PLANNERS = """\
@@ -156,3 +157,19 @@ def test_a_fault_or_crash_of_the_planner_outweighs_everything():
     for bad, said in ((crash, "collision with lead by 3.0 s"), (fault, "hung: no answer")):
         standing, reasons = verdict_of([outcome(1, at_least=2)], 2, [good, bad], shortened=True)
         assert standing == "failed" and reasons[0] == said and len(reasons) == 2
+
+
+def test_undecided_is_not_passed_in_junit_and_exit_code():
+    def trial(name, standing):
+        labels = LabelOutcome(labels={}, events={}, expectations=())
+        return Trial(
+            name=name, standing=standing, reasons=(), folders=(), recorded=(), traffic=(), labels=labels, logs=()
+        )
+
+    def outcome_of(*standings):
+        found = conclude(demands([trial(f"case {index}", one) for index, one in enumerate(standings)]))
+        return found.outcome, found.exit_code
+
+    assert outcome_of("passed", "passed") == ("passed", 0)
+    assert outcome_of("passed", "undecided") == ("undecided", 1)
+    assert outcome_of("undecided", "failed") == ("failed", 1)
