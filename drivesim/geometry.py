@@ -34,6 +34,13 @@ def wrap_angle(angle_rad: FloatArray | float) -> FloatArray:
     return (np.asarray(angle_rad, dtype=np.float64) + np.pi) % (2.0 * np.pi) - np.pi
 
 
+def turned(points: FloatArray, angle_rad: FloatArray | float) -> FloatArray:
+    """Points (N, 2) turned to the left about the origin, by one angle or one each (N,)."""
+    cosine, sine = np.cos(angle_rad), np.sin(angle_rad)
+    x, y = points[:, 0], points[:, 1]
+    return np.stack([cosine * x - sine * y, sine * x + cosine * y], axis=1)
+
+
 def rotation_zyx(yaw_rad: float, pitch_rad: float = 0.0, roll_rad: float = 0.0) -> FloatArray:
     """Rotation matrix (3, 3) of the z-y-x Euler angles of ISO 8855 (yaw, then pitch, then roll)."""
     cy, sy = np.cos(yaw_rad), np.sin(yaw_rad)

@@ -20,6 +20,11 @@ Told = Literal["told", "withheld"]
 Noise = Literal["own", "common"]
 
 
+def usable_cores() -> int:
+    """Cores that this process may use, which in a container is less than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @dataclass(frozen=True, kw_only=True)
 class Threads:
     """Processor threads for the two halves of the loop, and whether they run at the same time."""
@@ -30,8 +35,12 @@ class Threads:
 
     @classmethod
     def for_this_machine(cls) -> Threads:
-        """Half of the usable cores for each half of the loop; one core alternates between them."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        """As :meth:`sharing` all usable cores."""
+        return cls.sharing(usable_cores())
+
+    @classmethod
+    def sharing(cls, cores: int) -> Threads:
+        """Half of the cores for each half of the loop; one core alternates between them."""
         if cores < 2:
             return cls(denoise=1, decode=1, overlap=False)
         return cls(denoise=cores - cores // 2, decode=cores // 2)

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivesim.errors import InputError
-from drivesim.run_spec import RunSpec, developed
+from drivesim.run_spec import RunSpec, developed, require_maker, stored_scenario
 from drivesim.runs.future import Future
 from drivesim.runs.manifest import Manifest, software_versions
 from drivesim.runs.recorder import finished_record, require_vouched
 from drivesim.runs.run import Listener, stored_beginning
 from drivesim.runs.run_folder import RunFolder, future_name
-from drivesim.scenarios import loads
 from drivesim.simulate import make
 from drivesim.world_model import LoadedModel
 
@@ -45,13 +44,8 @@ def decide_replay(model: LoadedModel, run: Path, future: int = 0) -> RunSpec:
     folder = RunFolder(run)
     manifest = folder.manifest()
     folder.require_files()
-    scenario = loads(folder.scenario_text(), str(folder.scenario_path))[0]
-    spec = model.world_model.spec
-    if manifest.weights_sha256 != spec.weights_sha256:
-        raise InputError(
-            f"{run} was made by model {manifest.model!r} ({manifest.weights_sha256[:12]}), this is {spec.name!r} "
-            f"({spec.weights_sha256[:12]}). Only the model that made a future can make it again; choose it with --model."
-        )
+    scenario = stored_scenario(folder)
+    require_maker(run, manifest, model.world_model.spec, "Only the model that made a future can make it again")
     if finished_record(folder, future) is None:
         made = [index for index in folder.future_indices() if finished_record(folder, index) is not None]
         there = ", ".join(str(index) for index in made) or "none yet"

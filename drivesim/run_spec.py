@@ -166,12 +166,8 @@ def decide_branch(
     spec = model.world_model.spec
     point = branch_point(run, at_s, future=future, seed=seed)
     parent = point.parent
-    if parent.weights_sha256 != spec.weights_sha256:
-        raise InputError(
-            f"{run} was made by model {parent.model!r} ({parent.weights_sha256[:12]}), this is {spec.name!r} "
-            f"({spec.weights_sha256[:12]}). A stored state continues only in the model that made it; choose it with --model."
-        )
-    scenario = loads(RunFolder(run).scenario_text(), str(RunFolder(run).scenario_path))[0]
+    require_maker(run, parent, spec, "A stored state continues only in the model that made it")
+    scenario = stored_scenario(RunFolder(run))
     timeline = Timeline.plan(num_frames=frames_of(seconds, spec.fps), chunk_frames=spec.chunk_frames, fps=spec.fps)
     options = dataclasses.replace(
         options,
@@ -183,6 +179,20 @@ def decide_branch(
     )
     source = f"branch of {run} f{future:02d} at frame {point.origin.frame}"
     return _decided(model, scenario, timeline, parent.seed, options, source, point.beginning, point)
+
+
+def require_maker(run: Path, manifest: Manifest, spec: WorldModelSpec, why: str) -> None:
+    """Raise InputError, with the reason ``why`` it matters, for another model than the one that made a run."""
+    if manifest.weights_sha256 != spec.weights_sha256:
+        raise InputError(
+            f"{run} was made by model {manifest.model!r} ({manifest.weights_sha256[:12]}), this is {spec.name!r} "
+            f"({spec.weights_sha256[:12]}). {why}; choose it with --model."
+        )
+
+
+def stored_scenario(run: RunFolder) -> Scenario:
+    """The scenario of a stored run. Raises InputError where it was edited."""
+    return loads(run.scenario_text(), str(run.scenario_path))[0]
 
 
 def _decided(

@@ -118,15 +118,11 @@ def _guarded(check: Callable[[], Iterator[Diagnosis]]) -> Iterator[Diagnosis]:
 
 
 def _machine() -> Iterator[Diagnosis]:
+    from drivesim.options import usable_cores
+
+    cores = usable_cores()
     yield Diagnosis("ok", "Python", platform.python_version())
-    yield Diagnosis("ok", "platform", f"{platform.system()} {platform.machine()}, {available_cores()} cores")
-
-
-def available_cores() -> int:
-    """Number of cores this process may use, which in a container is less than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    yield Diagnosis("ok", "platform", f"{platform.system()} {platform.machine()}, {cores} cores")
 
 
 def _packages() -> Iterator[Diagnosis]:

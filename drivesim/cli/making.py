@@ -54,17 +54,22 @@ def chosen_scenarios(name: str | None, chosen: Chosen, voice: Voice) -> list[Sce
     for warning in check(path).warnings:
         voice.say(str(warning))
     only, settings = chosen.only, chosen.settings or []
-    if only is not None:
-        known = ", ".join(scenario.id for scenario in scenarios)
-        scenarios = [scenario for scenario in scenarios if scenario.id == only]
-        if not scenarios:
-            raise InputError(f"--only {only}: {name} has no such scenario (has: {known}).")
+    scenarios = only_of(scenarios, only, name)
     values = dict(_setting(text) for text in settings)
     for key in values:
         if not any(key in scenario.vary for scenario in scenarios):
             known = ", ".join(sorted({parameter for scenario in scenarios for parameter in scenario.vary})) or "nothing"
             raise InputError(f"--set {key}: not a parameter in 'vary' of {name} (has: {known}).")
     return [_fixed(scenario, values) for scenario in scenarios]
+
+
+def only_of(scenarios: Sequence[Scenario], only: str | None, source: str) -> list[Scenario]:
+    """The scenario of the id ``only``, all where that is None. Raises InputError where ``source`` has none of it."""
+    chosen = [scenario for scenario in scenarios if only is None or scenario.id == only]
+    if not chosen:
+        known = ", ".join(scenario.id for scenario in scenarios)
+        raise InputError(f"--only {only}: {source} has no such scenario (has: {known}).")
+    return chosen
 
 
 def starting_from(picture: Path | None, scenarios: Sequence[Scenario]) -> list[Scenario]:
@@ -279,16 +284,12 @@ def report(job: Job, made: Sequence[Future], voice: Voice, *, sheet: bool = Fals
 
 def _planned(job: Job, voice: Voice, *, measure: bool) -> Plan:
     """The plan of a job; the cost of a chunk is measured now, or, unless ``measure``, remembered from an earlier run."""
-    from drivesim.runs.cost import measure_cost, remember_cost, remembered_cost, resident_bytes
+    from drivesim.runs.cost import known_cost, resident_bytes
     from drivesim.runs.plan import make_plan
 
     decided = job.decided
     loading_s, loaded_bytes = time.monotonic() - voice.started_at, resident_bytes()
-    cost = None if measure else remembered_cost(decided.manifest)
-    if cost is None:
-        voice.say("measuring the speed of this machine …")
-        cost = measure_cost(decided.manifest, lambda: decided.ingredients(decided.beginning))
-        remember_cost(decided.manifest, cost)
+    cost = known_cost(decided.manifest, lambda: decided.ingredients(decided.beginning), voice.say, anew=measure)
     return make_plan(
         decided.manifest, len(job.indices), job.folder, cost, loading_s=loading_s, loaded_bytes=loaded_bytes
     )

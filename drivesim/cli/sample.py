@@ -33,19 +33,14 @@ def sample(
       drivesim sample my-suite.yaml --only rain-merge --variation 0-3 --out cases
       drivesim sweep cases --out runs/cases
     """
-    from drivesim.cli.making import chosen_variations
+    from drivesim.cli.making import chosen_variations, only_of
     from drivesim.cli.terminal import counted
-    from drivesim.errors import InputError
     from drivesim.scenarios.suite import Case, load_suite, write_cases
 
     found = load_suite(suite)
-    chosen = [scenario for scenario in found.scenarios if only is None or scenario.id == only]
-    if not chosen:
-        known = ", ".join(scenario.id for scenario in found.scenarios)
-        raise InputError(f"--only {only}: {suite} has no such scenario (has: {known}).")
     cases = [
         Case(scenario=scenario, variation=number)
-        for scenario in chosen
+        for scenario in only_of(found.scenarios, only, suite)
         for number in chosen_variations(variation, scenario)
     ]
     files = write_cases(found, cases, out)

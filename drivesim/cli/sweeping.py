@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shlex
 import sys
 import time
@@ -19,7 +18,7 @@ from drivesim.cli.options import Computing, Machine
 from drivesim.cli.progress import ProgressCount, Voice, display
 from drivesim.cli.terminal import counted, say
 from drivesim.errors import InputError, ModelError
-from drivesim.options import Options, Threads
+from drivesim.options import Options, Threads, usable_cores
 
 if TYPE_CHECKING:
     from drivesim.runs.rows import FutureRow
@@ -48,7 +47,7 @@ def jobs_of(asked: int | None, ray: str | None) -> int:
         raise InputError(
             "--jobs with --ray: Ray places as many futures as the cluster's processors hold. Leave out --jobs."
         )
-    return asked or max(1, _cores() // 2)
+    return asked or max(1, usable_cores() // 2)
 
 
 def settings_of(
@@ -70,9 +69,8 @@ def settings_of(
         raise InputError("--judges with --no-score: nobody looks at the videos. Leave out one of them.")
     options = computing.applied(options)
     if options.threads is None:
-        each = 1 if on_ray else _cores() // side_by_side
-        share = Threads(denoise=max(each - each // 2, 1), decode=max(each // 2, 1), overlap=each > 1)
-        options = dataclasses.replace(options, threads=share)
+        each = 1 if on_ray else usable_cores() // side_by_side
+        options = dataclasses.replace(options, threads=Threads.sharing(each))
     folder = Path(machine.model)
     return SweepSettings(
         model=str(folder.absolute()) if folder.is_dir() else machine.model,
@@ -120,7 +118,7 @@ def _planned(sweep: Sweep, how: How, voice: Voice) -> SweepPlan:
     """The plan, with the cost of one worker measured here, or remembered."""
     from drivesim.models import load_model
     from drivesim.run_spec import RunSpec
-    from drivesim.runs.cost import Cost, measure_cost, remember_cost, remembered_cost
+    from drivesim.runs.cost import Cost, known_cost
     from drivesim.sweeps.plan import plan_sweep
 
     settings = sweep.settings
@@ -134,12 +132,7 @@ def _planned(sweep: Sweep, how: How, voice: Voice) -> SweepPlan:
     loading_s = time.monotonic() - voice.started_at
 
     def cost_of(decided: RunSpec) -> Cost:
-        cost = remembered_cost(decided.manifest)
-        if cost is None:
-            voice.say("measuring the speed of this machine …")
-            cost = measure_cost(decided.manifest, lambda: decided.ingredients(decided.beginning))
-            remember_cost(decided.manifest, cost)
-        return cost
+        return known_cost(decided.manifest, lambda: decided.ingredients(decided.beginning), voice.say)
 
     return plan_sweep(sweep, model, cost_of, how.jobs if how.ray is None else None, loading_s)
 
@@ -223,7 +216,3 @@ def _settings_text(sweep: Sweep) -> dict[str, str]:
     futures = "as each scenario says" if sweep.num_futures is None else sweep.num_futures
     every = {**plain, **options, "futures of each variation": futures}
     return {name: str(value) for name, value in every.items() if value is not None}
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -54,7 +54,7 @@ def test(
 
     With --planner a program of yours drives: after every chunk it is shown the picture and the tracks of others that a
     detector finds in it, and answers with acceleration and curvature; the traffic reacts. One that raises, hangs or answers
-    nonsense fails the scenario. Leaves with 1 when a scenario fails.
+    nonsense fails the scenario. Leaves with 1 unless all pass.
 
     \b
     Examples:

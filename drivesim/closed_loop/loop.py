@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from drivesim.closed_loop.observation import EgoState, Route, SeenObject
 from drivesim.errors import InputError
-from drivesim.geometry import FloatArray, wrap_angle
+from drivesim.geometry import FloatArray, turned, wrap_angle
 from drivesim.metrics.criticality import first_collision, is_off_road, off_road_distance
-from drivesim.options import DEFAULT_OPTIONS, Options, Threads
+from drivesim.options import DEFAULT_OPTIONS, Options, Threads, usable_cores
 from drivesim.run_spec import RunSpec, decide, frames_of
 from drivesim.runs.engine import ChunkMaker, DecodedChunk, thread_count
 from drivesim.runs.run import Ingredients
@@ -269,9 +269,7 @@ def objects_around(scene: Scene, reach_m: float = _NEAR_M) -> tuple[SeenObject, 
 
 def into_ego(points: FloatArray, x: float, y: float, yaw_rad: float) -> FloatArray:
     """World points (N, 2) in the frame of an ego at x, y, yaw."""
-    dx, dy = points[:, 0] - x, points[:, 1] - y
-    cosine, sine = math.cos(yaw_rad), math.sin(yaw_rad)
-    return np.stack([cosine * dx + sine * dy, -sine * dx + cosine * dy], axis=1)
+    return turned(points - np.array([x, y]), -yaw_rad)
 
 
 def _on_road(scene: Scene) -> tuple[float, float]:
@@ -302,8 +300,7 @@ def _off_road(scene: Scene) -> bool:
 
 def _threads() -> Threads:
     """All cores for one half of the work after the other: nothing can overlap while the next action is not known."""
-    both = Threads.for_this_machine()
-    count = both.denoise + both.decode if both.overlap else both.denoise
+    count = usable_cores()
     return Threads(denoise=count, decode=count, overlap=False)
 
 

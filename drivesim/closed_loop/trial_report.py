@@ -7,12 +7,11 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 
 from drivesim.closed_loop.trial import Trial, TrialRules
 from drivesim.evidence.sections.danger import danger_section
-from drivesim.evidence.sections.figures import Row, strip
+from drivesim.evidence.sections.figures import Row, moments_strip
 from drivesim.evidence.sections.labels import label_section
 from drivesim.evidence.track_error import SHIPPED
 from drivesim.metrics.estimate import exact, share_of
@@ -155,17 +154,12 @@ def _scenario(trial: Trial) -> Section:
     tables = danger.tables
     if trial.labels.labels or trial.labels.events:
         tables += label_section(trial.recorded, trial.labels, SHIPPED).tables
-    rows = []
-    for index in order[:_MOST_ROWS]:
-        future = trial.recorded[index].future
-        times = np.linspace(0.0, future.duration_s, _MOMENTS)
-        frames = [future.frame_at(float(time)) for time in times]
-        size = (2 * _SHOWN_HEIGHT, _SHOWN_HEIGHT)
-        rows.append((future.id, [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames]))
+    shown = [trial.recorded[index].future for index in order[:_MOST_ROWS]]
+    caption = "From the first frame to the last; the most dangerous first"
     return dataclasses.replace(
         danger,
         title=f"{trial.name}: {trial.standing}",
         figures=(),
         tables=tables,
-        pictures=(strip(rows, "From the first frame to the last; the most dangerous first"),),
+        pictures=(moments_strip(shown, caption, moments=_MOMENTS, height=_SHOWN_HEIGHT),),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from drivesim.evidence.track_error import ErrorBar, TrackError, with_error
+from drivesim.geometry import turned
 from drivesim.judges.probe.reading import Readings
 from drivesim.metrics.criticality import (
     Criticality,
@@ -72,9 +73,7 @@ def measured_traffic(readings: Readings, camera: Camera, ego: Track | None = Non
 
 def into_world(track: Track, start: Track) -> Track:
     """A track whose world is the ego frame of frame 0, in the world that ``start`` (the ego's, commanded) is given in."""
-    cosine, sine = np.cos(start.yaw_rad[0]), np.sin(start.yaw_rad[0])
-    x, y = track.positions[:, 0], track.positions[:, 1]
-    places = np.stack([cosine * x - sine * y, sine * x + cosine * y], axis=1) + start.positions[0, :2]
+    places = turned(track.positions[:, :2], start.yaw_rad[0]) + start.positions[0, :2]
     return dataclasses.replace(
         track,
         positions=np.concatenate([places, track.positions[:, 2:]], axis=1),

@@ -13,6 +13,7 @@ from drivesim.evidence.danger import Danger, danger_of, measured_traffic
 from drivesim.evidence.generated import SCRIPTED, UNTOLD, frames_needed, generate_video, round_trip
 from drivesim.evidence.held_out import HeldOutClip, development
 from drivesim.evidence.measure import Progress, judged
+from drivesim.geometry import turned
 from drivesim.judges import JUDGED_HEIGHT, JUDGED_WIDTH
 from drivesim.judges.features import frame_features
 from drivesim.judges.load import Judges
@@ -200,9 +201,7 @@ def _forecast(futures: Sequence[Track | None], truths: Sequence[Track]) -> Forec
 
 def _seen_from(ego: Track, points: np.ndarray) -> np.ndarray:
     """Points (T, 2) of the world in the ego frame of frame 0, which is the world of measured tracks."""
-    offset = points - ego.positions[0, :2]
-    cosine, sine = np.cos(ego.yaw_rad[0]), np.sin(ego.yaw_rad[0])
-    return np.stack([cosine * offset[:, 0] + sine * offset[:, 1], cosine * offset[:, 1] - sine * offset[:, 0]], axis=1)
+    return turned(points - ego.positions[0, :2], -ego.yaw_rad[0])
 
 
 def _moved(actor: Actor, ego: Track) -> Actor:

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from drivesim.errors import InputError
@@ -21,7 +20,7 @@ from drivesim.evidence.recorded import Recorded, record
 from drivesim.evidence.rendered_ranges import shipped_ranges
 from drivesim.evidence.sections.danger import danger_section
 from drivesim.evidence.sections.drift import drift_section, obedience_plot
-from drivesim.evidence.sections.figures import compared, shown, strip
+from drivesim.evidence.sections.figures import compared, moments_strip, shown
 from drivesim.evidence.sections.labels import label_section
 from drivesim.evidence.sections.obedience import LEADING, by_group, key_of
 from drivesim.evidence.sections.spread import spread_section
@@ -253,11 +252,7 @@ def judged_labels(
 
 def _picture(recorded: Sequence[Recorded]) -> Picture:
     """Moments of the futures, the most dangerous first."""
-    rows = []
-    for each in recorded[:MOST_PICTURED]:
-        times = np.linspace(0.0, each.future.duration_s, NUM_SHOWN)
-        frames = [each.future.frame_at(float(time)) for time in times]
-        size = (2 * SHOWN_HEIGHT, SHOWN_HEIGHT)
-        rows.append((each.future.id, [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames]))
     which = "Every future" if len(recorded) <= MOST_PICTURED else f"The {MOST_PICTURED} futures of least TTC"
-    return strip(rows, f"{which}, from the first frame to the last")
+    shown = [each.future for each in recorded[:MOST_PICTURED]]
+    caption = f"{which}, from the first frame to the last"
+    return moments_strip(shown, caption, moments=NUM_SHOWN, height=SHOWN_HEIGHT)

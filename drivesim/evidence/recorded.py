@@ -25,12 +25,12 @@ from drivesim.metrics.drift import Drift, drift_of
 from drivesim.metrics.flicker import warped_flicker
 from drivesim.metrics.obedience import Obedience, obedience_of
 from drivesim.renderer.world import ProceduralWorld
-from drivesim.run_spec import developed
+from drivesim.run_spec import developed, stored_scenario
 from drivesim.runs.future import Future
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.recorder import require_intact
 from drivesim.runs.run_folder import RunFolder
-from drivesim.scenarios import Scenario, loads
+from drivesim.scenarios import Scenario
 from drivesim.scene import Scene
 
 #: Frames that the flicker of rendered and of frozen video, which stand beside a run's, is measured on.
@@ -120,7 +120,7 @@ class Commanded:
 
     @cached_property
     def _written(self) -> Scenario:
-        return loads(self.run.scenario_text(), str(self.run.scenario_path))[0]
+        return stored_scenario(self.run)
 
     def _semantic(self, count: int) -> Iterator[np.ndarray]:
         world = ProceduralWorld(self.whole_scene, self.manifest.seed)

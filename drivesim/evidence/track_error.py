@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from drivesim.geometry import turned
 from drivesim.scene import Actor, Track
 
 #: Errors of a normal distribution lie within this many standard deviations in 95 of 100 cases.
@@ -103,9 +104,7 @@ def _deviations(ego: Track, truth: Track, seen: Track) -> np.ndarray:
 
 def _from_ego(ego: Track, track: Track) -> np.ndarray:
     """Places (T, 2) in the ego frame of each frame."""
-    away = track.positions[:, :2] - ego.positions[:, :2]
-    cosine, sine = np.cos(ego.yaw_rad), np.sin(ego.yaw_rad)
-    return np.stack([cosine * away[:, 0] + sine * away[:, 1], cosine * away[:, 1] - sine * away[:, 0]], axis=1)
+    return turned(track.positions[:, :2] - ego.positions[:, :2], -ego.yaw_rad)
 
 
 def _scale(values: np.ndarray) -> float:
@@ -183,9 +182,7 @@ def ego_shifted(ego: Track, fps: float, *, faster_mps: float = 0.0, turning_rps:
     yaw = ego.yaw_rad + turning_rps * time
     steps = np.diff(ego.positions[:, :2], axis=0)
     longer = 1.0 + faster_mps / np.maximum(np.abs(ego.speed_mps[1:]), 1.0)
-    turn = turning_rps * (time[1:] - 0.5 / fps)  # of the middle of each step
-    cosine, sine = np.cos(turn), np.sin(turn)
-    turned = np.stack([cosine * steps[:, 0] - sine * steps[:, 1], sine * steps[:, 0] + cosine * steps[:, 1]], axis=1)
-    path = np.concatenate([np.zeros((1, 2)), np.cumsum(longer[:, None] * turned, axis=0)])
+    driven = turned(steps, turning_rps * (time[1:] - 0.5 / fps))  # by the angle in the middle of each step
+    path = np.concatenate([np.zeros((1, 2)), np.cumsum(longer[:, None] * driven, axis=0)])
     places = ego.positions[0, :2] + path
     return dataclasses.replace(ego, positions=np.column_stack([places, ego.positions[:, 2:]]), yaw_rad=yaw)

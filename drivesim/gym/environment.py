@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -111,7 +112,7 @@ class DrivingEnv(gymnasium.Env[Any, np.ndarray]):
         if unknown := set(options or {}) - {"variation"}:
             raise InputError(f"reset options {sorted(unknown)}; known is 'variation'.")
         number = int(self.np_random.integers(2**31))
-        settings = Options(**{**vars(self.options), "variation": variation})
+        settings = replace(self.options, variation=variation)
         self._loop = ClosedLoop(self.model, self.scenario, seconds=self.seconds, seed=number, options=settings)
         self._over = False
         if self._judges is not None:

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.signal import savgol_filter
 
-from drivesim.geometry import FloatArray, box_corners, project, transform_points, unproject
+from drivesim.geometry import FloatArray, box_corners, project, transform_points, turned, unproject
 from drivesim.metrics.tracking import FAMILIES, ImageTrack
 from drivesim.scene import CATEGORIES, CATEGORY_SIZES, Actor, Camera, Track
 
@@ -149,9 +149,7 @@ def _actor(track: ImageTrack, camera: Camera, ego: Track, fps: float, size: Size
 
 
 def _to_world(points: FloatArray, ego: Track, frames: np.ndarray) -> FloatArray:
-    cosine, sine = np.cos(ego.yaw_rad[frames]), np.sin(ego.yaw_rad[frames])
-    x, y = points[:, 0], points[:, 1]
-    return ego.positions[frames, :2] + np.stack([cosine * x - sine * y, sine * x + cosine * y], axis=1)
+    return ego.positions[frames, :2] + turned(points, ego.yaw_rad[frames])
 
 
 def _smoothed(places: FloatArray, fps: float, seconds: float) -> tuple[FloatArray, FloatArray]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from drivesim.errors import InputError
 from drivesim.pictures.contact_sheet import shrunk, tile_size, write_text
 from drivesim.runs.future import Future
-from drivesim.runs.video import VideoWriter
+from drivesim.runs.video import VideoWriter, iterate_frames
 
 #: Width of one future in the video, pixels; what differs is shown as large.
 TILE_WIDTH = 640
@@ -53,7 +53,9 @@ def write_difference(path: Path, first: Future, second: Future) -> Difference:
     tile = tile_size(first, min(TILE_WIDTH, first.manifest.width))
     picture = np.zeros((2 * tile[1], 2 * tile[0], 3), np.uint8)
     streams = [
-        future.iterate((begins - future.manifest.scene_frame) / future.fps, _stop(future, begins + count))
+        iterate_frames(
+            future.source, begins - future.manifest.scene_frame, begins - future.manifest.scene_frame + count
+        )
         for future in (first, second)
     ]
     levels: list[float] = []
@@ -88,10 +90,6 @@ def _common(first: Future, second: Future) -> tuple[int, int]:
         shown = " and ".join(f"{low / first.fps:g} s to {high / first.fps:g} s" for low, high in spans)
         raise InputError(f"{first.id} and {second.id} show no common moment ({shown} on the scene's clock).")
     return begins, ends - begins
-
-
-def _stop(future: Future, frame: int) -> float:
-    return (frame - future.manifest.scene_frame) / future.fps
 
 
 def _names(first: Future, second: Future) -> tuple[str, str]:

@@ -267,6 +267,18 @@ def peak_resident_bytes() -> int:
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
+def known_cost(
+    manifest: Manifest, prepare: Callable[[], Ingredients], say: Callable[[str], None], *, anew: bool = False
+) -> Cost:
+    """The cost that is remembered of such a run, or, where there is none or it is to be ``anew``, measured and remembered now."""
+    cost = None if anew else remembered_cost(manifest)
+    if cost is None:
+        say("measuring the speed of this machine …")
+        cost = measure_cost(manifest, prepare)
+        remember_cost(manifest, cost)
+    return cost
+
+
 def remembered_cost(manifest: Manifest) -> Cost | None:
     """What an earlier run with the same model, device and settings took on this machine.
 

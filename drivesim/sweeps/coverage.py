@@ -100,20 +100,29 @@ class BinnedSpace:
 
     def __init__(self, scenario: Scenario, num_bins: int) -> None:
         self.vary = dict(sorted(scenario.vary.items()))
-        self.num_bins = num_bins
+        self.edges = {
+            name: [float(distribution.quantile(number / num_bins)) for number in range(num_bins + 1)]
+            for name, distribution in self.vary.items()
+            if listed_values(distribution) is None
+        }
         self.candidates = _candidates(scenario)
 
     def cell(self, values: Mapping[str, Value]) -> Cell:
         """The bin of each parameter, in order of their names."""
-        return tuple(_bin_of(distribution, values[name], self.num_bins) for name, distribution in self.vary.items())
+        return tuple(self._bin_of(name, values[name]) for name in self.vary)
+
+    def _bin_of(self, name: str, value: Value) -> int:
+        listed = listed_values(self.vary[name])
+        if listed is not None:
+            return listed.index(value)
+        return sum(float(value) >= edge for edge in self.edges[name][1:-1])
 
     def labels(self, name: str) -> tuple[str, ...]:
         """The bins of a parameter in words."""
         listed = listed_values(self.vary[name])
         if listed is not None:
             return tuple(f"{value:g}" if isinstance(value, float) else value for value in listed)
-        edges = _edges(self.vary[name], self.num_bins)
-        return tuple(f"{low:.4g} to {high:.4g}" for low, high in itertools.pairwise(edges))
+        return tuple(f"{low:.4g} to {high:.4g}" for low, high in itertools.pairwise(self.edges[name]))
 
     def place(self, values: Mapping[str, Value]) -> tuple[float, ...]:
         """A point in the unit cube: the share of each distribution below its value."""
@@ -197,20 +206,20 @@ def next_points(scenario: Scenario, rows: Sequence[FutureRow], count: int, num_b
         target = space.place(near)
         for _ in range(max(1, count // 4)):
             if pool and len(chosen) < count:
-                chosen.append(pool.pop(min(range(len(pool)), key=lambda i: _distance(places[id(pool[i])], target))))
+                chosen.append(pool.pop(min(range(len(pool)), key=lambda i: math.dist(places[id(pool[i])], target))))
     reached = _Reached()
     for point in (*made, *chosen):
         reached.add(space.cell(point))
     known += [places[id(point)] for point in chosen]
     cells = {id(point): space.cell(point) for point in pool}
-    away = {id(point): min((_distance(places[id(point)], one) for one in known), default=math.inf) for point in pool}
+    away = {id(point): min((math.dist(places[id(point)], one) for one in known), default=math.inf) for point in pool}
     while pool and len(chosen) < count:
         gains = [(*reached.gain(cells[id(point)]), away[id(point)]) for point in pool]
         best = pool.pop(gains.index(max(gains)))
         chosen.append(best)
         reached.add(cells[id(best)])
         for point in pool:
-            away[id(point)] = min(away[id(point)], _distance(places[id(point)], places[id(best)]))
+            away[id(point)] = min(away[id(point)], math.dist(places[id(point)], places[id(best)]))
     return chosen
 
 
@@ -274,18 +283,6 @@ def _combinations(scenario: Scenario, rows: Sequence[FutureRow]) -> dict[str, in
     return dict(found.most_common())
 
 
-def _edges(distribution: AnyDistribution, num_bins: int) -> list[float]:
-    return [float(distribution.quantile(number / num_bins)) for number in range(num_bins + 1)]
-
-
-def _bin_of(distribution: AnyDistribution, value: Value, num_bins: int) -> int:
-    listed = listed_values(distribution)
-    if listed is not None:
-        return listed.index(value)
-    inner = _edges(distribution, num_bins)[1:-1]
-    return sum(float(value) >= edge for edge in inner)
-
-
 def _share(distribution: AnyDistribution, value: Value) -> float:
     """The share of a distribution below a value, by bisection of its quantiles."""
     listed = listed_values(distribution)
@@ -301,7 +298,3 @@ def _share(distribution: AnyDistribution, value: Value) -> float:
 def _pairs(cell: Cell) -> set[tuple[tuple[int, int], tuple[int, int]]]:
     """The pairs of (parameter, bin) in a cell."""
     return set(itertools.combinations(enumerate(cell), 2))
-
-
-def _distance(one: Sequence[float], other: Sequence[float]) -> float:
-    return math.dist(one, other)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -89,14 +88,14 @@ def run_sweep(
     rows = dict(kept)
     waiting = deque(task for task in tasks if task.id not in rows)
     attempts: Counter[str] = Counter()
-    failed_in_a_row = 0
+    num_failed, something_made = 0, False
     while waiting or workers.num_running:
         while waiting and workers.has_room:
             workers.begin(waiting.popleft())
         task, reply = workers.next_done()
         attempts[task.id] += 1
         if reply.row is not None:
-            failed_in_a_row = -1_000_000_000  # something can be made
+            something_made = True
             rows[task.id] = _counted(reply.row, attempts[task.id])
             hear(SweepNews(task=task, what="kept" if reply.row.made.found else "made"))
             continue
@@ -110,18 +109,16 @@ def run_sweep(
         rows[task.id] = _failed(task, fault.text, attempts=attempts[task.id])
         write_atomic(task.row_path, rows[task.id].to_json() + "\n")
         hear(SweepNews(task=task, what="failed", text=fault.text))
-        failed_in_a_row += 1
-        if failed_in_a_row >= MOST_IN_A_ROW:
-            raise InputError(
-                f"{failed_in_a_row} futures in a row could not be made, and none could; the last: {fault.text}"
-            )
+        num_failed += 1
+        if num_failed >= MOST_IN_A_ROW and not something_made:
+            raise InputError(f"{num_failed} futures in a row could not be made, and none could; the last: {fault.text}")
     ordered = sorted(rows.values(), key=lambda row: (row.scenario, row.variation, row.future))
     write_rows(sweep.folder / ROWS_NAME, ordered)
     return ordered
 
 
 def _counted(row: FutureRow, attempts: int) -> FutureRow:
-    return replace(row, made=dataclasses.replace(row.made, attempts=attempts))
+    return replace(row, made=replace(row.made, attempts=attempts))
 
 
 def _fault_of(reply: TaskReply) -> TaskFault:
@@ -129,14 +126,4 @@ def _fault_of(reply: TaskReply) -> TaskFault:
 
 
 def _failed(task: FutureTask, text: str, *, attempts: int) -> FutureRow:
-    return FutureRow(
-        id=task.id,
-        scenario=task.scenario,
-        variation=task.variation,
-        future=task.future,
-        status="failed",
-        run=task.run,
-        error=text,
-        replay=task.replay(),
-        made=Making(attempts=attempts),
-    )
+    return task.row("failed", error=text, made=Making(attempts=attempts))

@@ -17,7 +17,7 @@ from drivesim.runs.rows import ROWS_NAME, FutureRow
 from drivesim.runs.storage import write_atomic
 from drivesim.scenarios.suite import Suite
 from drivesim.sweeps.coverage_page import coverage_by_scenario, coverage_section
-from drivesim.sweeps.worst import outcome_section
+from drivesim.sweeps.worst import outcome_section, seen_words
 
 SUMMARY_NAME, JUNIT_NAME = "summary.json", "junit.xml"
 
@@ -136,12 +136,10 @@ def _failure_table(failed: Sequence[FutureRow]) -> Table:
 
 
 def _future_table(rows: Sequence[FutureRow]) -> Table:
-    words = {True: "seen", False: "not seen", None: "open"}
     lines = []
     for row in rows[:_MOST_ROWS]:
         values = ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.parameters.items())
-        seen = ", ".join(f"{name} {words[value]}" for name, value in row.verdicts.items())
-        lines.append((row.id, row.status, values, seen, row.replay))
+        lines.append((row.id, row.status, values, seen_words(row), row.replay))
     columns = ("future", "", "parameters", "events and labels", "makes it alone")
     return Table(title="Futures", columns=columns, rows=tuple(lines), note=_left_out(len(rows)))
 

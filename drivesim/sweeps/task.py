@@ -15,7 +15,7 @@ import time
 import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
@@ -98,6 +98,19 @@ class FutureTask:
     def to_json(self) -> str:
         """The task as one line."""
         return json.dumps(dataclasses.asdict(self), ensure_ascii=True)
+
+    def row(self, status: Literal["finished", "failed"], **values: Any) -> FutureRow:
+        """The future's row, with the ``values`` that are known of it."""
+        return FutureRow(
+            id=self.id,
+            scenario=self.scenario,
+            variation=self.variation,
+            future=self.future,
+            status=status,
+            run=self.run,
+            replay=self.replay(),
+            **values,
+        )
 
     def replay(self) -> str:
         """The command that makes this future alone, in the sweep's folder."""
@@ -209,20 +222,14 @@ def row_of(task: FutureTask, future: Future) -> FutureRow:
     record = finished_record(RunFolder(future.folder), future.index)
     assert record is not None, "a finished future has a record"
     manifest = future.manifest
-    return FutureRow(
-        id=task.id,
-        scenario=task.scenario,
-        variation=task.variation,
-        future=task.future,
-        status="finished",
-        run=task.run,
+    return task.row(
+        "finished",
         parameters=dict(manifest.parameters),
         seed=manifest.seed,
         video=f"{task.run}/{future.video.name}",
         video_sha256=record.videos[future.video.name].sha256,
         num_frames=future.num_frames,
         fps=future.fps,
-        replay=task.replay(),
     )
 
 

@@ -7,10 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from drivesim.evidence.sections.figures import strip
+from drivesim.evidence.sections.figures import strip, thumbnail
 from drivesim.metrics.estimate import share_of
 from drivesim.report import Picture, Section, Table
 from drivesim.runs.future import open_run
@@ -24,7 +21,12 @@ _WORDS = {True: "seen", False: "not seen", None: "open"}
 
 def mode_of(row: FutureRow) -> str:
     """The mode of a future: which of its events and labels were seen, in words."""
-    return ", ".join(f"{name} {_WORDS[value]}" for name, value in row.verdicts.items()) or "nothing is asked"
+    return seen_words(row) or "nothing is asked"
+
+
+def seen_words(row: FutureRow) -> str:
+    """What became of each event and label of a future, in words; "" without any."""
+    return ", ".join(f"{name} {_WORDS[value]}" for name, value in row.verdicts.items())
 
 
 def mode_table(rows: Sequence[FutureRow]) -> Table:
@@ -70,9 +72,10 @@ def _pictures(rows: Sequence[FutureRow], folder: Path) -> Picture:
         last = (future.num_frames - 1) / future.fps
         times = [min(max(at - before, 0.0), last) for before in _BEFORE_S]
         frames = [future.frame_at(time) for time in times]
-        lines.append((f"{row.id}: TTC {row.metric('ttc_s'):.2f} s at {at:.1f} s", [_small(frame) for frame in frames]))
+        lines.append(
+            (
+                f"{row.id}: TTC {row.metric('ttc_s'):.2f} s at {at:.1f} s",
+                [thumbnail(frame, _HEIGHT) for frame in frames],
+            )
+        )
     return strip(lines, f"The {len(rows)} worst futures, two seconds and one before their least TTC, and at it")
-
-
-def _small(frame: np.ndarray) -> np.ndarray:
-    return cv2.resize(frame, (2 * _HEIGHT, _HEIGHT), interpolation=cv2.INTER_AREA)

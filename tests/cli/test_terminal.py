@@ -137,7 +137,9 @@ def test_what_would_steer_the_terminal_is_made_visible(tmp_path: Path) -> None:
 
 def test_sigterm_ends_like_ctrl_c_and_says_so() -> None:
     program = (
-        "import sys, time; from drivesim.cli import main as m, schema\n"
+        "import signal, sys, time; from drivesim.cli import main as m, schema\n"
+        # Under nohup these tests inherit that SIGHUP is ignored.
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
         "def slow() -> None:\n    print('up', flush=True); time.sleep(60)\n"
         "schema.schema = slow; sys.argv = ['drivesim', 'schema']; m.main()"
     )

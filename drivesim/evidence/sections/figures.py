@@ -10,6 +10,7 @@ import numpy as np
 from drivesim.metrics.estimate import Estimate
 from drivesim.report import Figure, Picture
 from drivesim.report.document import REFERENCES, Better
+from drivesim.runs.future import Future
 
 #: A row of a report's table.
 Row = tuple[str | float | Estimate | None, ...]
@@ -50,6 +51,20 @@ def strip(rows: Sequence[tuple[str, Sequence[np.ndarray]]], caption: str, *, qua
         cv2.putText(bar, name, (6, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (235, 235, 235), 1, cv2.LINE_AA)
         lines += [bar, line]
     return Picture(caption=caption, data=jpeg(np.concatenate(lines), quality))
+
+
+def moments_strip(futures: Sequence[Future], caption: str, *, moments: int, height: int) -> Picture:
+    """A row for each future: pictures of so many ``moments`` from its first frame to its last, evenly spaced."""
+    rows = []
+    for future in futures:
+        times = np.linspace(0.0, future.duration_s, moments)
+        rows.append((future.id, [thumbnail(future.frame_at(float(time)), height) for time in times]))
+    return strip(rows, caption)
+
+
+def thumbnail(frame: np.ndarray, height: int) -> np.ndarray:
+    """A frame (H, W, 3), twice as wide as high, at a smaller ``height``."""
+    return cv2.resize(frame, (2 * height, height), interpolation=cv2.INTER_AREA)
 
 
 def jpeg(picture: np.ndarray, quality: int = 82) -> bytes:
