@@ -12,6 +12,7 @@ from drivesim.scenarios.language.schema import Scenario
 from drivesim.scenarios.placement import Placed, lane_offset, lane_spot, make_road, place
 from drivesim.scene import Environment
 from drivesim.traffic.plans import Brake, Follow, Reverse, SpeedChange, Stop, Trigger, WalkTo
+from drivesim.wording import number_of
 
 Carrier = Literal["map", "scenery", "actors", "motion", "attributes", "start frame", "traffic", "measured", "run"]
 
@@ -92,7 +93,8 @@ def _run_rows(scenario: Scenario, concrete: ConcreteScenario, variation: int) ->
         text = f"traffic and noise are drawn as in variation {scenario.variation} of {concrete.world}"
         yield ExplanationRow(field="variation", value=text, carrier="run")
     draws = (
-        f"{scenario.num_variations} variations × {sampling.futures} futures, {sampling.method}, seed {sampling.seed}"
+        f"{number_of(scenario.num_variations, 'variation')} × {number_of(sampling.futures, 'future')}, {sampling.method}, "
+        f"seed {sampling.seed}"
     )
     yield ExplanationRow(field="sampling", value=draws, carrier="run")
     if scenario.start is not None:

@@ -27,6 +27,7 @@ VOCABULARY = {
     "errors",
     "geometry",
     "json_text",
+    "wording",
     "noise",
     "options",
     "picture_file",

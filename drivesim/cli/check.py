@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from drivesim.cli.terminal import counted, say
+from drivesim.cli.terminal import say
 
 
 def check(
@@ -82,9 +82,10 @@ def _print_library() -> None:
 def _print_plan(name: str, path: str) -> None:
     """One line for each scenario of a good file: how much it asks for."""
     from drivesim.scenarios import load
+    from drivesim.wording import number_of
 
     for scenario in load(path):
-        actors = counted(len(scenario.scene.actors), "actor")
+        actors = number_of(len(scenario.scene.actors), "actor")
         beside = (
             "" if scenario.scene.traffic.density == "none" else f" and {scenario.scene.traffic.density} ambient traffic"
         )
@@ -92,8 +93,8 @@ def _print_plan(name: str, path: str) -> None:
         frames = round(float(video.duration) * video.fps)
         title = scenario.id if scenario.id == name else f"{name}: {scenario.id}"
         say(
-            f"{title} is good: {actors}{beside}, {counted(scenario.num_variations, 'variation')} × "
-            f"{counted(sampling.futures, 'future')} × {counted(frames, 'frame')} of {video.height}×{video.width}"
+            f"{title} is good: {actors}{beside}, {number_of(scenario.num_variations, 'variation')} × "
+            f"{number_of(sampling.futures, 'future')} × {number_of(frames, 'frame')} of {video.height}×{video.width}"
         )
 
 

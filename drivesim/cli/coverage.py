@@ -48,6 +48,7 @@ def coverage(
     from drivesim.sweeps.coverage import next_scenarios
     from drivesim.sweeps.coverage_page import coverage_by_scenario, coverage_lines, coverage_section, coverage_values
     from drivesim.sweeps.plan import SUITE_NAME
+    from drivesim.wording import number_of
 
     rows = [row for folder in sweeps for row in read_rows(folder)]
     scenarios = {scenario.id: scenario for folder in sweeps for scenario in load(folder / SUITE_NAME)}
@@ -56,7 +57,9 @@ def coverage(
     if out is not None:
         section = coverage_section([one for _, _, one in found])
         names = ", ".join(str(folder) for folder in sweeps)
-        write_report(Report(title="Coverage", subject=f"{len(rows)} futures of {names}", sections=(section,)), out)
+        write_report(
+            Report(title="Coverage", subject=f"{number_of(len(rows), 'future')} of {names}", sections=(section,)), out
+        )
         data["page"] = str(out / HTML_NAME)
     if plan is not None:
         following = [one for scenario, own, _ in found for one in next_scenarios(scenario, own, variations, bins)]
@@ -71,12 +74,12 @@ def coverage(
 
 def _written(following: Sequence[Scenario], plan: Path) -> Path:
     """Write what to sample next; returns the suite. Raises InputError where there is nothing."""
-    from drivesim.cli.terminal import counted
     from drivesim.errors import InputError
     from drivesim.scenarios.suite import write_scenarios
+    from drivesim.wording import number_of
 
     if not following:
         raise InputError(
             "--plan: nothing is left to sample; no scenario has parameters, or every point of its grid was made."
         )
-    return write_scenarios(f"{counted(len(following), 'variation')} for what is unseen", following, plan)[-1]
+    return write_scenarios(f"{number_of(len(following), 'variation')} for what is unseen", following, plan)[-1]

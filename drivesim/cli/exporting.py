@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drivesim.cli.progress import Voice
-from drivesim.cli.terminal import counted
 from drivesim.errors import InputError
 
 if TYPE_CHECKING:
@@ -81,12 +80,14 @@ def write_outputs(run: Path, scenario: Scenario, voice: Voice) -> list[Exported]
 
 def report(exported: Sequence[Exported], voice: Voice) -> None:
     """Say what was written and where."""
+    from drivesim.wording import number_of
+
     for note in dict.fromkeys(note for each in exported for note in each.notes):
         voice.say(note)
     lines = []
     for each in exported:
         kept = f", {len(each.kept)} of them kept" if each.kept else ""
-        lines.append(f"{each.folder} ({each.format}, {counted(len(each.futures), 'future')}{kept})")
+        lines.append(f"{each.folder} ({each.format}, {number_of(len(each.futures), 'future')}{kept})")
     data = [
         {
             "format": each.format,

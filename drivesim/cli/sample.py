@@ -34,8 +34,8 @@ def sample(
       drivesim sweep cases --out runs/cases
     """
     from drivesim.cli.making import chosen_variations, only_of
-    from drivesim.cli.terminal import counted
     from drivesim.scenarios.suite import Case, load_suite, write_cases
+    from drivesim.wording import number_of
 
     found = load_suite(suite)
     cases = [
@@ -44,5 +44,5 @@ def sample(
         for number in chosen_variations(variation, scenario)
     ]
     files = write_cases(found, cases, out)
-    said = f"{counted(len(cases), 'scenario')} and {files[-1].name} in {out}"
+    said = f"{number_of(len(cases), 'scenario')} and {files[-1].name} in {out}"
     speech.voice().result(said, {"suite": str(files[-1]), "scenarios": [str(path) for path in files[:-1]]})

@@ -16,7 +16,7 @@ import typer
 
 from drivesim.cli.options import Computing, Machine
 from drivesim.cli.progress import ProgressCount, Voice, display
-from drivesim.cli.terminal import counted, say
+from drivesim.cli.terminal import say
 from drivesim.errors import InputError, ModelError
 from drivesim.options import Options, Threads, usable_cores
 
@@ -90,6 +90,7 @@ def perform(sweep: Sweep, how: How, *, dry_run: bool, voice: Voice) -> None:
     from drivesim.cli.exporting import require_outputs
     from drivesim.sweeps.on_ray import load_ray
     from drivesim.sweeps.run import kept_rows
+    from drivesim.wording import number_of
 
     require_outputs(sweep.suite.scenarios)
     if how.ray is not None:
@@ -103,7 +104,7 @@ def perform(sweep: Sweep, how: How, *, dry_run: bool, voice: Voice) -> None:
         kept = kept_rows(tasks, sweep.settings.judges_sha256())
         found = sum(row.status == "finished" for row in kept.values())
         if found:
-            voice.say(f"{found} of {counted(len(tasks), 'future')} are there already, checked and kept.")
+            voice.say(f"{found} of {number_of(len(tasks), 'future')} are there already, checked and kept.")
         kept_all = len(kept) == len(tasks)
         if not kept_all:
             plan = _planned(sweep, how, voice)
@@ -149,6 +150,7 @@ def _made(
     sweep: Sweep, how: How, tasks: Sequence[FutureTask], kept: dict[str, FutureRow], voice: Voice
 ) -> list[FutureRow]:
     from drivesim.sweeps.run import run_sweep
+    from drivesim.wording import number_of
 
     count = ProgressCount("futures", len(tasks))
     count.add(len(kept), found=True)
@@ -169,7 +171,7 @@ def _made(
         except KeyboardInterrupt:
             again = shlex.join(["drivesim", *sys.argv[1:]])
             voice.say(
-                f"stopped at {count.done} of {counted(count.total, 'future')}; {sweep.folder} keeps what is complete."
+                f"stopped at {count.done} of {number_of(count.total, 'future')}; {sweep.folder} keeps what is complete."
             )
             voice.say(f"Go on with: {again}")
             raise
@@ -191,6 +193,7 @@ def _finish(sweep: Sweep, rows: Sequence[FutureRow], voice: Voice) -> None:
     """Write outputs and pages, say the outcome, and leave with NOT_MADE when a future failed."""
     from drivesim.cli.exporting import write_outputs
     from drivesim.sweeps.summary import summary_of, write_summary
+    from drivesim.wording import number_of
 
     finished = {row.run: row.scenario for row in rows if row.status == "finished"}
     scenarios = {scenario.id: scenario for scenario in sweep.suite.scenarios}
@@ -202,9 +205,7 @@ def _finish(sweep: Sweep, rows: Sequence[FutureRow], voice: Voice) -> None:
     }
     page = write_summary(rows, sweep.folder, sweep.suite, _settings_text(sweep), commands)
     summary = summary_of(rows, sweep.suite.name)
-    said = (
-        f"{summary['finished']} of {counted(summary['futures'], 'future')} made, {summary['kept']} of them kept: {page}"
-    )
+    said = f"{summary['finished']} of {number_of(summary['futures'], 'future')} made, {summary['kept']} of them kept: {page}"
     voice.result(said, {"sweep": str(sweep.folder), "page": str(page), **summary})
     if summary["failed"]:
         raise typer.Exit(NOT_MADE)

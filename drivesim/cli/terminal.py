@@ -36,11 +36,6 @@ def say(text: str, *, err: bool = False, end: str = "\n") -> None:
         print(printable(text), file=stream, end=end, flush=True)
 
 
-def counted(count: int, thing: str) -> str:
-    """``1 actor``, ``2 actors``."""
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
-
-
 def prepare() -> None:
     """Make standard input, output and error usable, however the process was started.
 

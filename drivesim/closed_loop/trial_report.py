@@ -17,6 +17,7 @@ from drivesim.evidence.track_error import SHIPPED
 from drivesim.metrics.estimate import exact, share_of
 from drivesim.report import Figure, Report, Section, Table
 from drivesim.report.verdict import Demand
+from drivesim.wording import number_of
 
 _SHOWN_HEIGHT, _MOMENTS, _MOST_ROWS = 120, 5, 4
 
@@ -26,7 +27,7 @@ def trial_report(trials: Sequence[Trial], rules: TrialRules, planner: str | None
     first = trials[0].recorded[0].future.manifest
     return Report(
         title="Closed-loop test" if planner else "Test",
-        subject=f"{len(trials)} scenarios, {planner or 'the ego as written'}, model {first.model} ({first.weights_sha256[:12]})",
+        subject=f"{number_of(len(trials), 'scenario')}, {planner or 'the ego as written'}, model {first.model} ({first.weights_sha256[:12]})",
         sections=(_verdicts(trials), *([_latency(trials, rules)] if planner else []), *map(_scenario, trials)),
         settings={
             "planner": planner or "none: the ego drives as its scenario says",

@@ -11,6 +11,7 @@ from drivesim.conditioning.build import LAYOUT, SceneControls
 from drivesim.pictures.birds_eye import beyond, birds_eye
 from drivesim.pictures.drawing import camera_overlay, layout_picture
 from drivesim.scene import Environment, Scene
+from drivesim.wording import number_of
 
 _WIDTH, _PANEL = 1024, 512
 _MOST_LISTED = 2
@@ -36,7 +37,7 @@ def preview_page(
     layout = layout_picture((controls or SceneControls(scene, LAYOUT)).window(frame, frame + 1))
     height = 2 * round(_WIDTH * overlay.shape[0] / overlay.shape[1] / 2)
     hidden = beyond(scene, frame, _WIDTH, _PANEL)
-    more = f", {_counted(len(hidden), 'actor')} beyond this picture: {_listed(hidden)}" if hidden else ""
+    more = f", {number_of(len(hidden), 'actor')} beyond this picture: {_listed(hidden)}" if hidden else ""
     panels = (
         (f"from above (squares of 10 m){more}", birds_eye(scene, frame, _WIDTH, _PANEL)),
         ("boxes in the camera", cv2.resize(overlay, (_WIDTH, height), interpolation=cv2.INTER_AREA)),
@@ -64,10 +65,6 @@ def describe(environment: Environment) -> str:
     return ", ".join(words)
 
 
-def _counted(count: int, thing: str) -> str:
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
-
-
 def _listed(actors: Sequence[tuple[str, float]]) -> str:
     """The nearest of those beyond the picture, written ones first, each with how far ahead of the ego it is."""
     ordered = sorted(actors, key=lambda one: (one[0].startswith(AMBIENT), abs(one[1])))
@@ -79,7 +76,7 @@ def _heading(scene: Scene, frame: int, notes: Sequence[str]) -> np.ndarray:
     speed = float(scene.ego.speed_mps[frame])
     present = [actor.id for actor in scene.actors if actor.track.present[frame]]
     ambient = sum(name.startswith(AMBIENT) for name in present)
-    others = _counted(len(present) - ambient, "actor") + (f" and {ambient} of the ambient traffic" if ambient else "")
+    others = number_of(len(present) - ambient, "actor") + (f" and {ambient} of the ambient traffic" if ambient else "")
     moment = f"t = {frame / scene.fps:.1f} s of {len(scene) / scene.fps:.1f} s, ego {speed:.1f} m/s, {others}"
     lines = [f"{moment}, {describe(scene.environment)}", *notes]
     block = np.full((2 * _MARGIN + 26 + _LINE * len(lines), _WIDTH, 3), _BACKGROUND, dtype=np.uint8)

@@ -10,6 +10,7 @@ from drivesim.report import Figure, Section, Table
 from drivesim.runs.rows import FutureRow
 from drivesim.scenarios import Scenario
 from drivesim.sweeps.coverage import ScenarioCoverage, coverage_of
+from drivesim.wording import number_of
 
 _ABOUT = (
     "Which bins of each parameter, and which pairs of bins, the variations fell into; which events and labels the futures showed. Bins are "
@@ -54,7 +55,7 @@ def coverage_section(found: Sequence[ScenarioCoverage]) -> Section:
 def coverage_lines(one: ScenarioCoverage) -> list[str]:
     """The coverage of a scenario for a terminal."""
     where = f" at {one.variations} points of the parameter space" if one.parameters else ", nothing varies"
-    lines = [f"{one.scenario}: {one.futures} futures{where}"]
+    lines = [f"{one.scenario}: {number_of(one.futures, 'future')}{where}"]
     for bins in one.parameters:
         counts = ", ".join(
             f"{label}: {count}" if allowed else f"{label}: not allowed"

@@ -30,6 +30,7 @@ from drivesim.runs.run_folder import locked_file
 from drivesim.runs.storage import sealed_text, sha256_of, unsealed_values, write_atomic
 from drivesim.scenarios.suite import Case, Suite
 from drivesim.sweeps.task import FutureTask, SweepSettings, decide_case
+from drivesim.wording import number_of
 from drivesim.world_model import LoadedModel
 
 SWEEP_NAME, SUITE_NAME = "sweep.json", "suite.yaml"
@@ -131,7 +132,8 @@ class SweepPlan:
     def lines(self) -> list[str]:
         """The plan for the person who is about to wait."""
         found = [
-            f"{plan.manifest.scenario_id}: {cases} × {plan.num_futures} futures × {plan.manifest.timeline.num_frames} frames"
+            f"{plan.manifest.scenario_id}: {cases} × {number_of(plan.num_futures, 'future')} × "
+            f"{number_of(plan.manifest.timeline.num_frames, 'frame')}"
             for plan, cases in zip(self.plans, self.num_cases, strict=True)
         ]
         who = (
@@ -141,7 +143,7 @@ class SweepPlan:
         )
         return [
             *found,
-            f"together {self.num_futures} futures, {self.num_frames} frames; {self.plans[0].cost.frames_per_s:.1f} frames/s "
+            f"together {number_of(self.num_futures, 'future')}, {number_of(self.num_frames, 'frame')}; {self.plans[0].cost.frames_per_s:.1f} frames/s "
             f"measured for one worker → {duration_text(self.seconds)} {who} (and the time to measure what they made); "
             f"about {size_text(self.disk_bytes)} of disk",
         ]

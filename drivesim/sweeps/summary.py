@@ -18,6 +18,7 @@ from drivesim.runs.storage import write_atomic
 from drivesim.scenarios.suite import Suite
 from drivesim.sweeps.coverage_page import coverage_by_scenario, coverage_section
 from drivesim.sweeps.worst import outcome_section, seen_words
+from drivesim.wording import number_of
 
 SUMMARY_NAME, JUNIT_NAME = "summary.json", "junit.xml"
 
@@ -66,7 +67,7 @@ def sweep_report(
     )
     return Report(
         title=f"Sweep of {suite.name}",
-        subject=f"{counts['finished']} of {counts['futures']} futures of {len(_scenarios(rows))} scenarios",
+        subject=f"{counts['finished']} of {number_of(counts['futures'], 'future')} of {number_of(len(_scenarios(rows)), 'scenario')}",
         sections=(
             Section(
                 title="Sweep",

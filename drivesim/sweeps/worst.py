@@ -78,4 +78,4 @@ def _pictures(rows: Sequence[FutureRow], folder: Path) -> Picture:
                 [thumbnail(frame, _HEIGHT) for frame in frames],
             )
         )
-    return strip(lines, f"The {len(rows)} worst futures, two seconds and one before their least TTC, and at it")
+    return strip(lines, "Two seconds and one before their least TTC, and at it")
