@@ -17,7 +17,7 @@ from drivesim.models.hashes import write_hashes
 from drivesim.models.video_ldm.conditioning_inputs import NUM_LAYOUT_PLANES
 from drivesim.models.video_ldm.load import VideoLDMConfig, save_networks
 from drivesim.packing import pack
-from drivesim.training import DecoderGanStage, DecoderStage
+from drivesim.training import DecoderGanStage, DecoderStage, estimates
 from drivesim.training.decoder_stage import DecoderBatches, unsteadiness
 from drivesim.training.gan_stage import Judged
 from drivesim.training.stage import NothingToLearn
@@ -78,6 +78,25 @@ def test_a_share_of_the_latents_is_what_the_image_ldm_makes_of_them(
     cells = {float(value) for value in estimates[0, 0].ravel()}
     assert all(float(many["latents"][row, 0, 0, 0, 0]) in cells for row in rows)
     assert np.abs(clean - estimates).mean() > 0.01
+
+
+def test_boxes_are_estimated_blindly_and_what_is_around_them_is_not(
+    full: ClipStore, batches: DecoderBatches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estimates, "BLIND_SHARE", 1.0)
+    # A network that leaves all noise where it is shows how much there was.
+    monkeypatch.setattr(estimates, "image_denoiser", lambda network, told: lambda noisy, sigma: noisy)
+    estimates.prepare_estimates(tiny_networks().image, batches.clips, tmp_path / "made.npy")
+    made = np.load(tmp_path / "made.npy").astype(np.float32)
+    for clip in range(2):
+        layers = [full.read("actors", clip)[:, :5], full.read("scenery", clip)[:, :4]]
+        boxed = np.concatenate(layers, axis=1).max(axis=1).reshape(3, 16, 8, 32, 8).max(axis=(2, 4)) > 0
+        assert 0.05 < boxed.mean() < 0.95
+        left = made[clip] - batches.clips.read("latents", clip, slice(0, 3)).astype(np.float32)
+        inside, outside = (np.moveaxis(left, 1, -1)[where].std() for where in (boxed, ~boxed))
+        assert 0.9 * estimates.BLIND_SIGMA < inside < 1.1 * estimates.BLINDEST_SIGMA
+        assert outside < 1.1 * estimates.STRONGEST_START
+        assert outside < 0.9 * inside
 
 
 def test_half_size_frames_teach_single_frames_and_nothing_larger_teaches_nothing(
