@@ -9,6 +9,7 @@ from pathlib import Path
 
 from drivesim.datasets.nuscenes.tables import Row, TableFinding
 from drivesim.errors import InputError
+from drivesim.json_text import JsonFault, parse
 from drivesim.scene import CATEGORIES
 
 #: What each name of a data set is here; None leaves its boxes out.
@@ -64,8 +65,8 @@ def categories_with(given: Categories | None) -> Categories:
 def read_category_map(path: Path) -> Categories:
     """The object of a JSON file: names of a data set to categories or null. Raises InputError when it is none."""
     try:
-        given = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        given = parse(path.read_bytes())
+    except (OSError, JsonFault) as error:
         raise InputError(f"{path}: cannot be read as JSON ({error})") from error
     texts = isinstance(given, dict) and all(value is None or isinstance(value, str) for value in given.values())
     if not texts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,6 +19,7 @@ from drivesim.datasets.nuscenes.tables import (
     find_versions,
     read_table,
 )
+from drivesim.json_text import JsonFault, parse
 
 #: Columns that hold a token of another table (an empty one is a chain's end).
 REFERENCES: tuple[tuple[str, str, str], ...] = (
@@ -101,8 +101,10 @@ def check_rows(
     """
     categories = categories_with(category_map)
     findings = _check_links(root, version, tables)
-    findings += _check_numbers(version, tables) + _check_times(version, tables, channel)
-    findings += _check_files(root, version, tables, channel) + find_mixups(version, tables, categories)
+    wrong = _wrong_rows(tables)
+    unsound = {table: {row["token"] for row, _ in rows} for table, rows in wrong.items()}
+    findings += _check_numbers(version, wrong) + _check_times(version, tables, channel)
+    findings += _check_files(root, version, tables, channel) + find_mixups(version, tables, categories, unsound)
     unknown = unknown_names(version, tables, categories)
     return findings if unknown is None else [*findings, unknown]
 
@@ -188,9 +190,9 @@ def _check_maps(root: Path, version: str, tables: Tables) -> list[TableFinding]:
 def _check_splits(path: Path, version: str, scenes: set[str | None]) -> list[TableFinding]:
     file, fix = f"{version}/splits.json", "Write {split name: [scene names]} with names of scene.json"
     try:
-        splits = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        return [TableFinding(file, f"cannot be read as JSON at line {error.lineno} ({error.msg})", fix)]
+        splits = parse(path.read_bytes())
+    except JsonFault as error:
+        return [TableFinding(file, f"cannot be read as JSON ({error})", fix)]
     if not isinstance(splits, dict) or not all(isinstance(names, list) for names in splits.values()):
         return [TableFinding(file, "does not map split names to lists of scenes", fix)]
     findings = []
@@ -204,15 +206,21 @@ def _check_splits(path: Path, version: str, scenes: set[str | None]) -> list[Tab
     return findings
 
 
-def _check_numbers(version: str, tables: Tables) -> list[TableFinding]:
+def _wrong_rows(tables: Tables) -> dict[str, list[tuple[Row, str]]]:
+    """The rows whose numbers are wrong by themselves, by table, and what is wrong with each."""
+    wrong = {
+        table: [(row, problem) for row in tables.get(table, []) if (problem := row_problem(row, table)) is not None]
+        for table in ("calibrated_sensor", "ego_pose", "sample_annotation")
+    }
+    cameras = {row["token"] for row in tables.get("sensor", []) if row.get("modality") == "camera"}
+    mounts = [row for row in tables.get("calibrated_sensor", []) if row.get("sensor_token") in cameras]
+    problems = [(row, problem) for row in mounts if (problem := camera_matrix_problem(row)) is not None]
+    return {**wrong, "calibrated_sensor": wrong["calibrated_sensor"] + problems}
+
+
+def _check_numbers(version: str, wrong: dict[str, list[tuple[Row, str]]]) -> list[TableFinding]:
     findings = []
-    for table in ("calibrated_sensor", "ego_pose", "sample_annotation"):
-        rows = tables.get(table, [])
-        problems = [(row, problem) for row in rows if (problem := row_problem(row, table)) is not None]
-        if table == "calibrated_sensor":
-            cameras = {row["token"] for row in tables.get("sensor", []) if row.get("modality") == "camera"}
-            mounts = [row for row in rows if row.get("sensor_token") in cameras]
-            problems += [(row, problem) for row in mounts if (problem := camera_matrix_problem(row)) is not None]
+    for table, problems in wrong.items():
         if problems:
             row, problem = problems[0]
             text = f"{len(problems)} unsound row{'s' * (len(problems) > 1)}, first {row['token']}: {problem}"
@@ -283,11 +291,11 @@ def _check_expansion(root: Path) -> list[TableFinding]:
             continue
         file = path.relative_to(root).as_posix()
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            content = parse(path.read_bytes())
+        except JsonFault as error:
             findings.append(TableFinding(file, f"cannot be read as JSON ({error})", fix))
             continue
-        version = content.get("version", "1.0") if isinstance(content, dict) else "unknown"
+        version = str(content.get("version", "1.0")) if isinstance(content, dict) else "unknown"
         if version < "1.3":
             findings.append(TableFinding(file, f"is a map of version {version}; 1.3 is needed", fix))
     return findings

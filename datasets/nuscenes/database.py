@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from drivesim.datasets.nuscenes.tables import (
     read_table,
 )
 from drivesim.errors import InputError
+from drivesim.json_text import JsonFault, parse
 
 #: The devkit's own splits that each version holds.
 SPLITS_OF_VERSION: dict[str, tuple[str, ...]] = {
@@ -51,9 +51,9 @@ def scenes_of_split(root: Path, version: str, split: str) -> tuple[list[str], st
     own = root / version / "splits.json"
     if own.exists():
         try:
-            splits = json.loads(own.read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
-            raise InputError(f"{own}: cannot be read as JSON at line {error.lineno} ({error.msg}); mend it") from error
+            splits = parse(own.read_bytes())
+        except JsonFault as error:
+            raise InputError(f"{own}: cannot be read as JSON ({error}); mend it") from error
         source = "splits.json"
     else:
         from nuscenes.utils.splits import create_splits_scenes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from drivesim.datasets.nuscenes.tables import TABLES, raise_findings
 from drivesim.datasets.nuscenes.weather import environment_of
 from drivesim.datasets.sample import BrokenSample, Sample
 from drivesim.errors import InputError
+from drivesim.json_text import JsonFault, parse_object
 from drivesim.scene import Scene
 
 #: The split that takes every scene of a version.
@@ -231,8 +231,8 @@ class NuScenesDataset:
         if not own.exists():
             return LICENCE
         try:
-            return str(json.loads(own.read_text(encoding="utf-8"))["licence"])
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            return str(parse_object(own.read_bytes())["licence"])
+        except (JsonFault, KeyError) as error:
             raise InputError(
                 f'{own}: names no licence ({error}); write {{"licence": "..."}} into it, or delete it when these are '
                 "nuScenes' own pictures"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import numpy as np
 
 from drivesim.datasets.nuscenes.categories import Categories
-from drivesim.datasets.nuscenes.rows import is_number, row_problem
+from drivesim.datasets.nuscenes.rows import is_number
 from drivesim.datasets.nuscenes.tables import Row, TableFinding
 from drivesim.datasets.quantities import course_fault, degrees_fault, speed_fault
 from drivesim.geometry import FloatArray
+
+#: The sound ego pose of each key frame's sample, by the sample's token.
+EgoPoses = dict[str | None, Row]
 
 #: nuScenes annotates what its lidar reaches; a scene's own drive is a few hundred metres.
 _FAR_FROM_EGO_M = 500.0
@@ -19,30 +24,35 @@ _VEHICLES = ("car", "truck", "bus", "trailer", "construction_vehicle", "motorcyc
 _MOVED_M = 2.0
 
 
-def find_mixups(version: str, tables: dict[str, list[Row]], categories: Categories) -> list[TableFinding]:
-    """Signs of lidar-frame or ego-frame boxes (far from the ego, headings a quarter turn off) and of swapped sizes."""
+def find_mixups(
+    version: str, tables: dict[str, list[Row]], categories: Categories, unsound: Mapping[str, Collection[str]]
+) -> list[TableFinding]:
+    """Signs of lidar-frame or ego-frame boxes (far from the ego, headings a quarter turn off) and of swapped sizes.
+
+    ``unsound`` holds, by table, the tokens of the rows that are wrong by themselves; they are passed over.
+    """
     if any(table not in tables for table in ("sample_annotation", "instance", "category", "sample_data", "ego_pose")):
         return []
-    rows = [row for row in tables["sample_annotation"] if row_problem(row, "sample_annotation") is None]
+    rows = [row for row in tables["sample_annotation"] if row["token"] not in unsound["sample_annotation"]]
+    ego = _ego_of_samples(tables, unsound["ego_pose"])
     if not rows:
-        return [finding for finding in [_impossible_drive(version, tables)] if finding is not None]
+        return [finding for finding in [_impossible_drive(version, tables, ego)] if finding is not None]
     known = _categories_of(tables, categories)
     findings = [
-        _impossible_drive(version, tables),
-        _far_from_ego(version, rows, tables),
+        _impossible_drive(version, tables, ego),
+        _far_from_ego(version, rows, ego),
         _turned(version, rows, known),
         _swapped(version, rows, known),
     ]
     return [finding for finding in findings if finding is not None]
 
 
-def _far_from_ego(version: str, rows: list[Row], tables: dict[str, list[Row]]) -> TableFinding | None:
-    ego = {token: pose["translation"] for token, pose in _ego_of_samples(tables).items()}
+def _far_from_ego(version: str, rows: list[Row], ego: EgoPoses) -> TableFinding | None:
     placed = [row for row in rows if row.get("sample_token") in ego]
     if not placed:
         return None
     boxes = np.array([row["translation"] for row in placed])[:, :2]
-    own = np.array([ego[row["sample_token"]] for row in placed])[:, :2]
+    own = np.array([ego[row["sample_token"]]["translation"] for row in placed])[:, :2]
     far = np.linalg.norm(boxes - own, axis=1) > _FAR_FROM_EGO_M
     if float(far.mean()) < 0.01:
         return None
@@ -59,9 +69,9 @@ def _far_from_ego(version: str, rows: list[Row], tables: dict[str, list[Row]]) -
     return TableFinding(f"{version}/sample_annotation.json", problem, fix)
 
 
-def _ego_of_samples(tables: dict[str, list[Row]]) -> dict[str | None, Row]:
+def _ego_of_samples(tables: dict[str, list[Row]], unsound: Collection[str]) -> EgoPoses:
     """The sound ego pose of each key frame's sample."""
-    poses = {row["token"]: row for row in tables["ego_pose"] if row_problem(row, "ego_pose") is None}
+    poses = {row["token"]: row for row in tables["ego_pose"] if row["token"] not in unsound}
     return {
         row.get("sample_token"): poses[row["ego_pose_token"]]
         for row in tables["sample_data"]
@@ -69,9 +79,8 @@ def _ego_of_samples(tables: dict[str, list[Row]]) -> dict[str | None, Row]:
     }
 
 
-def _impossible_drive(version: str, tables: dict[str, list[Row]]) -> TableFinding | None:
+def _impossible_drive(version: str, tables: dict[str, list[Row]], ego: EgoPoses) -> TableFinding | None:
     """Scenes whose ego moves as no vehicle does: too fast, against its heading, or in degrees of latitude."""
-    ego = _ego_of_samples(tables)
     drives: dict[str | None, list[tuple[float, Row]]] = {}
     for row in tables.get("sample", []):
         if row["token"] in ego and is_number(row.get("timestamp")):

@@ -20,6 +20,7 @@ from drivesim.datasets.video_folder.decode import VideoFile
 from drivesim.datasets.video_folder.frame_times import read_kitti_timestamps, read_named_timestamps, read_timestamps
 from drivesim.datasets.video_folder.recordings import Recording, pictures_of
 from drivesim.errors import InputError
+from drivesim.json_text import parse_object
 from drivesim.picture_file import read_picture
 
 INDEX_VERSION = 2
@@ -69,7 +70,7 @@ class RecordingIndex:
     @classmethod
     def from_json(cls, text: str) -> RecordingIndex:
         """From the text that :meth:`to_json` made. Raises ValueError, KeyError or TypeError for any other."""
-        values = json.loads(text)
+        values = parse_object(text)
         arrays = {k: np.array(v, dtype=_TYPES.get(k, bool)) for k, v in values.items() if isinstance(v, list)}
         found = cls(**{**values, **arrays})
         per_frame = {len(getattr(found, name)) for name in _PER_FRAME}
@@ -95,7 +96,7 @@ def index_of(recording: Recording, *, fps: float | None, index_folder: Path | No
         return scan(recording, fps)
     kept = index_folder / f"{_fingerprint(recording, fps)}.json"
     if kept.is_file():
-        with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError, OSError):  # a broken one is made anew
+        with contextlib.suppress(ValueError, KeyError, TypeError, OSError):  # a broken one is made anew
             return RecordingIndex.from_json(kept.read_text(encoding="utf-8"))
     made = scan(recording, fps)
     index_folder.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from drivesim.exports.contents import Contents, Source
 from drivesim.exports.extras import require_packages
 from drivesim.exports.gather import chosen_futures, gather, why_not_measured
 from drivesim.exports.publishing import publishing
+from drivesim.json_text import JsonFault, parse
 from drivesim.judges.load import Judges
 from drivesim.runs.future import Future
 from drivesim.runs.run_folder import future_name
@@ -279,8 +280,8 @@ def _holds(folder: Path, futures: Sequence[Future]) -> bool:
     if not folder.is_dir() or not any(folder.iterdir()):
         return False
     try:
-        there = [one["future"] for one in json.loads((folder / PROVENANCE_NAME).read_text(encoding="utf-8"))]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        there = [one["future"] for one in parse((folder / PROVENANCE_NAME).read_bytes())]
+    except (OSError, JsonFault, KeyError, TypeError) as error:
         raise InputError(f"{folder} is no export of drivesim. Name another folder with --out.") from error
     if sorted(there) != sorted(future.id for future in futures):
         raise InputError(

@@ -139,10 +139,15 @@ def test_an_unknown_channel_split_and_an_empty_split(copy_of) -> None:
         read(folder)
     assert [line for line in lines(folder) if "'train' is empty" in line or "'gamma' first" in line] == lines(folder)
     assert len(lines(folder)) == 2
-    (folder.root / VERSION / "splits.json").write_text('{"train": [')
-    one_line(folder, "splits.json", "cannot be read as JSON")
-    with pytest.raises(InputError, match=r"splits\.json: cannot be read as JSON"):
-        read(folder)
+    for content, why in (
+        (b'{"train": [', "no valid JSON"),
+        (b'{"tr\xe4in": []}', "it is not UTF-8"),
+        (b"[" * 9999, "it is nested"),
+    ):
+        (folder.root / VERSION / "splits.json").write_bytes(content)
+        one_line(folder, "splits.json", f"cannot be read as JSON ({why}")
+        with pytest.raises(InputError, match=rf"splits\.json: cannot be read as JSON \({why}"):
+            read(folder)
 
 
 # Faults of single rows and files: the windows that need them are broken, the others are read.
