@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def _edited(value: Any, rng: np.random.Generator) -> bytes:
         elif kind < 0.4:
             holder[key] = json.loads("[" * 500 + "]" * 500)
         else:
-            holder[key] = JUNK[int(rng.integers(len(JUNK)))]
+            holder[key] = deepcopy(JUNK[int(rng.integers(len(JUNK)))])  # a later edit may change what stands there
     return json.dumps(copy).encode()
 
 
