@@ -17,6 +17,7 @@ from drivesim.noise import NoiseStream
 from drivesim.options import ActorMode, EgoMode, Noise, Threads, Told
 from drivesim.runs.storage import sealed_text, unsealed_values
 from drivesim.runs.timeline import Timeline
+from drivesim.wording import differences
 
 #: Version of the file's layout.
 MANIFEST_VERSION = 1
@@ -168,12 +169,7 @@ class Manifest:
 
     def require_same(self, wanted: Manifest, where: str) -> None:
         """Raise InputError naming every difference when ``wanted`` cannot continue this run."""
-        mine, theirs = self.identity(), wanted.identity()
-        different = [
-            f"{name}: the run has {_short(mine[name])}, this command asks for {_short(theirs[name])}"
-            for name in mine
-            if mine[name] != theirs[name]
-        ]
+        different = differences("the run", self.identity(), wanted.identity())
         if different:
             raise InputError(
                 f"{where} cannot be resumed with other settings. " + "; ".join(different) + ". "
@@ -194,9 +190,3 @@ def software_versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             versions[package] = "not installed"
     return versions
-
-
-def _short(value: object) -> str:
-    """A value as the reader needs it: hashes by their first twelve digits."""
-    text = "none" if value is None else str(value)
-    return text[:12] if len(text) == 64 and all(c in "0123456789abcdef" for c in text) else text

@@ -30,7 +30,7 @@ from drivesim.runs.run_folder import locked_file
 from drivesim.runs.storage import sealed_text, sha256_of, unsealed_values, write_atomic
 from drivesim.scenarios.suite import Case, Suite
 from drivesim.sweeps.task import FutureTask, SweepSettings, decide_case
-from drivesim.wording import number_of
+from drivesim.wording import differences, number_of
 from drivesim.world_model import LoadedModel
 
 SWEEP_NAME, SUITE_NAME = "sweep.json", "suite.yaml"
@@ -205,13 +205,7 @@ def _require_same(path: Path, wanted: dict[str, Any]) -> None:
         values = unsealed_values(parse_object(path.read_bytes()))
     except JsonFault as error:
         raise InputError(f"{path} is damaged or was edited since the sweep began ({error}).") from error
-    mine = _flat({key: values.get(key) for key in wanted})
-    theirs = _flat(wanted)
-    different = [
-        f"{name}: it has {_short(mine.get(name))}, this command asks for {_short(theirs.get(name))}"
-        for name in sorted({*mine, *theirs})
-        if mine.get(name) != theirs.get(name)
-    ]
+    different = differences("it", _flat({key: values.get(key) for key in wanted}), _flat(wanted))
     if different:
         shown: Sequence[str] = different[:5]
         more = f"; and {len(different) - 5} more" if len(different) > 5 else ""
@@ -229,8 +223,3 @@ def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
     for key, value in values.items():
         found |= _flat(value, f"{prefix}.{key}" if prefix else str(key))
     return found
-
-
-def _short(value: Any) -> str:
-    text = "nothing" if value is None else str(value)
-    return text[:12] if len(text) == 64 else text
