@@ -90,14 +90,17 @@ class LatentClips:
 
 
 def measure_statistics(codec: FrameCodec, store: ClipStore, num_frames: int = 512) -> None:
-    """Set the codec's per-channel latent statistics from evenly spread frames of ``store``."""
-    raw = []
-    device = next(codec.parameters()).device
-    for index in np.linspace(0, len(store) - 1, num_frames).astype(int):
-        frames = store.read("rgb", int(index), index % store.frames_per_clip)[None]
+    """Set the codec's per-channel latent statistics from evenly spread frames of ``store``, a frame of each clip at most.
+
+    Where there are fewer clips than frames asked for, each counts as often as it is met.
+    """
+    clips = [int(index) for index in np.linspace(0, len(store) - 1, num_frames)]
+    device, raw = next(codec.parameters()).device, dict[int, torch.Tensor]()
+    for index in dict.fromkeys(clips):
+        frames = store.read("rgb", index, index % store.frames_per_clip)[None]
         with torch.inference_mode():
-            raw.append(codec.read(_halved(frames_to_tensor(frames)).to(device)).cpu())
-    stacked = torch.cat(raw)
+            raw[index] = codec.read(_halved(frames_to_tensor(frames)).to(device)).cpu()
+    stacked = torch.cat([raw[index] for index in clips])
     std = stacked.std((0, 2, 3))
     # Most cells are grey: by its own deviation a red car would lie ten units out, where diffusion does not reach.
     std[-2:] = std[-2:].clamp_min(CHROMA_STD)
