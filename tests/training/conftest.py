@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,12 @@ from drivesim.packing import pack
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six clips of four frames of 256x512."""
-    folder = tmp_path_factory.mktemp("store") / "tiny.zarr"
-    pack(ProceduralDataset(num_samples=6, num_frames=4), folder)
+    """Six clips of four frames of 256x512, to be read only; workers that run side by side share it."""
+    alone = "PYTEST_XDIST_WORKER" not in os.environ
+    shared = tmp_path_factory.mktemp("store") if alone else tmp_path_factory.getbasetemp().parent
+    folder = shared / "training-store.zarr"
+    with (shared / "training-store.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "finished.json").exists():
+            pack(ProceduralDataset(num_samples=6, num_frames=4), folder)
     return folder

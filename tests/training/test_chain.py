@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -22,19 +23,33 @@ from drivesim.training.chain import run_chain
 from drivesim.training.codec_stage import CodecStage
 from drivesim.training.encode import encode_store
 from drivesim.training.parts import Parts, encoder_hash
-from drivesim.training.recipe import read_recipe
+from drivesim.training.recipe import Recipe, read_recipe
 
-SHORT = ["--trainer.max_steps=4", "--trainer.val_check_interval=2", "--trainer.enable_progress_bar=false"]
+QUIET = "--trainer.enable_progress_bar=false"
+SHORT = ["--trainer.max_steps=4", "--trainer.val_check_interval=2", QUIET]
 
 
 @pytest.fixture(scope="module")
-def trained(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a smoke chain of four steps a stage."""
+def short(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
+    """The smoke recipe with two steps a stage (four for the one of two optimisers, which both count) and one validation."""
+    text = resources.files("drivesim.training").joinpath("recipes/smoke.yaml").read_text(encoding="utf-8")
+    for long, few in (
+        ("max_steps: 12, val_check_interval: 6", "max_steps: 2, val_check_interval: 2"),
+        ("max_steps: 24", "max_steps: 4"),
+    ):
+        assert text.count(long) == 1
+        text = text.replace(long, few)
+    path = tmp_path_factory.mktemp("recipe") / "smoke.yaml"
+    path.write_text(text, encoding="utf-8")
+    return read_recipe(str(path))
+
+
+@pytest.fixture(scope="module")
+def trained(short: Recipe, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a short chain."""
     work = tmp_path_factory.mktemp("chain")
-    recipe = read_recipe("smoke")
-    run_chain(
-        recipe, work, stages=list(recipe.stages), initial=None, overrides=[*SHORT, f"--data.path={store}"], say=str
-    )
+    overrides = [QUIET, f"--data.path={store}"]
+    run_chain(short, work, stages=list(short.stages), initial=None, overrides=overrides, say=str)
     return work
 
 
@@ -67,12 +82,11 @@ def test_later_stages_used_the_parts_of_earlier_ones(trained: Path) -> None:
         assert np.load(next((trained / "latents").glob(f"{name}-*.npy"))).shape == (6, 4, 19, 16, 32)
 
 
-def test_a_finished_stage_is_skipped_and_says_so(trained: Path, store: Path) -> None:
+def test_a_finished_stage_is_skipped_and_says_so(trained: Path, short: Recipe, store: Path) -> None:
     said: list[str] = []
     before = (trained / "codec" / "last.ckpt").stat().st_mtime_ns
-    recipe = read_recipe("smoke")
-    settings = [*SHORT, f"--data.path={store}"]
-    run_chain(recipe, trained, stages=["codec"], initial=None, overrides=settings, say=said.append)
+    settings = [QUIET, f"--data.path={store}"]
+    run_chain(short, trained, stages=["codec"], initial=None, overrides=settings, say=said.append)
     assert said[0].startswith("codec: finished before, skipped")
     assert (trained / "codec" / "last.ckpt").stat().st_mtime_ns == before
 

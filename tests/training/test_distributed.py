@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -27,30 +28,24 @@ def _torchrun(world: int, script: Path, *arguments: object) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-def _run(world: int, work: Path, store: Path, steps: int, records: Path) -> list[dict[str, Any]]:
-    """What each rank ended with."""
-    records.mkdir()
-    _torchrun(world, SCRIPT, work, store, steps, records)
-    return [json.loads((records / f"rank-{rank}.json").read_text()) for rank in range(world)]
-
-
 def test_parameters_and_averages_of_a_sharded_network_equal_those_of_a_whole_one(tmp_path: Path) -> None:
-    kinds = {}
-    for kind in ("sharded", "whole"):
-        record = tmp_path / f"{kind}.safetensors"
-        _torchrun(2, SHARDED, kind, record)
-        kinds[kind] = load_file(record)
-    assert kinds["sharded"].keys() == kinds["whole"].keys()
-    assert any(name.startswith("average.") for name in kinds["whole"])
-    for name, tensor in kinds["whole"].items():
-        assert torch.allclose(kinds["sharded"][name], tensor, atol=1e-6), name
+    record = tmp_path / "sharded.safetensors"
+    _torchrun(2, SHARDED, record)
+    sharded, whole = load_file(record), runpy.run_path(str(SHARDED))["trained"](mesh=None)
+    assert sharded.keys() == whole.keys()
+    assert any(name.startswith("average.") for name in whole)
+    for name, tensor in whole.items():
+        assert torch.allclose(sharded[name], tensor, atol=1e-6), name
 
 
 @pytest.fixture(scope="module")
 def pair(store: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
     """Two ranks after two steps of one sample each: the four training samples of the store, once."""
     folder = tmp_path_factory.mktemp("pair")
-    return folder, _run(2, folder / "work", store, 2, folder / "records")
+    records = folder / "records"
+    records.mkdir()
+    _torchrun(2, SCRIPT, folder / "work", store, 2, records)
+    return folder, [json.loads((records / f"rank-{rank}.json").read_text()) for rank in range(2)]
 
 
 def test_parameters_stay_equal(pair: tuple[Path, list[dict[str, Any]]]) -> None:
@@ -65,8 +60,14 @@ def test_the_union_of_samples_is_the_epoch(pair: tuple[Path, list[dict[str, Any]
     assert first["draws_seen"] == second["draws_seen"] == 4
 
 
-def test_one_process_continues_what_two_began(pair: tuple[Path, list[dict[str, Any]]], store: Path) -> None:
+def test_one_process_continues_what_two_began(
+    pair: tuple[Path, list[dict[str, Any]]], store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, _ = pair
-    (alone,) = _run(1, folder / "work", store, 5, folder / "later")
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    monkeypatch.setenv("RANK", "0")
+    (folder / "later").mkdir()
+    runpy.run_path(str(SCRIPT))["main"](str(folder / "work"), str(store), "5", str(folder / "later"))
+    alone = json.loads((folder / "later" / "rank-0.json").read_text())
     assert alone["positions"] == [[4], [5], [6]]
     assert alone["draws_seen"] == 7
