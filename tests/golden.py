@@ -7,6 +7,7 @@ kind of CPU with one version of torch and NumPy, as both choose their kernels by
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import sys
@@ -86,12 +87,14 @@ def _feed(found: Any, value: Any) -> None:
         found.update(f"{value!r};".encode())
 
 
+@functools.cache
 def library_scenes() -> dict[str, Scene]:
     """Every library scenario, six seconds of it."""
     scenarios = {entry.name: load(find(entry.name))[0] for entry in library()}
     return {name: expand(scenario, seed=7, fps=10.0, duration_s=6.0) for name, scenario in scenarios.items()}
 
 
+@functools.cache
 def rendered_frame() -> dict[str, np.ndarray]:
     """A frame of a sampled scene with its labels, 128x256."""
     world = ProceduralWorld(sample_scene(41, 6, 10.0), appearance_seed=41)

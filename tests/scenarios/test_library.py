@@ -74,7 +74,7 @@ def test_actors_name_their_colours(entry: LibraryEntry) -> None:
 @ENTRIES
 def test_two_seeds_one_start(entry: LibraryEntry) -> None:
     scenario = load(entry.path)[0]
-    first, second = (start_and_course(expand(scenario, seed=seed, duration_s=10)) for seed in (0, 1))
+    first, second = (start_and_course(expand(scenario, seed=seed, duration_s=3)) for seed in (0, 1))
     assert first[0] == second[0]
     assert not np.array_equal(first[1], second[1])
 
