@@ -40,9 +40,10 @@ demo: $(READY)
 	@$(BIN)/drivesim rollout highway-cut-in --seconds 10 --out $(DEMO)
 	@ls -l $(DEMO)/*.mp4
 
-# One worker a core, one thread a worker; a file's tests stay together, as they share what their fixtures made.
+# One worker a core, one thread a worker; a file's tests stay together, as they share what their fixtures made, and the files
+# that take longest are drawn first (tests/conftest.py), not those with most tests.
 test: lint
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --dist loadfile
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	@$(BIN)/ruff check .
