@@ -14,7 +14,6 @@ import numpy as np
 
 from drivesim.metrics.appearance import Appearance, appearance
 from drivesim.metrics.colour_shift import lab_histograms, shifts_from_first
-from drivesim.metrics.estimate import Estimate, mean_of, share_of
 
 #: The appearance curves of every video, in the order of display.
 CURVES = tuple(field.name for field in dataclasses.fields(Appearance)) + ("colour_shift",)
@@ -179,22 +178,6 @@ def first_long_run(outcomes: np.ndarray, needed: int) -> int | None:
     starts, ends = edges[::2], edges[1::2]
     long = starts[ends - starts >= needed]
     return int(long[0]) if len(long) else None
-
-
-@dataclass(frozen=True, kw_only=True)
-class UsableSet:
-    """Of many videos: the mean time until which they are usable, which the length of the videos bounds (``until_s``), and
-    the share that is usable to the end.
-    """
-
-    until_s: Estimate
-    to_the_end: Estimate
-
-
-def usable_of_many(videos: Sequence[Usable], rng: np.random.Generator) -> UsableSet:
-    """What a set of videos comes to, the videos being the independent units."""
-    whole = sum(video.broken_by is None for video in videos)
-    return UsableSet(until_s=mean_of([v.until_s for v in videos], rng), to_the_end=share_of(whole, len(videos)))
 
 
 def _where(curve: np.ndarray, chosen: np.ndarray | None) -> np.ndarray:

@@ -1,24 +1,11 @@
-"""Where the flat ground and the far sky move in the picture when the ego moves: homographies and the flow they give."""
+"""Where the flat ground and the far sky move in the picture when the ego moves."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import cv2
 import numpy as np
 
 from drivesim.geometry import FloatArray
 from drivesim.scene import Camera, Pose
-
-
-@dataclass(frozen=True, eq=False)
-class PlaneFlow:
-    """``displacement`` float32 (H, W, 2): added to the pixel position (u, v) of a frame it gives the position of the same
-    point in the other frame; ``valid`` bool (H, W).
-    """
-
-    displacement: np.ndarray
-    valid: np.ndarray
 
 
 def ground_homography(camera: Camera, at: Pose, other: Pose) -> FloatArray:
@@ -68,32 +55,3 @@ def ground_depth(camera: Camera, ego: Pose) -> np.ndarray:
     across, down = normal[0] * (u - camera.cx) / camera.fx, normal[1] * (v - camera.cy) / camera.fy + normal[2]
     inverse = ((across + down) / height).astype(np.float32)
     return np.divide(1.0, inverse, out=np.full(inverse.shape, np.inf, dtype=np.float32), where=inverse > 1e-7)
-
-
-def ground_flow(
-    camera: Camera,
-    at: Pose,
-    other: Pose,
-    *,
-    reach_m: float = 40.0,
-    visible: np.ndarray | None = None,
-    other_visible: np.ndarray | None = None,
-) -> PlaneFlow:
-    """Where each ground pixel of the frame at ego pose ``at`` lies in the frame at ``other``; nothing is rendered.
-
-    Valid up to ``reach_m`` deep, where it stays inside the other frame, and where the masks bool (H, W) of this and of the
-    other frame say that the ground is seen: the caller leaves out objects, and scenery that it does not know, by the
-    semantic maps. Without them the ground is taken to be seen everywhere.
-    """
-    u, v = pixel_centres(camera.width, camera.height)
-    x, y, w = mapped(ground_homography(camera, at, other), u, v)
-    valid = (ground_depth(camera, at) <= reach_m) & (w > 0.0)
-    valid &= (x >= 0.5) & (x <= camera.width - 0.5) & (y >= 0.5) & (y <= camera.height - 0.5)
-    if visible is not None:
-        valid &= visible
-    if other_visible is not None:
-        column, row = (np.where(valid, position - 0.5, 0.0).astype(np.float32) for position in (x, y))
-        hidden = cv2.remap((~other_visible).astype(np.float32), column, row, cv2.INTER_LINEAR)
-        valid &= hidden < 1e-3
-    displacement = np.stack([x - u, y - v], axis=-1)
-    return PlaneFlow(np.where(valid[..., None], displacement, 0.0).astype(np.float32), valid)

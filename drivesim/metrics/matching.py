@@ -14,7 +14,6 @@ from drivesim.judges.probe.box_overlap import areas, intersections, overlaps
 from drivesim.judges.probe.decode import Detections
 from drivesim.judges.probe.labels import BoxLabels
 from drivesim.metrics.wilson import wilson_interval
-from drivesim.scene import CATEGORIES
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -123,12 +122,6 @@ def share(group: str, outcomes: np.ndarray) -> Share:
     hits, trials = int(outcomes.sum()), len(outcomes)
     low, high = wilson_interval(hits, trials)
     return Share(group=group, hits=hits, trials=trials, low=low, high=high)
-
-
-def shares_by_category(category: np.ndarray, outcomes: np.ndarray) -> list[Share]:
-    """One share for every category that occurs: recall from an object table, precision from a detection table."""
-    present = [index for index in range(len(CATEGORIES)) if (category == index).any()]
-    return [share(CATEGORIES[index], outcomes[category == index]) for index in present]
 
 
 def shares_by_range(values: np.ndarray, outcomes: np.ndarray, edges: Sequence[float], unit: str) -> list[Share]:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import cv2
 import numpy as np
-
-from drivesim.metrics.estimate import Estimate, mean_of
 
 LOWEST, HIGHEST = 0.03, 0.4
 """Range of the fit in cycles per pixel: above what the window smears, below the corners of the square band (0.5)."""
@@ -41,16 +37,6 @@ def spectrum_slope(frames: np.ndarray) -> np.ndarray:
     if frames.ndim != 4 or min(frames.shape[1:3]) < 32:
         raise ValueError(f"a spectrum needs frames (T, H, W, 3) of at least 32 x 32, got {frames.shape}")
     return np.array([_slope(*power_spectrum(frame)) for frame in frames])
-
-
-def spectrum_slope_estimate(clips: Iterable[np.ndarray], rng: np.random.Generator) -> Estimate:
-    """Mean slope over clips (each uint8 (T, H, W, 3), a clip counts once) with an interval over clips."""
-    means = []
-    for frames in clips:
-        slopes = spectrum_slope(frames)
-        known = slopes[np.isfinite(slopes)]
-        means.append(float(known.mean()) if len(known) else float("nan"))
-    return mean_of(means, rng)
 
 
 def _slope(frequency: np.ndarray, power: np.ndarray) -> float:

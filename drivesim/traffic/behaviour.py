@@ -190,8 +190,3 @@ def pedestrian_accepts_gap(time_gap_s: Number, crossing_time_s: Number, margin_s
     Source: gap acceptance, critical gap of the Highway Capacity Manual (crossing time plus start-up time).
     """
     return np.asarray(np.asarray(time_gap_s) > np.asarray(crossing_time_s) + margin_s)
-
-
-def cyclist_speed(speed: Number, desired_speed: Number, dt: float, relaxation_s: float = 4.0) -> FloatArray:
-    """Speed after ``dt`` of a cyclist relaxing to the desired speed; source: social-force driving term, Helbing 1995."""
-    return np.asarray(speed + (np.asarray(desired_speed) - speed) * (1.0 - np.exp(-dt / relaxation_s)))

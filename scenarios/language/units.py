@@ -128,11 +128,6 @@ def parse_any(value: object) -> tuple[float, Dimension | None]:
     return number, None
 
 
-def format_si(value: float, dimension: Dimension) -> str:
-    """A quantity for people, in SI: ``25 m/s``."""
-    return f"{value:.4g}{_si_unit(dimension)}"
-
-
 def _number(value: object, dimension: Dimension) -> float:
     if isinstance(value, bool):
         raise UnitError("DS028", f"{shown(value)} is not {_NAMES[dimension]}. Use {_EXAMPLES[dimension]}.")

@@ -12,7 +12,6 @@ from drivesim.geometry import project, transform_points
 from drivesim.metrics.baselines import frozen, shifted
 from drivesim.metrics.ground_plane import (
     ground_depth,
-    ground_flow,
     ground_homography,
     mapped,
     pixel_centres,
@@ -55,29 +54,6 @@ def test_ground_depth_in_closed_form() -> None:
     truth = SMALL.fy * SMALL.mount.z / (v[rows, 0] - SMALL.cy)
     np.testing.assert_allclose(depth[rows], np.repeat(truth[:, None], 256, axis=1), rtol=1e-4)
     assert np.isinf(depth[v[:, 0] < SMALL.cy]).all()
-
-
-def test_ground_flow_of_driving_straight_in_closed_form() -> None:
-    step = 1.2
-    flow = ground_flow(SMALL, Pose(x=step), Pose())
-    u, v = pixel_centres(256, 128)
-    down = v - SMALL.cy
-    scale = 1.0 / (1.0 + step * down / (SMALL.fy * SMALL.mount.z))  # depth z becomes z + step
-    truth = np.stack(np.broadcast_arrays((u - SMALL.cx) * (scale - 1.0), down * (scale - 1.0)), axis=-1)
-    assert flow.valid.sum() > 5000
-    np.testing.assert_allclose(flow.displacement[flow.valid], truth[flow.valid], atol=1e-3)
-    assert not flow.valid[: int(SMALL.cy)].any()
-    assert (flow.displacement[~flow.valid] == 0.0).all()
-
-
-def test_what_is_hidden_in_either_frame_is_left_out() -> None:
-    everywhere = ground_flow(SMALL, Pose(x=1.0), Pose()).valid
-    seen = np.ones((128, 256), dtype=bool)
-    seen[100:, :128] = False
-    here = ground_flow(SMALL, Pose(x=1.0), Pose(), visible=seen).valid
-    there = ground_flow(SMALL, Pose(x=1.0), Pose(), other_visible=seen).valid
-    np.testing.assert_array_equal(here, everywhere & seen)
-    assert everywhere.sum() > there.sum() and not there[120:, :100].any() and there[80:90, 100:150].all()
 
 
 def test_frozen_repeats_the_frame() -> None:

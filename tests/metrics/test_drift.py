@@ -20,7 +20,6 @@ from drivesim.metrics.drift import (
     first_long_run,
     rendered_ranges,
     smoothed,
-    usable_of_many,
     usable_until,
 )
 
@@ -158,12 +157,3 @@ def test_windows_changes_and_added_curves() -> None:
     assert drift.times_s[-1] == 24.9
     with pytest.raises(ValueError, match="one length"):
         drift.adding({"b": np.zeros(3)})
-
-
-def test_a_set_of_videos() -> None:
-    rows = [
-        Usable(until_s=t, length_s=60.0, broken_by=None if t == 60.0 else "luma", each={}) for t in (20.0, 60.0, 40.0)
-    ]
-    both = usable_of_many(rows, np.random.default_rng(0))
-    assert both.until_s.value == pytest.approx(40.0) and both.until_s.low < 40.0 < both.until_s.high
-    assert both.to_the_end.value == pytest.approx(1 / 3) and both.to_the_end.method == "wilson"

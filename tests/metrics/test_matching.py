@@ -12,7 +12,6 @@ from drivesim.metrics.matching import (
     match,
     object_table,
     share,
-    shares_by_category,
     shares_by_range,
 )
 from drivesim.metrics.wilson import wilson_interval
@@ -109,11 +108,10 @@ def test_errors_and_shares_in_the_tables() -> None:
     assert table.found.tolist() == [True, False, True] * 2
     assert table.centre_px[0] == pytest.approx(10.0) and np.isnan(table.centre_px[1])
     assert table.size_ratio[0] == pytest.approx(1.0) and table.distance_ratio[0] == pytest.approx(1.1)
-    recall = {entry.group: (entry.hits, entry.trials) for entry in shares_by_category(table.category, table.found)}
-    assert recall == {"car": (2, 4), "truck": (2, 2)}
+    recall = {index: share("", table.found[table.category == index]) for index in (CAR, TRUCK)}
+    assert [(recall[index].hits, recall[index].trials) for index in (CAR, TRUCK)] == [(2, 4), (2, 2)]
     rows = detection_table([result, result])
-    precision = {entry.group: entry.value for entry in shares_by_category(rows.category, rows.right)}
-    assert precision == {"car": 1.0, "truck": 0.5}
+    assert [share("", rows.right[rows.category == index]).value for index in (CAR, TRUCK)] == [1.0, 0.5]
     by_height = shares_by_range(table.height_px, table.found, [0.0, 24.0, 200.0], "px")
     assert [(entry.group, entry.hits, entry.trials) for entry in by_height] == [("0-24 px", 0, 2), ("24-200 px", 4, 4)]
     assert np.isnan(share("none", np.zeros(0, dtype=bool)).value)

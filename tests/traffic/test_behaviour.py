@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from drivesim.traffic.behaviour import (
     DriverParameters,
     constant_acceleration_heuristic,
-    cyclist_speed,
     draw_driver,
     following_acceleration,
     idm_acceleration,
@@ -97,10 +96,6 @@ def test_people():
     speeds = walking_speed(1.4, 0.3, times)
     assert speeds.mean() == pytest.approx(1.4, rel=0.02) and np.ptp(speeds) < 0.2
     assert bool(pedestrian_accepts_gap(8.0, 5.0)) and not bool(pedestrian_accepts_gap(6.0, 5.0))
-    speed = 2.0
-    for _ in range(300):
-        speed = float(cyclist_speed(speed, 5.0, 0.1))
-    assert speed == pytest.approx(5.0, abs=0.01)
 
 
 def test_drivers_differ_and_stay_plausible():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivesim.scenarios.language.units import UNITS, UnitError, deg, format_si, kmh, parse, parse_any, split_quantity
+from drivesim.scenarios.language.units import UNITS, UnitError, deg, kmh, parse, parse_any, split_quantity
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,3 @@ def test_every_unit_round_trips(value: float, unit: str) -> None:
     dimension, factor = UNITS[unit]
     assert split_quantity(f"{value!r} {unit}") == (value * factor, dimension)
     assert parse_any(f"{value!r} {unit}") == (value * factor, dimension)
-
-
-def test_what_is_printed_back_is_si() -> None:
-    assert format_si(parse("90 km/h", "speed"), "speed") == "25 m/s"
