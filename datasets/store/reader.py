@@ -66,8 +66,10 @@ class StoreInfo:
 def inspect(url: Path | str) -> StoreInfo:
     """What a store holds, complete or not. Raises InputError when there is no store of this version."""
     files = StoreFiles(url)
-    layout = read_layout(files)
-    finished = read_finished(files)
+    return _info(files, *_layout_and_finished(files))
+
+
+def _info(files: StoreFiles, layout: StoreLayout, finished: Finished | None) -> StoreInfo:
     if finished is None:
         names = files.names()
         markers = [shard for shard in range(layout.num_shards) if marker_object(shard) in names]
@@ -105,10 +107,14 @@ def count_given(info: StoreInfo) -> dict[str, int]:
 
 def read_layout(files: StoreFiles) -> StoreLayout:
     """The layout of a store. Raises InputError for what is no store, one of another version, or one that was edited since."""
+    return _layout_and_finished(files)[0]
+
+
+def _layout_and_finished(files: StoreFiles) -> tuple[StoreLayout, Finished | None]:
     layout, finished = written_layout(files), read_finished(files)
     if finished is not None:
         vouched(files, "zarr.json", finished.sha256)
-    return layout
+    return layout, finished
 
 
 def written_layout(files: StoreFiles) -> StoreLayout:
@@ -185,6 +191,17 @@ def _latents_form(files: StoreFiles) -> ArrayForm:
     return ArrayForm("float16", shape[1:], True)
 
 
+def _whole(files: StoreFiles, finished: Finished, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """An array of bytes (uint8, ``shape``) about the whole store: one chunk, not compressed.
+
+    Read directly: to zarr a chunk that is gone is a chunk of zeros, "nothing was given".
+    """
+    content = vouched(files, name, finished.sha256)
+    if len(content) != math.prod(shape):
+        raise InputError(f"{files.url}/{name}: {len(content)} bytes for {shape} samples. {_PACK_AGAIN}")
+    return np.frombuffer(content, np.uint8).reshape(shape)
+
+
 _SHAPE: TypeAdapter[tuple[int, ...]] = TypeAdapter(tuple[Annotated[int, Gt(0)], ...])
 
 
@@ -197,31 +214,21 @@ class ClipStore:
 
     def __init__(self, url: Path | str) -> None:
         self.files = StoreFiles(url)
-        self.info = inspect(url)
-        if not self.info.finished:
+        layout, finished = _layout_and_finished(self.files)
+        self.info = _info(self.files, layout, finished)
+        if finished is None:
             raise InputError(
                 f"{self.files.url}: {self.info.complete_shards} of {self.layout.num_shards} shards are packed. "
                 "Repeat the 'drivesim data pack' command that began it; it continues."
             )
-        self.rows = np.flatnonzero(self._whole("valid/c/0", (self.layout.samples,)))
-        self._given = self._whole("given/c/0/0", (self.layout.samples, len(GIVEN)))[self.rows].astype(bool)
+        self.rows = np.flatnonzero(_whole(self.files, finished, "valid/c/0", (layout.samples,)))
+        self._given = _whole(self.files, finished, "given/c/0/0", (layout.samples, len(GIVEN)))[self.rows].astype(bool)
         self._forms = self.layout.forms()
         if self.info.encoder is not None:
             self._forms["latents"] = _latents_form(self.files)
         self._scenes_read: tuple[int, list[Any]] | None = None
         size = self.layout.shard_size
         self._readers = {name: ShardReader(self.files, name, form, size) for name, form in self._forms.items()}
-
-    def _whole(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
-        """An array of bytes (uint8, ``shape``) about the whole store: one chunk, not compressed.
-
-        Read directly: to zarr a chunk that is gone is a chunk of zeros, "nothing was given".
-        """
-        finished = read_finished(self.files)
-        content = vouched(self.files, name, {} if finished is None else finished.sha256)
-        if len(content) != math.prod(shape):
-            raise InputError(f"{self.files.url}/{name}: {len(content)} bytes for {shape} samples. {_PACK_AGAIN}")
-        return np.frombuffer(content, np.uint8).reshape(shape)
 
     @property
     def layout(self) -> StoreLayout:

@@ -15,6 +15,7 @@ from drivesim.conditioning import build_controls
 from drivesim.controls import Control
 from drivesim.datasets.sample import Sample
 from drivesim.datasets.store import STORE_VERSION, ClipStore, count_given, inspect
+from drivesim.datasets.store.files import StoreFiles
 from drivesim.errors import InputError
 from drivesim.packing import pack
 
@@ -161,3 +162,10 @@ def test_a_store_that_is_not_finished(tmp_path: Path) -> None:
 def test_an_unknown_file_system() -> None:
     with pytest.raises(InputError, match="no file system for this address"):
         ClipStore("nowhere://bucket/s.zarr")
+
+
+def test_opening_a_store_reads_what_finished_it_once(packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names, read = list[str](), StoreFiles.read
+    monkeypatch.setattr(StoreFiles, "read", lambda self, name, *more: names.append(name) or read(self, name, *more))
+    ClipStore(packed)
+    assert names.count("finished.json") == 1, names
