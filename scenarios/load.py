@@ -17,7 +17,7 @@ from drivesim.scenarios.checks.rules import reference_findings, references
 from drivesim.scenarios.checks.scenario import scenario_findings
 from drivesim.scenarios.checks.staging import staged_findings
 from drivesim.scenarios.checks.the_rest import findings_of_the_rest
-from drivesim.scenarios.checks.video import VideoForm, video_finding
+from drivesim.scenarios.checks.video import VideoForm
 from drivesim.scenarios.entries import Prefix, SuiteEntry, SuiteReading, entries_of, problem_at
 from drivesim.scenarios.language import yaml_text
 from drivesim.scenarios.language.base import Model
@@ -76,10 +76,7 @@ def _read(
         wrong += _structure(model, node, prefix)
     scenarios: list[Scenario] = []
     for entry in entries:
-        scenario, more = _scenario(entry)
-        if scenario is not None and made is not None and (form := video_finding(scenario, made)) is not None:
-            more = [problem for problem in more if problem.code != "DS073"]
-            more.append(_placed(form, entry.node, entry.prefix))
+        scenario, more = _scenario(entry, made)
         if played and scenario is not None and not any(problem.severity == "error" for problem in more):
             told = {problem.path for problem in more if problem.code in ("DS065", "DS067")}
             never = (_placed(one, entry.node, entry.prefix) for one in staged_findings(scenario))
@@ -92,7 +89,7 @@ def _read(
     return scenarios, report(wrong)
 
 
-def _scenario(entry: SuiteEntry) -> tuple[Scenario | None, list[Problem]]:
+def _scenario(entry: SuiteEntry, made: VideoForm | None) -> tuple[Scenario | None, list[Problem]]:
     node, prefix = entry.node, entry.prefix
     problems = _structure(ScenarioFields, node, prefix, needed=("scene",))
     written = node.plain()
@@ -101,7 +98,7 @@ def _scenario(entry: SuiteEntry) -> tuple[Scenario | None, list[Problem]]:
         problems += [_placed(found, node, prefix) for found in _filled_in(written)]
     if any(problem.severity == "error" for problem in problems):
         if isinstance(written, dict):
-            problems += [_placed(found, node, prefix) for found in findings_of_the_rest(written)]
+            problems += [_placed(found, node, prefix) for found in findings_of_the_rest(written, made)]
         return None, problems
     try:
         written = with_plan_read(written, entry.folder)
@@ -114,7 +111,7 @@ def _scenario(entry: SuiteEntry) -> tuple[Scenario | None, list[Problem]]:
         problems += unknown
         if unknown:
             return None, problems
-    later = [*scenario_findings(scenario, {}), *_image(scenario)]
+    later = [*scenario_findings(scenario, {}, made), *_image(scenario)]
     problems += [_placed(found, node, prefix) for found in later]
     return scenario, problems
 

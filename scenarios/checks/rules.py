@@ -220,14 +220,6 @@ def _video(scenario: Scenario) -> Iterator[Finding]:
             nearest = max(64, round(size / 64) * 64)
             text = f"{name} {size} must be a multiple of 64. Nearest: {nearest}."
             yield Finding(code="DS072", text=text, location=("video", name))
-    if video.fps != 10.0:
-        text = f"fps {video.fps:g} is not what the shipped model was trained for. Use 10, and convert the video afterwards."
-        yield Finding(code="DS073", text=text, location=("video", "fps"), severity="warning")
-    rig = scenario.camera
-    aspect = 2.0 if isinstance(rig, str) else rig.width / rig.height
-    if abs(video.width / video.height / aspect - 1.0) > 0.02 and not (video.height % 64 or video.width % 64):
-        text = f"{video.width}×{video.height} stretches the camera's picture ({aspect:.3g} times as wide as high). Use {round(video.height * aspect)}×{video.height}."
-        yield Finding(code="DS073", text=text, location=("video",), severity="warning")
 
 
 def _unknown(name: str, known: list[str], kind: str, code: str, location: tuple[str | int, ...]) -> Finding:

@@ -9,6 +9,7 @@ from drivesim.scenarios.checks.ego_plan import ego_plan_findings
 from drivesim.scenarios.checks.geometry import geometry_findings
 from drivesim.scenarios.checks.messages import CheckReport, Finding, report
 from drivesim.scenarios.checks.rules import reference_findings, rule_findings
+from drivesim.scenarios.checks.video import VideoForm, form_findings
 
 if TYPE_CHECKING:
     from drivesim.scenarios.language.schema import Scenario
@@ -19,9 +20,12 @@ def check_scenario(scenario: Scenario) -> CheckReport:
     return report(found.problem() for found in scenario_findings(scenario, scenario.to_dict()))
 
 
-def scenario_findings(scenario: Scenario, keys: Mapping[str, Any]) -> list[Finding]:
-    """What is wrong between the parts, and at t = 0; ``keys`` are the plain values in which references are looked for."""
+def scenario_findings(scenario: Scenario, keys: Mapping[str, Any], made: VideoForm | None = None) -> list[Finding]:
+    """What is wrong between the parts, and at t = 0; ``keys`` are the plain values in which references are looked for.
+
+    With ``made``, what a model makes, a video of another shape or rate is an error.
+    """
     findings = [*reference_findings(keys), *rule_findings(scenario), *ego_plan_findings(scenario)]
     if not any(found.severity == "error" for found in findings):
         findings += geometry_findings(scenario)
-    return findings
+    return [*findings, *form_findings(scenario, made)]

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from drivesim.scenarios.checks.messages import Finding
 from drivesim.scenarios.checks.rules import rule_findings
+from drivesim.scenarios.checks.video import VideoForm, form_findings
 from drivesim.scenarios.language.schema import Scenario, ScenarioFields
 from drivesim.scenarios.language.structure import findings_of
 
@@ -20,7 +21,7 @@ _ABOUT_NAMES = ("DS043", "DS044", "DS048")
 Location = tuple[str | int, ...]
 
 
-def findings_of_the_rest(written: Mapping[str, Any]) -> list[Finding]:
+def findings_of_the_rest(written: Mapping[str, Any], made: VideoForm | None = None) -> list[Finding]:
     """What the rules find once every value that is wrong by itself is taken out, as far as it does not come from that.
 
     Nothing is said of a part that lost something. Places are those of ``written``. Empty where too little is left.
@@ -40,8 +41,8 @@ def findings_of_the_rest(written: Mapping[str, Any]) -> list[Finding]:
     else:
         return []
     gone = [_name_of(written, place) for place in taken if isinstance(place[-1], int) or place[0] == "labels"]
-    found = []
-    for finding in rule_findings(Scenario.from_dict(_without_gaps(rest))):
+    found, scenario = [], Scenario.from_dict(_without_gaps(rest))
+    for finding in (*rule_findings(scenario), *form_findings(scenario, made)):
         location = _numbered(rest, finding.location)
         doubtful = finding.code in _ABOUT_NAMES and any(name is None or f"'{name}'" in finding.text for name in gone)
         if not doubtful and not any(_touch(location, place) for place in taken):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,32 @@ class VideoForm:
 
 #: What the shipped model makes; a test holds it against the model itself.
 SHIPPED = VideoForm(name="default", height=512, width=1024, fps=10.0)
+
+
+def form_findings(scenario: Scenario, made: VideoForm | None) -> Iterator[Finding]:
+    """What is wrong with a scenario's video for the model that makes ``made``, else for the shipped one and the camera."""
+    form = _rate(scenario) if made is None else video_finding(scenario, made)
+    if form is not None:
+        yield form
+    if (made is None or form is None) and (stretch := _stretch(scenario)) is not None:
+        yield stretch
+
+
+def _rate(scenario: Scenario) -> Finding | None:
+    fps = scenario.video_settings.fps
+    if fps == SHIPPED.fps:
+        return None
+    text = f"fps {fps:g} is not what the shipped model was trained for. Use {SHIPPED.fps:g}, and convert the video afterwards."
+    return Finding(code="DS073", text=text, location=("video", "fps"), severity="warning")
+
+
+def _stretch(scenario: Scenario) -> Finding | None:
+    video, rig = scenario.video_settings, scenario.camera
+    aspect = 2.0 if isinstance(rig, str) else rig.width / rig.height
+    if abs(video.width / video.height / aspect - 1.0) <= 0.02 or video.height % 64 or video.width % 64:
+        return None
+    text = f"{video.width}×{video.height} stretches the camera's picture ({aspect:.3g} times as wide as high). Use {round(video.height * aspect)}×{video.height}."
+    return Finding(code="DS073", text=text, location=("video",), severity="warning")
 
 
 def video_finding(scenario: Scenario, made: VideoForm) -> Finding | None:

@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from drivesim.cli.main import app
-from drivesim.scenarios import load
-from drivesim.scenarios.checks.video import SHIPPED, video_finding
+from drivesim.scenarios import check, load
+from drivesim.scenarios.checks.video import SHIPPED, VideoForm, video_finding
 from drivesim.scenarios.library import names
 
 BROKEN = "drivesim: 1\nid: one\nscene: {ego: {speed: 25 kg}, actors: [{id: a, class: car, lan: ego, gap: 5 m}]}\n"
@@ -112,6 +112,19 @@ def test_check_does_not_import_torch() -> None:
     code = "import sys; from drivesim.cli.check import check; check(['cyclist']); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_another_models_rate_is_no_fault_where_that_model_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "fps25.yaml"
+    path.write_text(
+        "drivesim: 1\nid: fps25\nvideo: {fps: 25, duration: 2 s}\nscene: {ego: {speed: 10}, traffic: none}\n"
+    )
+    made = VideoForm(name="fast", height=512, width=1024, fps=25.0)
+    assert check(path, made).errors == check(path, made).warnings == ()
+    (warned,) = check(path).warnings
+    assert warned.code == "DS073" and "fps 25 is not what the shipped model was trained for" in warned.text
+    path.write_text(path.read_text().replace("none", "nothing"))
+    assert "DS073" not in {problem.code for problem in (*check(path, made).errors, *check(path, made).warnings)}
 
 
 def test_check_says_of_the_video_what_rollout_says(tmp_path: Path) -> None:
