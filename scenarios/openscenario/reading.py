@@ -5,6 +5,7 @@ Whatever the file holds is either read, or taken for something simpler (``notes`
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import re
@@ -21,7 +22,7 @@ from drivesim.scenarios.openscenario.document import Element, read_xml
 from drivesim.scenarios.openscenario.entities import Entity, chosen_ego, read_entities
 from drivesim.scenarios.openscenario.expressions import Parameters
 from drivesim.scenarios.openscenario.places import Places
-from drivesim.scenarios.openscenario.road_file import RoadFacts, read_road
+from drivesim.scenarios.openscenario.road_file import RoadFacts, read_network, road_of
 from drivesim.scenarios.openscenario.scene_values import actor_values, duration_of, road_values
 from drivesim.scenarios.openscenario.story import State, Story, target_speed
 from drivesim.scenarios.openscenario.weather import read_environment
@@ -160,13 +161,15 @@ def _road_reader(root: Element, path: Path, parameters: Parameters, notes: list[
         network.take()
     file = None if logic is None else path.parent / parameters.text(logic, "filepath")
 
+    network_of = functools.cache(read_network)
+
     def read(road_id: str, s: float) -> RoadFacts | None:
         if file is None or not file.is_file():
             notes.append(
                 f"{path.name}: the road file {file or '(none named)'} is not there; a straight road of 3.5 m lanes is taken"
             )
             return None
-        return read_road(file, road_id, s)
+        return road_of(network_of(file), file, road_id, s)
 
     return read
 

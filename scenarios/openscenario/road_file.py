@@ -74,12 +74,17 @@ def assumed_road(lane: int) -> RoadFacts:
     return RoadFacts(widths={side * number: 3.5 for number in range(1, abs(lane) + 1)}, known=False)
 
 
-def read_road(path: Path, road_id: str, s: float) -> RoadFacts:
-    """The road of an OpenDRIVE file at ``s`` metres. Raises InputError where it has no such road, or none at all."""
+def read_network(path: Path) -> Element:
+    """The root of an OpenDRIVE file. Raises InputError for any other."""
     root = read_xml(path)
     if root.tag != "OpenDRIVE":
         raise InputError(f"{path}: the root is <{root.tag}>, expected <OpenDRIVE>.")
-    roads = {road.attributes.get("id", ""): road for road in root.all("road")}
+    return root
+
+
+def road_of(network: Element, path: Path, road_id: str, s: float) -> RoadFacts:
+    """The road of an OpenDRIVE file's root at ``s`` metres. Raises InputError where it has no such road, or none at all."""
+    roads = {road.attributes.get("id", ""): road for road in network.all("road")}
     road_id = road_id or next(iter(roads), "")  # a place in the world names none
     if road_id not in roads:
         raise InputError(f"{path}: there is no road '{road_id}'; it has {', '.join(list(roads)[:8]) or 'none'}.")
