@@ -41,3 +41,29 @@ def test_importing_the_face_loads_nothing_heavy() -> None:
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     assert not hasattr(ds, "rollouts")
     assert set(ds.__all__) <= set(dir(ds))
+
+
+def test_every_path_may_be_a_text() -> None:
+    """Of the face, and of what the pages of data and exports call; what the program itself makes is not asked for."""
+    from drivesim.datasets.nuscenes import NuScenesDataset
+    from drivesim.datasets.store import ClipStore
+    from drivesim.datasets.video_folder import VideoFolderDataset
+    from drivesim.exports.nuscenes import write_nuscenes
+    from drivesim.packing import pack
+
+    faces = [getattr(ds, name) for name in ds.__all__ if name not in ("Future", "FutureRow")]
+    called = [one for one in faces if callable(one) and not (inspect.isclass(one) and issubclass(one, Exception))] + [
+        NuScenesDataset,
+        ClipStore,
+        VideoFolderDataset,
+        write_nuscenes,
+        pack,
+    ]
+    asked = [
+        f"{one.__name__}({parameter})"
+        for one in called
+        for parameter in inspect.signature(one).parameters.values()
+        if "Path" in str(parameter.annotation)
+    ]
+    assert len(asked) > 10
+    assert [one for one in asked if "str" not in one] == []

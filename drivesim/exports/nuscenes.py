@@ -89,7 +89,7 @@ class _Writer:
 
 
 def write_nuscenes(
-    out: Path,
+    out: Path | str,
     recordings: Iterable[RecordedScene],
     *,
     version: str = VERSION,
@@ -101,6 +101,7 @@ def write_nuscenes(
 
     Raises InputError when ``out`` exists, and whatever :func:`write_tables` refuses.
     """
+    out = Path(out)
     if out.exists():
         raise InputError(f"{out} exists already; name a new folder, or delete that one first")
     with publishing(out) as folder:

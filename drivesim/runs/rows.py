@@ -104,8 +104,9 @@ def write_rows(path: Path, rows: Iterable[FutureRow]) -> None:
     write_atomic(path, "".join(f"{row.to_json()}\n" for row in rows))
 
 
-def read_rows(path: Path) -> list[FutureRow]:
+def read_rows(path: Path | str) -> list[FutureRow]:
     """The rows of ``futures.jsonl``, or of the sweep's folder that holds it. Raises InputError for a missing or damaged file."""
+    path = Path(path)
     file = path / ROWS_NAME if path.is_dir() else path
     if not file.is_file():
         raise InputError(f"{path} is no sweep: it has no {ROWS_NAME}. Name the folder that 'drivesim sweep' wrote.")

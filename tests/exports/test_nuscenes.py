@@ -46,7 +46,7 @@ def table(folder: Path, name: str) -> list[dict]:
 
 def test_what_stands_in_the_folder(tmp_path: Path) -> None:
     out = write_nuscenes(
-        tmp_path / "out",
+        str(tmp_path / "out"),
         [
             RecordedScene(scene=scene(), frames=pictures(8)),
             RecordedScene(scene=scene("two"), frames=pictures(8), split="val"),
