@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from drivesim.errors import DriveSimError as DriveSimError
     from drivesim.errors import InputError as InputError
     from drivesim.errors import ModelError as ModelError
+    from drivesim.evidence.ranking import Ranking as Ranking
+    from drivesim.evidence.ranking import rank as rank
     from drivesim.exports.run import export_run as export_run
     from drivesim.models import load_model as load_model
     from drivesim.replay import replay as replay
@@ -75,6 +77,7 @@ if TYPE_CHECKING:
 
 _NAMES_OF = {
     "drivesim.errors": "DriveSimError InputError ModelError",
+    "drivesim.evidence.ranking": "Ranking rank",
     "drivesim.exports.run": "export_run",
     "drivesim.models": "load_model",
     "drivesim.runs.rows": "FutureRow read_rows",

@@ -69,7 +69,7 @@ ALLOWED: dict[str, set[str]] = {
         "vocabulary", "world_model", "scenarios", "models", "judges", "metrics", "report", "evidence", "runs", "simulate", "run_spec",
     },
     "replay": {"vocabulary", "world_model", "scenarios", "runs", "run_spec", "simulate"},
-    "face": {"vocabulary", "world_model", "scenarios", "models", "simulate", "replay", "exports", "runs", "sweeps", "cli"},
+    "face": {"vocabulary", "world_model", "scenarios", "models", "simulate", "replay", "evidence", "exports", "runs", "sweeps", "cli"},
 }  # fmt: skip
 ALLOWED["cli"] = set(ALLOWED)
 """Part to the parts it may import beside itself. ``face`` is drivesim/__init__.py and __main__.py."""

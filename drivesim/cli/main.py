@@ -46,6 +46,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Measure": {
         "test": "Drive scenarios, with a planner of yours or as written, and judge each.",
         "score": "Measure a finished run: obedience, drift, danger, labels, spread.",
+        "rank": "Pick the best, the median and the worst future of a run or sweep by a figure.",
         "evaluate": "Measure a model on held-out scenes, between floors and ceilings.",
         "coverage": "Say what sweeps have reached of their parameters and events, and what to sample next.",
         "compare": "Set two reports side by side, figure by figure.",

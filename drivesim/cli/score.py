@@ -22,9 +22,9 @@ def score(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure a run: obedience to its boxes, road and ego motion, drift, danger, labels, spread of its futures.
+    """Measure a run: its modes and worst futures, obedience to boxes, road and ego motion, drift, danger, labels, spread.
 
-    Writes report.html and report.json. Figures come with 95 % intervals and with the error of the probe that measured them.
+    Writes report.html, report.json and futures.jsonl, a row for each future, which 'drivesim rank' reads. Figures come with 95 % intervals and with the error of the probe that measured them.
     Ends with 1 unless every 'expect' of the scenario and every bound of --min-recall and --require is passed: what its error bar
     leaves undecided is not.
 
@@ -37,7 +37,9 @@ def score(
 
     from drivesim.cli.progress import Voice, shares
     from drivesim.evidence.of_run import score_run
+    from drivesim.evidence.ranking import REPORT_FOLDER
     from drivesim.judges.load import SHIPPED, load_judges
+    from drivesim.runs.rows import ROWS_NAME, write_rows
 
     voice = Voice(quiet=quiet, as_json=as_json)
     thresholds = given.thresholds_of(min_recall, require)
@@ -45,4 +47,6 @@ def score(
     with shares(voice) as progress:
         found = score_run(run, loaded, progress, np.random.default_rng(seed))
     expected = [outcome.demand() for outcome in found.labels.expectations]
-    given.finish(found.report, thresholds, out or run / "report", junit, voice, expected)
+    folder = out or run / REPORT_FOLDER
+    write_rows(folder / ROWS_NAME, found.rows)
+    given.finish(found.report, thresholds, folder, junit, voice, expected)

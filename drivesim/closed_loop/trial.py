@@ -13,8 +13,8 @@ from drivesim.closed_loop.drive import DriveLog, Observed, drive
 from drivesim.closed_loop.planner_process import PlannerProcess
 from drivesim.evidence.labels import ExpectationOutcome, LabelOutcome
 from drivesim.evidence.measure import Progress
-from drivesim.evidence.of_run import judged_labels, traffic_of
 from drivesim.evidence.recorded import Recorded, record
+from drivesim.evidence.traffic import judged_labels, traffic_of
 from drivesim.judges.load import Judges
 from drivesim.options import DEFAULT_OPTIONS, Options
 from drivesim.run_spec import decide, frames_of

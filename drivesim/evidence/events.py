@@ -3,19 +3,26 @@
 An action counts once it is half done, as measured tracks blur its beginning and a video may end before its end: a lane
 change when the centre is over the line, a change of speed when half of it is done. A walk counts after 1.5 m or half the
 way, whichever is less; following when the gap is within a third of what it is to be. What follows an event waits until nine tenths of it are done.
+
+How much of what counts is shown is a figure: 1 counts. The error of the measured tracks is put through it as through any other
+(:mod:`drivesim.evidence.track_error`), and where its bar covers 1 the event is undecided.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from drivesim.evidence.track_error import NO_ERROR, REACH, ErrorBar, TrackError, ego_shifted, shifted, spread
 from drivesim.evidence.verdict import Verdict
 from drivesim.geometry import FloatArray
 from drivesim.metrics.criticality.footprints import DEFAULT_EGO, EgoSize, actor_footprints, ego_footprints
 from drivesim.metrics.criticality.path import Extents, along
+from drivesim.report.verdict import decided
 from drivesim.road import Lane, Road
 from drivesim.scenarios.concrete import ConcreteEvent, ConcreteScenario, LaneMove
 from drivesim.scenarios.placement import lane_offset, lane_spot
@@ -43,11 +50,16 @@ class EventRule:
 DEFAULT_RULE = EventRule()
 EGO_ID = "ego"
 HALF_DONE, DONE = 0.5, 0.9
+#: A centre on the line is not over it.
+_OVER_THE_LINE = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ObservedTraffic:
-    """One future for its events: the scenario, the road, the ego and the actors by id, frames a second."""
+    """One future for its events: the scenario, the road, the ego and the actors by id, frames a second.
+
+    ``faster_after_mps`` and ``harder_mps2`` are what an error of the tracks adds to changes of speed, and to braking.
+    """
 
     scenario: ConcreteScenario
     road: Road
@@ -55,6 +67,8 @@ class ObservedTraffic:
     ego: Track
     actors: Mapping[str, Actor]
     size: EgoSize = DEFAULT_EGO
+    faster_after_mps: float = 0.0
+    harder_mps2: float = 0.0
 
     def track(self, actor_id: str) -> Track | None:
         """The track of an actor or of the ego, None where there is none."""
@@ -68,8 +82,18 @@ class ObservedTraffic:
         return along(user, self.road)
 
 
-def judge_events(observed: ObservedTraffic, min_seen_s: float, rule: EventRule = DEFAULT_RULE) -> dict[str, Verdict]:
-    """The verdict on every event of the scenario, by id; events that follow another are judged after it."""
+def judge_events(
+    observed: ObservedTraffic,
+    min_seen_s: float,
+    rule: EventRule = DEFAULT_RULE,
+    *,
+    error: TrackError = NO_ERROR,
+    ego_measured: bool = False,
+) -> dict[str, Verdict]:
+    """The verdict on every event of the scenario, by id; events that follow another are judged after it.
+
+    An event is undecided where the ``error`` of the tracks, of the ego's too where that is measured, may make it count or not.
+    """
     verdicts: dict[str, Verdict] = {}
     waiting = list(observed.scenario.events)
     while waiting:
@@ -78,42 +102,128 @@ def judge_events(observed: ObservedTraffic, min_seen_s: float, rule: EventRule =
             names = ", ".join(event.id for event in waiting)
             raise ValueError(f"events {names} wait for each other or for one that does not exist")
         for event in ready:
-            verdicts[event.id] = _judge(observed, event, verdicts, min_seen_s, rule)
+            judged = _Judged(event=event, verdicts=verdicts, rule=rule)
+            verdicts[event.id] = judged.verdict(observed, min_seen_s, error, ego_measured=ego_measured)
             waiting.remove(event)
     return {event.id: verdicts[event.id] for event in observed.scenario.events}
 
 
-def _judge(
-    observed: ObservedTraffic, event: ConcreteEvent, verdicts: Mapping[str, Verdict], min_seen_s: float, rule: EventRule
-) -> Verdict:
-    track = observed.track(event.actor)
-    if track is None:
-        return Verdict(value=None, reason=f"actor '{event.actor}' was not found in the video")
-    present = np.asarray(track.present, dtype=bool)
-    share = float(present.mean())
-    if np.count_nonzero(present) < max(1.0, min_seen_s * observed.fps):
-        return Verdict(
-            value=None, reason=f"actor '{event.actor}' was seen for less than {min_seen_s:g} s", seen_share=share
+@dataclass(frozen=True, kw_only=True)
+class _Judged:
+    """One event under judgement, with the ``verdicts`` on those before it."""
+
+    event: ConcreteEvent
+    verdicts: Mapping[str, Verdict]
+    rule: EventRule
+
+    def verdict(
+        self, observed: ObservedTraffic, min_seen_s: float, error: TrackError, *, ego_measured: bool
+    ) -> Verdict:
+        event = self.event
+        track = observed.track(event.actor)
+        if track is None:
+            return Verdict(value=None, reason=f"actor '{event.actor}' was not found in the video")
+        present = np.asarray(track.present, dtype=bool)
+        share = float(present.mean())
+        if np.count_nonzero(present) < max(1.0, min_seen_s * observed.fps):
+            return Verdict(
+                value=None, reason=f"actor '{event.actor}' was seen for less than {min_seen_s:g} s", seen_share=share
+            )
+        if event.trigger.after is not None and self.verdicts[event.trigger.after].value is None:
+            reason = f"it starts after '{event.trigger.after}', of which nothing can be said"
+            return Verdict(value=None, reason=reason, seen_share=share)
+        changed = [
+            [self.amount(other, other.track(event.actor)) for other in pair]
+            for pair in _variants(observed, event, error, ego_measured=ego_measured)
+        ]
+        bar = spread(self.amount(observed, track), changed)
+        return self._concluded(observed, track, bar, share)
+
+    def amount(self, observed: ObservedTraffic, track: Track | None) -> float:
+        """How much of what counts is shown in time, held as long as it must be: from 1 on it counts; 0 where it never began."""
+        assert track is not None, "an error of a track does not make it vanish"
+        start = _trigger_frame(observed, self.event, track, self.verdicts)
+        if start is None:
+            return 0.0
+        held = self._held(observed, track, start, HALF_DONE)[0]
+        within_s = self.event.within_s
+        last = len(held) if within_s is None else max(start, math.floor((within_s + 1e-6) * observed.fps)) + 1
+        return float(held[start:last].max())
+
+    def _concluded(self, observed: ObservedTraffic, track: Track, bar: ErrorBar, share: float) -> Verdict:
+        found = Verdict(
+            value=None, measured=bar.value, low=bar.low, high=bar.high, unit="of what counts", seen_share=share
         )
-    if event.trigger.after is not None and verdicts[event.trigger.after].value is None:
-        reason = f"it starts after '{event.trigger.after}', of which nothing can be said"
-        return Verdict(value=None, reason=reason, seen_share=share)
-    start = _trigger_frame(observed, event, track, verdicts)
-    if start is None:
-        return Verdict(value=False, reason="its trigger never held", seen_share=share)
-    hold_s = rule.following_s if isinstance(event.action, Follow) else rule.hold_s
-    hold = max(1, round(hold_s * observed.fps))
-    shown, reason = _shown(observed, event, track, start, rule, HALF_DONE)
-    frame = _first_held(shown & present, start, hold)
-    if frame is None:
-        return Verdict(value=False, reason=reason, seen_share=share)
-    time_s = frame / observed.fps
-    complete = _first_held(_shown(observed, event, track, start, rule, DONE)[0] & present, frame, hold)
-    if event.within_s is not None and time_s > event.within_s + 1e-6:
-        late = f"it came at {time_s:.1f} s, later than {event.within_s:g} s"
-        return Verdict(value=False, reason=late, time_s=time_s, seen_share=share)
-    done_s = None if complete is None else complete / observed.fps
-    return Verdict(value=True, time_s=time_s, done_s=done_s, seen_share=share)
+        outcome = decided(bar.value, bar.low, bar.high, ">=", 1.0)
+        if outcome == "undecided":
+            reason = f"undecided: the tracks' error reaches from {bar.low:.2g} to {bar.high:.2g} of what counts"
+            return dataclasses.replace(found, reason=reason)
+        start = _trigger_frame(observed, self.event, track, self.verdicts)
+        if start is None:
+            return dataclasses.replace(found, value=False, reason="its trigger never held")
+        held, reason = self._held(observed, track, start, HALF_DONE)
+        frame = _first(held, start)
+        if frame is None:
+            return dataclasses.replace(found, value=False, reason=reason)
+        time_s = frame / observed.fps
+        if outcome == "failed":
+            late = f"it came at {time_s:.1f} s, later than {self.event.within_s:g} s"
+            return dataclasses.replace(found, value=False, reason=late, time_s=time_s)
+        complete = _first(self._held(observed, track, start, DONE)[0], frame)
+        done_s = None if complete is None else complete / observed.fps
+        return dataclasses.replace(found, value=True, time_s=time_s, done_s=done_s)
+
+    def _held(self, observed: ObservedTraffic, track: Track, start: int, done: float) -> tuple[FloatArray, str]:
+        """From each frame (T,) on, how much of the share ``done`` of the action is shown all along; what to say when it is none.
+
+        As long as the rule says, or as is left of the video.
+        """
+        hold_s = self.rule.following_s if isinstance(self.event.action, Follow) else self.rule.hold_s
+        shown, reason = _shown(observed, self.event, track, start, self.rule, done)
+        shown = np.where(np.asarray(track.present, dtype=bool), shown, np.minimum(shown, 0.0))
+        hold = max(1, round(hold_s * observed.fps))
+        padded = np.concatenate([shown, np.full(hold - 1, np.inf)])
+        return np.lib.stride_tricks.sliding_window_view(padded, hold).min(axis=1), reason
+
+
+def _variants(
+    observed: ObservedTraffic, event: ConcreteEvent, error: TrackError, *, ego_measured: bool
+) -> Iterator[tuple[ObservedTraffic, ObservedTraffic]]:
+    """The future as other errors of the tracks would have shown it: for each kind of error both of its ends."""
+    involved = {event.actor} | ({event.action.actor_id} if isinstance(event.action, Follow) else set())
+    for who in sorted(involved - {EGO_ID}):
+        if who in observed.actors:
+            for name, size in (
+                ("farther", error.distance_share), ("sideways_m", error.sideways_m), ("faster_mps", error.speed_mps),
+            ):  # fmt: skip
+                yield from _pair(size, lambda off, who=who, name=name: _moved(observed, who, **{name: off}))
+    acts = error
+    if event.actor == EGO_ID:
+        # Of the ego two readings far apart in time err independently.
+        change = math.sqrt(2.0) * error.ego_speed_mps if ego_measured else 0.0
+        acts = dataclasses.replace(error, speed_change_mps=change, braking_mps2=change / DEFAULT_RULE.braking_s)
+    yield from _pair(acts.speed_change_mps, lambda off: dataclasses.replace(observed, faster_after_mps=off))
+    yield from _pair(acts.braking_mps2, lambda off: dataclasses.replace(observed, harder_mps2=off))
+    if ego_measured:
+        for name, size in (("faster_mps", error.ego_speed_mps), ("turning_rps", error.ego_yaw_rate_rps)):
+            yield from _pair(size, lambda off, name=name: _ego_moved(observed, **{name: off}))
+
+
+def _pair(
+    size: float, changed: Callable[[float], ObservedTraffic]
+) -> Iterator[tuple[ObservedTraffic, ObservedTraffic]]:
+    """What an error of that standard deviation makes at both ends of its reach; nothing for none."""
+    if size > 0.0:
+        yield changed(-REACH * size), changed(REACH * size)
+
+
+def _moved(observed: ObservedTraffic, who: str, **off: float) -> ObservedTraffic:
+    moved = shifted(observed.ego, observed.actors[who], **off)
+    return dataclasses.replace(observed, actors={**observed.actors, who: moved})
+
+
+def _ego_moved(observed: ObservedTraffic, **off: float) -> ObservedTraffic:
+    return dataclasses.replace(observed, ego=ego_shifted(observed.ego, observed.fps, **off))
 
 
 def _trigger_frame(
@@ -157,20 +267,22 @@ def _gap_to_ego(observed: ObservedTraffic, actor_id: str) -> FloatArray:
 
 def _shown(
     observed: ObservedTraffic, event: ConcreteEvent, track: Track, start: int, rule: EventRule, done: float
-) -> tuple[np.ndarray, str]:
-    """Frames (T,) bool that show the share ``done`` of the action, and what to say when none does."""
+) -> tuple[FloatArray, str]:
+    """How much of the share ``done`` of the action each frame (T,) shows, 1 where it is done, and what to say when none does."""
     match event.action:
         case LaneMove(to=to):
             return _lane_changed(observed, event.actor, to, start, done)
         case SpeedChange(to_mps=to_mps):
-            return _speed_changed(track, start, to_mps, rule, done), "the speed did not change half the way"
+            return _speed_changed(observed, track, start, to_mps, rule, done), "the speed did not change half the way"
         case Brake(deceleration_mps2=deceleration, to_mps=to_mps):
-            slower = _speed_changed(track, start, to_mps, rule, done, only_down=True)
-            hard = _deceleration(track, observed.fps, rule) >= rule.braking_share * deceleration
-            braked = np.maximum.accumulate(np.where(np.arange(len(track)) >= start, hard, False))
-            return slower & braked, "it did not brake that hard, or not half the way"
+            slower = _speed_changed(observed, track, start, to_mps, rule, done, only_down=True)
+            lost = _deceleration(track, observed.fps, rule)
+            hard = (lost + np.where(lost != 0.0, observed.harder_mps2, 0.0)) / (rule.braking_share * deceleration)
+            hard[:start] = 0.0
+            return np.minimum(slower, np.maximum.accumulate(hard)), "it did not brake that hard, or not half the way"
         case Stop():
-            return _speed_changed(track, start, 0.0, rule, done, only_down=True), "it did not slow down half the way"
+            slower = _speed_changed(observed, track, start, 0.0, rule, done, only_down=True)
+            return slower, "it did not slow down half the way"
         case Follow(actor_id=lead, headway_s=headway_s):
             return _followed(observed, event.actor, lead, headway_s, rule)
         case Reverse(distance_m=distance):
@@ -181,7 +293,7 @@ def _shown(
 
 def _lane_changed(
     observed: ObservedTraffic, actor_id: str, to: int | str, start: int, done: float
-) -> tuple[np.ndarray, str]:
+) -> tuple[FloatArray, str]:
     spot = lane_spot(observed.scenario.road, to)
     if isinstance(spot, str):
         raise ValueError(spot)
@@ -189,18 +301,27 @@ def _lane_changed(
     lane: Lane = next(lane for lane in observed.road.lanes if lane.offset == offset)
     aside = np.abs(observed.extents(actor_id).offset - offset)
     if aside[start] < 0.5 * lane.width:
-        return np.zeros(len(aside), dtype=bool), "it was in that lane already when its trigger held"
-    return aside < (1.0 - done) * lane.width, "it did not come into that lane"
+        return np.zeros(len(aside)), "it was in that lane already when its trigger held"
+    return (1.0 - aside / lane.width) / done - _OVER_THE_LINE, "it did not come into that lane"
 
 
 def _speed_changed(
-    track: Track, start: int, goal: float, rule: EventRule, done: float, *, only_down: bool = False
-) -> np.ndarray:
+    observed: ObservedTraffic,
+    track: Track,
+    start: int,
+    goal: float,
+    rule: EventRule,
+    done: float,
+    *,
+    only_down: bool = False,
+) -> FloatArray:
     before = float(track.speed_mps[start])
     needed = max(done * abs(goal - before), rule.least_change_mps)
+    gained = track.speed_mps - before
+    gained = gained + np.where(np.arange(len(track)) > start, observed.faster_after_mps, 0.0)
     if goal < before:
-        return np.asarray(track.speed_mps <= before - needed)
-    return np.zeros(len(track), dtype=bool) if only_down else np.asarray(track.speed_mps >= before + needed)
+        return -gained / needed
+    return np.zeros(len(track)) if only_down else gained / needed
 
 
 def _deceleration(track: Track, fps: float, rule: EventRule) -> FloatArray:
@@ -215,30 +336,31 @@ def _deceleration(track: Track, fps: float, rule: EventRule) -> FloatArray:
 
 def _followed(
     observed: ObservedTraffic, actor_id: str, lead_id: str, headway_s: float, rule: EventRule
-) -> tuple[np.ndarray, str]:
+) -> tuple[FloatArray, str]:
     lead = observed.track(lead_id)
     if lead is None:
-        return np.zeros(
-            len(observed.ego), dtype=bool
-        ), f"'{lead_id}', whom it was to follow, was not found in the video"
+        return np.zeros(len(observed.ego)), f"'{lead_id}', whom it was to follow, was not found in the video"
     own, other = observed.extents(actor_id), observed.extents(lead_id)
     # Along the own direction, whichever way the road counts.
     yaw, road_yaw = _facing(observed, actor_id)
     backwards = np.cos(yaw - road_yaw) < 0.0
     gap = np.where(backwards, own.rear - other.front, other.rear - own.front)
     wanted = STANDING_GAP_M + headway_s * np.abs(own.speed_mps)
-    return np.asarray((np.abs(gap - wanted) < rule.gap_share * wanted) & lead.present), "it did not keep that gap"
+    # 2 where the gap is what it is to be, 1 at the edge of what counts.
+    kept = 2.0 - np.abs(gap - wanted) / (rule.gap_share * wanted)
+    return np.where(lead.present, kept, np.minimum(kept, 0.0)), "it did not keep that gap"
 
 
-def _reversed(observed: ObservedTraffic, actor_id: str, track: Track, start: int, way_m: float) -> np.ndarray:
-    """Frames in which it is ``way_m`` behind the foremost place since ``start``, along the way it faces by plan.
+def _reversed(observed: ObservedTraffic, actor_id: str, track: Track, start: int, way_m: float) -> FloatArray:
+    """How far it is behind the foremost place since ``start``, along the way it faces by plan, in parts of ``way_m``.
 
     Measured headings follow the motion, so they say nothing here.
     """
     yaw, _ = _facing(observed, actor_id)
     along = np.sum(track.positions[:, :2] * np.stack([np.cos(yaw), np.sin(yaw)], axis=1), axis=1)
-    known = np.where(track.present & (np.arange(len(track)) >= start), along, -np.inf)
-    return np.asarray(track.present & (np.maximum.accumulate(known) - along >= way_m))
+    known = track.present & (np.arange(len(track)) >= start)
+    foremost = np.maximum.accumulate(np.where(known, along, -np.inf))
+    return np.where(known, foremost - np.where(known, along, 0.0), 0.0) / way_m
 
 
 def _facing(observed: ObservedTraffic, actor_id: str) -> tuple[FloatArray, FloatArray]:
@@ -250,21 +372,17 @@ def _facing(observed: ObservedTraffic, actor_id: str) -> tuple[FloatArray, Float
     return road_yaw + (np.pi if placed is not None and placed.lane == "oncoming" else 0.0), road_yaw
 
 
-def _walked(track: Track, start: int, target: tuple[float | None, ...], rule: EventRule, done: float) -> np.ndarray:
+def _walked(track: Track, start: int, target: tuple[float | None, ...], rule: EventRule, done: float) -> FloatArray:
     origin = track.positions[start, :2]
     goal = np.array([own if wanted is None else wanted for own, wanted in zip(origin, target, strict=True)])
     way = float(np.hypot(*(goal - origin)))
     if way < 1e-6:
-        return np.ones(len(track), dtype=bool)
+        return np.ones(len(track))
     progress = (track.positions[:, :2] - origin) @ (goal - origin) / way
-    return np.asarray(progress >= (min(rule.walked_m, done * way) if done <= HALF_DONE else done * way))
+    return np.asarray(progress / (min(rule.walked_m, done * way) if done <= HALF_DONE else done * way))
 
 
-def _first_held(shown: np.ndarray, start: int, hold: int) -> int | None:
-    """The first frame from ``start`` on of ``hold`` in a row that show it (or of as many as are left at the end)."""
-    run = 0
-    for frame in range(start, len(shown)):
-        run = run + 1 if shown[frame] else 0
-        if run >= hold or (run and frame == len(shown) - 1):
-            return frame - run + 1
-    return None
+def _first(held: FloatArray, start: int) -> int | None:
+    """The first frame from ``start`` on that shows all of what counts."""
+    found = np.flatnonzero(held[start:] >= 1.0)
+    return start + int(found[0]) if len(found) else None

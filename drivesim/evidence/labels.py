@@ -127,7 +127,7 @@ def judge_labels(
         observed = ObservedTraffic(scenario=scenario, road=road, fps=fps, ego=ego, actors=by_id, size=size)
         for name, label in scenario.labels.items():
             labels[name].append(_judge_label(label, observed, min_seen_s, error, ego_measured=ego_measured))
-        for name, verdict in judge_events(observed, min_seen_s).items():
+        for name, verdict in judge_events(observed, min_seen_s, error=error, ego_measured=ego_measured).items():
             events[name].append(verdict)
     judged = {name: tuple(verdicts) for name, verdicts in {**events, **labels}.items()}
     return LabelOutcome(
@@ -161,7 +161,8 @@ def _judge_label(
     label: ConcreteLabel, observed: ObservedTraffic, min_seen_s: float, error: TrackError, *, ego_measured: bool
 ) -> Verdict:
     if label.measure == "off_road" and label.actor == EGO_ID:
-        return _ego_off_road(label, observed, error, ego_measured=ego_measured)
+        verdict = _ego_off_road(label, observed, error, ego_measured=ego_measured)
+        return dataclasses.replace(verdict, measure=label.measure)
     actor = observed.actors.get(label.actor)
     if actor is None:
         return Verdict(value=None, reason=f"actor '{label.actor}' was not found in the video")
@@ -178,7 +179,8 @@ def _judge_label(
 
     found = with_error(figure, observed.ego, actor, error, ego_measured=ego_measured)
     verdict = _decided(found, measure, label.bound, share)
-    return dataclasses.replace(verdict, time_s=_when(label, observed, actor) if verdict.value else None)
+    time_s = _when(label, observed, actor) if verdict.value else None
+    return dataclasses.replace(verdict, time_s=time_s, measure=label.measure)
 
 
 def _decided(found: ErrorBar, measure: Measure, bound: float, share: float) -> Verdict:

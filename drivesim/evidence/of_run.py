@@ -11,43 +11,41 @@ from pathlib import Path
 import numpy as np
 
 from drivesim.errors import InputError
-from drivesim.evidence.danger import into_world, measured_traffic
-from drivesim.evidence.futures import FRAMES_TO_RECOGNISE
-from drivesim.evidence.labels import LabelOutcome, judge_labels
+from drivesim.evidence.labels import LabelOutcome
 from drivesim.evidence.measure import NUM_SHOWN, SHOWN_HEIGHT, Progress
+from drivesim.evidence.of_future import measures_of, row_of_future
 from drivesim.evidence.probe_bar import highlights_of, probe_warnings
 from drivesim.evidence.recorded import Recorded, record
 from drivesim.evidence.rendered_ranges import shipped_ranges
 from drivesim.evidence.sections.danger import danger_section
-from drivesim.evidence.sections.drift import drift_section, obedience_plot
+from drivesim.evidence.sections.drift import SHORTEST_DRIFT_S, drift_section, obedience_plot
 from drivesim.evidence.sections.figures import compared, moments_strip, shown
 from drivesim.evidence.sections.labels import label_section
 from drivesim.evidence.sections.obedience import LEADING, by_group, key_of
+from drivesim.evidence.sections.outcome import outcome_section, told_section
 from drivesim.evidence.sections.spread import spread_section
 from drivesim.evidence.sections.steadiness import steadiness_section
-from drivesim.evidence.track_error import SHIPPED, TrackError, track_error
+from drivesim.evidence.track_error import SHIPPED
+from drivesim.evidence.traffic import error_on, judged_labels, traffic_of
 from drivesim.judges.load import Judges
 from drivesim.judges.probe.reading import Readings
 from drivesim.metrics.drift import Range
 from drivesim.metrics.estimate import Estimate
-from drivesim.metrics.measured_tracks import assign_tracks, measured_as_planned
 from drivesim.metrics.obedience import FIGURES, ObedienceSummary, obedience_of, pool
 from drivesim.report import Figure, Picture, Report, Section
 from drivesim.runs.future import open_run
-from drivesim.scene import Actor, Scene, Track
-
-#: Shorter videos say nothing about drift: nothing can stay outside its range for two seconds.
-SHORTEST_DRIFT_S = 2.0
+from drivesim.runs.rows import FutureRow
 
 MOST_DRIFT_CURVES, MOST_PICTURED = 8, 5
 
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """The report of a run, and what became of the scenario's labels, events and expectations."""
+    """The report of a run, what became of the scenario's labels, events and expectations, and a row for each future."""
 
     report: Report
     labels: LabelOutcome
+    rows: tuple[FutureRow, ...]
 
 
 def score_run(
@@ -72,7 +70,11 @@ def score_run(
     labels = judged_labels(recorded, traffic, error)
     rendered = None if readings is None else obedience_of(recorded[0].commanded.labels, readings).summary(rng)
     danger, order = danger_section(recorded, traffic, error)
-    sections = [_obedience_section(recorded, rendered, rng)]
+    rows = tuple(
+        row_of_future(each, measures_of(each, seen, labels, number, error, ranges), judges.sha256)
+        for number, (each, seen) in enumerate(zip(recorded, traffic, strict=True))
+    )
+    sections = [outcome_section(rows, run), told_section(rows), _obedience_section(recorded, rendered, rng)]
     if recorded[0].future.manifest.told_boxes and recorded[0].future.num_frames > 1:
         sections.append(steadiness_section(recorded, rng))
     sections.append(_drift(recorded, ranges))
@@ -81,7 +83,7 @@ def score_run(
         sections.append(label_section(recorded, labels, error))
     sections.append(spread_section(recorded, rng))
     warnings = () if rendered is None else probe_warnings(rendered.figures)
-    return Score(report=_report(run, recorded, judges, tuple(sections), warnings), labels=labels)
+    return Score(report=_report(run, recorded, judges, tuple(sections), warnings), labels=labels, rows=rows)
 
 
 def _report(
@@ -120,13 +122,6 @@ def _rendered_readings(recorded: Recorded) -> Readings | None:
     labels = recorded.commanded.labels
     told = [value for label in labels for value in (label.boxes, label.motion, label.attributes) if value is not None]
     return recorded.commanded.rendered_readings(recorded.judges) if told else None
-
-
-def error_on(scene: Scene, readings: Readings) -> TrackError:
-    """How far tracks are off that are measured as :func:`traffic_of` does, on the renderer's video of a scene."""
-    _, actors = measured_traffic(readings, scene.camera, scene.ego)
-    seen = measured_as_planned(scene.actors, actors, assign_tracks(scene.actors, actors))
-    return track_error(scene.ego, scene.actors, seen, readings.speed_mps, readings.yaw_rate_rps, readings.fps)
 
 
 def _obedience_section(
@@ -209,44 +204,6 @@ def _drift(recorded: Sequence[Recorded], ranges: Mapping[str, Range] | None) -> 
         shipped_ranges() if ranges is None else ranges,
         {name: each.commanded.moving for name, each in zip(names, chosen, strict=True)},
         about=more,
-    )
-
-
-def traffic_of(recorded: Recorded) -> tuple[Track, tuple[Actor, ...]]:
-    """The ego and the others in the world of the scene.
-
-    An ego that was told where to go is where it was told: its measured motion would carry the others off the road within
-    seconds, and what its own motion lacks stands under obedience. A free ego is measured.
-    """
-    scene = recorded.commanded.scene
-    if recorded.future.manifest.told_motion:
-        return measured_traffic(recorded.readings, scene.camera, scene.ego)
-    ego, actors = measured_traffic(recorded.readings, scene.camera)
-    placed = tuple(dataclasses.replace(actor, track=into_world(actor.track, scene.ego)) for actor in actors)
-    return into_world(ego, scene.ego), placed
-
-
-def judged_labels(
-    recorded: Sequence[Recorded], traffic: Sequence[tuple[Track, tuple[Actor, ...]]], error: TrackError = SHIPPED
-) -> LabelOutcome:
-    """Labels and events on measured tracks, whose ``error`` may leave them open; measured actors under their planned names."""
-    commanded = recorded[0].commanded
-    road = commanded.scene.road
-    assert road is not None, "a developed scenario has a road"
-    # Where actors are free to depart from the plan, only the beginning tells who is who.
-    recognise = None if commanded.manifest.told_boxes else FRAMES_TO_RECOGNISE
-    tracks = []
-    for each, (ego, actors) in zip(recorded, traffic, strict=True):
-        planned = each.commanded.scene.actors
-        found = assign_tracks(planned, actors, num_frames=recognise)
-        tracks.append((ego, measured_as_planned(planned, actors, found)))
-    return judge_labels(
-        commanded.scenario.concrete(),
-        tracks,
-        road,
-        commanded.manifest.fps,
-        error=error,
-        ego_measured=not commanded.manifest.told_motion,
     )
 
 

@@ -17,8 +17,8 @@ from pydantic import TypeAdapter
 
 from drivesim.errors import InputError
 from drivesim.evidence.measure import Progress
-from drivesim.evidence.of_run import judged_labels, traffic_of
 from drivesim.evidence.recorded import record, require_judgeable
+from drivesim.evidence.traffic import judged_labels, traffic_of
 from drivesim.evidence.verdict import Verdict
 from drivesim.json_text import JsonFault, fitted, parse_object
 from drivesim.judges.load import Judges

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from drivesim.geometry import turned
 from drivesim.scene import Actor, Track
 
 #: Errors of a normal distribution lie within this many standard deviations in 95 of 100 cases.
-_REACH = 1.96
+REACH = 1.96
 #: Fewer frames of recognised actors say too little of the probe's error.
 LEAST_FRAMES = 30
 #: Share of deviations within one standard deviation, if they are normal; and how far off an actor may be to count, metres.
@@ -28,7 +28,8 @@ _WITHIN, _FAR_M = 0.683, 60.0
 @dataclass(frozen=True, kw_only=True)
 class TrackError:
     """Standard deviations of what a track says: distance from the ego as a share of it, ``sideways_m``, ``speed_mps`` of the
-    actor; ``ego_speed_mps`` and ``ego_yaw_rate_rps`` of an ego whose motion is measured. ``frames`` is how many were compared.
+    actor, ``speed_change_mps`` of its change within a second, which a bias leaves out, ``braking_mps2`` of its deceleration over
+    half of one; ``ego_speed_mps`` and ``ego_yaw_rate_rps`` of an ego whose motion is measured. ``frames`` is how many were compared.
     """
 
     distance_share: float
@@ -37,6 +38,8 @@ class TrackError:
     ego_speed_mps: float
     ego_yaw_rate_rps: float
     frames: int
+    speed_change_mps: float = 0.0
+    braking_mps2: float = 0.0
 
     def words(self) -> str:
         """In words, for whoever reads a figure."""
@@ -86,6 +89,8 @@ def track_error(
         ego_speed_mps=_scale(speed_mps[1:] - ego.speed_mps[1:]),
         ego_yaw_rate_rps=_scale(yaw_rate_rps[1:] - turning),
         frames=len(off),
+        speed_change_mps=_change_error(truths, seen, round(fps)),
+        braking_mps2=_change_error(truths, seen, round(0.5 * fps)) * fps / max(1, round(0.5 * fps)),
     )
 
 
@@ -100,6 +105,18 @@ def _deviations(ego: Track, truth: Track, seen: Track) -> np.ndarray:
     speed = np.abs(seen.speed_mps[both]) - np.abs(truth.speed_mps[both])
     off = np.stack([np.log(np.maximum(along, 0.5) / far), sideways, speed], axis=1)
     return off[far < _FAR_M]
+
+
+def _change_error(truths: Mapping[str, Track], seen: Sequence[Actor], lag: int) -> float:
+    """Error of the change of actors' speed within ``lag`` frames, m/s."""
+    off = []
+    for actor in seen:
+        if actor.id in truths and lag < len(actor.track):
+            truth = truths[actor.id]
+            both = np.asarray(truth.present) & np.asarray(actor.track.present)
+            wrong = np.where(both, np.abs(actor.track.speed_mps) - np.abs(truth.speed_mps), np.nan)
+            off.append(wrong[lag:] - wrong[:-lag])
+    return _scale(np.concatenate(off)) if off else 0.0
 
 
 def _from_ego(ego: Track, track: Track) -> np.ndarray:
@@ -134,7 +151,7 @@ def with_error(
     )  # fmt: skip
     changed = [
         [
-            figure(ego, shifted(ego, actor, **{name: sign * _REACH * size for name, size in step.items()}))
+            figure(ego, shifted(ego, actor, **{name: sign * REACH * size for name, size in step.items()}))
             for sign in (-1, 1)
         ]
         for step in steps

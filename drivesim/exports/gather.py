@@ -12,8 +12,8 @@ from drivesim.conditioning.projection import image_boxes
 from drivesim.errors import InputError
 from drivesim.evidence.labels import judge_labels
 from drivesim.evidence.measure import Progress
-from drivesim.evidence.of_run import judged_labels, traffic_of
 from drivesim.evidence.recorded import Commanded, Recorded, require_judgeable
+from drivesim.evidence.traffic import judged_labels, traffic_of
 from drivesim.evidence.verdict import Verdict
 from drivesim.exports.contents import Contents, Occurrence, PictureBox, Source, SourcedTraffic
 from drivesim.judges.load import Judges

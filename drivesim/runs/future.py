@@ -68,6 +68,13 @@ class Future:
         return RunFolder(self.folder).video(self.index)
 
     @property
+    def video_sha256(self) -> str:
+        """The hash of the mp4, as the run kept it when it was finished."""
+        record = finished_record(RunFolder(self.folder), self.index)
+        assert record is not None, "a finished future has a record"
+        return record.videos[self.video.name].sha256
+
+    @property
     def source(self) -> Path:
         """The best stored version of its frames: the lossless video where there is one, else the mp4."""
         return RunFolder(self.folder).video(self.index, lossless=self.manifest.lossless)

@@ -1,11 +1,13 @@
-"""One row per future of a sweep: what it is, where it lies, and what was measured in it; ``futures.jsonl`` has one a line."""
+"""One row per future of a sweep or a run: what it is, where it lies, what was measured in it; ``futures.jsonl`` has one a line."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
-from collections.abc import Iterable, Mapping
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -37,11 +39,13 @@ class Making:
 
 @dataclass(frozen=True, kw_only=True)
 class FutureRow:
-    """One future of a sweep.
+    """One future of a sweep, or of a run that was measured.
 
     ``id`` is ``highway-cut-in/v003/f07``; ``parameters`` are in SI; ``run`` is the run folder and ``video`` the mp4, both
-    relative to the sweep's folder. ``events`` and ``labels`` hold the verdicts by name (value, reason, time_s, measured …), ``metrics``
-    what was measured of the whole future (ttc_s, thw_s, pet_s, drac, collision …); ``unmeasured`` says why they are empty,
+    relative to the sweep's folder, or to the run's where the rows are those of one run. ``events`` and ``labels`` hold the verdicts by
+    name (value, reason, time_s, measured …), ``told`` the same verdicts on what the model was told, empty where it was told no boxes;
+    ``ends`` where the ego and the scenario's actors were last seen (x, y in metres, in the ego frame at t = 0); ``metrics``
+    what was measured of the whole future (ttc_s, thw_s, pet_s, drac, collision, usable_s …); ``unmeasured`` says why they are empty,
     ``error`` why the future could not be made. ``replay`` is the command that makes it alone.
     """
 
@@ -59,6 +63,8 @@ class FutureRow:
     fps: float = 0.0
     events: dict[str, dict[str, Any]] = field(default_factory=dict)
     labels: dict[str, dict[str, Any]] = field(default_factory=dict)
+    told: dict[str, dict[str, Any]] = field(default_factory=dict)
+    ends: dict[str, tuple[float, float]] = field(default_factory=dict)
     metrics: dict[str, Measure] = field(default_factory=dict)
     judges: str = ""
     unmeasured: str = ""
@@ -86,6 +92,18 @@ class FutureRow:
     def to_json(self) -> str:
         """The row as one line of JSON."""
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False, allow_nan=False)
+
+
+def replay_command(run: Path | str, future: int, made_by: Sequence[str] = (), out: str = "") -> str:
+    """The command that makes a finished future of a run again, alone, and holds it against what is stored.
+
+    ``made_by`` is the command that made the run: another model than the shipped one is named in it.
+    """
+    words = ["drivesim", "replay", str(run), "--future", str(future)]
+    asked = [word.removeprefix("--model=") for word in made_by if word.startswith("--model=")]
+    asked += [after for word, after in itertools.pairwise(made_by) if word == "--model"]
+    words += ["--model", asked[-1]] if asked and asked[-1] != "default" else []
+    return shlex.join([*words, *(["--out", out] if out else [])])
 
 
 def measures(values: Mapping[str, Any]) -> dict[str, Measure]:

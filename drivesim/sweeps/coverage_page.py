@@ -37,8 +37,8 @@ def coverage_by_scenario(
     return found
 
 
-def coverage_section(found: Sequence[ScenarioCoverage]) -> Section:
-    """The coverage of several scenarios on one page."""
+def coverage_section(found: Sequence[ScenarioCoverage], *, with_modes: bool = True) -> Section:
+    """The coverage of several scenarios on one page; ``with_modes`` with what was seen, where no other section says it."""
     figures, tables = [], []
     for one in found:
         if one.parameters:
@@ -48,7 +48,7 @@ def coverage_section(found: Sequence[ScenarioCoverage]) -> Section:
         if one.pairs_allowed:
             label = f"{one.scenario}: pairs of bins reached"
             figures.append(_share(f"coverage.{one.scenario}.pairs", label, one.pairs_reached, one.pairs_allowed))
-        tables += _tables(one)
+        tables += _tables(one, with_modes=with_modes)
     return Section(title="Coverage", about=_ABOUT, figures=tuple(figures), tables=tuple(tables))
 
 
@@ -89,7 +89,7 @@ def coverage_values(one: ScenarioCoverage) -> dict[str, Any]:
     }
 
 
-def _tables(one: ScenarioCoverage) -> list[Table]:
+def _tables(one: ScenarioCoverage, *, with_modes: bool) -> list[Table]:
     bins = tuple(
         (name if number == 0 else "", label, float(count), "" if count else "unseen" if allowed else "not allowed")
         for name, labels, counts, rules in ((b.name, b.labels, b.counts, b.allowed) for b in one.parameters)
@@ -104,10 +104,10 @@ def _tables(one: ScenarioCoverage) -> list[Table]:
     if bins:
         of_bins = ("parameter", "bin", "variations", "")
         found.append(Table(title=f"{one.scenario}: parameters", columns=of_bins, rows=bins))
-    if modes:
+    if modes and with_modes:
         of_modes = ("event or label", "seen", "not seen", "open", "share")
         found.append(Table(title=f"{one.scenario}: events and labels", columns=of_modes, rows=modes))
-    if together:
+    if together and with_modes:
         of_combinations = ("seen together", "futures", "share")
         found.append(Table(title=f"{one.scenario}: modes", columns=of_combinations, rows=together))
     unseen = tuple((text,) for text in one.unseen)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from drivesim.evidence.sections.outcome import outcome_section, seen_words, told_section
 from drivesim.metrics.estimate import Estimate, exact, share_of
 from drivesim.report import Figure, Report, Section, Table
 from drivesim.report.files import HTML_NAME, write_report
@@ -17,7 +18,6 @@ from drivesim.runs.rows import ROWS_NAME, FutureRow
 from drivesim.runs.storage import write_atomic
 from drivesim.scenarios.suite import Suite
 from drivesim.sweeps.coverage_page import coverage_by_scenario, coverage_section
-from drivesim.sweeps.worst import outcome_section, seen_words
 from drivesim.wording import number_of
 
 SUMMARY_NAME, JUNIT_NAME = "summary.json", "junit.xml"
@@ -55,10 +55,10 @@ def summary_of(rows: Sequence[FutureRow], suite: str) -> dict[str, Any]:
 def sweep_report(
     rows: Sequence[FutureRow], folder: Path, suite: Suite, settings: dict[str, str], commands: dict[str, str]
 ) -> Report:
-    """The page of a sweep: what was made, what was seen how often, modes and worst futures, what was reached, and every future."""
+    """The page of a sweep: what was made and seen how often, modes and worst futures, told against measured, coverage, every future."""
     counts = _counts(rows)
     failed = [row for row in rows if row.status == "failed"]
-    tables = [_scenario_table(rows), *([_failure_table(failed)] if failed else []), _future_table(rows)]
+    tables = [_scenario_table(rows), *([_failure_table(failed)] if failed else [])]
     made = Figure(
         key="sweep.made",
         label="futures that were made",
@@ -77,7 +77,13 @@ def sweep_report(
                 tables=tuple(tables),
             ),
             outcome_section(rows, folder),
-            coverage_section([one for _, _, one in coverage_by_scenario(suite.scenarios, rows)]),
+            told_section(rows),
+            coverage_section([one for _, _, one in coverage_by_scenario(suite.scenarios, rows)], with_modes=False),
+            Section(
+                title="All futures",
+                about="Every future, with the command that makes it alone, to be run in the sweep's folder.",
+                tables=(_future_table(rows),),
+            ),
         ),
         settings=settings,
         commands=commands,
@@ -91,7 +97,6 @@ def write_summary(
 ) -> Path:
     """Write summary.json, report.html, report.json and junit.xml into the sweep's folder; returns the page."""
     report = sweep_report(rows, folder, suite, settings, commands)
-    write_report(report, folder)
     write_atomic(folder / SUMMARY_NAME, json.dumps(summary_of(rows, suite.name), indent=2, ensure_ascii=False) + "\n")
     made = [
         Demand(
@@ -102,8 +107,16 @@ def write_summary(
         )
         for row in rows
     ]
+    write_report(report, folder, conclude(_made_of(rows, name) for name in _scenarios(rows)))
     write_atomic(folder / JUNIT_NAME, junit_xml(report, conclude(made)))
     return folder / HTML_NAME
+
+
+def _made_of(rows: Sequence[FutureRow], scenario: str) -> Demand:
+    """One demand for all futures of a scenario, as the page of a large sweep has no room for each: JUnit has those."""
+    counts = _counts([row for row in rows if row.scenario == scenario])
+    message = f"{scenario}: {counts['finished']} of {number_of(counts['futures'], 'future')} made"
+    return Demand(group="made", name=scenario, outcome="failed" if counts["failed"] else "passed", message=message)
 
 
 def _counts(rows: Sequence[FutureRow]) -> dict[str, int]:

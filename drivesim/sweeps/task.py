@@ -31,7 +31,7 @@ from drivesim.run_spec import RunSpec, decide
 from drivesim.runs.future import Future
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.recorder import finished_record, is_finished, require_intact
-from drivesim.runs.rows import FutureRow, Making, measures, read_row
+from drivesim.runs.rows import FutureRow, Making, measures, read_row, replay_command
 from drivesim.runs.run_folder import RunFolder, future_name
 from drivesim.runs.storage import write_atomic
 from drivesim.scenarios import Scenario, loads
@@ -108,16 +108,24 @@ class FutureTask:
             future=self.future,
             status=status,
             run=self.run,
-            replay=self.replay(),
+            replay=self.replay() if status == "finished" else self.make_alone(),
             **values,
         )
 
+    @property
+    def _replays(self) -> str:
+        return f"replays/{self.scenario}-v{self.variation:03d}-{future_name(self.future)}"
+
     def replay(self) -> str:
-        """The command that makes this future alone, in the sweep's folder."""
+        """The command that makes this finished future again, alone, in the sweep's folder, and says whether it is equal."""
+        return replay_command(self.run, self.future, ("--model", self.settings.model), self._replays)
+
+    def make_alone(self) -> str:
+        """The command that makes this future alone, in the sweep's folder, where none is there to hold a replay against."""
         settings, options = self.settings, self.settings.options
         words = ["drivesim", "futures", "suite.yaml", "--only", self.scenario, "--variation", str(self.variation)]
         words += ["--only-future", str(self.future), "--no-select"]
-        words += ["--out", f"replays/{self.scenario}-v{self.variation:03d}-{future_name(self.future)}"]
+        words += ["--out", self._replays]
         words += ["--seconds", f"{_seconds(self):g}"]
         told = {"seed": settings.seed, "model": settings.model, "device": settings.device, "dtype": settings.dtype}
         told |= {"steps": settings.steps, "threads": _threads_text(options.threads)}
@@ -219,15 +227,13 @@ def kept_row(task: FutureTask, judges_sha256: str) -> FutureRow | None:
 
 def row_of(task: FutureTask, future: Future) -> FutureRow:
     """The row of a finished future, not measured yet."""
-    record = finished_record(RunFolder(future.folder), future.index)
-    assert record is not None, "a finished future has a record"
     manifest = future.manifest
     return task.row(
         "finished",
         parameters=dict(manifest.parameters),
         seed=manifest.seed,
         video=f"{task.run}/{future.video.name}",
-        video_sha256=record.videos[future.video.name].sha256,
+        video_sha256=future.video_sha256,
         num_frames=future.num_frames,
         fps=future.fps,
     )
@@ -240,7 +246,10 @@ def _with_measures(row: FutureRow, task: FutureTask, future: Future) -> FutureRo
     if why := why_unmeasured(future.manifest):
         return replace(row, unmeasured=why, judges=judges.sha256)
     found = measure_future(future, judges)
-    return replace(row, events=found.events, labels=found.labels, metrics=measures(found.metrics), judges=judges.sha256)
+    return replace(
+        row, events=found.events, labels=found.labels, told=found.told, ends=found.ends, metrics=measures(found.metrics),
+        judges=judges.sha256,
+    )  # fmt: skip
 
 
 def why_unmeasured(manifest: Manifest) -> str:

@@ -24,6 +24,9 @@ JUDGED_CURVES: dict[str, str] = {
 }
 
 
+#: Shorter videos say nothing about drift: nothing can stay outside its range for two seconds.
+SHORTEST_DRIFT_S = 2.0
+
 #: Shown and not judged: what rendered video spans of it in two seconds says nothing about minutes.
 COLOURS = "colour_shift"
 

@@ -14,7 +14,7 @@ from drivesim.run_spec import decide
 from drivesim.runs.rows import FutureRow
 from drivesim.scenarios import loads
 from drivesim.simulate import make
-from drivesim.sweeps.worst import mode_table, outcome_section, worst
+from drivesim.evidence.sections.outcome import mode_table, outcome_section, worst
 
 
 def row(future: int, ttc: float | str | None, *, seen: bool | None = True, collision: str = "") -> FutureRow:

@@ -1,0 +1,215 @@
+"""What the futures of a sweep or a run came to: their modes and how often each is, the worst to look at, and what was told against
+what was seen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from drivesim.evidence.sections.figures import Row, strip, thumbnail, with_bar
+from drivesim.evidence.track_error import SHIPPED
+from drivesim.metrics.diversity import position_modes
+from drivesim.metrics.estimate import Estimate, mean_of, share_of
+from drivesim.report import Picture, Section, Table
+from drivesim.runs.future import open_run
+from drivesim.runs.rows import FutureRow
+
+MOST_SHOWN = 5
+_BEFORE_S = (2.0, 1.0, 0.0)
+_HEIGHT = 128
+_WORDS = {True: "seen", False: "not seen", None: "open"}
+#: Those who end nearer to each other than this, or than three standard deviations of the probe's distances, end in one place.
+_APART_M, _DEVIATIONS = 2.0, 3.0
+
+_ABOUT_OUTCOME = (
+    "A mode is what the probe found of a scenario's events and labels: seen, not seen, or open where it cannot be said. Ends are groups of "
+    f"the places where each was last seen (average linkage, cut at {_DEVIATIONS:g} standard deviations of the probe's distances, at "
+    f"{_APART_M:g} m at least). The worst futures are those with a collision, then those of least TTC, with the bar of the tracks' error; "
+    "measured tracks err, so these are candidates to look at."
+)
+_ABOUT_TOLD = (
+    "The same events and labels judged twice, by one rule: on the tracks that the model was told, and on those that the probe measured in its "
+    "video. 'later by' is the median of measured less told. An actor counts as found in a frame where it is told before the camera, "
+    "3 to 60 m away, hidden or not. Drift: the second until which a video looks as rendered video does."
+)
+
+
+def mode_of(row: FutureRow) -> str:
+    """The mode of a future: which of its events and labels were seen, in words."""
+    return seen_words(row) or "nothing is asked"
+
+
+def seen_words(row: FutureRow) -> str:
+    """What became of each event and label of a future, in words; "" without any."""
+    return ", ".join(f"{name} {_WORDS[value]}" for name, value in row.verdicts.items())
+
+
+def mode_table(rows: Sequence[FutureRow]) -> Table:
+    """The modes of each scenario, the most frequent first, with their share of its futures (Wilson interval)."""
+    lines: list[Row] = []
+    for scenario, own in _by_scenario(rows):
+        modes = Counter(mode_of(row) for row in own)
+        lines += [(scenario, mode, float(count), share_of(count, len(own))) for mode, count in modes.most_common()]
+    return Table(title="Modes", columns=("scenario", "mode", "futures", "share"), rows=tuple(lines))
+
+
+def end_table(rows: Sequence[FutureRow]) -> Table:
+    """Where the ego and each actor end, in groups, where futures of one start end in more than one; shares have Wilson intervals."""
+    lines: list[Row] = []
+    together = 0
+    for start in dict.fromkeys((row.scenario, row.variation) for row in rows):
+        own = [row for row in rows if (row.scenario, row.variation) == start]
+        for who in dict.fromkeys(name for row in own for name in row.ends):
+            groups = _groups(own, who)
+            together += len(groups) == 1
+            total = sum(len(group) for group in groups)
+            lines += [
+                (f"{start[0]}/v{start[1]:03d}", who, float(x), float(y), float(len(group)), share_of(len(group), total))
+                for group in groups
+                if len(groups) > 1
+                for x, y in [np.mean(group, axis=0)]
+            ]
+    return Table(
+        title="Ends",
+        columns=("start", "who", "x (m)", "y (m)", "futures", "share"),
+        rows=tuple(lines),
+        note=f"{together} more end in one place in all futures that show them." if together else "",
+    )
+
+
+def _groups(rows: Sequence[FutureRow], who: str) -> list[np.ndarray]:
+    """Places (N, 2) where somebody ends, in groups, the largest first."""
+    places = np.array([row.ends[who] for row in rows if who in row.ends])
+    egos = np.array([row.ends["ego"] for row in rows if who in row.ends and "ego" in row.ends])
+    far = float(np.median(np.hypot(*(places - egos).T))) if len(egos) == len(places) else 0.0
+    apart = max(_APART_M, _DEVIATIONS * SHIPPED.distance_share * far)
+    labels = position_modes(places[:, None], apart)
+    return [places[labels == label] for label in range(int(labels.max()) + 1)]
+
+
+def worst(rows: Sequence[FutureRow]) -> list[FutureRow]:
+    """Futures of least TTC, those with a collision before all others; none in which nobody closes in."""
+    near = [row for row in rows if math.isfinite(row.metric("ttc_s"))]
+    return sorted(near, key=lambda row: (not row.metrics.get("collision"), row.metric("ttc_s"), row.id))[:MOST_SHOWN]
+
+
+def outcome_section(rows: Sequence[FutureRow], folder: Path) -> Section:
+    """Modes and the worst futures of the rows, which lie in ``folder``, with pictures of the two seconds before their least TTC."""
+    made = [row for row in rows if row.status == "finished"]
+    shown = worst(made)
+    lines = tuple(
+        (row.id, with_bar(row.metric("ttc_s"), row.metric("ttc_low_s"), row.metric("ttc_high_s")), str(row.metrics.get("ttc_actor") or ""),
+         row.metric("ttc_at_s"), str(row.metrics.get("collision") or "none"), row.replay)
+        for row in shown
+    )  # fmt: skip
+    columns = ("future", "TTC (s)", "of", "at (s)", "collision", "makes it alone")
+    tables = [mode_table(made)]
+    tables += [Table(title="Worst", columns=columns, rows=lines)] if lines else []
+    ends = end_table(made)
+    return Section(
+        title="Modes and worst futures",
+        about=_ABOUT_OUTCOME,
+        tables=(*tables, *([ends] if ends.rows else [])),
+        pictures=(_pictures(shown, folder),) if shown else (),
+    )
+
+
+def told_section(rows: Sequence[FutureRow]) -> Section:
+    """What was told against what was measured, and how long the videos last."""
+    made = [row for row in rows if row.status == "finished"]
+    tables = [told_table(made), obeyed_table(made)]
+    return Section(
+        title="Conditioned and measured", about=_ABOUT_TOLD, tables=tuple(table for table in tables if table.rows)
+    )
+
+
+def told_table(rows: Sequence[FutureRow]) -> Table:
+    """Each event and label: in how many futures it was told, in what share of those it was seen, and in which it was told not to be."""
+    lines: list[Row] = []
+    for scenario, own in _by_scenario([row for row in rows if row.told]):
+        for number, name in enumerate(dict.fromkeys(name for row in own for name in row.told)):
+            pairs = [(row.told[name].get("value"), row.verdicts.get(name)) for row in own if name in row.told]
+            seen, unasked = ([found for told, found in pairs if told is wanted] for wanted in (True, False))
+            late = [
+                float(found["time_s"]) - float(told["time_s"])
+                for row in own
+                for told, found in [(row.told.get(name, {}), {**row.events, **row.labels}.get(name, {}))]
+                if told.get("time_s") is not None and found.get("time_s") is not None
+            ]
+            lines.append(
+                (
+                    "" if number else scenario, name, float(len(seen)), _seen(seen), float(seen.count(None)), float(len(unasked)), _seen(unasked),
+                    float(np.median(late)) if late else None,
+                )
+            )  # fmt: skip
+    columns = (
+        "scenario",
+        "event or label",
+        "told",
+        "of these seen",
+        "open",
+        "told otherwise",
+        "seen all the same",
+        "later by (s)",
+    )
+    return Table(title="Events and labels, told and seen", columns=columns, rows=tuple(lines))  # fmt: skip
+
+
+def obeyed_table(rows: Sequence[FutureRow]) -> Table:
+    """Errors of the ego's motion and of the actors' places, and drift: means over futures with 95 % intervals."""
+    lines: list[Row] = []
+    rng = np.random.default_rng(0)
+    for scenario, own in _by_scenario(rows):
+        values = {
+            what: [value for row in own if math.isfinite(value := row.metric(name))] for what, name in _OBEYED.items()
+        }
+        lines += [(scenario, what, mean_of(found, rng), None) for what, found in values.items() if found]
+        lasting = [row for row in own if math.isfinite(row.metric("usable_s"))]
+        if lasting:
+            first = min(lasting, key=lambda row: row.metric("usable_s"))
+            whole = sum(row.metric("usable_s") >= row.metric("length_s") for row in lasting)
+            least = (
+                f"the first to drift: {first.id} at {first.metric('usable_s'):.1f} s" if whole < len(lasting) else ""
+            )
+            lines.append((scenario, "futures usable to their end", share_of(whole, len(lasting)), least))
+    return Table(title="Obedience and drift", columns=("scenario", "what", "over futures", ""), rows=tuple(lines))
+
+
+_OBEYED = {
+    "ego's speed, error (m/s)": "ego_speed_error_mps",
+    "ego's yaw rate, error (°/s)": "ego_yaw_rate_error_dps",
+    "actors told that are found": "told_found_share",
+    "actors' places, error (m)": "told_place_error_m",
+}
+
+
+def _seen(verdicts: Sequence[bool | None]) -> Estimate | None:
+    known = [value for value in verdicts if value is not None]
+    return share_of(sum(known), len(known)) if known else None
+
+
+def _by_scenario(rows: Sequence[FutureRow]) -> Iterable[tuple[str, list[FutureRow]]]:
+    for scenario in dict.fromkeys(row.scenario for row in rows):
+        yield scenario, [row for row in rows if row.scenario == scenario]
+
+
+def _pictures(rows: Sequence[FutureRow], folder: Path) -> Picture:
+    lines = []
+    for row in rows:
+        future = next(one for one in open_run(folder / row.run) if one.index == row.future)
+        at = row.metric("ttc_at_s")
+        last = (future.num_frames - 1) / future.fps
+        times = [min(max(at - before, 0.0), last) for before in _BEFORE_S]
+        frames = [future.frame_at(time) for time in times]
+        lines.append(
+            (
+                f"{row.id}: TTC {row.metric('ttc_s'):.2f} s at {at:.1f} s",
+                [thumbnail(frame, _HEIGHT) for frame in frames],
+            )
+        )
+    return strip(lines, "Two seconds and one before their least TTC, and at it")
