@@ -148,3 +148,15 @@ def _to_srgb(profile: bytes, mode: str) -> Any:
         return ImageCms.buildTransform(given, ImageCms.createProfile("sRGB"), mode, "RGB")
     except (ImageCms.PyCMSError, OSError, ValueError):
         return None
+
+
+def require_picture(path: Path, width: int, height: int) -> Path:
+    """The path of a picture to start from. Raises InputError when there is none, or by its header it cannot be one."""
+    if not path.is_file():
+        raise InputError(f"there is no picture {path} to start from. Mend start: {{image: …}} in the scenario.")
+    size = picture_size(path)
+    try:
+        require_fit(size, width, height)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return path

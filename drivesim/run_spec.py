@@ -18,7 +18,7 @@ from drivesim.conditioning import SceneControls
 from drivesim.controls import Control, Controls
 from drivesim.errors import InputError
 from drivesim.options import DEFAULT_OPTIONS, ActorMode, EgoMode, Noise, Options, Threads, Told
-from drivesim.picture_file import picture_size, read_picture, require_fit, resize_and_crop
+from drivesim.picture_file import read_picture, require_picture, resize_and_crop
 from drivesim.runs.branch import BranchPoint, branch_point
 from drivesim.runs.development import as_rows, turns_of
 from drivesim.runs.manifest import Manifest
@@ -29,10 +29,11 @@ from drivesim.runs.streams import futures_stream, start_frame_stream
 from drivesim.runs.timeline import Timeline
 from drivesim.scenarios import Scenario, loads
 from drivesim.scenarios.checks.video import VideoForm, video_finding
-from drivesim.scenarios.ego_plan import require_reach
+from drivesim.scenarios.ego_plan import WrittenPlan, require_reach, written_plan
 from drivesim.scenarios.expand import develop
 from drivesim.scenarios.language.events import EGO
 from drivesim.scenarios.language.units import LONGEST_S
+from drivesim.scenarios.takeover import require_same_past, taken_over
 from drivesim.scene import Scene
 from drivesim.world_model import LoadedModel, WorldModelSpec
 
@@ -144,7 +145,7 @@ def decide(
         given = Beginning(frame=resize_and_crop(start, spec.width, spec.height))
         source = f"given {sha256_of(given.frame.tobytes())}"
     elif scenario.start is not None:
-        source = f"picture {sha256_of(_start_picture(Path(scenario.start.image), spec))}"
+        source = f"picture {sha256_of(require_picture(Path(scenario.start.image), spec.width, spec.height))}"
     actors = _actors(scenario, spec, options, several=several, pictured=source.startswith("picture"))
     return _decided(model, scenario, timeline, seed, dataclasses.replace(options, actors=actors), source, given, None)
 
@@ -158,10 +159,12 @@ def decide_branch(
     future: int = 0,
     seed: int | None = None,
     options: Options = DEFAULT_OPTIONS,
+    ego_plan: WrittenPlan | None = None,
 ) -> RunSpec:
     """Decide everything about futures that leave a stored run at ``at_s``; scenario and model must be the run's.
 
-    By default its futures are free where the run's were, else simulated: each develops anew from there.
+    By default its futures are free where the run's were, else simulated: each develops anew from there. With ``ego_plan`` the ego
+    goes on by that from the moment of the branch on, and the traffic reacts; what was before stays as it was, bit by bit.
     """
     spec = model.world_model.spec
     point = branch_point(run, at_s, future=future, seed=seed)
@@ -169,6 +172,7 @@ def decide_branch(
     require_maker(run, parent, spec, "A stored state continues only in the model that made it")
     scenario = stored_scenario(RunFolder(run))
     timeline = Timeline.plan(num_frames=frames_of(seconds, spec.fps), chunk_frames=spec.chunk_frames, fps=spec.fps)
+    asked = options.ego
     options = dataclasses.replace(
         options,
         variation=parent.variation,
@@ -178,7 +182,26 @@ def decide_branch(
         scenery=options.scenery or parent.scenery,
     )
     source = f"branch of {run} f{future:02d} at frame {point.origin.frame}"
-    return _decided(model, scenario, timeline, parent.seed, options, source, point.beginning, point)
+    if ego_plan is None:
+        return _decided(model, scenario, timeline, parent.seed, options, source, point.beginning, point)
+    past, end_s = developed(scenario, parent, future), (point.origin.frame + timeline.num_frames) / spec.fps
+    changed = _driven_on(scenario, ego_plan, point, past, end_s)
+    # A plan drives, whoever drove before it; asked for otherwise, that is refused with the plan.
+    options = dataclasses.replace(options, ego=asked or "planned")
+    decided = _decided(model, changed, timeline, parent.seed, options, source, point.beginning, point)
+    require_same_past(past, decided.scene, point.origin.frame)
+    return decided
+
+
+def _driven_on(scenario: Scenario, plan: WrittenPlan, point: BranchPoint, past: Scene, seconds: float) -> Scenario:
+    """The scenario with another plan for the ego from a branch's moment on. Raises InputError where that cannot be."""
+    parent, origin = point.parent, point.origin
+    if parent.ego == "free":
+        raise InputError(
+            f"--ego-plan: in {origin.run} the ego's motion was free, so nobody knows where it is at {origin.time_s:g} s. "
+            "Branch off a run whose ego was planned or simulated."
+        )
+    return taken_over(scenario, written_plan(plan, seconds, parent.fps), origin.frame, parent.fps, past.ego)
 
 
 def require_maker(run: Path, manifest: Manifest, spec: WorldModelSpec, why: str) -> None:
@@ -374,15 +397,3 @@ def _require_video_of(spec: WorldModelSpec, scenario: Scenario) -> None:
     wrong = video_finding(scenario, made)
     if wrong is not None:
         raise InputError(wrong.text)
-
-
-def _start_picture(path: Path, spec: WorldModelSpec) -> Path:
-    """The path of a start picture. Raises InputError when there is none, or by its header it cannot be one."""
-    if not path.is_file():
-        raise InputError(f"there is no picture {path} to start from. Mend start: {{image: …}} in the scenario.")
-    size = picture_size(path)
-    try:
-        require_fit(size, spec.width, spec.height)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    return path

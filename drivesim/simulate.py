@@ -37,6 +37,7 @@ from drivesim.runs.run import Listener, chunks_of, make_futures, open_existing, 
 from drivesim.runs.run_folder import FolderInUseError, RunFolder
 from drivesim.runs.tracks import write_tracks
 from drivesim.scenarios import Scenario, load
+from drivesim.scenarios.ego_plan import WrittenPlan
 from drivesim.scene import Scene
 from drivesim.world_model import LoadedModel
 
@@ -119,14 +120,18 @@ def branch(
     out: Path | str | None = None,
     resume: bool = False,
     options: Options = DEFAULT_OPTIONS,
+    ego_plan: WrittenPlan | None = None,
 ) -> tuple[Future, ...]:
     """New futures that share the past of a stored one up to ``at_s`` seconds and nothing after it.
 
     They start at the last stored moment at or before ``at_s``; ``manifest.branch.time_s`` says exactly when, and frame 0
-    is the frame shown then. ``seed`` is the root of the new noise, the run's own by default.
+    is the frame shown then. ``seed`` is the root of the new noise, the run's own by default. From then on the ego follows
+    ``ego_plan`` (a CSV file, columns or a function, on the scene's clock) where one is given, and the traffic reacts to it.
     """
-    decided = decide_branch(model, Path(run), at_s=at_s, seconds=seconds, future=future, seed=seed, options=options)
-    folder = branch_folder(decided.manifest) if out is None else Path(out)
+    decided = decide_branch(
+        model, Path(run), at_s=at_s, seconds=seconds, future=future, seed=seed, options=options, ego_plan=ego_plan
+    )
+    folder = branch_folder(decided.manifest, replanned=ego_plan is not None) if out is None else Path(out)
     _say_what_is_left(decided.scenario, folder)
     return make(decided, folder, indices=range(num_futures), resume=resume)
 
@@ -275,10 +280,11 @@ def _say_what_is_left(scenario: Scenario, folder: Path) -> None:
             warnings.warn(f"outputs: {name} is not written here; afterwards {call} does.", UserWarning, stacklevel=3)
 
 
-def branch_folder(manifest: Manifest) -> Path:
-    """Beside the parent run: ``<run>-f00-at-4.0s``, with the seed of the noise where it is another."""
+def branch_folder(manifest: Manifest, *, replanned: bool = False) -> Path:
+    """Beside the parent run: ``<run>-f00-at-4.0s``, with the seed of the noise where it is another, ``-plan`` with a new plan."""
     origin = manifest.branch
     assert origin is not None
     seed = "" if manifest.stream_root == manifest.seed else f"-seed{manifest.stream_root}"
     parent = Path(origin.run)
-    return parent.with_name(f"{parent.name}-f{origin.future:02d}-at-{origin.time_s:.1f}s{seed}")
+    plan = "-plan" if replanned else ""
+    return parent.with_name(f"{parent.name}-f{origin.future:02d}-at-{origin.time_s:.1f}s{seed}{plan}")

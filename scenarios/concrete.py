@@ -177,7 +177,7 @@ def concrete_of(scenario: Scenario, parameters: Mapping[str, Value] | None = Non
     road, video = road_plan(scenario), scenario.video_settings
     ego, target, plan = scenario.scene.ego.speed, scenario.scene.ego.target_speed, scenario.scene.ego.plan
     ego_speed = road.speed_limit_mps if ego is None else number(ego)
-    if plan is not None and plan.file is None:
+    if plan is not None and plan.file is None and not plan.begins:
         ego_speed = first_speed(plan)
     return ConcreteScenario(
         id=scenario.id,

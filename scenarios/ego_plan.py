@@ -6,11 +6,12 @@ A plan travels inside its scenario, so whatever repeats the scenario (resuming, 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 from scipy.interpolate import PchipInterpolator
 
 from drivesim.errors import InputError
@@ -26,6 +27,9 @@ from drivesim.traffic.ego_control import (
     Drive,
 )
 
+#: A plan as a user gives it: a file, columns by name, or a function of the time that returns speed and curvature.
+WrittenPlan = str | Path | Mapping[str, Any] | Callable[[float], object]
+
 #: Other names of columns, those of tracks.csv among them.
 _ALIASES = {
     "t": "time", "t_s": "time", "time_s": "time", "speed_mps": "speed", "v": "speed", "steering_rad": "steering",
@@ -33,9 +37,9 @@ _ALIASES = {
 }  # fmt: skip
 #: Slower than this (m/s) a course says nothing about the heading, and a yaw rate nothing about the curvature.
 _SLOWEST_MPS = 0.3
-_AT_ORIGIN_M, _STRAIGHT_RAD, _SIDEWAYS_RAD = 0.05, 0.05, 0.6
+AT_ORIGIN_M, STRAIGHT_RAD, _SIDEWAYS_RAD = 0.05, 0.05, 0.6
 #: A quarter of a frame: what the end of a plan may lack.
-_SLACK = 0.25
+SLACK = 0.25
 
 
 def read_plan(path: str | Path) -> dict[str, tuple[float, ...]]:
@@ -105,6 +109,23 @@ def sampled_plan(function: Callable[[float], object], seconds: float, fps: float
     return {"time": times, "speed": speeds, "curvature": curvatures}
 
 
+def written_plan(plan: WrittenPlan, seconds: float, fps: float) -> EgoPlanColumns:
+    """A plan as a user gives it, with every unit read and fault but a late beginning still to be found.
+
+    The path of a CSV file, columns by name, or a function that is asked once a frame for ``seconds``. Raises InputError.
+    """
+    if isinstance(plan, str | Path):
+        plan = read_plan(plan)
+    elif not isinstance(plan, Mapping):
+        plan = sampled_plan(plan, seconds, fps)
+    try:
+        return EgoPlanColumns.model_validate(dict(plan))
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_context=False)[0]
+        place = ".".join(str(part) for part in fault["loc"])
+        raise InputError(f"the ego's plan: {place}: {fault['msg']}") from error
+
+
 def plan_faults(plan: EgoPlanColumns) -> Iterator[str]:
     """Everything that is wrong with a plan whose numbers are right by themselves; nothing for one still in a file."""
     if plan.file is not None:
@@ -126,9 +147,11 @@ def _shape_faults(plan: EgoPlanColumns) -> Iterator[str]:
     for name, count in given.items():
         if count != rows:
             yield f"'{name}' has {count} values, 'time' has {rows}. Give one of each for every moment."
-    time = np.array(plan.time, dtype=np.float64)
-    if time[0] != 0.0:
-        yield f"it begins at {time[0]:g} s. The first row is t = 0."
+    time, begins = np.array(plan.time, dtype=np.float64), float(plan.begins)
+    if begins == 0.0 and time[0] != 0.0:
+        yield f"it begins at {time[0]:g} s. The first row is t = 0; a plan that takes over later says 'begins'."
+    elif not time[0] <= begins < time[-1]:
+        yield f"it takes over at {begins:g} s ('begins'), its rows reach from {time[0]:g} to {time[-1]:g} s."
     late = np.flatnonzero(np.diff(time) <= 0.0)
     if len(late):
         yield f"row {late[0] + 2} is at {time[late[0] + 1]:g} s, not after the row before it ({time[late[0]]:g} s)."
@@ -150,7 +173,7 @@ def _drive_faults(plan: EgoPlanColumns) -> Iterator[str]:
     time = np.array(plan.time, dtype=np.float64)
     if plan.x:
         pose = _poses(plan, time)
-        if float(np.hypot(*pose[0, :2])) > _AT_ORIGIN_M or abs(float(wrap_angle(pose[0, 2]))) > _STRAIGHT_RAD:
+        if float(np.hypot(*pose[0, :2])) > AT_ORIGIN_M or abs(float(wrap_angle(pose[0, 2]))) > STRAIGHT_RAD:
             shown = ", ".join(f"{value:g}" for value in pose[0])
             yield f"it begins at x, y, yaw = {shown}. It is in the ego frame at t = 0, so the first row is 0, 0, 0."
         step = np.diff(pose, axis=0)
@@ -202,7 +225,7 @@ def _first(wrong: np.ndarray, moments: FloatArray, values: FloatArray, said: Cal
 def require_reach(plan: EgoPlanColumns, seconds: float, fps: float) -> None:
     """Raise InputError for a plan that ends before the last frame of a video of ``seconds`` from t = 0."""
     last = seconds - 1.0 / fps
-    if plan.time and float(plan.time[-1]) < last - _SLACK / fps:
+    if plan.time and float(plan.time[-1]) < last - SLACK / fps:
         raise InputError(
             f"scene.ego.plan ends at {float(plan.time[-1]):g} s, the last frame is at {last:g} s. Lengthen the plan, or ask for "
             f"{float(plan.time[-1]) + 1.0 / fps:g} s of video (--seconds)."
@@ -239,14 +262,17 @@ def drive_of(plan: EgoPlanColumns, fps: float) -> Drive:
     # Rows that are meant for a frame are taken as they stand, however their times were rounded.
     nearest = time[np.clip(np.searchsorted(time, grid - 1e-5), 0, len(time) - 1)]
     grid = np.where(np.abs(nearest - grid) < 1e-5, nearest, grid)
+    first = int(np.ceil(float(plan.begins) * fps - 1e-6))
+    grid = np.maximum(grid, time[0])  # no row speaks of what was before the first, and nobody asks
     if plan.x:
         poses = _poses(plan, time, grid)
         speed = np.hypot(np.diff(poses[:, 0]), np.diff(poses[:, 1])) * fps
         speed = np.concatenate([speed[:1], speed]) if len(speed) else np.array([first_speed(plan)])
-        return Drive(speed_mps=speed, curvature=np.zeros(frames), poses=poses)
+        return Drive(speed_mps=speed, curvature=np.zeros(frames), poses=poses, first=first)
     return Drive(
         speed_mps=np.interp(grid, time, np.array(plan.speed, dtype=np.float64)),
         curvature=np.interp(grid, time, _curvature(plan)),
+        first=first,
     )
 
 

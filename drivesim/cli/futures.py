@@ -59,20 +59,23 @@ def futures(
     """Sample several futures of the same first picture, and set them side by side.
 
     In each, drivers decide anew what they do (--actors free: the model). Future 3 is the same alone or among 800. Writes mp4s,
-    contact_sheet.png and side_by_side.mp4. With --from, they share the past of a run to --at. 'mode: select' draws until enough show an event.
+    contact_sheet.png and side_by_side.mp4. With --from, they share the past of a run to --at; --ego-plan then drives the ego from there on,
+    its times on the scene's clock. 'mode: select' draws until enough show an event.
 
     \b
     Examples:
       drivesim futures highway-cut-in --futures 8 --seconds 8
       drivesim futures --from runs/highway-cut-in-7 --at 4.0 --futures 8
+      drivesim futures --from runs/highway-cut-in-7 --at 4.0 --ego-plan brakes.csv
     """
     from drivesim.cli import making, selecting
 
     voice = speech.voice()
     indices = [only_future] if only_future is not None else None if futures is None else range(futures)
     making.require_one_source(scenario, run, at)
-    making.refuse_beside_a_run(run, start, chosen, ego_plan)
-    scenarios = making.driven_by(ego_plan, making.chosen_scenarios(scenario, chosen, voice))
+    making.refuse_beside_a_run(run, start, chosen)
+    scenarios = making.chosen_scenarios(scenario, chosen, voice)
+    scenarios = making.driven_by(ego_plan, scenarios) if run is None else scenarios
     scenarios = making.starting_from(start, scenarios)
     common: dict[str, Any] = dict(
         length_s=making.length_of(None, seconds), indices=indices, seed=seed, options=computing.applied(options),
@@ -80,7 +83,7 @@ def futures(
     )  # fmt: skip
     loaded = machine.load(computing.steps)
     if run is not None:
-        jobs = [making.branch_job(loaded, run, at, future, **common)]
+        jobs = [making.branch_job(loaded, run, at, future, ego_plan=ego_plan, **common)]
     else:
         jobs = making.scenario_jobs(loaded, scenarios, chosen.variation, suffix="-futures", several=True, **common)
     maker = selecting.maker_of(jobs, max_tries, judges, may_select=select and only_future is None and run is None)

@@ -184,10 +184,10 @@ def require_one_source(scenario: str | None, run: Path | None, at: str | None) -
         raise InputError("--from and --at go together: the run to branch off, and the moment, such as --at 4.0.")
 
 
-def refuse_beside_a_run(run: Path | None, start: Path | None, chosen: Chosen, ego_plan: Path | None = None) -> None:
+def refuse_beside_a_run(run: Path | None, start: Path | None, chosen: Chosen) -> None:
     """Raise InputError for options of a scenario that were given beside a run (--from), which has its scene already."""
     given = {
-        "--start": start, "--ego-plan": ego_plan, "--only": chosen.only, "--set": chosen.settings, "--variation": chosen.variation != "0",
+        "--start": start, "--only": chosen.only, "--set": chosen.settings, "--variation": chosen.variation != "0",
     }  # fmt: skip
     useless = [name for name, value in given.items() if value]
     if run is not None and useless:
@@ -208,6 +208,7 @@ def branch_job(
     options: Options,
     out: Path | None,
     indices: Sequence[int] | None,
+    ego_plan: Path | None = None,
 ) -> Job:
     """The job of futures that branch off a run; without ``indices`` as many as in :func:`scenario_jobs`."""
     from drivesim.run_spec import decide_branch
@@ -215,9 +216,12 @@ def branch_job(
 
     at_s = duration_of("--at", at)
     assert at_s is not None and length_s is not None
-    decided = decide_branch(model, run, at_s=at_s, seconds=length_s, future=future, seed=seed, options=options)
+    decided = decide_branch(
+        model, run, at_s=at_s, seconds=length_s, future=future, seed=seed, options=options, ego_plan=ego_plan
+    )
     made = _asked_for(decided.scenario, indices)
-    return Job(decided=decided, folder=branch_folder(decided.manifest) if out is None else out, indices=made)
+    folder = branch_folder(decided.manifest, replanned=ego_plan is not None) if out is None else out
+    return Job(decided=decided, folder=folder, indices=made)
 
 
 def _asked_for(scenario: Scenario, indices: Sequence[int] | None) -> Sequence[int]:

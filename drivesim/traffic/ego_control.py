@@ -34,11 +34,13 @@ class Drive:
     """Commands on the frames' grid: row k is reached at frame k.
 
     ``speed_mps`` (T,) in m/s, ``curvature`` (T,) in 1/m; ``poses`` (T, 3) x, y, yaw in the world frame replace the curvature.
+    From frame ``first`` on: until then the ego drives by itself.
     """
 
     speed_mps: FloatArray
     curvature: FloatArray
     poses: FloatArray | None = None
+    first: int = 0
 
     def __len__(self) -> int:
         return len(self.speed_mps)

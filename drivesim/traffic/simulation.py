@@ -85,15 +85,15 @@ def simulate(
 ) -> TrafficResult:
     """Simulate ``duration_s`` seconds on a grid of round(duration_s * fps) frames that starts at t = 0.
 
-    :class:`TrafficSimulation` run through at once. With ``drive`` the ego is driven as that says, its last row held where
-    it ends early; else by its own driver. Raises InputError for an unknown lane or a script that refers to nothing.
+    :class:`TrafficSimulation` run through at once. With ``drive`` the ego is driven as that says from its first frame on, its
+    last row held where it ends early; else by its own driver. Raises InputError for an unknown lane or a script that refers to nothing.
     """
     frames = max(1, round(duration_s * fps))
     simulation = TrafficSimulation(
         road, ego_plan, actor_plans, fps=fps, rng=rng, ambient=ambient, turns=turns, ego_turns=ego_turns
     )
     for frame in range(frames):
-        simulation.step(None if drive is None else drive.command(frame + 1))
+        simulation.step(drive.command(frame + 1) if drive is not None and frame >= drive.first else None)
     return simulation.result(frames)
 
 

@@ -41,13 +41,13 @@ def ego_plan_findings(scenario: Scenario) -> Iterator[Finding]:
     for fault in faults:
         yield Finding(code="DS091", text=f"the ego's plan does not work: {fault}", location=PLAN)
     for index, event in enumerate(scenario.events):
-        if event.actor == "ego":
+        if event.actor == "ego" and not plan.begins:
             text = f"the ego is driven by a plan, so its event '{event.id}' cannot happen. Write it into the plan, or drop one."
             yield Finding(code="DS092", text=text, location=("events", index))
     if faults or plan.file is not None:
         return
     written, first = scenario.scene.ego.speed, first_speed(plan)
-    if isinstance(written, float | int) and abs(written - first) > _SAME_SPEED_MPS:
+    if not plan.begins and isinstance(written, float | int) and abs(written - first) > _SAME_SPEED_MPS:
         text = f"the ego starts at {written:g} m/s, its plan at {first:g} m/s. Leave 'speed' out, or make them one."
         yield Finding(code="DS092", text=text, location=("scene", "ego", "speed"))
     duration, end = scenario.video_settings.duration, float(plan.time[-1])

@@ -29,10 +29,12 @@ class EgoPlanColumns(Model):
 
     Either ``speed`` (m/s) with at most one of ``curvature`` (1/m, positive to the left), ``steering`` (rad, of the front
     wheels) and ``yaw_rate`` (rad/s), or a trajectory of the rear axle: ``x`` and ``y`` (m, in the ego frame at t = 0) with
-    ``yaw`` (rad) where it is not that of the course. ``file`` names a CSV file with these columns instead.
+    ``yaw`` (rad) where it is not that of the course. ``file`` names a CSV file with these columns instead. ``begins`` is when the
+    plan takes over: until then the ego drives by itself, and what earlier rows say does not count.
     """
 
     file: Text | None = None
+    begins: _Moment = 0.0
     time: Annotated[tuple[_Moment, ...], Field(max_length=MAX_ROWS)] = ()
     speed: tuple[_Speed, ...] = ()
     curvature: tuple[_Bend, ...] = ()
@@ -43,7 +45,7 @@ class EgoPlanColumns(Model):
     yaw: tuple[_Heading, ...] = ()
 
 
-COLUMNS = tuple(name for name in EgoPlanColumns.model_fields if name != "file")
+COLUMNS = tuple(name for name in EgoPlanColumns.model_fields if name not in ("file", "begins"))
 
 #: A plan may be written as the name of its file alone.
 WrittenEgoPlan = Annotated[

@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 from tiny_judges import JUDGED_SCENARIO, JudgedLoaded
 
+from drivesim.evidence.sections.outcome import mode_table, outcome_section, worst
 from drivesim.metrics.wilson import wilson_interval
 from drivesim.options import Options, Threads
 from drivesim.run_spec import decide
 from drivesim.runs.rows import FutureRow
 from drivesim.scenarios import loads
 from drivesim.simulate import make
-from drivesim.evidence.sections.outcome import mode_table, outcome_section, worst
 
 
 def row(future: int, ttc: float | str | None, *, seen: bool | None = True, collision: str = "") -> FutureRow:
