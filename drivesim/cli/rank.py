@@ -76,7 +76,11 @@ def _lines(found: Ranking, *, everyone: bool) -> list[str]:
     for name, one in _picked(found).items():
         lines += [f"{name:6}  {one.id}  {_value(found, one)}", f"        {one.replay}"]
     if len(found) > 1:
-        if not found.told_apart:
+        if found.worst.value == found.best.value:
+            lines.append(
+                f"All are equal by {found.name}: these are the first, the middle and the last by id. Rank by another figure."
+            )
+        elif not found.told_apart:
             lines.append(
                 "The errors of the measured tracks reach from the worst to the best: look at both before you say which is worse."
             )
@@ -96,8 +100,12 @@ def _picked(found: Ranking) -> dict[str, Ranked]:
 def _value(found: Ranking, one: Ranked) -> str:
     from drivesim.evidence.sections.figures import with_bar
 
+    if one.value == float("inf"):
+        least = f" (as near as {one.low:.2f} {found.figure.unit})" if one.low < one.value else ""
+        return f"{found.figure.if_infinite}{least}"
     text = with_bar(one.value, one.low, one.high)
-    return f"{text:.3g} {found.figure.unit}" if isinstance(text, float) else f"{text} {found.figure.unit}"
+    number = f"{text:.3g}" if isinstance(text, float) else f"{text}"
+    return f"{number} {found.figure.unit}".rstrip()
 
 
 def _values(found: Ranking) -> dict[str, Any]:

@@ -23,31 +23,30 @@ from drivesim.runs.run_folder import RunFolder
 #: Where ``drivesim score`` puts what it measured of a run, inside the run's folder.
 REPORT_FOLDER = "report"
 
-_CLOSER = " (inf: nobody came near)"
-
 
 @dataclass(frozen=True, kw_only=True)
 class RankFigure:
     """A figure that futures are ranked by: the ``measure`` of a row that holds it, its ``unit``, and which way is worse.
 
-    ``low`` and ``high`` name the measures of its error bar, "" where it has none.
+    ``low`` and ``high`` name the measures of its error bar, "" where it has none; ``if_infinite`` says what an infinite value means.
     """
 
     measure: str
     unit: str
     worse_is_high: bool
     about: str
+    if_infinite: str = "nobody came near"
     low: str = ""
     high: str = ""
 
 
 FIGURES: dict[str, RankFigure] = {
     "ttc.min": RankFigure(
-        measure="ttc_s", unit="s", worse_is_high=False, about="least time to collision" + _CLOSER, low="ttc_low_s", high="ttc_high_s",
+        measure="ttc_s", unit="s", worse_is_high=False, about="least time to collision", low="ttc_low_s", high="ttc_high_s",
     ),
     "thw.min": RankFigure(measure="thw_s", unit="s", worse_is_high=False, about="least time headway"),
     "pet.min": RankFigure(measure="pet_s", unit="s", worse_is_high=False, about="least post-encroachment time"),
-    "drac.max": RankFigure(measure="drac", unit="m/s²", worse_is_high=True, about="greatest deceleration that is needed"),
+    "drac.max": RankFigure(measure="drac", unit="m/s²", worse_is_high=True, about="greatest deceleration that is needed", if_infinite="no braking helps"),
     "tet": RankFigure(measure="tet_s", unit="s", worse_is_high=True, about="time exposed to a low TTC"),
     "tit": RankFigure(measure="tit_s2", unit="s²", worse_is_high=True, about="low TTC, integrated over time"),
     "off_road": RankFigure(measure="off_road_s", unit="s", worse_is_high=True, about="time that a free ego leaves the road"),
@@ -241,6 +240,7 @@ def figure_of(name: str, rows: Sequence[FutureRow]) -> RankFigure:
     if name in found and (measure := MEASURES.get(str(found[name].get("measure")))) is not None:
         return RankFigure(
             measure=name, unit=measure.unit, worse_is_high=measure.relation == ">", about="a label of the scenario",
+            if_infinite="nobody came near" if measure.relation == "<" else "no braking helps",
         )  # fmt: skip
     labels = f"; labels: {', '.join(sorted(found))}" if found else ""
     raise InputError(f"'{name}' is no figure to rank by. Known are {', '.join(FIGURES)}{labels}.")

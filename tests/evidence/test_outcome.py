@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 from tiny_judges import JUDGED_SCENARIO, JudgedLoaded
 
-from drivesim.evidence.sections.outcome import mode_table, outcome_section, worst
+from drivesim.evidence.sections.outcome import end_table, mode_table, outcome_section, told_section, worst
 from drivesim.metrics.wilson import wilson_interval
 from drivesim.options import Options, Threads
 from drivesim.run_spec import decide
@@ -64,4 +66,37 @@ def test_the_worst_are_pictured_beside_what_makes_them_again(tmp_path: Path) -> 
     ]
     picture = cv2.imdecode(np.frombuffer(section.pictures[0].data, np.uint8), cv2.IMREAD_COLOR)
     assert picture.shape == (2 * (20 + 132), 3 * 260, 3)
-    assert outcome_section([row(2, "inf")], tmp_path).pictures == ()
+    calm = outcome_section([row(2, "inf")], tmp_path)
+    assert calm.pictures == () and calm.tables[1].note == "In 1 more nobody closes in on the ego."
+
+
+def test_what_was_told_stands_against_what_was_seen() -> None:
+    def told(future: int, asked: bool, found: bool | None, late: float) -> FutureRow:
+        time = 1.0 + late if found else None
+        events = {"cut_in": {"value": found, "time_s": time}}
+        metrics = {"ego_speed_error_mps": 0.5 * future, "usable_s": 4.0 - future, "length_s": 4.0}
+        return replace(
+            row(future, 1.0), events=events, told={"cut_in": {"value": asked, "time_s": 1.0 if asked else None}}, metrics=metrics
+        )  # fmt: skip
+
+    rows = [told(0, True, True, 0.2), told(1, True, False, 0.0), told(2, True, None, 0.0), told(3, False, True, 0.4)]
+    section = told_section([*rows, row(4, 1.0)])
+    (line,) = section.tables[0].rows
+    assert line[:3] == ("one", "cut_in", 3.0) and (line[3].value, line[3].count) == (0.5, 2)
+    assert line[4:6] == (1.0, 1.0) and line[6].value == 1.0 and line[7] == pytest.approx(0.2)
+    speed, lasting = section.tables[1].rows
+    assert speed[1] == "ego's speed, error (m/s)" and speed[2].value == pytest.approx(0.75)
+    assert (lasting[2].value, lasting[2].count) == (0.25, 4) and "one/v000/f03 at 1.0 s" in lasting[3]
+
+
+def test_ends_are_groups_of_places_wider_apart_than_the_probe_errs() -> None:
+    def ending(future: int, x: float) -> FutureRow:
+        return replace(row(future, 1.0), ends={"ego": (0.0, 0.0), "car": (x, 0.0)})
+
+    near = [ending(0, 10.0), ending(1, 10.5), ending(2, 18.0)]
+    table = end_table(near)
+    assert [(line[1], line[4]) for line in table.rows] == [("car", 2.0), ("car", 1.0)]
+    assert (table.rows[0][5].low, table.rows[0][5].high) == wilson_interval(2, 3)
+    assert table.note == "1 more end in one place in all futures that show them."
+    far = [ending(k, 60.0 + x) for k, x in enumerate((0.0, 0.5, 8.0))]
+    assert end_table(far).rows == (), "8 m are within the error of distances of 60 m"

@@ -108,8 +108,9 @@ def outcome_section(rows: Sequence[FutureRow], folder: Path) -> Section:
         for row in shown
     )  # fmt: skip
     columns = ("future", "TTC (s)", "of", "at (s)", "collision", "makes it alone")
-    tables = [mode_table(made)]
-    tables += [Table(title="Worst", columns=columns, rows=lines)] if lines else []
+    away = sum(row.metric("ttc_s") == math.inf for row in made)
+    note = f"In {away} more nobody closes in on the ego." if away else ""
+    tables = [mode_table(made), Table(title="Worst", columns=columns, rows=lines, note=note)]
     ends = end_table(made)
     return Section(
         title="Modes and worst futures",
