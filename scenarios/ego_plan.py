@@ -173,7 +173,8 @@ def _drive_faults(plan: EgoPlanColumns) -> Iterator[str]:
     time = np.array(plan.time, dtype=np.float64)
     if plan.x:
         pose = _poses(plan, time)
-        if float(np.hypot(*pose[0, :2])) > AT_ORIGIN_M or abs(float(wrap_angle(pose[0, 2]))) > STRAIGHT_RAD:
+        off = float(np.hypot(*pose[0, :2])) > AT_ORIGIN_M or abs(float(wrap_angle(pose[0, 2]))) > STRAIGHT_RAD
+        if off and not plan.begins:
             shown = ", ".join(f"{value:g}" for value in pose[0])
             yield f"it begins at x, y, yaw = {shown}. It is in the ego frame at t = 0, so the first row is 0, 0, 0."
         step = np.diff(pose, axis=0)

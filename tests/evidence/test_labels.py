@@ -11,6 +11,8 @@ import pytest
 
 import drivesim as ds
 from drivesim.evidence.labels import LabelOutcome, judge_labels
+from drivesim.evidence.track_error import NO_ERROR, TrackError
+from drivesim.evidence.verdict import Verdict
 from drivesim.metrics.wilson import wilson_interval
 from drivesim.road import Road
 from drivesim.scenarios import Scenario, lane_change, load
@@ -209,3 +211,68 @@ def test_a_scenario_that_still_varies_is_refused(road: Road) -> None:
     scenario = base().label("close", ds.ttc("other").min() < ds.uniform(1, 2))
     with pytest.raises(ValueError, match="has no value yet"):
         judge(scenario, [future(car(moving(45.6, 0.0, 12.0)))], road)
+
+
+ERRS = dataclasses.replace(NO_ERROR, frames=100)
+
+
+def test_an_event_is_undecided_where_the_error_of_the_tracks_covers_what_counts(road: Road) -> None:
+    scenario = (
+        base()
+        .event("cut_in", "other", lane_change(to="ego", over=3), start=ds.after(2), within=6)
+        .event("slows", "other", ds.speed(to=10), start=ds.after(2))
+    )
+
+    def judged(share: float, speed: float, error: TrackError) -> tuple[Verdict, Verdict]:
+        speeds = np.where(np.arange(81) < 30, 20.0, speed)
+        track = moving(40.0, 3.5, speeds, sideways=-3.5 * share * ramp(20, 30))
+        events = judge_labels(concrete_of(scenario), [future(car(track))], road, FPS, error=error).events
+        return events["cut_in"][0], events["slows"][0]
+
+    sideways, changing = (
+        dataclasses.replace(ERRS, sideways_m=0.3), dataclasses.replace(ERRS, speed_change_mps=1.0),
+    )  # fmt: skip
+    assert [one.value for one in judged(0.6, 14.0, ERRS)] == [True, True]
+    narrow, wide = judged(0.6, 14.0, sideways)[0], judged(1.0, 14.0, sideways)[0]
+    assert narrow.value is None and narrow.reason.startswith("undecided: the tracks' error reaches from 0.")
+    assert narrow.low is not None and narrow.high is not None and narrow.low < 1.0 < narrow.high
+    assert narrow.high - narrow.measured == pytest.approx(2.0 * 1.96 * 0.3 / 3.5, rel=0.05), "of half a lane"
+    assert wide.value is True and wide.time_s is not None
+    assert judged(0.4, 14.0, sideways)[0].value is None and judged(0.1, 14.0, sideways)[0].value is False
+    slower, hardly = judged(1.0, 14.0, changing)[1], judged(1.0, 10.0, changing)[1]
+    assert slower.value is None and (slower.low, slower.high) == (pytest.approx(0.808), pytest.approx(1.592))
+    assert hardly.value is True and judged(1.0, 18.5, changing)[1].value is False
+
+
+def test_an_undecided_event_leaves_what_follows_it_and_an_expectation_open(road: Road) -> None:
+    scenario = (
+        base()
+        .event("cut_in", "other", lane_change(to="ego", over=3), start=ds.after(2))
+        .event("slows", "other", ds.speed(to=10), start=ds.after("cut_in"))
+        .expect("cut_in", at_least=1)
+    )
+    track = moving(40.0, 3.5, 20.0, sideways=-3.5 * 0.6 * ramp(20, 30))
+    error = dataclasses.replace(ERRS, sideways_m=0.3)
+    found = judge_labels(concrete_of(scenario), [future(car(track))], road, FPS, error=error)
+    assert found.events["slows"][0].value is None and "it starts after 'cut_in'" in found.events["slows"][0].reason
+    assert [one.outcome for one in found.expectations] == ["undecided"]
+
+
+def test_a_trigger_within_the_error_leaves_an_event_open(road: Road) -> None:
+    """The braking itself is plain; whether it came below 30 m is not."""
+    scenario = base().event("slows", "other", ds.speed(to=5), start=ds.gap_to_ego() < 30)
+    beside = moving(35.0, 3.5, 20.0)
+    track = dataclasses.replace(beside, speed_mps=np.where(np.arange(81) < 20, 20.0, 8.0))
+    for share, value in ((0.0, True), (0.05, None)):
+        error = dataclasses.replace(ERRS, distance_share=share)
+        found = judge_labels(concrete_of(scenario), [future(car(track))], road, FPS, error=error).events["slows"][0]
+        assert found.value is value
+
+
+def test_an_ego_that_was_told_where_to_go_has_no_error(road: Road) -> None:
+    scenario = base().event("slows", "ego", ds.speed(to=10))
+    error = dataclasses.replace(ERRS, speed_mps=3.0, speed_change_mps=3.0, ego_speed_mps=2.0)
+    ego = moving(0.0, 0.0, np.where(np.arange(81) < 30, 20.0, 14.0))
+    for measured, value in ((False, True), (True, None)):
+        found = judge_labels(concrete_of(scenario), [(ego, ())], road, FPS, error=error, ego_measured=measured)
+        assert found.events["slows"][0].value is value

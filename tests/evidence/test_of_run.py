@@ -55,7 +55,11 @@ def free(tmp_path_factory: pytest.TempPathFactory, judges: Judges) -> Score:
 
 def test_the_report_holds_every_part_and_reads_back(free: Score) -> None:
     report = free.report
-    assert [section.title for section in report.sections] == ["Obedience", "Drift", "Danger", "Labels", "Spread"]
+    assert [section.title for section in report.sections] == [
+        "Modes and worst futures", "Conditioned and measured", "Obedience", "Drift", "Danger", "Labels", "Spread",
+    ]  # fmt: skip
+    assert [row.future for row in free.rows] == [0, 1, 2] and all(row.told == {} for row in free.rows)
+    assert set(free.rows[0].events) == {"cut_in"}
     back = Report.from_json(report.to_json(), "report.json")
     assert back.to_json() == report.to_json()
     assert render_html(back) == render_html(report)
@@ -67,8 +71,9 @@ def test_steadiness_of_told_runs_stands_between_rendered_and_frozen_video(tmp_pa
     scenario = loads(EXPECTING)[0]
     futures(JudgedLoaded(), scenario, num_futures=2, seconds=0.5, out=tmp_path / "two", options=Options(threads=ONE))
     report = scored(tmp_path / "two", judges).report
-    assert report.settings["actors"] == "simulated" and "own development" in report.sections[0].about
-    assert [section.title for section in report.sections][:3] == ["Obedience", "Steadiness", "Drift"]
+    assert report.settings["actors"] == "simulated" and "own development" in report.sections[2].about
+    assert [section.title for section in report.sections][2:5] == ["Obedience", "Steadiness", "Drift"]
+    assert report.sections[1].tables[0].title == "Events and labels, told and seen"
     figure = report.figures()["steadiness.flicker"]
     assert figure.value is not None and figure.value.count == 2
     assert set(figure.references) == {"rendered", "frozen"} and figure.references["frozen"].value > 0.0
