@@ -209,7 +209,8 @@ def test_the_page_of_a_sweep_shows_shares_failures_and_what_is_unseen(logical: S
     ]
     report = sweep_report(rows, tmp_path, Suite(name="s", scenarios=(logical,)), {}, {})
     titles = [table.title for section in report.sections for table in section.tables]
-    assert titles[:4] == ["Scenarios", "Not made", "Futures", "Modes"] and "logical: still unseen" in titles
+    assert titles[:4] == ["Scenarios", "Not made", "Modes", "Worst"] and "logical: still unseen" in titles
+    assert titles[-1] == "Futures" and titles.count("Modes") == 1 and "logical: modes" not in titles
     assert report.figures()["sweep.made"].value.value == pytest.approx(2 / 3)
     summary = summary_of(rows, "s")
     assert summary["failures"] == {"logical/v002/f00": "full"}
