@@ -6,6 +6,7 @@ from drivesim.training.feature_stage import FeatureStage
 from drivesim.training.gan_stage import DecoderGanStage
 from drivesim.training.image_stage import ImageStage
 from drivesim.training.probe_stage import ProbeStage
+from drivesim.training.pvdm_stages import PlaneAutoencoderStage, PlaneDenoiserStage
 from drivesim.training.video_stage import VideoStage
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "DecoderStage",
     "FeatureStage",
     "ImageStage",
+    "PlaneAutoencoderStage",
+    "PlaneDenoiserStage",
     "ProbeStage",
     "VideoStage",
 ]
