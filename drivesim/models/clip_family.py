@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, get_type_hints
 
 import torch
 
 from drivesim.controls import Control
 from drivesim.models.clip_model import FRAME_SIZE, ClipCodec, ClipPredictor, ClipWorldModel
-from drivesim.models.family_files import senseless
+from drivesim.models.differences import read_object
+from drivesim.models.family_files import AddedKeys, raise_if, read_settings, senseless
 from drivesim.models.kept_parts import Keepable, save_parts
 from drivesim.models.start_frames import BorrowedStartFrames
 from drivesim.world_model import WorldModelSpec
@@ -43,14 +44,50 @@ class ClipSampling:
         ]
 
 
-def rate_and_name_checks(fps: float, start_frame_model: str, path: Path) -> list[str]:
-    """Lines for a rate or a lender of start frames that cannot be."""
-    return senseless(
-        [
-            ("fps", fps, 0.0 < fps < float("inf"), "more than 0"),
-            ("start_frame_model", start_frame_model, bool(start_frame_model), "the name or folder of a model"),
-        ],
-        path,
+class ClipConfig(Protocol):
+    """What model.json of such a family holds, at least; a dataclass."""
+
+    name: str
+    fps: float
+    start_frame_model: str
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Any:
+        """From the parsed model.json."""
+        ...
+
+    def checks(self) -> list[tuple[str, Any, bool, str]]:
+        """Each further value with whether it can be used, and what can."""
+        ...
+
+
+def read_clip_config(folder: Path, kind: type[ClipConfig], version: int, added: AddedKeys) -> Any:
+    """The configuration in model.json. Raises ModelError with every difference from what this version expects."""
+    data = read_settings(folder, get_type_hints(kind), version=version, added=added, changed="its networks are others")
+    config = kind.from_json(data)
+    checks = [
+        ("fps", config.fps, 0.0 < config.fps < float("inf"), "more than 0"),
+        (
+            "start_frame_model",
+            config.start_frame_model,
+            bool(config.start_frame_model),
+            "the name or folder of a model",
+        ),
+        *config.checks(),
+    ]
+    raise_if(senseless(checks, folder / "model.json"), folder)
+    return config
+
+
+def require_fitting(folder: Path, part: str, wanted: dict[str, Any]) -> None:
+    """Raise ModelError where a part's config.json does not say what follows from the autoencoder's."""
+    path = folder / part / "config.json"
+    has = read_object(path)
+    raise_if(
+        senseless(
+            [(key, has[key], has[key] == value, f"{value}, the autoencoder's") for key, value in wanted.items()], path
+        ),
+        folder,
     )
 
 
@@ -95,23 +132,38 @@ def with_steps(config: Any, steps: int | None) -> Any:
     )
 
 
-def clip_world_model(
-    config: Any, codec: ClipCodec, predictor: ClipPredictor, context_frames: int, weights_sha256: str
-) -> ClipWorldModel:
-    """The world model of a family; all kinds of control are obeyed."""
+def assembled(
+    family: str,
+    version: int,
+    networks: dict[str, Any],
+    config: Any,
+    predictor: ClipPredictor,
+    *,
+    weights_sha256: str,
+    device: torch.device,
+    card: str | None,
+) -> LoadedClipModel:
+    """A model of networks that are on their device; all kinds of control are obeyed."""
+    codec = ClipCodec(networks["autoencoder"], device)
     spec = WorldModelSpec(
         name=config.name,
         height=FRAME_SIZE[0],
         width=FRAME_SIZE[1],
         fps=config.fps,
-        context_frames=context_frames,
+        context_frames=codec.clip_frames,
         chunk_frames=predictor.num_clips * codec.clip_frames,
         controls=frozenset(Control),
         weights_sha256=weights_sha256,
     )
-    return ClipWorldModel(spec, codec, predictor)
-
-
-def dtype_name(dtype: torch.dtype) -> str:
-    """ "bfloat16" and the like."""
-    return str(dtype).removeprefix("torch.")
+    dtype = str(networks["denoiser"].dtype).removeprefix("torch.")
+    return LoadedClipModel(
+        family=family,
+        version=version,
+        world_model=ClipWorldModel(spec, codec, predictor),
+        start_frame_model=BorrowedStartFrames(config.start_frame_model, str(device), dtype),
+        networks=networks,
+        config=config,
+        device=str(device),
+        dtype=dtype,
+        card=card,
+    )

@@ -121,10 +121,6 @@ class WindowLatents:
         """Latents float32 of the frame before a window (not the first), standing still."""
         return np.asarray(self.array[clip, 1, window], np.float32)
 
-    def controls(self, clip: int, start: int, count: int) -> dict[str, np.ndarray]:
-        """The controls of frames from ``start`` on; zeros where the source does not know them."""
-        return {name: self.store.read(name, clip, slice(start, start + count)) for name in CONTROL_ARRAYS}
-
 
 def window_starts(store: ClipStore, count: int, stride: int) -> tuple[int, ...]:
     """First frames of the windows of ``count`` frames in every clip of a store."""
@@ -167,12 +163,17 @@ def _window_latents(
         return torch.stack([torch.cat(windows), torch.cat(stills)]).half().cpu().numpy()
 
 
-def gathered_controls(latents: WindowLatents, places: Sequence[tuple[int, int]], count: int) -> Batch:
-    """Controls (B, count, ...) of frames from ``start`` of each (clip, start), with flags (B,) of what their source knows."""
-    rows = [latents.controls(clip, start, count) for clip, start in places]
-    batch = {name: torch.from_numpy(np.stack([row[name] for row in rows])) for name in CONTROL_ARRAYS}
+def gathered_controls(store: ClipStore, places: Sequence[tuple[int, Sequence[int]]]) -> Batch:
+    """Controls (B, T, ...) of the frames named for each clip, with flags (B,) of what their source knows."""
+    batch: Batch = {}
     for name in CONTROL_ARRAYS:
-        batch[f"{name}_given"] = torch.tensor([float(latents.store.gives(name, clip)) for clip, _ in places])
+        rows = []
+        for clip, frames in places:
+            first, last = min(frames), max(frames)
+            window = store.read(name, clip, slice(first, last + 1))  # zeros where the source does not know it
+            rows.append(window[[frame - first for frame in frames]])
+        batch[name] = torch.from_numpy(np.stack(rows))
+        batch[f"{name}_given"] = torch.tensor([float(store.gives(name, clip)) for clip, _ in places])
     return batch
 
 

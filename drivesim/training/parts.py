@@ -130,7 +130,10 @@ class Parts:
 
     def placed(self, network: Any) -> Any:
         """A network in the training's dtype and memory format."""
-        return cast(network, DTYPES[self.dtype]).to(memory_format=torch.channels_last)
+        network = cast(network, DTYPES[self.dtype])
+        if any(parameter.ndim == 5 for parameter in network.parameters()):
+            return network  # 3D convolutions have no such format
+        return network.to(memory_format=torch.channels_last)
 
 
 def cast(network: Any, dtype: torch.dtype) -> Any:

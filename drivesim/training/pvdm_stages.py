@@ -21,13 +21,10 @@ from drivesim.training.clip_batches import (
     prepare_windows,
     require_frames,
 )
-from drivesim.training.clip_stages import ClipAutoencoderStage, clip_rows, everything, told_controls
+from drivesim.training.clip_stages import PICTURE_STEPS, ClipAutoencoderStage, clip_rows, everything, told_controls
 from drivesim.training.parts import DTYPES, Dtype, Parts
 from drivesim.training.stage import Batch, Stage
 from drivesim.training.stream import Draw, draw_generator
-
-#: Steps of the sampler in the pictures beside the curve.
-PICTURE_STEPS = 20
 
 
 class PlaneAutoencoderStage(ClipAutoencoderStage):
@@ -57,10 +54,10 @@ class ClipPairBatches:
             "latents": torch.from_numpy(np.stack(rows)),
             "context": torch.from_numpy(np.stack(context)),
             "position": torch.tensor([draw.position for draw in draws]),
-            **gathered_controls(self.latents, places, self.latents.count),
+            **gathered_controls(self.latents.store, places),
         }
 
-    def _row(self, draw: Draw) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
+    def _row(self, draw: Draw) -> tuple[np.ndarray, np.ndarray, tuple[int, range]]:
         rng, clip, latents = draw_generator(31, draw.position), draw.sample, self.latents
         kind = rng.uniform()
         if kind >= self.conditional_share:
@@ -74,7 +71,8 @@ class ClipPairBatches:
             window = int(rng.choice(self.after_clip))
             before = latents.starts.index(latents.starts[window] - latents.count)
             clean, context = latents.of(clip, window), latents.of(clip, before)
-        return clean, context, (clip, latents.starts[window])
+        start = latents.starts[window]
+        return clean, context, (clip, range(start, start + latents.count))
 
 
 class PlaneDenoiserStage(Stage):

@@ -24,3 +24,7 @@ class PVDMConfig:
     def from_json(cls, data: dict[str, Any]) -> PVDMConfig:
         """From the parsed model.json; unknown keys raise TypeError."""
         return cls(**{**data, "sampling": ClipSampling(**data["sampling"])})
+
+    def checks(self) -> list[tuple[str, Any, bool, str]]:
+        """Each further value with whether it can be used, and what can."""
+        return self.sampling.checks()

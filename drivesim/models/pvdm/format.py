@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from diffusers import ModelMixin
 
-from drivesim.models.clip_family import rate_and_name_checks, settings_of
+from drivesim.models.clip_family import read_clip_config, require_fitting, settings_of
 from drivesim.models.clip_model import FRAME_SIZE
 from drivesim.models.differences import read_object
-from drivesim.models.family_files import AddedKeys, check_networks, older_keys, raise_if, read_settings, senseless
+from drivesim.models.family_files import AddedKeys, check_networks, older_keys
 from drivesim.models.pvdm.autoencoder import PlaneAutoencoder
 from drivesim.models.pvdm.config import PVDMConfig
 from drivesim.models.pvdm.denoiser import PlaneDenoiser
@@ -26,13 +26,7 @@ ADDED_KEYS: AddedKeys = {}
 
 def read_config(folder: Path) -> PVDMConfig:
     """The configuration in model.json. Raises ModelError with every difference from what this version expects."""
-    data = read_settings(
-        folder, get_type_hints(PVDMConfig), version=FORMAT_VERSION, added=ADDED_KEYS, changed="its networks are others"
-    )
-    config = PVDMConfig.from_json(data)
-    path = folder / "model.json"
-    lines = rate_and_name_checks(config.fps, config.start_frame_model, path)
-    raise_if(lines + senseless(config.sampling.checks(), path), folder)
+    config: PVDMConfig = read_clip_config(folder, PVDMConfig, FORMAT_VERSION, ADDED_KEYS)
     return config
 
 
@@ -45,17 +39,14 @@ def check_files(folder: Path) -> None:
     """Look whether a folder's files fit this version, without loading weights. Raises ModelError with every difference."""
     read_config(folder)
     check_networks(folder, PARTS, ADDED_KEYS)
-    coder, denoiser = (read_object(folder / name / "config.json") for name in PARTS)
+    coder = read_object(folder / "autoencoder" / "config.json")
     wanted = {
         "height": coder["height"] // coder["patch"],
         "width": coder["width"] // coder["patch"],
         "num_frames": coder["num_frames"],
         "latent_channels": coder["latent_channels"],
     }
-    checks = [
-        (key, denoiser[key], denoiser[key] == value, f"{value}, the autoencoder's") for key, value in wanted.items()
-    ]
-    raise_if(senseless(checks, folder / "denoiser" / "config.json"), folder)
+    require_fitting(folder, "denoiser", wanted)
 
 
 def video_of(folder: Path) -> tuple[int, int, float]:

@@ -10,15 +10,13 @@ from torch import Tensor
 
 from drivesim.controls import Controls
 from drivesim.diffusion.ddim import DDIMConfig, ddim_sample, steered
-from drivesim.models.clip_family import ClipSampling, LoadedClipModel, clip_world_model, dtype_name, with_steps
-from drivesim.models.clip_model import ClipCodec
+from drivesim.models.clip_family import ClipSampling, LoadedClipModel, assembled, with_steps
 from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.kept_parts import load_parts, read_card
 from drivesim.models.pvdm.autoencoder import PlaneAutoencoder
 from drivesim.models.pvdm.config import PVDMConfig
 from drivesim.models.pvdm.denoiser import PlaneDenoiser
 from drivesim.models.pvdm.format import FORMAT_VERSION, PARTS, check_files, older_values, read_config
-from drivesim.models.start_frames import BorrowedStartFrames
 from drivesim.noise import NoiseStream
 
 
@@ -59,19 +57,16 @@ def assemble(
     card: str | None = None,
 ) -> LoadedClipModel:
     """Give the networks their roles on a device."""
-    placed: dict[str, Any] = {"autoencoder": autoencoder.to(device), "denoiser": denoiser.to(device)}
-    codec = ClipCodec(placed["autoencoder"], device)
-    predictor = PlanePredictor(placed["denoiser"], config.sampling, device)
-    dtype = dtype_name(placed["denoiser"].dtype)
-    return LoadedClipModel(
-        family="pvdm",
-        version=FORMAT_VERSION,
-        world_model=clip_world_model(config, codec, predictor, codec.clip_frames, weights_sha256),
-        start_frame_model=BorrowedStartFrames(config.start_frame_model, str(device), dtype),
-        networks=placed,
-        config=config,
-        device=str(device),
-        dtype=dtype,
+    networks: dict[str, Any] = {"autoencoder": autoencoder.to(device), "denoiser": denoiser.to(device)}
+    predictor = PlanePredictor(networks["denoiser"], config.sampling, device)
+    return assembled(
+        "pvdm",
+        FORMAT_VERSION,
+        networks,
+        config,
+        predictor,
+        weights_sha256=weights_sha256,
+        device=device,
         card=card,
     )
 
