@@ -11,6 +11,9 @@ from drivesim.models.pvdm.config import PVDMConfig
 from drivesim.models.pvdm.denoiser import PlaneDenoiser
 from drivesim.models.pvdm.load import assemble
 
+#: Rows and columns of the toy's frames: enlarging them to the real size takes most of a test's time.
+SHOWN = (64, 128)
+
 TOY = PVDMConfig(name="toy", sampling=ClipSampling(first_steps=3, later_steps=2))
 
 
@@ -30,4 +33,4 @@ def tiny_denoiser() -> PlaneDenoiser:
 
 def tiny_pvdm(config: PVDMConfig = TOY) -> LoadedClipModel:
     """Both as a model."""
-    return assemble(tiny_autoencoder(), tiny_denoiser(), config, "0" * 64, torch.device("cpu"))
+    return assemble(tiny_autoencoder(), tiny_denoiser(), config, "0" * 64, torch.device("cpu"), frame_size=SHOWN)

@@ -10,7 +10,7 @@ from typing import Any, Protocol, get_type_hints
 import torch
 
 from drivesim.controls import Control
-from drivesim.models.clip_model import FRAME_SIZE, ClipCodec, ClipPredictor, ClipWorldModel
+from drivesim.models.clip_model import ClipCodec, ClipPredictor, ClipWorldModel
 from drivesim.models.differences import read_object
 from drivesim.models.family_files import AddedKeys, raise_if, read_settings, senseless
 from drivesim.models.kept_parts import Keepable, save_parts
@@ -142,13 +142,14 @@ def assembled(
     weights_sha256: str,
     device: torch.device,
     card: str | None,
+    frame_size: tuple[int, int],
 ) -> LoadedClipModel:
     """A model of networks that are on their device; all kinds of control are obeyed."""
-    codec = ClipCodec(networks["autoencoder"], device)
+    codec = ClipCodec(networks["autoencoder"], device, frame_size)
     spec = WorldModelSpec(
         name=config.name,
-        height=FRAME_SIZE[0],
-        width=FRAME_SIZE[1],
+        height=frame_size[0],
+        width=frame_size[1],
         fps=config.fps,
         context_frames=codec.clip_frames,
         chunk_frames=predictor.num_clips * codec.clip_frames,

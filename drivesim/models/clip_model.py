@@ -59,11 +59,14 @@ class ClipPredictor(Protocol):
 
 
 class ClipCodec:
-    """An autoencoder of clips behind frames of the size that is shown."""
+    """An autoencoder of clips behind frames of the size that is shown: ``frame_size`` rows and columns."""
 
-    def __init__(self, network: ClipAutoencoder, device: torch.device) -> None:
+    def __init__(
+        self, network: ClipAutoencoder, device: torch.device, frame_size: tuple[int, int] = FRAME_SIZE
+    ) -> None:
         self.network = network
         self.device = device
+        self.frame_size = frame_size
 
     @property
     def clip_frames(self) -> int:
@@ -88,7 +91,7 @@ class ClipCodec:
         for latent in latents:
             clip = self.network.decode(latent[None].to(self.device))
             frames = rearrange(clip, "1 c t h w -> t c h w").float()
-            large = F.interpolate(frames, size=FRAME_SIZE, mode="bicubic", align_corners=False)
+            large = F.interpolate(frames, size=self.frame_size, mode="bicubic", align_corners=False)
             shown.append(large.clamp(-1.0, 1.0).cpu())
         return torch.cat(shown)[: controls.num_frames]
 

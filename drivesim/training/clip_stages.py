@@ -20,7 +20,7 @@ from drivesim.training.reconstruction import psnr_db, reconstruction_loss
 from drivesim.training.stage import Batch, Stage
 
 #: Steps of the sampler in the pictures beside the curve.
-PICTURE_STEPS = 20
+PICTURE_STEPS = 10
 
 #: Frames of a clip that a picture of it shows.
 SHOWN_FRAMES = 4

@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from conformance import WorldModelConformance, some_controls, some_past
-from tiny_pvdm import TOY, tiny_autoencoder, tiny_denoiser, tiny_pvdm
+from tiny_pvdm import SHOWN, TOY, tiny_autoencoder, tiny_denoiser, tiny_pvdm
 from tiny_video_ldm import save_toy
 
 from drivesim.controls import Control
@@ -170,7 +170,7 @@ def test_the_published_sizes_run() -> None:
 
 
 def test_a_video_begins_with_its_frame_standing_still(model: ClipWorldModel) -> None:
-    frame = some_past(512, 1024)
+    frame = some_past(*SHOWN)
     once = model.begin(frame, some_controls(1))
     assert torch.equal(once.context, model.begin(frame.expand(4, -1, -1, -1), some_controls(4)).context)
     moving = torch.cat([frame, -frame, frame, -frame, frame])
@@ -181,7 +181,7 @@ def test_the_first_clip_takes_its_steps_and_later_ones_theirs(model: ClipWorldMo
     calls: list[int] = []
     network = model.predictor.network
     handle = network.register_forward_hook(lambda *_: calls.append(1))
-    state = model.begin(some_past(512, 1024), some_controls(1))
+    state = model.begin(some_past(*SHOWN), some_controls(1))
     counts = []
     for index in range(3):
         calls.clear()
@@ -194,19 +194,19 @@ def test_the_first_clip_takes_its_steps_and_later_ones_theirs(model: ClipWorldMo
 def test_guidance_asks_without_context_too() -> None:
     sampling = dataclasses.replace(TOY.sampling, guidance=2.0)
     plain, guided = tiny_pvdm().world_model, tiny_pvdm(dataclasses.replace(TOY, sampling=sampling)).world_model
-    state = plain.begin(some_past(512, 1024), some_controls(1))
+    state = plain.begin(some_past(*SHOWN), some_controls(1))
     drawn = [each.step(state, some_controls(4), NoiseStream(1))[0].latents for each in (plain, guided)]
     assert not torch.allclose(*drawn, atol=1e-3)
 
 
 def test_a_state_of_another_shape_is_refused(model: ClipWorldModel) -> None:
-    packed = model.pack_state(model.begin(some_past(512, 1024), some_controls(1)))
+    packed = model.pack_state(model.begin(some_past(*SHOWN), some_controls(1)))
     with pytest.raises(ValueError, match=r"shape \(1, 4, 79\), expected \(1, 4, 80\)"):
         model.unpack_state({**packed, "context": packed["context"][..., 1:]})
 
 
 def test_the_codec_takes_any_number_of_frames(model: ClipWorldModel) -> None:
-    frames = some_past(512, 1024, 6)
+    frames = some_past(*SHOWN, 6)
     latents = model.codec.encode(frames)
     assert latents.shape == (2, 4, 80)
     assert model.codec.decode(latents, some_controls(6)).shape == frames.shape

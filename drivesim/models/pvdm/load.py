@@ -11,6 +11,7 @@ from torch import Tensor
 from drivesim.controls import Controls
 from drivesim.diffusion.ddim import DDIMConfig, ddim_sample, steered
 from drivesim.models.clip_family import ClipSampling, LoadedClipModel, assembled, with_steps
+from drivesim.models.clip_model import FRAME_SIZE
 from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.kept_parts import load_parts, read_card
 from drivesim.models.pvdm.autoencoder import PlaneAutoencoder
@@ -55,6 +56,7 @@ def assemble(
     weights_sha256: str,
     device: torch.device,
     card: str | None = None,
+    frame_size: tuple[int, int] = FRAME_SIZE,
 ) -> LoadedClipModel:
     """Give the networks their roles on a device."""
     networks: dict[str, Any] = {"autoencoder": autoencoder.to(device), "denoiser": denoiser.to(device)}
@@ -68,6 +70,7 @@ def assemble(
         weights_sha256=weights_sha256,
         device=device,
         card=card,
+        frame_size=frame_size,
     )
 
 
