@@ -47,9 +47,12 @@ class ClipSampling:
 class ClipConfig(Protocol):
     """What model.json of such a family holds, at least; a dataclass."""
 
-    name: str
-    fps: float
-    start_frame_model: str
+    @property
+    def name(self) -> str: ...
+    @property
+    def fps(self) -> float: ...
+    @property
+    def start_frame_model(self) -> str: ...
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Any:

@@ -79,8 +79,12 @@ class ClipCodec:
         missing = -len(frames) % self.clip_frames
         filled = torch.cat([frames, frames[-1:].expand(missing, -1, -1, -1)])
         latents = [
-            self.network.encode(small_clip(clip.to(self.device), self.network)[None]).float().cpu()
-            for clip in filled.split(self.clip_frames)
+            self.network.encode(
+                small_clip(filled[first : first + self.clip_frames].to(self.device), self.network)[None]
+            )
+            .float()
+            .cpu()
+            for first in range(0, len(filled), self.clip_frames)
         ]
         return torch.cat(latents)
 
