@@ -25,7 +25,7 @@ from drivesim.clip import frames_to_tensor, tensor_to_frames
 from drivesim.datasets.store import ClipStore
 from drivesim.diffusion.edm import Preconditioning, add_noise
 from drivesim.metrics.psnr import psnr_db
-from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
+from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.training.chain import run_chain
 from drivesim.training.data import split
 from drivesim.training.image_stage import FRAME_CONTROLS

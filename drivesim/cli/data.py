@@ -242,11 +242,11 @@ def encode(
     from drivesim.models.load import load_model
     from drivesim.training.encode import encode_store
 
-    networks = getattr(load_model(model, device=device), "networks", None)
-    if networks is None:
+    codec = getattr(getattr(load_model(model, device=device), "networks", None), "codec", None)
+    if codec is None:
         raise ModelError(f"model {model!r} has no frame encoder; name one of the video_ldm family")
     with counting("encoding") as progress:
-        encoded = encode_store(networks.codec, store, progress)
+        encoded = encode_store(codec, store, progress)
     say(f"{store}: latents written." if encoded else f"{store}: has these latents already; nothing to do.")
 
 

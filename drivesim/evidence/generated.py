@@ -76,6 +76,7 @@ def round_trip(model: LoadedModel, frames: np.ndarray, batch_size: int = 4) -> I
         raise ModelError(
             f"model {model.world_model.spec.name!r} shows no codec, so there is no round trip to compare with"
         )
+    batch_size = getattr(codec, "clip_frames", batch_size)  # what is coded as a whole is measured as a whole
     for first in range(0, len(frames), batch_size):
         with torch.inference_mode():
             batch = frames_to_tensor(frames[first : first + batch_size])

@@ -45,7 +45,18 @@ class Family(Protocol):
 
 
 class FamilyFiles(Protocol):
-    """The module ``drivesim/models/<family>/format.py``: what a folder's files say, without the family's networks."""
+    """The module ``drivesim/models/<family>/format.py``: what a folder's files say, and what a new folder's would."""
+
+    #: The parts that a folder consists of, with their classes.
+    PARTS: dict[str, Any]
+
+    def new_settings(self, name: str) -> dict[str, Any]:
+        """What model.json of a new model holds."""
+        ...
+
+    def older_values(self, folder: Path, part: str) -> dict[str, Any]:
+        """The keys that an older part's config.json lacks, with the values that their absence means."""
+        ...
 
     def check_files(self, folder: Path) -> None:
         """Look whether a folder's files fit this version. Raises ModelError with every difference."""
@@ -61,7 +72,7 @@ def families() -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in Path(__file__).parent.glob("*/load.py")))
 
 
-def _family_of(folder: Path) -> str:
+def family_of(folder: Path) -> str:
     """The name of the family that a folder says it is of, which must be known."""
     name = read_object(folder / "model.json").get("family")
     if name not in families():
@@ -73,6 +84,12 @@ def _family_of(folder: Path) -> str:
 
 def _module(family: str, part: str) -> Any:
     return importlib.import_module(f"drivesim.models.{family}.{part}")
+
+
+def family_files(family: str) -> FamilyFiles:
+    """What is known of a family's files."""
+    files: FamilyFiles = _module(family, "format")
+    return files
 
 
 def model_folder(name: str | Path, revision: str | None = None) -> Path:
@@ -154,7 +171,7 @@ def load_model(
     chosen_device = choose_device(device)
     chosen_dtype = choose_dtype(chosen_device, dtype)
     weights_sha256 = verify_folder(folder)
-    family: Family = _module(_family_of(folder), "load")
+    family: Family = _module(family_of(folder), "load")
     with _damage(folder):
         return family.load_folder(folder, dtype=chosen_dtype, device=chosen_device, steps=steps, sha256=weights_sha256)
 
@@ -165,7 +182,7 @@ def check_folder(folder: Path) -> str:
     Raises ModelError for missing, damaged or foreign files, and says what differs.
     """
     weights_sha256 = verify_folder(folder)
-    family: FamilyFiles = _module(_family_of(folder), "format")
+    family = family_files(family_of(folder))
     with _damage(folder):
         family.check_files(folder)
     return weights_sha256
@@ -174,7 +191,7 @@ def check_folder(folder: Path) -> str:
 def video_of(name: str | Path) -> tuple[int, int, float]:
     """Rows, columns and frames a second of what a model makes, without loading it. Raises ModelError."""
     folder = model_folder(name)
-    family: FamilyFiles = _module(_family_of(folder), "format")
+    family = family_files(family_of(folder))
     with _damage(folder):
         return family.video_of(folder)
 
@@ -202,6 +219,8 @@ __all__ = [
     "choose_device",
     "choose_dtype",
     "combined_hash",
+    "family_files",
+    "family_of",
     "file_hashes",
     "load_model",
     "model_folder",

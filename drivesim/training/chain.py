@@ -7,7 +7,6 @@ continues.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import shutil
@@ -21,14 +20,12 @@ from drivesim.datasets.store import ClipStore
 from drivesim.errors import InputError
 from drivesim.models.differences import read_object
 from drivesim.models.hashes import write_hashes
-from drivesim.models.load import model_folder
-from drivesim.models.video_ldm.format import FORMAT_VERSION
-from drivesim.models.video_ldm.load import VideoLDMConfig
+from drivesim.models.load import family_files, model_folder
 from drivesim.training.callbacks import last_checkpoint
 from drivesim.training.card import write_card
 from drivesim.training.curves import draw_curves
 from drivesim.training.done import StageDone, read_done, write_done
-from drivesim.training.parts import MODEL_PARTS, Parts
+from drivesim.training.parts import Parts
 from drivesim.training.recipe import Recipe, parse_yaml
 from drivesim.training.stage import NothingToLearn
 from drivesim.training.stage_cli import StageCLI, build_stage, fit, load_averages
@@ -49,12 +46,14 @@ def run_chain(
     first = int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) == 0
     tell = say if first else _silent
     reached: list[str] = []
+    family: str | None = None
     for stage in stages:
         config = recipe.stage_config(stage, work, initial)
         cli = build_stage(config, overrides)
         _refuse_own_launch(cli, stages)
         settings = parse_yaml(cli.parser.dump(cli.config, skip_link_targets=False))
         reached.append(cli.model.part)
+        family = _one_family(family, cli.model.parts, cli.model.part)
         done = work / stage / "done.json"
         if _is_done(done, settings):
             tell(f"{stage}: finished before, skipped (delete {done} to train on)")
@@ -68,26 +67,39 @@ def run_chain(
             tell(f"{stage}: left out. {error}")
             continue
         _save_part(cli, config, overrides, done, settings)
-    _finish(recipe, work, reached, initial if initial is not None else recipe.initial, first=first, tell=tell)
+    start = initial if initial is not None else recipe.initial
+    parts = Parts(work, start) if family is None else Parts(work, start, family=family)
+    _finish(recipe, parts, reached, first=first, tell=tell)
 
 
-def _finish(recipe: Recipe, work: Path, reached: list[str], start: str | None, *, first: bool, tell: Say) -> None:
+def _one_family(known: str | None, parts: Parts, part: str) -> str | None:
+    """The family of the model that is trained, once a stage trains a part of one. Raises InputError for a second one."""
+    if part not in parts.of_model:
+        return known
+    if known not in (None, parts.family):
+        raise InputError(
+            f"the recipe trains parts of two families, {known} and {parts.family}; give each a recipe and a --work of its own"
+        )
+    return parts.family
+
+
+def _finish(recipe: Recipe, parts: Parts, reached: list[str], *, first: bool, tell: Say) -> None:
     """Complete the model if ``reached`` names parts of one, and say where everything is."""
-    parts = Parts(work, start)
+    work = parts.work
     for name in dict.fromkeys(reached):
-        if name not in MODEL_PARTS and parts.is_trained(name):
+        if name not in parts.of_model and parts.is_trained(name):
             if first:
                 write_hashes(parts.folder(name))
             tell(f"network written to {parts.folder(name)}")
     if first and (work / "networks").is_dir():
         write_hashes(work / "networks")  # over all of them: what judges are loaded from
-    if not set(reached) & set(MODEL_PARTS):
+    if not set(reached) & set(parts.of_model):
         return
-    missing = [part for part in MODEL_PARTS if not parts.is_trained(part)]
-    if missing and start is None:
+    missing = [part for part in parts.of_model if not parts.is_trained(part)]
+    if missing and parts.initial is None:
         tell(f"{work / 'model'}: not complete yet, {', '.join(missing)} missing; train the other stages")
     elif first:
-        folder = complete_model(recipe, work, start)
+        folder = complete_model(recipe, parts)
         tell(f"model written to {folder}; try: drivesim rollout highway-cut-in --model {folder} --seconds 10")
 
 
@@ -95,25 +107,24 @@ def _silent(text: str) -> None:
     """Only the first of several processes speaks."""
 
 
-def complete_model(recipe: Recipe, work: Path, initial: str | None) -> Path:
-    """Make ``work``/model loadable: parts that were not trained from ``initial``, configuration, card, curves, hashes."""
-    folder = work / "model"
-    for part in MODEL_PARTS:
+def complete_model(recipe: Recipe, parts: Parts) -> Path:
+    """Make ``work``/model loadable: parts that were not trained from the initial model, configuration, card, curves, hashes."""
+    work, folder = parts.work, parts.work / "model"
+    for part in parts.of_model:
         if not (folder / part / "config.json").exists():
-            assert initial is not None
-            shutil.copytree(model_folder(initial) / part, folder / part)
+            shutil.copytree(parts.initial_folder() / part, folder / part)
     curves = draw_curves(work, list(recipe.stages), folder / "curves.png")
-    settings = model_settings(recipe.name, initial)
+    settings = model_settings(recipe.name, parts.initial, parts.family)
     (folder / "model.json").write_text(json.dumps(settings, indent=2))
-    write_card(recipe, work, folder, initial, has_curves=curves)
+    write_card(recipe, work, folder, parts.initial, has_curves=curves)
     write_hashes(folder)
     return folder
 
 
-def model_settings(name: str, initial: str | None) -> dict[str, Any]:
+def model_settings(name: str, initial: str | None, family: str) -> dict[str, Any]:
     """What model.json of a new model holds: the initial model's sampling, or the defaults, under its own name."""
     if initial is None:
-        return {"family": "video_ldm", "version": FORMAT_VERSION, **dataclasses.asdict(VideoLDMConfig(name=name))}
+        return family_files(family).new_settings(name)
     return {**read_object(model_folder(initial) / "model.json"), "name": name}
 
 

@@ -91,8 +91,8 @@ class CodecBatches:
         left = int(rng.integers(0, picture.shape[1] - self.crop[1] + 1))
         window = (slice(top, top + self.crop[0]), slice(left, left + self.crop[1]))
         flip = -1 if rng.uniform() < 0.5 else 1
-        recoloured = _recoloured(picture[window][:, ::flip], rng, self.recoloured_share)
-        return recoloured, self.weights[semantic[window][:, ::flip]]
+        shown = recoloured(picture[window][:, ::flip], rng, self.recoloured_share)
+        return shown, self.weights[semantic[window][:, ::flip]]
 
     def _picture(self, rng: np.random.Generator, sample: int) -> tuple[np.ndarray, np.ndarray]:
         if rng.uniform() < self.leaves_share:
@@ -109,7 +109,7 @@ class CodecBatches:
         return cv2.resize(picture, size, interpolation=cv2.INTER_AREA), semantic[::2, ::2]
 
 
-def _recoloured(picture: np.ndarray, rng: np.random.Generator, share: float) -> np.ndarray:
+def recoloured(picture: np.ndarray, rng: np.random.Generator, share: float) -> np.ndarray:
     """A share of the pictures with stronger colours and permuted channels: grey streets teach little about colour."""
     if rng.uniform() >= share:
         return picture

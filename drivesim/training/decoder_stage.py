@@ -22,8 +22,8 @@ from drivesim.controls import RASTER_CHANNELS
 from drivesim.datasets.store import ClipStore
 from drivesim.errors import InputError
 from drivesim.models.carry import Past, carried
+from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.codec import CELL, COLOUR_CHANNELS
-from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
 from drivesim.training.codec_stage import pixel_weights
 from drivesim.training.estimates import prepare_estimates
 from drivesim.training.image_stage import frame_controls

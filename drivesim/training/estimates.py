@@ -14,8 +14,8 @@ from torch import Tensor
 
 from drivesim.controls import ACTOR_CHANNELS, Control
 from drivesim.diffusion.sampler import Denoise, SamplerConfig, sample
+from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.codec import CELL
-from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.image_unet import ImageUNet
 from drivesim.models.video_ldm.parts import image_denoiser
 from drivesim.scenery import SCENERY_CLASSES

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from drivesim.models.video_ldm.conditioning_inputs import NUM_LAYOUT_PLANES
+from drivesim.models.conditioning_inputs import NUM_LAYOUT_PLANES
 from drivesim.training.decoder_stage import DecoderStage, DrawnFrame
 from drivesim.training.optimizer import MasterAdamW
 from drivesim.training.parts import DTYPES, Dtype

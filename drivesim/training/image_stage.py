@@ -15,7 +15,7 @@ from drivesim.controls import RASTER_CHANNELS
 from drivesim.datasets.store import ClipStore
 from drivesim.diffusion.edm import NoiseDistribution, Preconditioning, add_noise
 from drivesim.diffusion.sampler import SamplerConfig, sample
-from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
+from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.image_unet import with_scenery
 from drivesim.models.video_ldm.parts import image_denoiser
 from drivesim.training.latents import LatentClips, example_latents, load_latents, prepare_latents

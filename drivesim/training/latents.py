@@ -16,8 +16,8 @@ from drivesim.clip import frames_to_tensor
 from drivesim.controls import RASTER_CHANNELS, Control
 from drivesim.datasets.store import ClipStore
 from drivesim.errors import InputError
+from drivesim.models.conditioning_inputs import SHAPES
 from drivesim.models.video_ldm.codec import CELL, FrameCodec
-from drivesim.models.video_ldm.conditioning_inputs import SHAPES
 from drivesim.models.video_ldm.parts import latent_size
 from drivesim.training.parts import encoder_hash
 

@@ -18,23 +18,13 @@ from torch import nn
 from drivesim.errors import InputError
 from drivesim.judges.features import FeatureNetwork
 from drivesim.judges.probe import ProbeNetwork
+from drivesim.models.kept_parts import SHARD_SIZE, forget_origin
 from drivesim.models.load import DTYPES as DTYPES
-from drivesim.models.load import model_folder
+from drivesim.models.load import family_files, family_of, model_folder
 from drivesim.models.video_ldm.codec import FrameCodec
-from drivesim.models.video_ldm.format import older_values
-from drivesim.models.video_ldm.image_unet import ImageUNet
-from drivesim.models.video_ldm.load import SHARD_SIZE, forget_origin
-from drivesim.models.video_ldm.temporal import TemporalLayers
-
-#: The parts that a model folder consists of.
-MODEL_PARTS: dict[str, Any] = {
-    "codec": FrameCodec, "image": ImageUNet, "temporal": TemporalLayers,
-}  # fmt: skip
 
 #: Networks that are no part of a model: what measures models must not be of their making.
 FURTHER_NETWORKS: dict[str, Any] = {"probe": ProbeNetwork, "features": FeatureNetwork}
-
-NETWORK_CLASSES: dict[str, Any] = MODEL_PARTS | FURTHER_NETWORKS
 
 Dtype = Literal["bfloat16", "float32"]
 
@@ -44,21 +34,43 @@ class Parts:
     """Where networks come from and go to.
 
     ``work`` is the folder of the whole training, ``initial`` a model (packaged name or folder) whose weights a stage
-    starts from and whose parts stand in for those that are not trained. It has none of FURTHER_NETWORKS.
+    starts from and whose parts stand in for those that are not trained. It has none of FURTHER_NETWORKS. ``family`` is
+    that of the model.
     """
 
     work: Path
     initial: str | None = None
     dtype: Dtype = "bfloat16"
+    family: str = "video_ldm"
+
+    @property
+    def of_model(self) -> dict[str, Any]:
+        """The parts that a model folder consists of, with their classes."""
+        return family_files(self.family).PARTS
+
+    def _class_of(self, part: str) -> Any:
+        return (self.of_model | FURTHER_NETWORKS)[part]
+
+    def initial_folder(self) -> Path:
+        """The folder of the initial model. Raises InputError when it is of another family."""
+        assert self.initial is not None
+        folder = model_folder(self.initial)
+        found = family_of(folder)
+        if found != self.family:
+            raise InputError(
+                f"{self.initial} is a model of the family {found!r}, this stage trains {self.family!r}; start from another "
+                "with --initial, or take it out of the recipe"
+            )
+        return folder
 
     def fresh(self, part: str, settings: dict[str, Any], seed: int = 0) -> Any:
         """The network that a stage begins with: the initial model's, else a new one of these ``settings`` and ``seed``.
 
         Raises InputError when ``settings`` contradict the initial model or name what the network does not take.
         """
-        kind = NETWORK_CLASSES[part]
-        if self.initial is not None and part in MODEL_PARTS:
-            network = self._read(model_folder(self.initial) / part, kind)
+        kind = self._class_of(part)
+        if self.initial is not None and part in self.of_model:
+            network = self._read(self.initial_folder() / part, kind)
             _compare(network, settings, f"{self.initial}/{part}")
         else:
             torch.manual_seed(seed)
@@ -72,11 +84,11 @@ class Parts:
 
     def finished(self, part: str) -> Any:
         """A part that another stage has trained, frozen. Raises InputError when there is none."""
-        return self.placed(self._read(self._finished_folder(part), NETWORK_CLASSES[part])).eval().requires_grad_(False)
+        return self.placed(self._read(self._finished_folder(part), self._class_of(part))).eval().requires_grad_(False)
 
     def has(self, part: str) -> bool:
         """Whether :meth:`finished` finds the part."""
-        return self.is_trained(part) or (part in MODEL_PARTS and self.initial is not None)
+        return self.is_trained(part) or (part in self.of_model and self.initial is not None)
 
     def is_trained(self, part: str) -> bool:
         """Whether a stage has saved the part into ``work``."""
@@ -84,7 +96,7 @@ class Parts:
 
     def folder(self, part: str) -> Path:
         """Where a trained part is saved: ``work``/model/<part> or ``work``/networks/<part>."""
-        return self.work / ("model" if part in MODEL_PARTS else "networks") / part
+        return self.work / ("model" if part in self.of_model else "networks") / part
 
     def save(self, part: str, network: nn.Module) -> None:
         """Write a part in bfloat16 into its folder; whole or not at all."""
@@ -99,26 +111,29 @@ class Parts:
     def _finished_folder(self, part: str) -> Path:
         if self.is_trained(part):
             return self.folder(part)
-        if part not in MODEL_PARTS:
+        if part not in self.of_model:
             raise InputError(
                 f"{self.folder(part)}: there is nothing; train the stage '{part}' first with the same --work"
             )
         if self.initial is None:
             raise InputError(
                 f"{self.folder(part)}: this stage needs the part '{part}'; train that stage first with the same --work, "
-                "or start from a model that has it: --initial default"
+                "or start from a model that has it with --initial"
             )
-        return model_folder(self.initial) / part
+        return self.initial_folder() / part
 
     def _read(self, folder: Path, kind: Any) -> Any:
-        older = older_values(folder.parent, folder.name)
+        older = family_files(self.family).older_values(folder.parent, folder.name)
         return kind.from_pretrained(
             folder, torch_dtype=DTYPES[self.dtype], use_safetensors=True, low_cpu_mem_usage=False, **older
         )
 
     def placed(self, network: Any) -> Any:
         """A network in the training's dtype and memory format."""
-        return cast(network, DTYPES[self.dtype]).to(memory_format=torch.channels_last)
+        network = cast(network, DTYPES[self.dtype])
+        if any(parameter.ndim == 5 for parameter in network.parameters()):
+            return network  # 3D convolutions have no such format
+        return network.to(memory_format=torch.channels_last)
 
 
 def cast(network: Any, dtype: torch.dtype) -> Any:

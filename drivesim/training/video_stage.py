@@ -22,7 +22,7 @@ from drivesim.datasets.store import ClipStore
 from drivesim.diffusion.edm import NoiseDistribution, add_noise
 from drivesim.diffusion.sampler import SamplerConfig
 from drivesim.errors import InputError
-from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
+from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.video_unet import VideoUNet, temporal_layers_for
 from drivesim.training.image_stage import decoded_rows
 from drivesim.training.latents import LatentClips, example_latents, load_latents, prepare_latents

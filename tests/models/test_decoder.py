@@ -9,8 +9,8 @@ from tiny_video_ldm import tiny_codec
 
 from drivesim.controls import POINT_CHANNELS, RASTER_CHANNELS, Control
 from drivesim.models.carry import Past
+from drivesim.models.conditioning_inputs import NUM_LAYOUT_PLANES, ControlTensors, planes_named
 from drivesim.models.video_ldm import decoder as module
-from drivesim.models.video_ldm.conditioning_inputs import NUM_LAYOUT_PLANES, ControlTensors, planes_named
 
 RASTER_SHAPE = (len(RASTER_CHANNELS[Control.ACTORS]), 128, 256)
 

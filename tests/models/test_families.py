@@ -14,14 +14,14 @@ from drivesim.models.load import families, load_model
 
 
 def test_a_family_is_found_by_its_folder() -> None:
-    assert families() == ("video_ldm",)
+    assert families() == ("lvdm", "pvdm", "video_ldm")
     sources = [path.read_text(encoding="utf-8") for path in Path(load.__file__).parent.glob("*.py")]
-    assert not [text for text in sources if "video_ldm" in text]
+    assert not [text for text in sources for family in families() if f"models.{family}" in text]
 
 
 @pytest.mark.parametrize("name", ["svd", "../video_ldm", None, 3])
 def test_an_unknown_family_is_refused_by_name(name: object, tmp_path: Path) -> None:
     (tmp_path / "model.json").write_text(json.dumps({"family": name}))
     write_hashes(tmp_path)
-    with pytest.raises(ModelError, match=r"is not known to this version \(known: video_ldm\)"):
+    with pytest.raises(ModelError, match=r"is not known to this version \(known: lvdm, pvdm, video_ldm\)"):
         load_model(tmp_path)

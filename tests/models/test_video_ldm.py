@@ -14,9 +14,9 @@ from tiny_video_ldm import tiny_codec, tiny_image, tiny_networks, woken
 from drivesim.controls import RASTER_CHANNELS, Control, Controls
 from drivesim.diffusion.edm import Preconditioning
 from drivesim.models.carry import Past
+from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.latent import LatentChunk, LatentWorldModel
 from drivesim.models.video_ldm.codec import FrameCodec
-from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.decoder import LARGEST_SHARE, PAST_LEEWAY
 from drivesim.models.video_ldm.image_unet import ImageUNet, with_scenery
 from drivesim.models.video_ldm.load import VideoLDMConfig, assemble

@@ -23,3 +23,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if not (folder / "finished.json").exists():
             pack(ProceduralDataset(num_samples=6, num_frames=4), folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three clips of six frames of 64x128."""
+    folder = tmp_path_factory.mktemp("small") / "clips.zarr"
+    pack(ProceduralDataset(num_samples=3, num_frames=6, height=64, width=128), folder)
+    return folder

@@ -13,8 +13,8 @@ from tiny_video_ldm import tiny_networks
 from drivesim.datasets.procedural.dataset import ProceduralDataset
 from drivesim.datasets.store import ClipStore
 from drivesim.models.carry import Past, carried
+from drivesim.models.conditioning_inputs import NUM_LAYOUT_PLANES
 from drivesim.models.hashes import write_hashes
-from drivesim.models.video_ldm.conditioning_inputs import NUM_LAYOUT_PLANES
 from drivesim.models.video_ldm.load import VideoLDMConfig, save_networks
 from drivesim.packing import pack
 from drivesim.training import DecoderGanStage, DecoderStage, estimates

@@ -20,8 +20,8 @@ from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
 from drivesim.models.carry import Past
+from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.blocks import CodecBlock
-from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.decoder import Decoder, Drawing, composed
 
 #: Pixels along one side of the cell that a latent stands for.

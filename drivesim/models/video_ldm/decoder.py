@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from drivesim.controls import POINT_CHANNELS, Control
 from drivesim.models.carry import Past
+from drivesim.models.conditioning_inputs import NUM_LAYOUT_PLANES, planes_named
 from drivesim.models.video_ldm.blocks import CodecBlock
-from drivesim.models.video_ldm.conditioning_inputs import NUM_LAYOUT_PLANES, planes_named
 
 #: Most that the frame before may count in a picture: what is wrong in it fades within a second. With a free share, and a
 #: network that saw the frame before, more than nine tenths were carried on, and seconds of video became streaks.

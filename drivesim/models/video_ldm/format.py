@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -9,8 +10,8 @@ import torch
 from diffusers import ModelMixin
 
 from drivesim.diffusion.sampler import SamplerConfig
-from drivesim.errors import ModelError
-from drivesim.models.differences import key_differences, network_differences, read_object
+from drivesim.models.differences import read_object
+from drivesim.models.family_files import check_networks, older_keys, raise_if, read_settings, senseless
 from drivesim.models.video_ldm.codec import COLOUR_CHANNELS, FrameCodec
 from drivesim.models.video_ldm.config import FRAME_SIZE, VideoLDMConfig
 from drivesim.models.video_ldm.image_unet import ImageUNet
@@ -35,28 +36,16 @@ ADDED_KEYS: dict[str, dict[str, Any]] = {"model": {}}
 
 def read_config(folder: Path) -> VideoLDMConfig:
     """The configuration in model.json. Raises ModelError with every difference from what this version expects."""
-    path = folder / "model.json"
-    data = read_object(path)
-    version = data.pop("version", 1)
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise ModelError(f"{path}: 'version' is {version!r}, expected a whole number from 1")
-    if version > FORMAT_VERSION:
-        raise ModelError(
-            f"{path}: written by a newer drivesim (format {version}, this version reads up to {FORMAT_VERSION}); "
-            "update drivesim"
-        )
-    if version < FORMAT_VERSION:
-        raise ModelError(
-            f"{path}: written by an older drivesim (format {version}, this version reads {FORMAT_VERSION}): its decoder is "
-            "another. Use the version that wrote it, or train its recipe again: drivesim train RECIPE"
-        )
-    data.pop("family", None)
-    data = {**ADDED_KEYS.get("model", {}), **data}
-    lines = key_differences(data, get_type_hints(VideoLDMConfig), str(path))
-    if not lines:
-        lines = _senseless_values(VideoLDMConfig.from_json(data), path)
-    _raise_if(lines, folder)
-    return VideoLDMConfig.from_json(data)
+    hints = get_type_hints(VideoLDMConfig)
+    data = read_settings(folder, hints, version=FORMAT_VERSION, added=ADDED_KEYS, changed="its decoder is another")
+    config = VideoLDMConfig.from_json(data)
+    raise_if(_senseless_values(config, folder / "model.json"), folder)
+    return config
+
+
+def new_settings(name: str) -> dict[str, Any]:
+    """What model.json of a new model holds."""
+    return {"family": "video_ldm", "version": FORMAT_VERSION, **dataclasses.asdict(VideoLDMConfig(name=name))}
 
 
 def check_files(folder: Path) -> None:
@@ -71,16 +60,13 @@ def video_of(folder: Path) -> tuple[int, int, float]:
 
 def check_parts(folder: Path, config: VideoLDMConfig) -> None:
     """Raise ModelError with every difference between the parts, their classes, each other and model.json."""
-    lines = []
-    for name, network in PARTS.items():
-        lines += network_differences(folder / name, network, ADDED_KEYS.get(name, {}))
-    _raise_if(lines or _disagreements(folder, config), folder)
+    check_networks(folder, PARTS, ADDED_KEYS)
+    raise_if(_disagreements(folder, config), folder)
 
 
 def older_values(folder: Path, part: str) -> dict[str, Any]:
     """The keys that an older part's config.json lacks, with the values that their absence means."""
-    data = read_object(folder / part / "config.json")
-    return {key: value for key, value in ADDED_KEYS.get(part, {}).items() if key not in data}
+    return older_keys(folder, part, ADDED_KEYS)
 
 
 def _disagreements(folder: Path, config: VideoLDMConfig) -> list[str]:
@@ -123,7 +109,7 @@ def _senseless_values(config: VideoLDMConfig, path: Path) -> list[str]:
     ]
     for name, sampler in (("rollout", config.rollout.sampler), ("start_frame", config.start_frame.sampler)):
         checks += [(f"{name}: sampler: {key}", *rest) for key, *rest in _sampler_checks(sampler)]
-    return [f"{path}: {key!r} is {value}, expected {expected}" for key, value, good, expected in checks if not good]
+    return senseless(checks, path)
 
 
 def _sampler_checks(sampler: SamplerConfig) -> list[tuple[str, Any, bool, str]]:
@@ -138,11 +124,3 @@ def _sampler_checks(sampler: SamplerConfig) -> list[tuple[str, Any, bool, str]]:
         ),
         ("rho", sampler.rho, sampler.rho > 0.0, "more than 0"),
     ]
-
-
-def _raise_if(lines: list[str], folder: Path) -> None:
-    if lines:
-        raise ModelError(
-            f"{folder}: written by another version or damaged:\n" + "\n".join(f"  {line}" for line in lines) + "\n"
-            "Copy the model again, or use the drivesim version that wrote it."
-        )

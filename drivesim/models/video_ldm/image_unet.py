@@ -15,6 +15,7 @@ from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
 from drivesim.controls import ACTOR_CHANNELS, ATTRIBUTE_CHANNELS, MAP_CHANNELS, SCENERY_CHANNELS
+from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.blocks import (
     ChannelNorm,
     Downsample,
@@ -23,7 +24,6 @@ from drivesim.models.video_ldm.blocks import (
     Upsample,
     fourier_features,
 )
-from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
 
 #: Called after block ``index`` with its features (N, C, H, W); returns features of the same shape.
 AfterBlock = Callable[[int, Tensor], Tensor]

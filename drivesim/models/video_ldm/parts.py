@@ -13,8 +13,8 @@ from drivesim.controls import LAYOUT_SIZE, RASTER_CHANNELS, Control, Controls
 from drivesim.diffusion.edm import Preconditioning
 from drivesim.diffusion.sampler import Denoise, SamplerConfig, guided, sample
 from drivesim.models.carry import carried
+from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.codec import FrameCodec
-from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.decoder import Drawing
 from drivesim.models.video_ldm.image_unet import ImageUNet
 from drivesim.models.video_ldm.video_unet import VideoUNet

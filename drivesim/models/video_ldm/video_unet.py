@@ -7,7 +7,7 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from drivesim.diffusion.edm import Preconditioning
-from drivesim.models.video_ldm.conditioning_inputs import ControlTensors
+from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.image_unet import ImageUNet
 from drivesim.models.video_ldm.temporal import TemporalLayers
 

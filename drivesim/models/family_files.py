@@ -1,0 +1,71 @@
+"""What all families' folders have in common: model.json with a version and settings, parts that fit their classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from diffusers import ModelMixin
+
+from drivesim.errors import ModelError
+from drivesim.models.differences import key_differences, network_differences, read_object
+
+#: Keys that came later, by part ("model" is model.json), each with the value that its absence in older files means.
+AddedKeys = Mapping[str, dict[str, Any]]
+
+
+def read_settings(
+    folder: Path, hints: dict[str, Any], *, version: int, added: AddedKeys, changed: str
+) -> dict[str, Any]:
+    """The settings in model.json by the annotations ``hints``, without family and version.
+
+    ``changed`` says what is another in older formats. Raises ModelError with every difference from this version.
+    """
+    path = folder / "model.json"
+    data = read_object(path)
+    written = data.pop("version", 1)
+    if not isinstance(written, int) or isinstance(written, bool) or written < 1:
+        raise ModelError(f"{path}: 'version' is {written!r}, expected a whole number from 1")
+    if written > version:
+        raise ModelError(
+            f"{path}: written by a newer drivesim (format {written}, this version reads up to {version}); "
+            "update drivesim"
+        )
+    if written < version:
+        raise ModelError(
+            f"{path}: written by an older drivesim (format {written}, this version reads {version}): {changed}. "
+            "Use the version that wrote it, or train its recipe again: drivesim train RECIPE"
+        )
+    data.pop("family", None)
+    data = {**added.get("model", {}), **data}
+    raise_if(key_differences(data, hints, str(path)), folder)
+    return data
+
+
+def check_networks(folder: Path, parts: Mapping[str, type[ModelMixin]], added: AddedKeys) -> None:
+    """Raise ModelError with every difference between the parts and their classes."""
+    lines = []
+    for name, network in parts.items():
+        lines += network_differences(folder / name, network, added.get(name, {}))
+    raise_if(lines, folder)
+
+
+def older_keys(folder: Path, part: str, added: AddedKeys) -> dict[str, Any]:
+    """The keys that an older part's config.json lacks, with the values that their absence means."""
+    data = read_object(folder / part / "config.json")
+    return {key: value for key, value in added.get(part, {}).items() if key not in data}
+
+
+def senseless(checks: list[tuple[str, Any, bool, str]], path: Path) -> list[str]:
+    """Lines for the values of the right kind that no rollout can run with: (key, value, whether it is good, what is)."""
+    return [f"{path}: {key!r} is {value}, expected {expected}" for key, value, good, expected in checks if not good]
+
+
+def raise_if(lines: list[str], folder: Path) -> None:
+    """Raise ModelError with the differences, if there are any."""
+    if lines:
+        raise ModelError(
+            f"{folder}: written by another version or damaged:\n" + "\n".join(f"  {line}" for line in lines) + "\n"
+            "Copy the model again, or use the drivesim version that wrote it."
+        )

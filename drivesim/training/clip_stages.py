@@ -1,0 +1,144 @@
+"""Training of what clip models have in common: the autoencoder, its adversarial phase, and how a denoiser is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from drivesim.clip import tensor_to_frames
+from drivesim.controls import RASTER_CHANNELS
+from drivesim.datasets.store import ClipStore
+from drivesim.models.conditioning_inputs import ControlTensors
+from drivesim.training.clip_batches import CONTROL_ARRAYS, WindowBatches
+from drivesim.training.parts import Dtype, Parts
+from drivesim.training.reconstruction import psnr_db, reconstruction_loss
+from drivesim.training.stage import Batch, Stage
+
+#: Steps of the sampler in the pictures beside the curve.
+PICTURE_STEPS = 10
+
+#: Frames of a clip that a picture of it shows.
+SHOWN_FRAMES = 4
+
+
+class ClipAutoencoderStage(Stage):
+    """Trains an autoencoder of clips; subclasses name the family."""
+
+    part = "autoencoder"
+    family: ClassVar[str]
+
+    def __init__(
+        self,
+        work: Path,
+        initial: str | None = None,
+        dtype: Dtype = "bfloat16",
+        network: dict[str, Any] | None = None,
+        learning_rate: float = 4e-4,
+        warmup_steps: int = 100,
+        average_decay: float = 0.998,
+        weight_decay: float = 1e-3,
+        recoloured_share: float = 0.3,
+        squared_weight: float = 1.0,
+        latent_noise: float = 0.03,
+    ) -> None:
+        """See the recipes. ``latent_noise`` is added to the latents before decoding: a denoiser's are not exact either."""
+        parts = Parts(Path(work), initial, dtype, self.family)
+        super().__init__(
+            parts.fresh("autoencoder", network or {}),
+            parts,
+            learning_rate=learning_rate,
+            warmup_steps=warmup_steps,
+            average_decay=average_decay,
+            weight_decay=weight_decay,
+        )
+        self.recoloured_share = recoloured_share
+        self.squared_weight = squared_weight
+        self.latent_noise = latent_noise
+
+    def batches(self, store: ClipStore, folder: Path) -> WindowBatches:
+        """Windows of the store's clips."""
+        return WindowBatches(store, self.network.clip_shape, self.recoloured_share)
+
+    def example_batch(self, count: int) -> Batch:
+        """Grey clips."""
+        shape = self.network.clip_shape
+        return {
+            "clips": torch.zeros(count, 3, *shape),
+            "weights": torch.ones(count, 1, *shape),
+            "position": torch.zeros(count, dtype=torch.long),
+        }
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Reconstruction from slightly noised latents, frame by frame."""
+        latents = self.network.encode(batch["clips"])
+        noise = torch.randn(latents.shape, generator=generator).to(latents)
+        return self._reconstruction(self.network.decode(latents + self.latent_noise * noise), batch)
+
+    def _reconstruction(self, decoded: Tensor, batch: Batch) -> Tensor:
+        weights = _frames(batch["weights"])
+        return reconstruction_loss(_frames(decoded.float()), _frames(batch["clips"]), weights, self.squared_weight)
+
+    @torch.no_grad()
+    def measures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Loss and PSNR (dB) of plain reconstruction."""
+        decoded = self.network.decode(self.network.encode(batch["clips"])).float().clamp(-1.0, 1.0)
+        return {
+            "validation_loss": self._reconstruction(decoded, batch),
+            "validation_psnr_db": psnr_db(_frames(decoded), _frames(batch["clips"])),
+        }
+
+    @torch.no_grad()
+    def pictures(self, batch: Batch) -> np.ndarray:
+        """Frames of one clip, and below each what the autoencoder makes of it."""
+        clip = batch["clips"][:1]
+        return clip_rows(clip, self.network.decode(self.network.encode(clip)))
+
+
+def _frames(clips: Tensor) -> Tensor:
+    return rearrange(clips, "b c t h w -> (b t) c h w")
+
+
+def clip_rows(*clips: Tensor) -> np.ndarray:
+    """A few frames of clips (1, 3, T, H, W), one clip a row, uint8."""
+    chosen = np.linspace(0, clips[0].shape[2] - 1, SHOWN_FRAMES).round().astype(int).tolist()
+    rows = []
+    for clip in clips:
+        frames = rearrange(clip[0, :, chosen].float().cpu().clamp(-1.0, 1.0), "c t h w -> t c h w")
+        rows.append(np.concatenate(list(tensor_to_frames(frames)), axis=1))
+    return np.concatenate(rows)
+
+
+def told_controls(
+    batch: Batch, generator: torch.Generator, *, layout: float, raster: float, motion: float, attributes: float
+) -> ControlTensors:
+    """The controls of a batch's B * T frames, each kind withheld from a share of the clips.
+
+    ``layout`` is the share from which all rasters are withheld, ``raster`` that of each raster alone.
+    """
+    count = len(batch["position"])
+
+    def kept(dropout: float) -> Tensor:
+        return (torch.rand(count, generator=generator) >= dropout).float()
+
+    rasters = kept(layout)
+    told = {kind.value: rasters * kept(raster) for kind in RASTER_CHANNELS}
+    told |= {"motion": kept(motion), "attributes": kept(attributes)}
+    return clip_controls(batch, told)
+
+
+def clip_controls(batch: Batch, told: dict[str, Tensor]) -> ControlTensors:
+    """The controls of a batch's B * T frames by flags (B,), told where those are 1 and the source knows them."""
+    frames = batch["motion"].shape[1]
+    arrays = {name: rearrange(batch[name].cpu(), "b t ... -> (b t) ...") for name in told}
+    given = {name: (flag * batch[f"{name}_given"].cpu()).repeat_interleave(frames) for name, flag in told.items()}
+    return ControlTensors.assemble(len(batch["position"]) * frames, arrays, given)
+
+
+def everything(batch: Batch) -> ControlTensors:
+    """All controls that the source of a batch knows."""
+    return clip_controls(batch, dict.fromkeys(CONTROL_ARRAYS, torch.ones(len(batch["position"]))))
