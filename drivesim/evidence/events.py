@@ -14,14 +14,16 @@ import numpy as np
 
 from drivesim.evidence.verdict import Verdict
 from drivesim.geometry import FloatArray
-from drivesim.metrics.criticality.footprints import DEFAULT_EGO, EgoSize, actor_footprints, ego_footprints
+from drivesim.metrics.criticality.footprints import DEFAULT_EGO, EgoSize, Footprints, actor_footprints, ego_footprints
 from drivesim.metrics.criticality.path import Extents, along
+from drivesim.metrics.criticality.ttc import first_contact
 from drivesim.road import Lane, Road
 from drivesim.scenarios.concrete import ConcreteEvent, ConcreteScenario, LaneMove
 from drivesim.scenarios.placement import lane_offset, lane_spot
 from drivesim.scene import Actor, Track
+from drivesim.traffic.doors import door_id
 from drivesim.traffic.following import STANDING_GAP_M
-from drivesim.traffic.plans import Brake, Follow, Reverse, SpeedChange, Stop, WalkTo
+from drivesim.traffic.plans import Brake, Follow, OpenDoor, Reverse, SpeedChange, Stop, Trigger, WalkTo
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +66,11 @@ class ObservedTraffic:
 
     def extents(self, actor_id: str) -> Extents:
         """Where the actor (or the ego) is along the road."""
-        user = ego_footprints(self.ego, self.size) if actor_id == EGO_ID else actor_footprints(self.actors[actor_id])
-        return along(user, self.road)
+        return along(self.footprints(actor_id), self.road)
+
+    def footprints(self, actor_id: str) -> Footprints:
+        """The rectangle of the actor (or the ego) on the ground."""
+        return ego_footprints(self.ego, self.size) if actor_id == EGO_ID else actor_footprints(self.actors[actor_id])
 
 
 def judge_events(observed: ObservedTraffic, min_seen_s: float, rule: EventRule = DEFAULT_RULE) -> dict[str, Verdict]:
@@ -86,9 +91,11 @@ def judge_events(observed: ObservedTraffic, min_seen_s: float, rule: EventRule =
 def _judge(
     observed: ObservedTraffic, event: ConcreteEvent, verdicts: Mapping[str, Verdict], min_seen_s: float, rule: EventRule
 ) -> Verdict:
-    track = observed.track(event.actor)
+    # What a door does is seen of the door.
+    acts = door_id(event.actor) if isinstance(event.action, OpenDoor) else event.actor
+    track = observed.track(acts)
     if track is None:
-        return Verdict(value=None, reason=f"actor '{event.actor}' was not found in the video")
+        return Verdict(value=None, reason=f"actor '{acts}' was not found in the video")
     present = np.asarray(track.present, dtype=bool)
     share = float(present.mean())
     if np.count_nonzero(present) < max(1.0, min_seen_s * observed.fps):
@@ -132,12 +139,31 @@ def _trigger_frame(
     elif trigger.distance_below_m is not None:
         apart = track.positions[:, :2] - observed.ego.positions[:, :2]
         holds = np.hypot(apart[:, 0], apart[:, 1]) < trigger.distance_below_m
+    elif trigger.ttc_to is not None and trigger.ttc_to_below_s is not None:
+        if observed.track(trigger.ttc_to) is None:
+            return None
+        holds = _delayed(
+            _near_in_time(observed, event.actor, trigger.ttc_to, trigger.ttc_to_below_s), trigger, observed
+        )
     elif trigger.ttc_to_ego_below_s is not None:
         holds = _time_to_ego(observed, event.actor) < trigger.ttc_to_ego_below_s
     else:
         holds = frames >= (trigger.at_s or 0.0) * observed.fps - 1e-6
     found = np.flatnonzero(holds & present)
     return int(found[0]) if len(found) else None
+
+
+def _near_in_time(observed: ObservedTraffic, actor_id: str, other_id: str, below_s: float) -> np.ndarray:
+    """Frames (T,) bool from the first on in which the two would touch within ``below_s`` if both went on like that."""
+    until = first_contact(observed.footprints(actor_id), observed.footprints(other_id), 2.0 * below_s)
+    tracks = (observed.track(actor_id), observed.track(other_id))
+    there = np.logical_and.reduce([np.asarray(track.present, dtype=bool) for track in tracks if track is not None])
+    return np.asarray(np.maximum.accumulate((until < below_s) & there))
+
+
+def _delayed(holds: np.ndarray, trigger: Trigger, observed: ObservedTraffic) -> np.ndarray:
+    late = min(round(trigger.delay_s * observed.fps), len(holds))
+    return np.concatenate([np.zeros(late, dtype=bool), holds[: len(holds) - late]])
 
 
 def _time_to_ego(observed: ObservedTraffic, actor_id: str) -> FloatArray:
@@ -169,6 +195,8 @@ def _shown(
             hard = _deceleration(track, observed.fps, rule) >= rule.braking_share * deceleration
             braked = np.maximum.accumulate(np.where(np.arange(len(track)) >= start, hard, False))
             return slower & braked, "it did not brake that hard, or not half the way"
+        case OpenDoor():
+            return np.asarray(track.present) & (np.arange(len(track)) >= start), "no open door was seen"
         case Stop():
             return _speed_changed(track, start, 0.0, rule, done, only_down=True), "it did not slow down half the way"
         case Follow(actor_id=lead, headway_s=headway_s):
