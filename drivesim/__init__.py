@@ -44,8 +44,10 @@ if TYPE_CHECKING:
     from drivesim.scenarios import kmh as kmh
     from drivesim.scenarios import lane_change as lane_change
     from drivesim.scenarios import loads as loads
+    from drivesim.scenarios import meets as meets
     from drivesim.scenarios import normal as normal
     from drivesim.scenarios import off_road as off_road
+    from drivesim.scenarios import open_door as open_door
     from drivesim.scenarios import pet as pet
     from drivesim.scenarios import rain as rain
     from drivesim.scenarios import reverse as reverse
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from drivesim.scenarios import stop as stop
     from drivesim.scenarios import thw as thw
     from drivesim.scenarios import ttc as ttc
+    from drivesim.scenarios import ttc_to as ttc_to
     from drivesim.scenarios import ttc_to_ego as ttc_to_ego
     from drivesim.scenarios import uniform as uniform
     from drivesim.scenarios import walk_to as walk_to
@@ -83,7 +86,7 @@ _NAMES_OF = {
     "drivesim.runs.rows": "FutureRow read_rows",
     "drivesim.replay": "replay",
     "drivesim.scenarios": "Scenario ScenarioError check load loads after brake choice collision deg distance_to_ego drac follow "
-    "gap gap_to_ego grid kmh lane_change normal off_road pet rain reverse snow speed stop thw ttc ttc_to_ego uniform walk_to",
+    "gap gap_to_ego grid kmh lane_change meets normal off_road open_door pet rain reverse snow speed stop thw ttc ttc_to ttc_to_ego uniform walk_to",
     "drivesim.scenarios.expand": "expand",
     "drivesim.scenarios.library": "find library",
     "drivesim.scenarios.suite": "Suite load_suite",

@@ -27,16 +27,19 @@ from drivesim.scenarios.language.events import (
     Label,
     LaneChangeAction,
     OffRoadLabel,
+    OpenDoorAction,
     PetLabel,
     ReverseAction,
     SpeedAction,
     StopAction,
     ThwLabel,
+    TimeToActorTrigger,
     TimeToCollisionTrigger,
     TimeTrigger,
     TtcLabel,
     WalkAction,
 )
+from drivesim.scenarios.language.meeting import Meeting
 from drivesim.scenarios.language.schema import (
     INTENSITIES,
     WETNESS,
@@ -48,7 +51,7 @@ from drivesim.scenarios.language.schema import (
 )
 from drivesim.scene import NUSCENES_FRONT, Camera, Environment, Pose
 from drivesim.traffic.dimensions import size_of
-from drivesim.traffic.plans import Brake, Follow, Reverse, SpeedChange, Stop, Trigger, WalkTo
+from drivesim.traffic.plans import Brake, Follow, OpenDoor, Reverse, SpeedChange, Stop, Trigger, WalkTo
 
 DEFAULT_LANES = {"motorway": 3, "rural": 1, "urban": 1}
 DEFAULT_SPEED_LIMITS_MPS = {"motorway": 36.1, "rural": 27.8, "urban": 13.9}
@@ -81,10 +84,22 @@ class RoadPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConcreteActor:
-    """A scripted actor, placed on a ``lane`` with ``gap_m`` to the ego, or ``at`` (x, y) metres in the ego frame.
+class ConcreteMeeting:
+    """Where and when an ego that does not react reaches an actor, as :class:`Meeting` has it; s and m, shares of the width."""
 
-    ``yaw_rad`` None: along the road. ``target_speed_mps`` None: as at t = 0.
+    time_s: float
+    moves: str
+    impact: float
+    overlap: float | None
+    distance_m: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConcreteActor:
+    """A scripted actor, placed on a ``lane`` with ``gap_m`` to the ego, ``at`` (x, y) metres in the ego frame, or so that it
+    ``meets`` the ego.
+
+    ``yaw_rad`` None: along the road. ``target_speed_mps`` None: as at t = 0. Who ``reacts`` not goes exactly as written.
     """
 
     id: str
@@ -96,6 +111,8 @@ class ConcreteActor:
     lane: int | str | None
     gap_m: float | None
     at: tuple[float, float] | None
+    meets: ConcreteMeeting | None
+    reacts: bool
     yaw_rad: float | None
     length: float
     width: float
@@ -112,7 +129,7 @@ class LaneMove:
     over_s: float
 
 
-ConcreteAction = LaneMove | SpeedChange | Brake | Stop | WalkTo | Follow | Reverse
+ConcreteAction = LaneMove | SpeedChange | Brake | Stop | WalkTo | Follow | Reverse | OpenDoor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +169,7 @@ class ConcreteScenario:
     road: RoadPlan
     ego_speed_mps: float
     ego_target_speed_mps: float
+    ego_reacts: bool
     ego_plan: EgoPlanColumns | None
     actors: tuple[ConcreteActor, ...]
     ambient: Traffic
@@ -190,6 +208,7 @@ def concrete_of(scenario: Scenario, parameters: Mapping[str, Value] | None = Non
         road=road,
         ego_speed_mps=ego_speed,
         ego_target_speed_mps=ego_speed if target is None else number(target),
+        ego_reacts=scenario.scene.ego.reacts,
         ego_plan=plan,
         actors=tuple(_actor(actor, road, ego_speed) for actor in scenario.scene.actors),
         ambient=scenario.scene.traffic,
@@ -251,12 +270,25 @@ def _actor(actor: ActorSpec, road: RoadPlan, ego_speed_mps: float) -> ConcreteAc
         lane=actor.lane,
         gap_m=_or_none(actor.gap),
         at=None if actor.at is None else (number(actor.at.x), number(actor.at.y)),
+        meets=None if actor.meets is None else _meeting(actor.meets, ego_speed_mps),
+        reacts=actor.meets is None if actor.reacts is None else actor.reacts,
         yaw_rad=_or_none(actor.yaw),
         length=length,
         width=width,
         height=height,
         speed_mps=_speed_mps(actor, road, ego_speed_mps),
         target_speed_mps=_or_none(actor.target_speed),
+    )
+
+
+def _meeting(written: Meeting, ego_speed_mps: float) -> ConcreteMeeting:
+    way = number(written.after or 0.0)
+    return ConcreteMeeting(
+        time_s=way / max(abs(ego_speed_mps), 1e-3) if written.time is None else number(written.time),
+        moves=written.moves,
+        impact=0.5 if written.impact is None else number(written.impact),
+        overlap=_or_none(written.overlap),
+        distance_m=_or_none(written.distance),
     )
 
 
@@ -283,9 +315,12 @@ def _event(event: Event) -> ConcreteEvent:
         case WalkAction(walk_to=walk):
             action = WalkTo(x=_or_none(walk.x), y=_or_none(walk.y))
         case StopAction(stop=stopping):
-            action = Stop(deceleration_mps2=number(stopping.deceleration))
+            action = Stop(deceleration_mps2=number(stopping.deceleration), hold_s=_or_none(stopping.hold))
         case FollowAction(follow=following):
             action = Follow(actor_id=following.actor, headway_s=number(following.headway))
+        case OpenDoorAction(open_door=door):
+            side: Literal["left", "right"] = "left" if door.side == "left" else "right"
+            action = OpenDoor(side=side, over_s=number(door.over), angle_rad=number(door.angle))
         case ReverseAction(reverse=back):
             action = Reverse(distance_m=number(back.distance), speed_mps=number(back.speed))
     return ConcreteEvent(
@@ -308,6 +343,8 @@ def _trigger(event: Event) -> Trigger:
             return Trigger(ttc_to_ego_below_s=number(bound.below))
         case DistanceTrigger(distance_to_ego=reach):
             return Trigger(distance_below_m=number(reach.below))
+        case TimeToActorTrigger(ttc_to=near):
+            return Trigger(ttc_to=near.actor, ttc_to_below_s=number(near.below), delay_s=number(near.delay))
         case GapTrigger(gap_to_ego=reach):
             return Trigger(gap_below_m=number(reach.below))
 

@@ -182,13 +182,13 @@ def _named(
 
 def _paths(written: str, folder: Path | None, above: tuple[Path, ...]) -> list[Path] | str:
     """The files that an entry's text names, or why there are none."""
-    from drivesim.scenarios.library import FOLDER, names
+    from drivesim.scenarios.library import all_names, find
 
     is_pattern = any(sign in written for sign in "*?[")
     if "/" not in written and not written.endswith(_YAML):
-        known = names()
+        known = all_names()
         if chosen := [name for name in known if fnmatch.fnmatchcase(name, written)]:
-            return [FOLDER / f"{name}.yaml" for name in chosen]
+            return [find(name) for name in chosen]
         near = suggestion(written, known)
         hint = f"Did you mean '{near}'?" if near else f"The library has: {', '.join(known)}."
         return f"'{written}' is neither a path nor in the library. {hint} Paths end in .yaml."

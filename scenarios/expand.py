@@ -22,8 +22,18 @@ from drivesim.scenarios.language.schema import ROADSIDE_DENSITIES, Scenario
 from drivesim.scenarios.placement import Placed, lane_offset, lane_spot, make_road, place, world_stream
 from drivesim.scene import Colour, Scene, Turn
 from drivesim.scenery import Scenery
+from drivesim.traffic.doors import door_plan
 from drivesim.traffic.look import CAR_COLOUR_SHARES, colour_of, draw_colour
-from drivesim.traffic.plans import Action, ActorPlan, AmbientTraffic, EgoPlan, LaneChange, Manoeuvre, SpeedChange
+from drivesim.traffic.plans import (
+    Action,
+    ActorPlan,
+    AmbientTraffic,
+    EgoPlan,
+    LaneChange,
+    Manoeuvre,
+    OpenDoor,
+    SpeedChange,
+)
 from drivesim.traffic.simulation import EgoCommand, TrafficResult, TrafficSimulation, simulate
 
 #: Vehicles per km and lane by density; towns hold more, and more slowly.
@@ -181,6 +191,7 @@ def _setting(
         speed=concrete.ego_speed_mps,
         lane=concrete.road.ego_lane,
         desired_speed=concrete.ego_target_speed_mps,
+        steady=not concrete.ego_reacts,
         manoeuvres=_manoeuvres(concrete, "ego", road),
     )
     key = int.from_bytes(hashlib.sha256(concrete.world.encode()).digest()[:8], "big")
@@ -195,7 +206,7 @@ def _setting(
         duration_s=seconds,
         road=road,
         ego=ego,
-        plans=[_actor_plan(concrete, one, road) for one in placed],
+        plans=_actor_plans(concrete, placed, road),
         generator=generator,
         how={
             "fps": rate,
@@ -227,14 +238,28 @@ def _road_length(scenario: ConcreteScenario, seconds: float) -> float:
     asked = [e.action.to_mps for e in scenario.events if e.actor == "ego" and isinstance(e.action, SpeedChange)]
     fastest = max(scenario.ego_speed_mps, scenario.ego_target_speed_mps, *asked, 5.0)
     driven = 0.0 if scenario.ego_plan is None else distance_of(scenario.ego_plan)
+    if scenario.ego_speed_mps < 0.0:
+        driven = max(driven, 100.0)
     return max(1.25 * fastest * seconds + 500.0, driven + ROAD_AHEAD_M)
+
+
+def _actor_plans(scenario: ConcreteScenario, placed: list[Placed], road: Road) -> list[ActorPlan]:
+    """The plans of all actors, and after them those of the doors that open."""
+    plans = [_actor_plan(scenario, one, road) for one in placed]
+    doors = [
+        door_plan(plan, one.x, one.y, one.yaw_rad, manoeuvre)
+        for plan, one in zip(plans, placed, strict=True)
+        for manoeuvre in _manoeuvres(scenario, plan.id, road)
+        if isinstance(manoeuvre.action, OpenDoor)
+    ]
+    return [*plans, *doors]
 
 
 def _actor_plan(scenario: ConcreteScenario, placed: Placed, road: Road) -> ActorPlan:
     actor = placed.actor
     kinds: dict[str, Literal["pedestrian", "cyclist"]] = {"pedestrian": "pedestrian", "bicycle": "cyclist"}
     colour, look = _colour(scenario, actor)
-    by_hand = actor.at is not None
+    by_hand = placed.lane is None
     return ActorPlan(
         id=actor.id,
         category=actor.category,
@@ -254,7 +279,9 @@ def _actor_plan(scenario: ConcreteScenario, placed: Placed, road: Road) -> Actor
         yaw_rad=placed.yaw_rad if by_hand else 0.0,
         speed=actor.speed_mps,
         desired_speed=actor.target_speed_mps,
-        manoeuvres=_manoeuvres(scenario, actor.id, road),
+        steady=not actor.reacts,
+        waits_s=placed.waits_s,
+        manoeuvres=tuple(m for m in _manoeuvres(scenario, actor.id, road) if not isinstance(m.action, OpenDoor)),
     )
 
 

@@ -11,7 +11,7 @@ from drivesim.scenarios.concrete import ConcreteEvent, ConcreteScenario, LaneMov
 from drivesim.scenarios.language.schema import Scenario
 from drivesim.scenarios.placement import Placed, lane_offset, lane_spot, make_road, place
 from drivesim.scene import Environment
-from drivesim.traffic.plans import Brake, Follow, Reverse, SpeedChange, Stop, Trigger, WalkTo
+from drivesim.traffic.plans import Brake, Follow, OpenDoor, Reverse, SpeedChange, Stop, Trigger, WalkTo
 from drivesim.wording import number_of
 
 Carrier = Literal["map", "scenery", "actors", "motion", "attributes", "start frame", "traffic", "measured", "run"]
@@ -139,6 +139,8 @@ def _road_rows(scenario: Scenario, concrete: ConcreteScenario, boxes: Carrier) -
         yield ExplanationRow(field="road.crossings", value=f"zebra crossing {place_m:g} m ahead", carrier="map")
     yield ExplanationRow(field="road.speed_limit", value=f"{road.speed_limit_mps:.4g} m/s", carrier="traffic")
     yield ExplanationRow(field="ego.speed", value=f"{concrete.ego_speed_mps:.4g} m/s", carrier="motion")
+    reacts = "yes" if concrete.ego_reacts else "no: keeps its speed whatever is in the way, until an event"
+    yield ExplanationRow(field="ego.reacts", value=reacts, carrier="traffic")
     yield ExplanationRow(field="traffic.density", value=concrete.ambient.density, carrier=boxes)
 
 
@@ -148,6 +150,8 @@ def _actor_rows(scenario: ConcreteScenario, boxes: Carrier) -> Iterator[Explanat
         placed = place(scenario, actor, road)
         yield ExplanationRow(field=f"actors.{actor.id}", value=_actor_text(placed), carrier=boxes)
         yield ExplanationRow(field=f"actors.{actor.id}.speed", value=f"{actor.speed_mps:.4g} m/s", carrier="traffic")
+        if actor.meets is not None:
+            yield ExplanationRow(field=f"actors.{actor.id}.meets", value=_meeting_text(placed), carrier="traffic")
         if actor.look is not None:
             from drivesim.traffic.look import colour_of
 
@@ -161,6 +165,15 @@ def _actor_text(placed: Placed) -> str:
     name = f"{actor.category} ({actor.preset})" if actor.preset else actor.category
     size = f"{actor.length:g}×{actor.width:g}×{actor.height:g} m"
     return f"{name} {size} at x {placed.x:.1f} m, y {placed.y:.1f} m, yaw {placed.yaw_rad:.2f} rad"
+
+
+def _meeting_text(placed: Placed) -> str:
+    meeting = placed.actor.meets
+    if meeting is None:
+        return ""
+    where = f"impact {meeting.impact:.0%}" if meeting.overlap is None else f"overlap {meeting.overlap:.0%}"
+    waits = f", stands until {placed.waits_s:.2f} s" if placed.waits_s > 0.0 else ""
+    return f"the ego at {meeting.time_s:g} s, moves {meeting.moves}, {where} of the ego's width{waits}"
 
 
 def _event_row(scenario: ConcreteScenario, event: ConcreteEvent, *, scripted: bool) -> ExplanationRow:
@@ -177,8 +190,11 @@ def _event_row(scenario: ConcreteScenario, event: ConcreteEvent, *, scripted: bo
             what = " ".join(["walk_to", *(f"{axis} {v:g} m" for axis, v in (("x", x), ("y", y)) if v is not None)])
         case Brake(deceleration_mps2=deceleration, to_mps=to_mps):
             what = f"brake {deceleration:g} m/s² to {to_mps:.4g} m/s"
-        case Stop(deceleration_mps2=deceleration):
-            what = f"stop at {deceleration:g} m/s² and stay"
+        case Stop(deceleration_mps2=deceleration, hold_s=hold_s):
+            then = "stay" if hold_s is None else f"go on after {hold_s:g} s"
+            what = f"stop at {deceleration:g} m/s² and {then}"
+        case OpenDoor(side=side, over_s=over_s, angle_rad=angle_rad):
+            what = f"open the {side} door by {angle_rad:.2g} rad over {over_s:g} s, as a box of its own"
         case Follow(actor_id=lead, headway_s=headway_s):
             what = f"follow {lead} at {headway_s:g} s"
         case Reverse(distance_m=distance_m, speed_mps=speed_mps):
@@ -195,6 +211,8 @@ def _when(trigger: Trigger) -> str:
         "ttc_to_ego": trigger.ttc_to_ego_below_s,
         "distance_to_ego": trigger.distance_below_m,
         "gap_to_ego": trigger.gap_below_m,
+        f"ttc_to {trigger.ttc_to} below": trigger.ttc_to_below_s,
+        "delay": trigger.delay_s or None,
     }
     return " ".join(f"{name} {value}" for name, value in held.items() if value is not None)
 

@@ -31,7 +31,10 @@ class LaneSpot:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Placed:
-    """An actor at t = 0: centre and heading in the world frame, road coordinates, and the lane it was placed on."""
+    """An actor at t = 0: centre and heading in the world frame, road coordinates, and the lane it was placed on.
+
+    It stands until ``waits_s``.
+    """
 
     actor: ConcreteActor
     x: float
@@ -40,6 +43,7 @@ class Placed:
     s: float
     d: float
     lane: LaneSpot | None
+    waits_s: float = 0.0
 
     def outline(self) -> Polygon:
         """Footprint on the ground."""
@@ -101,7 +105,11 @@ def make_road(scenario: ConcreteScenario, length_m: float) -> Road:
 
 
 def place(scenario: ConcreteScenario, actor: ConcreteActor, road: Road) -> Placed:
-    """Where an actor stands at t = 0. Raises ValueError for a lane that does not exist."""
+    """Where an actor stands at t = 0. Raises ValueError for a lane that does not exist, or a meeting that cannot be."""
+    if actor.meets is not None:
+        from drivesim.scenarios.meeting import place_to_meet
+
+        return place_to_meet(scenario, actor, actor.meets, road)
     spot: LaneSpot | None = None
     if actor.at is not None:
         x, y = actor.at

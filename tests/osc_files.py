@@ -137,6 +137,33 @@ CROSSING = scenario(
 )  # fmt: skip
 
 
+#: A car that drives backwards along its lane and a pedestrian who crosses behind it.
+REVERSING = scenario(
+    car("Ego", 4.36, 1.8, 1.35) + walker("VRU"),
+    f"""<Private entityRef="Ego"><PrivateAction><RoutingAction><FollowTrajectoryAction><TimeReference><None/></TimeReference>
+  <TrajectoryFollowingMode followingMode="follow"/><TrajectoryRef><Trajectory name="back" closed="false"><Shape><Polyline>
+  <Vertex><Position><RoadPosition roadId="0" s="50" t="0"/></Position></Vertex>
+  <Vertex><Position><RoadPosition roadId="0" s="30" t="0"/></Position></Vertex></Polyline></Shape></Trajectory></TrajectoryRef>
+  </FollowTrajectoryAction></RoutingAction></PrivateAction>
+  <PrivateAction><LongitudinalAction><SpeedAction>{AT_ONCE}<SpeedActionTarget><AbsoluteTargetSpeed value="${{-1*$_v}}"/>
+  </SpeedActionTarget></SpeedAction></LongitudinalAction></PrivateAction>
+  <PrivateAction><TeleportAction><Position><RoadPosition roadId="0" s="50" t="0"/></Position></TeleportAction></PrivateAction></Private>
+  <Private entityRef="VRU"><PrivateAction><RoutingAction><FollowTrajectoryAction><TimeReference><None/></TimeReference>
+  <TrajectoryFollowingMode followingMode="position"/><TrajectoryRef><Trajectory name="across" closed="false"><Shape><Polyline>
+  <Vertex><Position><RoadPosition roadId="0" s="40" t="-4"/></Position></Vertex>
+  <Vertex><Position><RoadPosition roadId="0" s="40" t="4"/></Position></Vertex></Polyline></Shape></Trajectory></TrajectoryRef>
+  </FollowTrajectoryAction></RoutingAction></PrivateAction></Private>""",
+    event(
+        "meeting", "VRU",
+        """<SynchronizeAction masterEntityRef="Ego"><TargetPositionMaster><TrajectoryPosition s="9"/></TargetPositionMaster>
+  <TargetPosition><TrajectoryPosition s="4"/></TargetPosition>
+  <FinalSpeed><AbsoluteSpeed value="1.4"/></FinalSpeed></SynchronizeAction>""",
+    ),
+    parameter("v_kph", "8") + parameter("_v", "${$v_kph/3.6}"),
+    title="car to pedestrian, reversing",
+)  # fmt: skip
+
+
 def write(folder: Path, text: str, name: str = "test.xosc") -> Path:
     """The file in a folder, with the catalog of ways beside it."""
     (folder / "ways").mkdir(exist_ok=True)

@@ -73,10 +73,16 @@ def check(
 
 
 def _print_library() -> None:
-    from drivesim.scenarios.library import library
+    from itertools import groupby
 
-    for entry in library():
-        say(f"{entry.name:24} {entry.title}  [{', '.join(entry.tags)}]")
+    from drivesim.scenarios.library import COLLECTIONS, EVERYDAY, FAMILIES, library
+
+    order = [EVERYDAY, *FAMILIES.values()]
+    entries = sorted((e for name in COLLECTIONS for e in library(name)), key=lambda entry: order.index(entry.family))
+    for number, (family, group) in enumerate(groupby(entries, key=lambda entry: entry.family)):
+        say(("\n" if number else "") + family)
+        for entry in group:
+            say(f"  {entry.name:24} {entry.title}  [{', '.join(entry.tags)}]")
 
 
 def _print_plan(name: str, path: str) -> None:

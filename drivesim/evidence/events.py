@@ -20,15 +20,17 @@ import numpy as np
 from drivesim.evidence.track_error import NO_ERROR, REACH, ErrorBar, TrackError, ego_shifted, shifted, spread
 from drivesim.evidence.verdict import Verdict
 from drivesim.geometry import FloatArray
-from drivesim.metrics.criticality.footprints import DEFAULT_EGO, EgoSize, actor_footprints, ego_footprints
+from drivesim.metrics.criticality.footprints import DEFAULT_EGO, EgoSize, Footprints, actor_footprints, ego_footprints
 from drivesim.metrics.criticality.path import Extents, along
+from drivesim.metrics.criticality.ttc import first_contact
 from drivesim.report.verdict import decided
 from drivesim.road import Lane, Road
 from drivesim.scenarios.concrete import ConcreteEvent, ConcreteScenario, LaneMove
 from drivesim.scenarios.placement import lane_offset, lane_spot
 from drivesim.scene import Actor, Track
+from drivesim.traffic.doors import door_id
 from drivesim.traffic.following import STANDING_GAP_M
-from drivesim.traffic.plans import Brake, Follow, Reverse, SpeedChange, Stop, WalkTo
+from drivesim.traffic.plans import Brake, Follow, OpenDoor, Reverse, SpeedChange, Stop, Trigger, WalkTo
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +80,11 @@ class ObservedTraffic:
 
     def extents(self, actor_id: str) -> Extents:
         """Where the actor (or the ego) is along the road."""
-        user = ego_footprints(self.ego, self.size) if actor_id == EGO_ID else actor_footprints(self.actors[actor_id])
-        return along(user, self.road)
+        return along(self.footprints(actor_id), self.road)
+
+    def footprints(self, actor_id: str) -> Footprints:
+        """The rectangle of the actor (or the ego) on the ground."""
+        return ego_footprints(self.ego, self.size) if actor_id == EGO_ID else actor_footprints(self.actors[actor_id])
 
 
 def judge_events(
@@ -120,9 +125,10 @@ class _Judged:
         self, observed: ObservedTraffic, min_seen_s: float, error: TrackError, *, ego_measured: bool
     ) -> Verdict:
         event = self.event
-        track = observed.track(event.actor)
+        acts = _acting(event)
+        track = observed.track(acts)
         if track is None:
-            return Verdict(value=None, reason=f"actor '{event.actor}' was not found in the video")
+            return Verdict(value=None, reason=f"actor '{acts}' was not found in the video")
         present = np.asarray(track.present, dtype=bool)
         share = float(present.mean())
         if np.count_nonzero(present) < max(1.0, min_seen_s * observed.fps):
@@ -133,7 +139,7 @@ class _Judged:
             reason = f"it starts after '{event.trigger.after}', of which nothing can be said"
             return Verdict(value=None, reason=reason, seen_share=share)
         changed = [
-            [self.amount(other, other.track(event.actor)) for other in pair]
+            [self.amount(other, other.track(acts)) for other in pair]
             for pair in _variants(observed, event, error, ego_measured=ego_measured)
         ]
         bar = spread(self.amount(observed, track), changed)
@@ -190,7 +196,7 @@ def _variants(
     observed: ObservedTraffic, event: ConcreteEvent, error: TrackError, *, ego_measured: bool
 ) -> Iterator[tuple[ObservedTraffic, ObservedTraffic]]:
     """The future as other errors of the tracks would have shown it: for each kind of error both of its ends."""
-    involved = {event.actor} | ({event.action.actor_id} if isinstance(event.action, Follow) else set())
+    involved = {_acting(event)} | ({event.action.actor_id} if isinstance(event.action, Follow) else set())
     for who in sorted(involved - {EGO_ID}):
         if who in observed.actors:
             for name, size in (
@@ -226,6 +232,11 @@ def _ego_moved(observed: ObservedTraffic, **off: float) -> ObservedTraffic:
     return dataclasses.replace(observed, ego=ego_shifted(observed.ego, observed.fps, **off))
 
 
+def _acting(event: ConcreteEvent) -> str:
+    """Whose track shows the event: what a door does is seen of the door."""
+    return door_id(event.actor) if isinstance(event.action, OpenDoor) else event.actor
+
+
 def _trigger_frame(
     observed: ObservedTraffic, event: ConcreteEvent, track: Track, verdicts: Mapping[str, Verdict]
 ) -> int | None:
@@ -242,12 +253,31 @@ def _trigger_frame(
     elif trigger.distance_below_m is not None:
         apart = track.positions[:, :2] - observed.ego.positions[:, :2]
         holds = np.hypot(apart[:, 0], apart[:, 1]) < trigger.distance_below_m
+    elif trigger.ttc_to is not None and trigger.ttc_to_below_s is not None:
+        if observed.track(trigger.ttc_to) is None:
+            return None
+        holds = _delayed(
+            _near_in_time(observed, event.actor, trigger.ttc_to, trigger.ttc_to_below_s), trigger, observed
+        )
     elif trigger.ttc_to_ego_below_s is not None:
         holds = _time_to_ego(observed, event.actor) < trigger.ttc_to_ego_below_s
     else:
         holds = frames >= (trigger.at_s or 0.0) * observed.fps - 1e-6
     found = np.flatnonzero(holds & present)
     return int(found[0]) if len(found) else None
+
+
+def _near_in_time(observed: ObservedTraffic, actor_id: str, other_id: str, below_s: float) -> np.ndarray:
+    """Frames (T,) bool from the first on in which the two would touch within ``below_s`` if both went on like that."""
+    until = first_contact(observed.footprints(actor_id), observed.footprints(other_id), 2.0 * below_s)
+    tracks = (observed.track(actor_id), observed.track(other_id))
+    there = np.logical_and.reduce([np.asarray(track.present, dtype=bool) for track in tracks if track is not None])
+    return np.asarray(np.maximum.accumulate((until < below_s) & there))
+
+
+def _delayed(holds: np.ndarray, trigger: Trigger, observed: ObservedTraffic) -> np.ndarray:
+    late = min(round(trigger.delay_s * observed.fps), len(holds))
+    return np.concatenate([np.zeros(late, dtype=bool), holds[: len(holds) - late]])
 
 
 def _time_to_ego(observed: ObservedTraffic, actor_id: str) -> FloatArray:
@@ -280,6 +310,9 @@ def _shown(
             hard = (lost + np.where(lost != 0.0, observed.harder_mps2, 0.0)) / (rule.braking_share * deceleration)
             hard[:start] = 0.0
             return np.minimum(slower, np.maximum.accumulate(hard)), "it did not brake that hard, or not half the way"
+        case OpenDoor():
+            seen = np.asarray(track.present) & (np.arange(len(track)) >= start)
+            return seen.astype(float), "no open door was seen"
         case Stop():
             slower = _speed_changed(observed, track, start, 0.0, rule, done, only_down=True)
             return slower, "it did not slow down half the way"

@@ -15,7 +15,7 @@ from drivesim.road import Road
 from drivesim.scenarios.concrete import ConcreteEvent, ConcreteScenario, LaneMove
 from drivesim.scenarios.placement import LaneSpot, lane_spot
 from drivesim.scene import Actor
-from drivesim.traffic.plans import Brake, Follow, Reverse, SpeedChange, Stop, WalkTo
+from drivesim.traffic.plans import Brake, Follow, OpenDoor, Reverse, SpeedChange, Stop, WalkTo
 
 _NONE = xosc.ConditionEdge.none
 _WALKING_MPS = 1.4
@@ -45,6 +45,13 @@ def _trigger(event: ConcreteEvent) -> Any:
             xosc.StoryboardElementType.event, start.after, xosc.StoryboardElementState.completeState
         )
         return xosc.ValueTrigger(name, start.delay_s, _NONE, done)
+    if start.ttc_to is not None:
+        touching = xosc.TimeToCollisionCondition(
+            start.ttc_to_below_s, xosc.Rule.lessThan, freespace=True, entity=EGO if start.ttc_to == "ego" else start.ttc_to,
+            distance_type=xosc.RelativeDistanceType.longitudinal, coordinate_system=xosc.CoordinateSystem.road,
+        )  # fmt: skip
+        who = EGO if event.actor == "ego" else event.actor
+        return xosc.EntityTrigger(name, start.delay_s, _NONE, touching, who)
     if start.ttc_to_ego_below_s is not None:
         closing = xosc.TimeToCollisionCondition(
             start.ttc_to_ego_below_s, xosc.Rule.lessThan, freespace=True, entity=event.actor,
@@ -82,6 +89,16 @@ def _actions(
         case Brake():
             rate = _dynamics("linear", "rate", action.deceleration_mps2)
             return {name: xosc.AbsoluteSpeedAction(action.to_mps, rate)}
+        case Stop(hold_s=float()):
+            raise InputError(
+                f"event '{event.id}': {event.actor} stops and goes on, which is two events in OpenSCENARIO. Write 'stop' "
+                "without 'hold' and a 'speed' event after it, or export another format."
+            )
+        case OpenDoor():
+            raise InputError(
+                f"event '{event.id}': the door of {event.actor} is no entity of OpenSCENARIO. Export another format, or leave "
+                "the event out."
+            )
         case Stop(deceleration_mps2=deceleration):
             return {name: xosc.AbsoluteSpeedAction(0.0, _dynamics("linear", "rate", deceleration))}
         case Follow(actor_id=lead, headway_s=headway_s):

@@ -21,7 +21,7 @@ def crashes(fleet: Fleet) -> list[tuple[int, int]]:
     n = fleet.count
     low_things = np.array([plan.height < _LOWEST_M for plan in fleet.plans])
     slots = np.flatnonzero(fleet.alive[:n] & ~low_things & (fleet.motion[:n] != CARRIED))
-    right, left, front, rear = _extents(fleet, slots)
+    right, left, front, rear = extents(fleet, slots)
     # Everyone against everyone: who is to the right of whose left edge and behind whose front, and the other way round.
     touch = (right[None, :] < left[:, None] - _TOUCH_M) & (rear[None, :] < front[:, None] - _TOUCH_M)
     touch &= touch.T
@@ -30,8 +30,8 @@ def crashes(fleet: Fleet) -> list[tuple[int, int]]:
     return [(int(slots[row]), int(slots[column])) for row, column in np.argwhere(touch)]
 
 
-def _extents(fleet: Fleet, slots: Slots) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Least and greatest offset, greatest and least s of each box."""
+def extents(fleet: Fleet, slots: Slots) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Least and greatest offset, greatest and least s of each box, (R,) in metres."""
     right, left, front, rear, _ = occupied(fleet, slots)
     half, on_road = fleet.width[slots] / 2.0, fleet.motion[slots] == ON_ROAD
     right = np.where(on_road, fleet.d[slots] - half, right)

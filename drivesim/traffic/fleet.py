@@ -12,7 +12,7 @@ from drivesim.geometry import FloatArray
 from drivesim.road import Lane, Road
 from drivesim.traffic.behaviour import Mask, Slots, draw_driver, draw_walker
 from drivesim.traffic.dimensions import EGO_FRONT_M, EGO_HEIGHT_M, EGO_LENGTH_M, EGO_REAR_M, EGO_WIDTH_M
-from drivesim.traffic.plans import ActorPlan, EgoPlan, WalkTo
+from drivesim.traffic.plans import ActorPlan, EgoPlan, OpenDoor, WalkTo
 
 #: How a participant moves: along the road, freely in the plane, not at all, with the vehicle that has hit it, or, as only
 #: the ego does, as it is told from outside.
@@ -51,6 +51,7 @@ class Fleet:
     while ``reverse_m`` metres are still to be driven backwards.
     ``desired`` and ``headway`` drift towards ``desired_to`` and ``headway_to``, what the driver has in mind by now;
     ``wish`` is the pace it varies around, ``leeway`` 1 where it does so freely, ``scripted`` 1 for those with manoeuvres.
+    Who is ``steady`` keeps ``desired`` whatever is in the way, and stands until ``waits``.
     """
 
     road: Road
@@ -111,6 +112,8 @@ class Fleet:
     follow_headway: FloatArray = field(default_factory=_numbers)
     reverse_mps: FloatArray = field(default_factory=_numbers)
     reverse_m: FloatArray = field(default_factory=_numbers)
+    steady: Mask = field(default_factory=_flags)
+    waits: FloatArray = field(default_factory=_numbers)
 
     def _grow(self) -> None:
         for name, array in vars(self).items():
@@ -130,14 +133,17 @@ class Fleet:
             speed=plan.speed,
             desired_speed=plan.desired_speed,
             free=plan.free,
+            steady=plan.steady,
             manoeuvres=plan.manoeuvres,
         )
         self.add(as_actor, rng)
         self.front[0], self.rear[0] = EGO_FRONT_M, EGO_REAR_M
-        self.leeway[0] = _EGO_LEEWAY
+        self.leeway[0] = 0.0 if plan.steady else _EGO_LEEWAY
 
     def release_ego(self) -> None:
-        """Let the ego's driver change his mind, and lanes, like the driver of any vehicle of the same plan."""
+        """Let the ego's driver change his mind, and lanes, like the driver of any vehicle of the same plan; who is steady does not."""
+        if self.steady[0]:
+            return
         self.leeway[0] = _leeway(self.plans[0], VEHICLE)
         self.free_choice[0] = not self.plans[0].manoeuvres
 
@@ -155,10 +161,10 @@ class Fleet:
         walks_later = any(isinstance(m.action, WalkTo) for m in plan.manoeuvres)
         placed = self._place(plan)
         temper = 1.0 + min(max(0.04 * float(rng.normal()), -0.1), 0.1)
-        desired = wish if walks_later or kind != VEHICLE else wish * temper
+        desired = wish if walks_later or kind != VEHICLE or plan.steady else wish * temper
         values = {
             **placed,
-            "v": 0.0 if walks_later and placed["motion"] == FREE else plan.speed,
+            "v": 0.0 if (walks_later and placed["motion"] == FREE) or plan.waits_s > 0.0 else plan.speed,
             "length": plan.length,
             "width": plan.width,
             "front": plan.length / 2.0,
@@ -186,13 +192,18 @@ class Fleet:
             "next_choice": time_s + float(rng.uniform(0.5, 2.0)),
             "kind": kind,
         }
+        if plan.steady:
+            waits = math.inf if walks_later and placed["motion"] == FREE else plan.waits_s
+            values |= {"steady": True, "waits": waits, "wander": 0.0, "leeway": 0.0}
         for name, value in values.items():
             getattr(self, name)[slot] = value
         # From a number drawn anyway: one draw more would change who stands where at t = 0.
         self.next_temper[slot] = time_s + 0.05 + self.phase[slot] / (2.0 * math.pi)
         self.base_d[slot] = self.held_d[slot] = placed["d"]
-        self.alive[slot] = True
-        self.free_choice[slot] = plan.free and not plan.parked and kind == VEHICLE and placed["motion"] == ON_ROAD
+        # A closed door is part of its car.
+        self.alive[slot] = not any(isinstance(m.action, OpenDoor) for m in plan.manoeuvres)
+        chooses = plan.free and not plan.parked and not plan.steady
+        self.free_choice[slot] = chooses and kind == VEHICLE and placed["motion"] == ON_ROAD
         return slot
 
     def _place(self, plan: ActorPlan) -> dict[str, float]:

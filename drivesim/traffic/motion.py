@@ -18,6 +18,7 @@ from drivesim.traffic.behaviour import (
 from drivesim.traffic.fleet import CYCLIST, DRIVEN, FREE, ON_ROAD, PEDESTRIAN, STATIC, VEHICLE, Fleet
 from drivesim.traffic.following import following_script
 from drivesim.traffic.reversing import reversed_speeds
+from drivesim.traffic.steady import steady_accelerations, steady_ways
 from drivesim.traffic.yielding import hidden, must_wait, walked_into
 
 _HARDEST_BRAKING = 8.0
@@ -159,11 +160,14 @@ def _move_on_road(fleet: Fleet, slots: Slots, dt: float, time_s: float, rng: np.
     acceleration = accelerations(fleet, slots)
     calm = np.clip(fleet.v[slots] / 5.0, 0.0, 1.0)
     acceleration = np.where((acceleration > -2.0) & ~walking, acceleration + noise * calm, acceleration)
-    acceleration = np.fmin(np.fmin(acceleration, following), _scripted(fleet, slots, dt))
+    scripted, steady = _scripted(fleet, slots, dt), fleet.steady[slots]
+    acceleration = np.fmin(np.fmin(acceleration, following), scripted)
+    told = steady_accelerations(fleet, slots, np.fmin(following, scripted), dt, time_s)
+    acceleration = np.where(steady, told, acceleration)
     old_v = fleet.v[slots]
-    new_v = np.maximum(old_v + acceleration * dt, 0.0)
+    new_v = np.where(steady, old_v + acceleration * dt, np.maximum(old_v + acceleration * dt, 0.0))
     pace = walking_speed(fleet.desired[slots], fleet.phase[slots], time_s)
-    strolls = walking & np.isnan(fleet.script_a[slots])
+    strolls = walking & np.isnan(fleet.script_a[slots]) & ~steady
     new_v = np.where(
         strolls, np.where(acceleration < -0.2, np.minimum(new_v, pace), np.minimum(pace, old_v + dt)), new_v
     )
@@ -171,7 +175,7 @@ def _move_on_road(fleet: Fleet, slots: Slots, dt: float, time_s: float, rng: np.
     new_v = np.where(np.isnan(backwards), new_v, backwards)
     fleet.a[slots] = (new_v - old_v) / dt
     fleet.v[slots] = new_v
-    distance = 0.5 * (old_v + new_v) * dt
+    distance = steady_ways(fleet, slots, 0.5 * (old_v + new_v) * dt, dt, time_s)
     fleet.travelled[slots] += distance
 
     old_s, old_d = fleet.s[slots], fleet.d[slots]
@@ -225,23 +229,28 @@ def _move_freely(fleet: Fleet, slots: Slots, dt: float, time_s: float) -> None:
     waits = np.zeros(len(slots), dtype=bool)
     if crossing.any():
         waits[crossing] = must_wait(fleet, slots[crossing])
+        waits &= ~fleet.steady[slots]
     walking = on_foot & (aiming | (fleet.v[slots] > 0))
     pace = walking_speed(fleet.desired[slots], fleet.phase[slots], time_s)
     old_v = fleet.v[slots]
     scripted = _scripted(fleet, slots, dt)
     speed = np.where(walking, pace, np.maximum(old_v + np.nan_to_num(scripted) * dt, 0.0))
     speed = np.where(walking & ~np.isnan(scripted), np.maximum(old_v + scripted * dt, 0.0), speed)
+    told = old_v + steady_accelerations(fleet, slots, scripted, dt, time_s) * dt
+    speed = np.where(fleet.steady[slots], told, speed)
     speed = np.where(waits, 0.0, speed)
     backwards = reversed_speeds(fleet, slots, dt)
     speed = np.where(np.isnan(backwards), speed, backwards)
     dx, dy = fleet.target_x[slots] - fleet.x[slots], fleet.target_y[slots] - fleet.y[slots]
     left = np.hypot(dx, dy)
     fleet.yaw[slots] = np.where(aiming & (left > 0.05), np.arctan2(dy, dx), fleet.yaw[slots])
-    step = np.where(aiming, np.minimum(speed * dt, np.nan_to_num(left)), speed * dt)
+    way = steady_ways(fleet, slots, speed * dt, dt, time_s)
+    step = np.where(aiming, np.minimum(way, np.nan_to_num(left)), way)
     fleet.x[slots] += step * np.cos(fleet.yaw[slots])
     fleet.y[slots] += step * np.sin(fleet.yaw[slots])
     arrived = aiming & (left - step < 0.02)
     fleet.target_x[slots[arrived]] = np.nan
+    fleet.waits[slots[arrived]] = np.inf
     fleet.v[slots] = np.where(arrived, 0.0, speed)
     fleet.a[slots] = (fleet.v[slots] - old_v) / dt
     s, d = fleet.road.to_road(fleet.x[slots], fleet.y[slots], fleet.s[slots], iterations=2)

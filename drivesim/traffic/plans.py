@@ -39,9 +39,10 @@ class Brake:
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
-    """Come to a stand comfortably and stay."""
+    """Come to a stand comfortably and stay; with ``hold_s`` stand that long, then go on as fast as before."""
 
     deceleration_mps2: float = 2.0
+    hold_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,16 @@ class Reverse:
     speed_mps: float = 1.5
 
 
-Action = LaneChange | SpeedChange | Brake | Stop | WalkTo | Follow | Reverse
+@dataclass(frozen=True, kw_only=True)
+class OpenDoor:
+    """Swing a door, which stands closed until then, outwards by ``angle_rad`` within ``over_s`` seconds."""
+
+    side: Literal["left", "right"]
+    over_s: float = 1.0
+    angle_rad: float = 1.2
+
+
+Action = LaneChange | SpeedChange | Brake | Stop | WalkTo | Follow | Reverse | OpenDoor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +87,9 @@ class Trigger:
 
     ``at_s`` seconds from t = 0; ``ttc_to_ego_below_s`` time until the ego reaches the actor along the road at present
     speeds; ``gap_below_m`` bumper to bumper along the road to the ego; ``distance_below_m`` between centres;
-    ``after`` the id of a manoeuvre that must be done, ``delay_s`` seconds before.
+    ``after`` the id of a manoeuvre that must be done, ``delay_s`` seconds before. ``ttc_to_below_s`` is the time until
+    the actor's box touches that of ``ttc_to`` (an id, or the ego) if both keep speed and heading; ``delay_s`` seconds
+    after that first held the manoeuvre starts, whatever has become of it.
     """
 
     at_s: float | None = None
@@ -86,6 +98,8 @@ class Trigger:
     distance_below_m: float | None = None
     after: str | None = None
     delay_s: float = 0.0
+    ttc_to: str | None = None
+    ttc_to_below_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +123,8 @@ class ActorPlan:
     when ``x`` is given, in the world (``x``, ``y``, ``yaw_rad``). ``lane`` fills in ``d`` when ``d`` is None.
     ``speed`` m/s at t = 0; ``desired_speed`` defaults to it. A pedestrian placed in the world who has a ``WalkTo``
     stands until then and walks at ``speed``; one who ``yields`` does not step before a vehicle that can hardly stop.
-    ``free`` lets a driver change lanes at will.
+    ``free`` lets a driver change lanes at will. Who is ``steady`` goes exactly as written, whatever is in the way, and
+    stands until ``waits_s``.
     """
 
     id: str
@@ -133,17 +148,23 @@ class ActorPlan:
     desired_speed: float | None = None
     free: bool = True
     yields: bool = False
+    steady: bool = False
+    waits_s: float = 0.0
     manoeuvres: tuple[Manoeuvre, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class EgoPlan:
-    """The ego at t = 0 (rear axle at the world origin) and its wishes; ``free`` lets it change lanes at will."""
+    """The ego at t = 0 (rear axle at the world origin) and its wishes; ``free`` lets it change lanes at will.
+
+    ``steady`` is as in :class:`ActorPlan`; only then may ``speed`` be negative, backwards.
+    """
 
     speed: float
     lane: int = 1
     desired_speed: float | None = None
     free: bool = False
+    steady: bool = False
     manoeuvres: tuple[Manoeuvre, ...] = ()
 
 

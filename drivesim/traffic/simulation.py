@@ -204,7 +204,7 @@ def _pass_narrow_obstacles(fleet: Fleet, time_s: float, rng: np.random.Generator
     """Drivers move over for cyclists and for what stands at the edge of their lane; each looks about once a second."""
     n = fleet.count
     due = fleet.alive[:n] & (fleet.motion[:n] == ON_ROAD) & (fleet.kind[:n] == VEHICLE)
-    due &= (fleet.next_look[:n] <= time_s) & (fleet.change_s[:n] <= 0)
+    due &= (fleet.next_look[:n] <= time_s) & (fleet.change_s[:n] <= 0) & ~fleet.steady[:n]
     obstacles = narrow_obstacles(fleet)
     if len(obstacles) == 0:
         due &= fleet.base_d[:n] != fleet.held_d[:n]

@@ -13,6 +13,7 @@ from drivesim.scenarios.language.events import (
     Event,
     FollowAction,
     LaneChangeAction,
+    OpenDoorAction,
     ReverseAction,
     WalkAction,
 )
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from drivesim.scenarios.language.schema import ActorSpec, Scenario
 
 WALKS = "pedestrian"
+_WITH_DOORS = ("car", "truck")
 STANDS = ("traffic_cone", "barrier")
 Location = tuple[str | int, ...]
 
@@ -46,10 +48,14 @@ def _unsuited(event: Event, actor: ActorSpec | None) -> str | None:
     """Why who acts cannot do that, None where he can; ``actor`` None is the ego."""
     action, kind = event.action, single_key(event.action)
     on_foot = actor is not None and actor.category == WALKS
+    if isinstance(action, OpenDoorAction):
+        return _no_door(event, actor)
     if actor is not None and (actor.parked is True or actor.category in STANDS):
         why = "is parked" if actor.parked else f"is a {actor.category}"
         return f"actor '{actor.id}' {why} and cannot act. Remove the event."
     if isinstance(action, WalkAction):
+        if actor is not None and actor.meets is not None:
+            return f"'{actor.id}' goes straight to where it 'meets' the ego. Remove 'walk_to', or place it by 'at'."
         if not on_foot:
             return f"'{event.actor}' is not a pedestrian and cannot walk. Use lane_change or speed."
         if actor is not None and actor.speed == 0.0 and actor.target_speed in (None, 0.0):
@@ -60,6 +66,17 @@ def _unsuited(event: Event, actor: ActorSpec | None) -> str | None:
     elif on_foot and isinstance(action, LaneChangeAction | FollowAction | ReverseAction):
         why = "has no lane to change" if kind == "lane_change" else f"does not {kind}"
         return f"'{event.actor}' is a pedestrian and {why}. Use {{walk_to: {{y: 6 m}}}}."
+    return None
+
+
+def _no_door(event: Event, actor: ActorSpec | None) -> str | None:
+    """Why somebody has no door that opens, None where he has."""
+    if actor is None:
+        return "the ego's own door is not in the picture, so it is not simulated. Open that of a parked car."
+    if actor.category not in _WITH_DOORS:
+        return f"'{actor.id}' is a {actor.category} and has no door that opens. Use a car or truck with 'parked: true'."
+    if not actor.parked:
+        return f"'{actor.id}' is not parked, and doors open only where somebody stands. Add 'parked: true'."
     return None
 
 

@@ -15,6 +15,7 @@ from drivesim.scenarios.checks.feasibility import feasibility_findings, values_t
 from drivesim.scenarios.checks.messages import Finding
 from drivesim.scenarios.concrete import ConcreteScenario, LaneMove, concrete_of
 from drivesim.scenarios.language.distributions import Value
+from drivesim.scenarios.meeting import why_not
 from drivesim.scenarios.placement import Placed, ego_outline, lane_spot, make_road, place
 from drivesim.scene import Box, Camera, Pose
 
@@ -38,12 +39,15 @@ def geometry_findings(scenario: Scenario) -> Iterator[Finding]:
     """Findings about t = 0 of a scenario that passed all other rules, over up to 24 of its variations."""
     drawn = [scenario.parameters(number) for number in range(min(scenario.num_variations, _CHECKED_VARIATIONS))]
     corners = [concrete_of(scenario.with_parameters(values), values) for values in drawn]
-    misplaced = list(_no_such_lane(corners))
+    misplaced = [*_no_such_lane(corners), *_never_met(corners)]
     if misplaced:
         yield from misplaced
         return
     actors = [actor for corner in corners for actor in corner.actors]
     far = max((actor.at[0] for actor in actors if actor.at is not None), default=0.0)
+    met = [abs(c.ego_speed_mps) + a.speed_mps for c in corners for a in c.actors if a.meets is not None]
+    times = [a.meets.time_s for a in actors if a.meets is not None]
+    far = max(far, max(met, default=0.0) * max(times, default=0.0))
     far = max(far, *(actor.gap_m + 40.0 for actor in actors if actor.gap_m is not None), 100.0)
     road = make_road(corners[0], far + 100.0)
     placed = [[place(corner, actor, road) for actor in corner.actors] for corner in corners]
@@ -65,6 +69,19 @@ def _no_such_lane(corners: list[ConcreteScenario]) -> Iterator[Finding]:
             if isinstance(spot, str):
                 text = f"actor '{actor.id}': {spot} ({values_text(corner.parameters)})"
                 yield Finding(code="DS047", text=text, location=("scene", "actors", index, "lane"))
+                break
+
+
+def _never_met(corners: list[ConcreteScenario]) -> Iterator[Finding]:
+    """Actors that cannot meet the ego as it is written, in any or in some of the variations."""
+    for index, actor in enumerate(corners[0].actors):
+        for corner in corners:
+            here = corner.actors[index]
+            why = None if here.meets is None else why_not(corner, here, here.meets)
+            if why is not None:
+                shown = f" ({values_text(corner.parameters)})" if corner.parameters else ""
+                text = f"actor '{actor.id}': {why}{shown}"
+                yield Finding(code="DS035", text=text, location=("scene", "actors", index, "meets"))
                 break
 
 

@@ -36,6 +36,7 @@ CODES: dict[str, str] = {
     "DS032": "bad distribution",
     "DS033": "bad constraint",
     "DS034": "constraint that leaves too little",
+    "DS035": "meeting that cannot be",
     "DS040": "unknown parameter",
     "DS041": "unused parameter",
     "DS042": "duplicate id",

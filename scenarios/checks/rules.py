@@ -12,7 +12,14 @@ from drivesim.scenarios.language.base import single_key
 from drivesim.scenarios.language.constraints import kind_of
 from drivesim.scenarios.language.designs import grid_size
 from drivesim.scenarios.language.distributions import AnyDistribution, listed_values
-from drivesim.scenarios.language.events import EGO, AfterTrigger, Event, OffRoadLabel, target_of
+from drivesim.scenarios.language.events import (
+    EGO,
+    AfterTrigger,
+    Event,
+    OffRoadLabel,
+    TimeToActorTrigger,
+    target_of,
+)
 from drivesim.scenarios.language.sobol import MAX_DIMENSIONS
 from drivesim.scenarios.language.values import VARIABLE_PARTS, reference_name, suggestion
 from drivesim.scenarios.placement import lane_spot
@@ -59,6 +66,7 @@ def rule_findings(scenario: Scenario) -> Iterator[Finding]:
     """Everything wrong between the parts of a scenario whose parts are right by themselves."""
     yield from _ids(scenario)
     yield from _road(scenario)
+    yield from _ego(scenario)
     for index, actor in enumerate(scenario.scene.actors):
         yield from _placement(scenario, actor, ("scene", "actors", index))
     for index, event in enumerate(scenario.events):
@@ -98,8 +106,46 @@ def _road(scenario: Scenario) -> Iterator[Finding]:
         )
 
 
+def _meeting(scenario: Scenario, actor: ActorSpec, location: tuple[str | int, ...]) -> Iterator[Finding]:
+    """What cannot be said beside ``meets``, which places an actor and sets its heading."""
+    other = next((key for key in ("lane", "gap", "at", "yaw") if getattr(actor, key) is not None), None)
+    if other is not None:
+        text = f"actor '{actor.id}' has both 'meets' and '{other}'. Keep one: where it meets the ego says where it stands and how it heads."
+        yield Finding(code="DS045", text=text, location=(*location, other))
+    if actor.parked:
+        text = f"actor '{actor.id}' is parked, and 'meets' moves it. Leave 'parked' out, or write 'speed: 0 m/s'."
+        yield Finding(code="DS045", text=text, location=(*location, "parked"))
+    if actor.meets is not None and actor.meets.impact is not None and actor.meets.overlap is not None:
+        text = f"actor '{actor.id}' has both 'impact' and 'overlap'. Keep one: the place of its middle, or the share that is covered."
+        yield Finding(code="DS045", text=text, location=(*location, "meets", "overlap"))
+    if scenario.scene.ego.plan is not None:
+        text = f"actor '{actor.id}' meets an ego that keeps its speed, and this one has a plan. Place it by 'at'."
+        yield Finding(code="DS045", text=text, location=(*location, "meets"))
+
+
+def _ego(scenario: Scenario) -> Iterator[Finding]:
+    """An ego that drives backwards, or does not react and is to do so."""
+    ego = scenario.scene.ego
+    backwards = isinstance(ego.speed, float) and ego.speed < 0.0
+    if ego.reacts and backwards:
+        text = "an ego that drives backwards has no driver. Add 'reacts: false', or let it stand and use the action 'reverse'."
+        yield Finding(code="DS049", text=text, location=("scene", "ego", "speed"))
+    for key in ("target_speed", "plan"):
+        if not ego.reacts and getattr(ego, key) is not None:
+            why = (
+                "keeps its speed until an event"
+                if key == "target_speed"
+                else "has no use for 'plan', which is driven whatever is in the way"
+            )
+            text = f"an ego with 'reacts: false' {why}. Remove '{key}' or 'reacts'."
+            yield Finding(code="DS049", text=text, location=("scene", "ego", key))
+
+
 def _placement(scenario: Scenario, actor: ActorSpec, location: tuple[str | int, ...]) -> Iterator[Finding]:
     on_lane = actor.lane is not None or actor.gap is not None
+    if actor.meets is not None:
+        yield from _meeting(scenario, actor, location)
+        return
     if on_lane and actor.at is not None:
         text = f"actor '{actor.id}' has both 'lane' and 'at'. Keep one: 'lane'+'gap', or 'at' in the ego frame (x forward, y left)."
         yield Finding(code="DS045", text=text, location=location)
@@ -141,8 +187,15 @@ def _event(scenario: Scenario, event: Event, location: tuple[str | int, ...]) ->
             yield Finding(code="DS048", text=text, location=(*location, "start", "after"))
         elif event.start.after not in others:
             yield _unknown(event.start.after, others, "event", "DS044", (*location, "start", "after"))
+    elif isinstance(event.start, TimeToActorTrigger):
+        other, place = event.start.ttc_to.actor, (*location, "start", "ttc_to", "actor")
+        if other == event.actor:
+            text = f"'{other}' has no time to collision with itself. Name another actor, or 'ego'."
+            yield Finding(code="DS049", text=text, location=place)
+        elif other not in [EGO, *actors]:
+            yield _unknown(other, [EGO, *actors], "actor", "DS043", place)
     elif event.actor == EGO and single_key(event.start) != "time":
-        text = "the ego cannot wait for its own distance to itself. Use 'start: {time: 2 s}' or {after: event}."
+        text = "the ego cannot wait for its own distance to itself. Use 'start: {time: 2 s}', {ttc_to: {actor: lead, below: 1.5 s}} or {after: event}."
         yield Finding(code="DS049", text=text, location=(*location, "start"))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from drivesim.scenarios.checks.feasibility import values_text
 from drivesim.scenarios.checks.messages import Finding, ScenarioError
-from drivesim.scenarios.language.events import Event, LaneChangeAction, TimeTrigger
+from drivesim.scenarios.language.events import Event, LaneChangeAction, TimeToActorTrigger, TimeTrigger
 
 if TYPE_CHECKING:
     from drivesim.scenarios.expand import Development
@@ -87,6 +87,12 @@ def _why(event: Event, made: Development) -> str:
         return f"{held}, there is never room for it beside '{event.actor}'. Change gap or speed, or start it at another time."
     if hasattr(start, "after"):
         return f"{held}, '{start.after}' is not done in time. Raise 'within', or lengthen 'video: duration'."
+    if isinstance(start, TimeToActorTrigger):
+        name = start.ttc_to.actor
+        return (
+            f"{held}, the boxes of '{event.actor}' and '{name}' are never less than {start.ttc_to.below:g} s from touching at their present "
+            "speeds and headings. Raise the bound, change a speed, or start it by time."
+        )
     track = next(actor.track for actor in scene.actors if actor.id == event.actor)
     shown = np.asarray(track.present, dtype=bool)
     shown[round(limit * scene.fps) + 1 :] = False

@@ -73,9 +73,26 @@ def brake(deceleration: Any, to: Any = 0.0) -> dict[str, Any]:
     return {"brake": {"deceleration": deceleration, "to": to}}
 
 
-def stop(deceleration: Any = 2.0) -> dict[str, Any]:
-    """Action: come to a stand evenly (m/s², positive), and stay there."""
-    return {"stop": {"deceleration": deceleration}}
+def stop(deceleration: Any = 2.0, hold: Any = None) -> dict[str, Any]:
+    """Action: come to a stand evenly (m/s², positive); stay there, or go on after ``hold`` (s)."""
+    return {"stop": {"deceleration": deceleration} | ({} if hold is None else {"hold": hold})}
+
+
+def open_door(side: str, over: Any = 1.0, angle: Any = 1.2) -> dict[str, Any]:
+    """Action of a parked vehicle: its front door, ``left`` or ``right``, opens over a time (s) by an angle (rad)."""
+    return {"open_door": {"side": side, "over": over, "angle": angle}}
+
+
+def meets(
+    moves: Any, *, time: Any = None, after: Any = None, impact: Any = None, overlap: Any = None, distance: Any = None
+) -> dict[str, Any]:
+    """Placement: where an ego that does not react reaches the actor at a time (s) or after so many metres.
+
+    It moves from_nearside, from_farside, from_left, from_right, along or against; ``impact`` and ``overlap`` are shares of
+    the ego's width, ``distance`` is how far (m) from there it stands until it sets off.
+    """
+    given = {"time": time, "after": after, "impact": impact, "overlap": overlap, "distance": distance}
+    return {"moves": moves, **{key: value for key, value in given.items() if value is not None}}
 
 
 def follow(actor: str, headway: Any = 1.5) -> dict[str, Any]:
@@ -171,6 +188,11 @@ def distance_to_ego() -> UnboundMeasure:
     return UnboundMeasure("distance_to_ego", "below")
 
 
+def ttc_to(actor: str, delay: Any = 0.0) -> UnboundMeasure:
+    """Trigger: time (s) until the boxes of who acts and another actor would touch; ``delay`` (s) until that is answered."""
+    return UnboundMeasure("ttc_to", "below", (("actor", actor), ("delay", delay)))
+
+
 def gap_to_ego() -> UnboundMeasure:
     """Trigger: distance (m) along the road between the bumpers of the ego and the actor."""
     return UnboundMeasure("gap_to_ego", "below")
@@ -223,7 +245,7 @@ class ScenarioBuilder:
         return self._with(("scene", "road"), {"type": type, **keys})
 
     def ego(self: Self, **keys: Any) -> Self:
-        """The ego's speed (m/s) at t = 0 and target_speed, or its plan.
+        """The ego's speed (m/s) at t = 0 and target_speed, whether it reacts, or its plan.
 
         A plan is columns, the path of a CSV file, or a function of the time in seconds that returns speed (m/s) and
         curvature (1/m); it is asked now, once a frame of the scenario's video. Raises InputError for a plan that is none.

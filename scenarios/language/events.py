@@ -63,9 +63,10 @@ class Walk(Model):
 
 
 class Stopping(Model):
-    """To a stand at an even deceleration, and there it stays."""
+    """To a stand at an even deceleration; there it stays, or with ``hold`` goes on after that time, as fast as before."""
 
     deceleration: Deceleration = 2.0
+    hold: Duration | None = None
 
 
 class Following(Model):
@@ -80,6 +81,14 @@ class Reversing(Model):
 
     distance: Annotated[float | str, Quantity("length", 0.5, 100.0)]
     speed: Annotated[float | str, Quantity("speed", 0.2, 8.0)] = 1.5
+
+
+class OpeningDoor(Model):
+    """The front door of a standing vehicle swings out by an angle over a time."""
+
+    side: Annotated[str, Word(("left", "right"))]
+    over: Duration = 1.0
+    angle: Annotated[float | str, Quantity("angle", 0.1, 1.4)] = 1.2
 
 
 class LaneChangeAction(Model):
@@ -107,7 +116,7 @@ class WalkAction(Model):
 
 
 class StopAction(Model):
-    """``{stop: {deceleration: 3 m/s2}}``, or ``{stop: 3 m/s2}``."""
+    """``{stop: {deceleration: 3 m/s2, hold: 4 s}}``, or ``{stop: 3 m/s2}``."""
 
     stop: Annotated[Stopping, shorthand("deceleration")]
 
@@ -124,6 +133,12 @@ class ReverseAction(Model):
     reverse: Annotated[Reversing, shorthand("distance")]
 
 
+class OpenDoorAction(Model):
+    """``{open_door: {side: left, over: 1 s}}``, or ``{open_door: left}``."""
+
+    open_door: Annotated[OpeningDoor, shorthand("side")]
+
+
 Action = Annotated[
     Annotated[LaneChangeAction, Tag("lane_change")]
     | Annotated[SpeedAction, Tag("speed")]
@@ -131,7 +146,8 @@ Action = Annotated[
     | Annotated[WalkAction, Tag("walk_to")]
     | Annotated[StopAction, Tag("stop")]
     | Annotated[FollowAction, Tag("follow")]
-    | Annotated[ReverseAction, Tag("reverse")],
+    | Annotated[ReverseAction, Tag("reverse")]
+    | Annotated[OpenDoorAction, Tag("open_door")],
     Discriminator(single_key),
 ]
 
@@ -178,12 +194,27 @@ class GapTrigger(Model):
     gap_to_ego: MetresBelow
 
 
+class TimeToActor(Model):
+    """A bound in seconds on the time to collision with a named actor, or the ego, and how long the answer takes."""
+
+    actor: Identifier
+    below: Duration
+    delay: Annotated[float | str, Quantity("time", 0.0, 10.0)] = 0.0
+
+
+class TimeToActorTrigger(Model):
+    """``{ttc_to: {actor: walker, below: 1.2 s, delay: 0.3 s}}``: once the two would touch within that time."""
+
+    ttc_to: TimeToActor
+
+
 Trigger = Annotated[
     Annotated[TimeTrigger, Tag("time")]
     | Annotated[AfterTrigger, Tag("after")]
     | Annotated[TimeToCollisionTrigger, Tag("ttc_to_ego")]
     | Annotated[DistanceTrigger, Tag("distance_to_ego")]
-    | Annotated[GapTrigger, Tag("gap_to_ego")],
+    | Annotated[GapTrigger, Tag("gap_to_ego")]
+    | Annotated[TimeToActorTrigger, Tag("ttc_to")],
     Discriminator(single_key),
 ]
 Mode = Annotated[str, Word(("condition", "select", "tag"), varies=False)]

@@ -20,6 +20,7 @@ from drivesim.scenarios.language.designs import Design, design_of
 from drivesim.scenarios.language.distributions import AnyDistribution, Distribution
 from drivesim.scenarios.language.ego_plan import WrittenEgoPlan
 from drivesim.scenarios.language.events import Event, Expectation, Label
+from drivesim.scenarios.language.meeting import Meeting
 from drivesim.scenarios.language.structure import findings_of
 from drivesim.scenarios.language.units import shown
 from drivesim.scenarios.language.values import (
@@ -138,10 +139,12 @@ class RoadSpec(Model):
 class EgoSpec(Model):
     """The ego vehicle; without a speed it drives at the road's limit. ``target_speed`` is what it returns to.
 
-    With a ``plan`` it is driven as that says, whatever is in its way, and its speed at t = 0 is the plan's.
+    With a ``plan`` it is driven as that says, whatever is in its way, and its speed at t = 0 is the plan's. One that does
+    not react keeps its speed exactly until an event; it may drive backwards too, at a speed below 0.
     """
 
-    speed: Speed | None = None
+    speed: Annotated[Number, Quantity("speed", -8.0, 100.0)] | None = None
+    reacts: Flag = True
     target_speed: Speed | None = None
     plan: WrittenEgoPlan | None = None
 
@@ -162,7 +165,10 @@ class Dimensions(Model):
 
 
 class ActorSpec(Model):
-    """A traffic participant, placed either on a lane with a gap to the ego, or at a place in the ego frame."""
+    """A traffic participant, placed on a lane with a gap to the ego, at a place in the ego frame, or so that they meet.
+
+    Who ``reacts`` not goes exactly as written, whatever is in the way; by default who ``meets`` the ego.
+    """
 
     id: Identifier
     category: Annotated[str, Word(CLASSES, CLASS_ALIASES)] = Field(alias="class")
@@ -170,6 +176,8 @@ class ActorSpec(Model):
     lane: LaneName | None = None
     gap: Length | None = None
     at: Place | None = None
+    meets: Meeting | None = None
+    reacts: Flag | None = None
     yaw: Angle | None = None
     speed: Speed | None = None
     target_speed: Speed | None = None

@@ -1,4 +1,7 @@
-"""The library: ready scenarios with tags, one file each, found by name."""
+"""The library: ready scenarios with tags, one file each, found by name.
+
+Two collections: *everyday* scenes beside this file, and in ``ncap/`` the tests of Euro NCAP that need no junction.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,18 @@ from drivesim.scenarios.load import load
 FOLDER = Path(__file__).parent
 
 
+#: The folder of each collection.
+COLLECTIONS = {"everyday": FOLDER, "ncap": FOLDER / "ncap"}
+#: Tags that name a family of tests, with the heading they are listed under.
+FAMILIES = {
+    "car_to_car": "Euro NCAP, car to car",
+    "car_to_pedestrian": "Euro NCAP, car to pedestrian",
+    "car_to_bicyclist": "Euro NCAP, car to bicyclist",
+    "car_to_motorcyclist": "Euro NCAP, car to motorcyclist",
+}
+EVERYDAY = "Everyday scenes"
+
+
 @dataclass(frozen=True, kw_only=True)
 class LibraryEntry:
     """A scenario of the library: its name, title, tags and file."""
@@ -22,18 +37,28 @@ class LibraryEntry:
     tags: tuple[str, ...]
     path: Path
 
+    @property
+    def family(self) -> str:
+        """The heading it is listed under."""
+        return next((heading for tag, heading in FAMILIES.items() if tag in self.tags), EVERYDAY)
 
-def names() -> tuple[str, ...]:
-    """Names of all library scenarios, in alphabetical order."""
-    return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+
+def names(collection: str = "everyday") -> tuple[str, ...]:
+    """Names of the scenarios of a collection, in alphabetical order."""
+    return tuple(sorted(path.stem for path in COLLECTIONS[collection].glob("*.yaml")))
+
+
+def all_names() -> tuple[str, ...]:
+    """Names of all scenarios of the library, collection by collection."""
+    return tuple(name for collection in COLLECTIONS for name in names(collection))
 
 
 @cache
-def library() -> tuple[LibraryEntry, ...]:
-    """All library scenarios with their titles and tags."""
+def library(collection: str = "everyday") -> tuple[LibraryEntry, ...]:
+    """The scenarios of a collection with their titles and tags."""
     entries = []
-    for name in names():
-        path = FOLDER / f"{name}.yaml"
+    for name in names(collection):
+        path = COLLECTIONS[collection] / f"{name}.yaml"
         scenario = load(path)[0]
         entries.append(LibraryEntry(name=name, title=scenario.title, tags=scenario.tags, path=path))
     return tuple(entries)
@@ -44,9 +69,10 @@ def find(name_or_path: str | Path) -> Path:
     path, text = Path(name_or_path), str(name_or_path)
     if path.exists() or path.suffix in (".yaml", ".yml") or path.name != text:
         return path
-    known = names()
-    if text in known:
-        return FOLDER / f"{text}.yaml"
+    for collection, folder in COLLECTIONS.items():
+        if text in names(collection):
+            return folder / f"{text}.yaml"
+    known = all_names()
     near = suggestion(text, known)
     hint = f"Did you mean '{near}'?" if near else f"The library has: {', '.join(known)}."
     problem = Problem(

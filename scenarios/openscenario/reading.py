@@ -29,6 +29,8 @@ from drivesim.scenarios.openscenario.weather import read_environment
 from drivesim.traffic.dimensions import EGO_LENGTH_M, EGO_WIDTH_M
 
 MOST_VARIATIONS = 200
+#: A trajectory that keeps that near to where the ego drives is no other way, metres.
+_BESIDE_M = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,6 +217,7 @@ def _environment(action: Element, story: Story) -> dict[str, Any]:
 
 def _begin(private: Element, state: State, story: Story) -> None:
     places, parameters = story.places, story.parameters
+    along: list[Element] = []
     for action in private.all("PrivateAction"):
         kind = action.only()
         inner = kind.children[0] if kind.tag in ("LongitudinalAction", "RoutingAction") and kind.children else kind
@@ -224,15 +227,36 @@ def _begin(private: Element, state: State, story: Story) -> None:
         elif inner.tag == "SpeedAction":
             inner.need("SpeedActionDynamics").take()
             speeds = {name: other.speed_mps or 0.0 for name, other in story.states.items()}
-            state.speed_mps = target_speed(inner, parameters, speeds)
+            own = state.entity.name == story.ego
+            state.speed_mps = target_speed(inner, parameters, speeds, backwards=own)
         elif inner.tag == "FollowTrajectoryAction" and state.entity.category == "pedestrian":
             state.way = story.way(inner, parameters)
             state.spot = state.spot or state.way[0]
+        elif inner.tag == "FollowTrajectoryAction" and state.entity.name == story.ego:
+            along.append(inner)
         else:
             kind.take()
             story.left_out.append(f"{kind.where}: <{inner.tag}> of '{state.entity.name}' in <Init> is not read")
         if state.spot is not None:
             places.spots[state.entity.name] = state.spot
+    for action in along:
+        _keep_to_the_lane(action, story)
+
+
+def _keep_to_the_lane(action: Element, story: Story) -> None:
+    """A trajectory of the ego that leads along its lane is what it does anyway; another is listed."""
+    who = f"<FollowTrajectoryAction> of '{story.ego}' in <Init>"
+    try:
+        way = story.way(action, story.parameters)
+    except InputError as error:
+        action.take()
+        story.left_out.append(f"{action.where}: {who}: {error}")
+        return
+    aside = max((abs(story.places.in_ego_frame(spot)[1]) for spot in way), default=0.0)
+    if aside > _BESIDE_M:
+        story.left_out.append(f"{action.where}: {who} leads {aside:.1f} m beside its lane and is not read")
+    else:
+        story.notes.append(f"{action.where}: {who} leads along its lane, where it drives anyway")
 
 
 def _values(
@@ -264,7 +288,7 @@ def _values(
         "scene": {
             "environment": environment,
             "road": road_values(story, speed),
-            "ego": {"speed": round(speed, 4)},
+            "ego": {"speed": round(speed, 4)} | ({"reacts": False} if speed < 0.0 else {}),
             "actors": actors,
             "traffic": {"density": "none"},
         },

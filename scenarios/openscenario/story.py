@@ -271,7 +271,7 @@ class Story:
         if parameters.text(action, "masterEntityRef") != self.ego or len(state.way) < 2 or not ego.speed_mps:
             self._leave(action, f"'{actor}' is synchronised with another than a moving ego, or has no way to follow")
             return None
-        meeting = self.places.of(action.need("TargetPositionMaster"), parameters)
+        way = self._way_of_ego(action.need("TargetPositionMaster"), ego.speed_mps, parameters)
         position = action.child("TargetPosition") or action.need("TargetPositionSlave")
         target = position.only()
         if target.tag == "TrajectoryPosition":
@@ -287,14 +287,23 @@ class Story:
             speed.take()
         if not state.speed_mps:
             raise InputError(f"{action.where}: at what speed '{actor}' arrives is not said (<AbsoluteSpeed>).")
-        starts = self.places.distance_ahead(meeting) / ego.speed_mps - along / state.speed_mps
+        starts = way / abs(ego.speed_mps) - along / state.speed_mps
         self.notes.append(
             f"{action.where}: '{actor}' sets off at {max(starts, 0.0):.2f} s, so that it has walked {along:.2f} m when the ego has "
-            f"driven {self.places.distance_ahead(meeting):.1f} m at {ego.speed_mps:.2f} m/s; how it gathers speed is not kept"
+            f"driven {way:.1f} m at {ego.speed_mps:.2f} m/s; how it gathers speed is not kept"
         )
         due.time_s, due.condition = max(starts, 0.0), None
         x, y, _ = self.places.in_ego_frame(state.way[-1])
         return {"walk_to": {"x": _short(x), "y": _short(y)}}, None
+
+    def _way_of_ego(self, position: Element, speed_mps: float, parameters: Parameters) -> float:
+        """Metres that the ego drives, forwards or backwards, until it is at a position."""
+        place = position.only()
+        if place.tag == "TrajectoryPosition":
+            place.take()
+            return parameters.number(place, "s")
+        ahead = self.places.distance_ahead(self.places.of(position, parameters))
+        return ahead if speed_mps > 0.0 else -ahead
 
     def _leave(self, element: Element, why: str) -> None:
         element.take()
@@ -310,16 +319,20 @@ class Story:
         return next(made for made in _numbered(word) if made not in taken)
 
 
-def target_speed(action: Element, parameters: Parameters, speeds: dict[str, float]) -> float:
-    """The speed that a <SpeedAction> leads to, m/s. Raises InputError for a negative one."""
+def target_speed(
+    action: Element, parameters: Parameters, speeds: dict[str, float], *, backwards: bool = False
+) -> float:
+    """The speed that a <SpeedAction> leads to, m/s. Raises InputError for a negative one, unless ``backwards`` is allowed."""
     target = action.need("SpeedActionTarget").only()
     speed = parameters.number(target, "value")
     if target.tag == "RelativeTargetSpeed":
         other = speeds.get(parameters.text(target, "entityRef"), 0.0)
         kind = parameters.text(target, "speedTargetValueType", "delta")
         speed = other * speed if kind == "factor" else other + speed
-    if speed < 0.0:
-        raise InputError(f"{target.where}: a speed of {speed:g} m/s; driving backwards is not read.")
+    if speed < 0.0 and not backwards:
+        raise InputError(
+            f"{target.where}: a speed of {speed:g} m/s; driving backwards is read of the ego from the start only."
+        )
     return speed
 
 

@@ -7,12 +7,14 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from osc_files import (
     CROSSING,
     HEAD,
     LANE,
     REAR,
+    REVERSING,
     car,
     event,
     private,
@@ -98,6 +100,21 @@ def test_crossing_meets_the_ego_from_either_side(tmp_path: Path, side: int, besi
     (walking,) = scene.actors
     meets = round(10 * (6 * v - 3.78) / v)
     assert walking.track.positions[meets, 1] == pytest.approx(0.0, abs=0.6)
+
+
+def test_a_car_that_drives_backwards_meets_who_crosses_behind_it(tmp_path: Path) -> None:
+    (made,) = read_openscenario(write(tmp_path, REVERSING), settings={"v_kph": "6"})
+    assert (
+        made.scenario.scene.ego.speed == pytest.approx(-6 / 3.6, abs=1e-3) and made.scenario.scene.ego.reacts is False
+    )
+    assert not made.left_out and any("along its lane" in note for note in made.notes)
+    scene = expand(made.scenario, seed=2, duration_s=9.0)
+    (walker,) = scene.actors
+    met = 9.0 / (6 / 3.6)
+    offset = np.interp(met * scene.fps, np.arange(len(scene)), walker.track.positions[:, 1])
+    behind = np.interp(met * scene.fps, np.arange(len(scene)), scene.ego.positions[:, 0])
+    assert behind == pytest.approx(-9.0, abs=0.01)
+    assert offset == pytest.approx(0.0, abs=0.35)  # people's pace varies by a few per cent
 
 
 def test_a_file_of_values_gives_a_suite(tmp_path: Path) -> None:
@@ -255,7 +272,7 @@ BROKEN: dict[str, tuple[Callable[[], str], str]] = {
     "two roads": (lambda: edited('roadId="0" laneId="-1" s="90"', 'roadId="3" laneId="-1" s="90"', SIMPLE), "on road '3', the ego on '0'"),
     "an unread position": (lambda: edited(LANE, '<GeoPosition latitude="1" longitude="2"/>', SIMPLE), "<GeoPosition> is not read"),
     "nobody to stand by": (lambda: edited('RelativeLanePosition entityRef="Ego"', 'RelativeLanePosition entityRef="Eve"'), "'Eve' has no place yet"),
-    "backwards": (lambda: edited('value="5"', 'value="-5"', SIMPLE), "driving backwards is not read"),
+    "backwards": (lambda: edited('value="5"', 'value="-5"', SIMPLE), "driving backwards is read of the ego from the start only"),
     "a rate of nothing": (lambda: edited('name="rate" parameterType="double" value="2"', 'name="rate" parameterType="double" value="0"', REAR.replace('value="false"', 'value="true"')), "never reaches the speed"),
     "a stranger in Init": (lambda: edited('<Private entityRef="Target">', '<Private entityRef="Tarqet">', SIMPLE), "'Tarqet' is no entity"),
     "a stranger who acts": (lambda: REAR.replace('value="false"', 'value="true"').replace('<EntityRef entityRef="Target"/>', '<EntityRef entityRef="Eve"/>'), "'Eve' is no entity"),
