@@ -27,6 +27,7 @@ VOCABULARY = {
     "errors",
     "geometry",
     "json_text",
+    "junction",
     "wording",
     "noise",
     "options",

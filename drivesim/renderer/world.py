@@ -8,6 +8,7 @@ import numpy as np
 from drivesim.clip import Clip
 from drivesim.geometry import invert_rigid, wrap_angle
 from drivesim.renderer.actors import ActorModel
+from drivesim.renderer.arms import ArmPainter
 from drivesim.renderer.ground import BASE_STEP_M, GroundPainter
 from drivesim.renderer.ground_light import GroundLight
 from drivesim.renderer.lighting import Lighting, lighting_of
@@ -48,6 +49,7 @@ class ProceduralWorld:
         self.lighting: Lighting = lighting_of(environment, appearance_seed)
         palette = palette_of(self.road.road_type, appearance_seed, environment.snow, self.lighting.wetness)
         self._ground = GroundPainter(self.road, palette, self.lighting)
+        self._arms = ArmPainter(self.road, palette, self.lighting)
         # A scene that names no scenery has none to be told; what is drawn then is the appearance's own.
         own = Scenery(road=self.road, seed=appearance_seed, lamps=environment.street_lights)
         self._roadside = Roadside(scene.scenery or own, self.lighting)
@@ -134,6 +136,7 @@ class ProceduralWorld:
         base = float(np.floor(ego_s / BASE_STEP_M) * BASE_STEP_M)
         at = road_coordinates(view, self.road, ego, ego_s, base)
         albedo, ground_class = self._ground.paint(at, ego_s)
+        self._arms.lay(view, ego, albedo, ground_class)
         cast = [thing.shadow for thing, grow in standing if thing.shadow is not None and grow > 0.5]
         shadow = shadow_mask(view, optical, boxes, cast, self.lighting)
         picture = np.empty((height, width, 3), dtype=np.float32)
