@@ -15,8 +15,10 @@ from drivesim.traffic.cross_section import CrossSection, RoadParts, mirrored
 #: Radius of the corners, by type of road, and how far an arm is drawn and driven on; metres.
 CORNER_M = {"urban": 6.0, "rural": 8.0}
 ARM_LENGTH_M = 1200.0
-#: From the mouth of an arm to its stop line, width of pavements and of a rural road's shoulder, width of a kerb; metres.
-_SET_BACK_M, _WALK_M, _SHOULDER_M, _KERB_M = 1.0, 3.2, 0.7, 0.17
+#: Width of pavements, of a rural road's shoulder and of a kerb, and from the mouth of an arm to its stop line, which leaves
+#: the pavement free; metres.
+_WALK_M, _SHOULDER_M, _KERB_M = 3.2, 0.7, 0.17
+_SET_BACK_M = {"urban": _WALK_M + 0.7, "rural": 1.0}
 #: The road's asphalt and the arm's overlap by this, so that no seam shows; metres.
 _OVERLAP_M = 0.2
 
@@ -97,7 +99,7 @@ def _arm(road: Road, s: float, side: Side, control: Control, lanes: int, width: 
     mouth = max(left for _, left in edges) if side == "left" else -min(right for right, _ in edges)
     corner = CORNER_M[road.road_type]
     parts = _cross_section(road, lanes, width, mouth, corner, control)
-    stop = mouth + _SET_BACK_M
+    stop = mouth + _SET_BACK_M[road.road_type]
     if road.traffic_side == "left":
         parts = mirrored(parts)
     inbound = [lane for lane in parts.lanes if lane.direction == -1]
@@ -130,9 +132,9 @@ def _cross_section(road: Road, lanes: int, width: float, mouth: float, corner: f
     begins = mouth - _OVERLAP_M
     strips: list[Strip] = []
     lines = [
-        LaneLine(offset=0.0, kind="solid" if control == "signals" else "dashed", s_start=mouth + _SET_BACK_M),
+        LaneLine(offset=0.0, kind="solid" if control == "signals" else "dashed", s_start=mouth + _SET_BACK_M[road.road_type]),
         *(
-            LaneLine(offset=side * index * width, kind="dashed", s_start=mouth + _SET_BACK_M)
+            LaneLine(offset=side * index * width, kind="dashed", s_start=mouth + _SET_BACK_M[road.road_type])
             for side in (-1.0, 1.0)
             for index in range(1, lanes)
         ),

@@ -8,18 +8,24 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from drivesim.errors import InputError
-from drivesim.traffic.fleet import FREE, ON_ROAD, Fleet
+from drivesim.traffic.fleet import FREE, ON_ROAD, ON_ROUTE, Fleet
 from drivesim.traffic.following import follow, follows_well
+from drivesim.traffic.junction_traffic import JunctionTraffic
 from drivesim.traffic.lane_choice import beside_is_clear
-from drivesim.traffic.plans import Brake, Follow, LaneChange, Manoeuvre, Reverse, SpeedChange, Stop, WalkTo
+from drivesim.traffic.plans import Brake, Follow, JunctionTurn, LaneChange, Manoeuvre, Reverse, SpeedChange, Stop, WalkTo
 from drivesim.traffic.reversing import begin_reversing
+from drivesim.traffic.turning import has_turned
 
 
 @dataclass
 class Script:
-    """The manoeuvres still to come and under way; ``started`` and ``finished`` hold times in seconds by id."""
+    """The manoeuvres still to come and under way; ``started`` and ``finished`` hold times in seconds by id.
+
+    ``junctions`` is the traffic of the road's junctions, for those who turn there.
+    """
 
     waiting: list[tuple[int, Manoeuvre]]
+    junctions: JunctionTraffic | None = None
     running: list[tuple[int, Manoeuvre]] = field(default_factory=list)
     started: dict[str, float] = field(default_factory=dict)
     finished: dict[str, float] = field(default_factory=dict)
@@ -35,10 +41,15 @@ class Script:
             too_late = manoeuvre.within_s is not None and time_s > manoeuvre.within_s + 1e-6
             if too_late or fleet.crashed[slot] > 0:
                 self.waiting.remove(item)
-            elif self._is_due(fleet, slot, manoeuvre, time_s) and _begin(fleet, slot, manoeuvre):
+            elif self._is_due(fleet, slot, manoeuvre, time_s) and self._begins(fleet, slot, manoeuvre):
                 self.waiting.remove(item)
                 self.running.append(item)
                 self.started[manoeuvre.id] = round(time_s, 6)
+
+    def _begins(self, fleet: Fleet, slot: int, manoeuvre: Manoeuvre) -> bool:
+        if isinstance(manoeuvre.action, JunctionTurn):
+            return self.junctions is not None and self.junctions.take_turn(fleet, slot, manoeuvre.action.to)
+        return _begin(fleet, slot, manoeuvre)
 
     def _is_due(self, fleet: Fleet, slot: int, manoeuvre: Manoeuvre, time_s: float) -> bool:
         trigger = manoeuvre.trigger
@@ -83,6 +94,8 @@ def time_to_ego(fleet: Fleet, slot: int) -> float:
 def _begin(fleet: Fleet, slot: int, manoeuvre: Manoeuvre) -> bool:
     """Set the action going; False when it has to wait."""
     action = manoeuvre.action
+    if fleet.motion[slot] == ON_ROUTE and isinstance(action, LaneChange | Follow | Reverse):
+        return False
     if isinstance(action, LaneChange):
         offset = action.to_d
         if offset is None:
@@ -133,6 +146,8 @@ def _is_done(fleet: Fleet, slot: int, manoeuvre: Manoeuvre) -> bool:
     action = manoeuvre.action
     if isinstance(action, LaneChange):
         return bool(fleet.change_s[slot] <= 0)
+    if isinstance(action, JunctionTurn):
+        return has_turned(fleet, slot)
     if isinstance(action, Reverse):
         return bool(fleet.reverse_mps[slot] <= 0)
     if isinstance(action, Follow):

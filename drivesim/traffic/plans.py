@@ -68,7 +68,14 @@ class Reverse:
     speed_mps: float = 1.5
 
 
-Action = LaneChange | SpeedChange | Brake | Stop | WalkTo | Follow | Reverse
+@dataclass(frozen=True, kw_only=True)
+class JunctionTurn:
+    """Turn at the next junction, or go straight on; it begins once the junction is near and the lane leads there."""
+
+    to: Literal["left", "straight", "right"]
+
+
+Action = LaneChange | SpeedChange | Brake | Stop | WalkTo | Follow | Reverse | JunctionTurn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +116,8 @@ class ActorPlan:
     when ``x`` is given, in the world (``x``, ``y``, ``yaw_rad``). ``lane`` fills in ``d`` when ``d`` is None.
     ``speed`` m/s at t = 0; ``desired_speed`` defaults to it. A pedestrian placed in the world who has a ``WalkTo``
     stands until then and walks at ``speed``; one who ``yields`` does not step before a vehicle that can hardly stop.
-    ``free`` lets a driver change lanes at will.
+    ``free`` lets a driver change lanes at will. Who comes along an ``arm`` of the road's first junction is placed in the
+    world as well; he goes straight on where he can, unless a ``JunctionTurn`` says otherwise.
     """
 
     id: str
@@ -133,6 +141,7 @@ class ActorPlan:
     desired_speed: float | None = None
     free: bool = True
     yields: bool = False
+    arm: Literal["left", "right"] | None = None
     manoeuvres: tuple[Manoeuvre, ...] = ()
 
 

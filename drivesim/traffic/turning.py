@@ -1,0 +1,170 @@
+"""Driving on a route through a junction: whom one follows, how fast one turns, where one waits, and the way from road to road."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from drivesim.geometry import FloatArray
+from drivesim.traffic.behaviour import DriverParameters, Slots, following_acceleration, idm_free_acceleration
+from drivesim.traffic.fleet import CYCLIST, ON_ROAD, ON_ROUTE, PEDESTRIAN, Fleet
+from drivesim.traffic.motion import desired_speeds, drivers, script_accelerations, standing_obstacle
+from drivesim.traffic.routes import Route
+
+_HARDEST_BRAKING = 8.0
+_LOOK_AHEAD_M, _NEAR_M = 60.0, 90.0
+_MARGIN_M = 0.25
+#: Metres over which one who comes onto a route beside its middle gets there, and before a line where one stops.
+_CENTRE_M, _BEFORE_LINE_M = 9.0, 0.4
+#: Where others on foot or by bicycle will be is looked at this far ahead, seconds.
+_WATCHED_S = (0.0, 0.6, 1.2, 1.8, 2.4)
+
+
+def middles(fleet: Fleet, slots: Slots) -> tuple[FloatArray, FloatArray]:
+    """World x, y (R,) of the middles of boxes; the ego's place is its rear axle."""
+    ahead = (fleet.front[slots] - fleet.rear[slots]) / 2.0
+    return fleet.x[slots] + ahead * np.cos(fleet.yaw[slots]), fleet.y[slots] + ahead * np.sin(fleet.yaw[slots])
+
+
+def on_samples(
+    points: FloatArray, x: FloatArray, y: FloatArray, yaw: FloatArray, length: FloatArray, width: FloatArray
+) -> tuple[np.ndarray, FloatArray, FloatArray, FloatArray]:
+    """Where boxes (J,) lie on samples (K, 3) of a route.
+
+    Index (J,) of the nearest sample, the clear distance (J,) between the box and the line there (negative across it), half
+    of its extent along the line, and the cosine of its heading to the line.
+    """
+    apart = (x[:, None] - points[:, 0]) ** 2 + (y[:, None] - points[:, 1]) ** 2
+    index = apart.argmin(axis=1)
+    near = points[index]
+    cosine, sine = np.cos(near[:, 2]), np.sin(near[:, 2])
+    beside = np.hypot(x - near[:, 0], y - near[:, 1])
+    lateral = np.where((index == 0) | (index == len(points) - 1), beside, np.abs((y - near[:, 1]) * cosine - (x - near[:, 0]) * sine))
+    turn = yaw - near[:, 2]
+    across = (np.abs(np.sin(turn)) * length + np.abs(np.cos(turn)) * width) / 2.0
+    along = (np.abs(np.cos(turn)) * length + np.abs(np.sin(turn)) * width) / 2.0
+    return index, lateral - across, along, np.cos(turn)
+
+
+def drive_routes(fleet: Fleet, waits: dict[int, bool], dt: float) -> None:
+    """Move everyone on a route by ``dt`` seconds; ``waits`` says who has to stop at his line."""
+    slots = np.flatnonzero(fleet.alive[: fleet.count] & (fleet.motion[: fleet.count] == ON_ROUTE))
+    if not len(slots):
+        return
+    wanted = np.array([_acceleration(fleet, int(slot), waits.get(int(slot), False)) for slot in slots])
+    wanted = np.fmin(wanted, script_accelerations(fleet, slots, dt))
+    old = fleet.v[slots]
+    new = np.maximum(old + wanted * dt, 0.0)
+    fleet.v[slots], fleet.a[slots] = new, (new - old) / dt
+    distance = 0.5 * (old + new) * dt
+    fleet.travelled[slots] += distance
+    fleet.route_p[slots] += distance
+    fleet.route_d[slots] *= np.exp(-distance / _CENTRE_M)
+    for slot in slots:
+        _place(fleet, int(slot))
+
+
+def _place(fleet: Fleet, slot: int) -> None:
+    route, p, aside = fleet.route_of(slot), float(fleet.route_p[slot]), float(fleet.route_d[slot])
+    x, y, yaw = (float(value) for value in route.at(p, aside))
+    fleet.x[slot], fleet.y[slot] = x, y
+    fleet.yaw[slot] = yaw - math.atan(aside / _CENTRE_M)
+    one = slice(slot, slot + 1)
+    s, d = fleet.road.to_road(fleet.x[one], fleet.y[one], fleet.s[one], iterations=2)
+    fleet.s[slot] = s[0]
+    fleet.d[slot] = fleet.base_d[slot] = fleet.held_d[slot] = d[0]
+    along = math.cos(yaw - float(fleet.road.frame_at(s)[2][0]))
+    if abs(along) > 0.1:
+        fleet.direction[slot] = 1 if along > 0 else -1
+    if p + fleet.front[slot] > 0.0:
+        fleet.inside[slot] = 1.0
+    if route.goal_s is not None and p - fleet.rear[slot] > route.leave_p and abs(aside) < 0.05:
+        _back_on_road(fleet, slot, route)
+
+
+def _back_on_road(fleet: Fleet, slot: int, route: Route) -> None:
+    """From here the way is a lane of the road."""
+    fleet.motion[slot], fleet.route[slot] = ON_ROAD, 0
+    fleet.direction[slot] = route.goal.direction
+    fleet.base_d[slot] = fleet.held_d[slot] = route.goal.offset
+    fleet.wander[slot] = fleet.slope[slot] = 0.0
+    fleet.free_choice[slot] = not fleet.scripted[slot] and slot > 0
+
+
+def _acceleration(fleet: Fleet, slot: int, waits: bool) -> float:
+    """What the driver in ``slot`` does, m/s²: the least that pace, bend, those ahead and the line allow."""
+    route, p, v = fleet.route_of(slot), float(fleet.route_p[slot]), float(fleet.v[slot])
+    row = np.array([slot])
+    driver, desired = drivers(fleet, row), desired_speeds(fleet, row)
+    wanted = float(idm_free_acceleration(v, desired, driver.acceleration)[0])
+    limit = route.limit_at(p + 0.6 * v)
+    if v > limit:
+        wanted = min(wanted, max((limit - v) / 0.6, -5.0))
+    else:
+        wanted = min(wanted, (limit - v) / 0.3 + 0.2)
+    gap, speed, rate = _nearest_ahead(fleet, slot, route, p)
+    if len(gap):
+        wanted = min(
+            wanted,
+            float(
+                np.min(following_acceleration(v, desired[0], gap, speed, rate, _single(fleet, slot)))
+            ),
+        )
+    if waits:
+        line = np.array([-p - fleet.front[slot] - _BEFORE_LINE_M])
+        wanted = min(wanted, float(standing_obstacle(fleet, row, line)[0]))
+    return max(wanted, -_HARDEST_BRAKING)
+
+
+def _single(fleet: Fleet, slot: int) -> DriverParameters:
+    return DriverParameters(
+        headway_s=float(fleet.headway[slot]),
+        minimum_gap_m=float(fleet.minimum_gap[slot]),
+        acceleration=float(fleet.comfort[slot]),
+        deceleration=float(fleet.deceleration[slot]),
+    )
+
+
+def _nearest_ahead(fleet: Fleet, slot: int, route: Route, p: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Gap (m), speed along the route and acceleration of everyone on it ahead; walkers and cyclists where they will be."""
+    n = fleet.count
+    x, y = middles(fleet, np.arange(n))
+    near = fleet.alive[:n] & (np.hypot(x - fleet.x[slot], y - fleet.y[slot]) < _NEAR_M)
+    near[slot] = False
+    others = np.flatnonzero(near)
+    if not len(others):
+        return (np.zeros(0),) * 3
+    lengths, points, _ = route.span(p - 1.0, p + _LOOK_AHEAD_M)
+    parts = []
+    for moment in _WATCHED_S:
+        slots = others if moment == 0.0 else others[_moves_aside(fleet, others)]
+        step = fleet.v[slots] * moment
+        index, clear, along, cosine = on_samples(
+            points, x[slots] + step * np.cos(fleet.yaw[slots]), y[slots] + step * np.sin(fleet.yaw[slots]),
+            fleet.yaw[slots], fleet.length[slots], fleet.width[slots],
+        )  # fmt: skip
+        ahead = lengths[index] - p
+        gap = ahead - along - fleet.front[slot]
+        margin = np.where(fleet.kind[slots] == PEDESTRIAN, 0.6, _MARGIN_M)
+        hit = (clear < fleet.width[slot] / 2.0 + margin) & (index > 1) & (index < len(lengths) - 1) & (gap > -2.0)
+        speed = fleet.v[slots] * cosine
+        # Who comes towards one in a turn passes by, or waits; he is no leader to close in on.
+        speed = np.where(cosine < 0.3, np.maximum(speed, 0.0), speed)
+        rate = np.where(cosine > 0.8, fleet.a[slots], 0.0)
+        parts.append((gap[hit], speed[hit], rate[hit]))
+    gap, speed, rate = (np.concatenate(values) for values in zip(*parts, strict=True))
+    return gap, speed, rate
+
+
+def _moves_aside(fleet: Fleet, slots: Slots) -> np.ndarray:
+    """Mask (R,) of those on foot or by bicycle who move."""
+    slow = (fleet.kind[slots] == PEDESTRIAN) | (fleet.kind[slots] == CYCLIST)
+    return np.asarray(slow & (fleet.v[slots] > 0.2))
+
+
+def has_turned(fleet: Fleet, slot: int) -> bool:
+    """Whether one who took a route is past the junction."""
+    if fleet.motion[slot] != ON_ROUTE:
+        return True
+    return bool(fleet.route_p[slot] - fleet.rear[slot] > fleet.route_of(slot).leave_p)
