@@ -13,7 +13,7 @@ import numpy as np
 
 from drivesim.controls import LAYOUT_SIZE
 from drivesim.geometry import FloatArray
-from drivesim.junction import Arm
+from drivesim.junctions import Arm
 from drivesim.road import (
     BROKEN_STOP_LINE_M,
     CROSSING_DEPTH_M,

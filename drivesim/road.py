@@ -16,7 +16,7 @@ from shapely import Polygon, unary_union
 from drivesim.geometry import FloatArray
 
 if TYPE_CHECKING:
-    from drivesim.junction import Junction
+    from drivesim.junctions import Junction
 
 RoadType = Literal["motorway", "rural", "urban"]
 INFINITY = float("inf")

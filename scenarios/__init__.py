@@ -14,6 +14,7 @@ from drivesim.scenarios.language.builder import (
     gap,
     gap_to_ego,
     grid,
+    junction,
     lane_change,
     normal,
     off_road,
@@ -26,6 +27,7 @@ from drivesim.scenarios.language.builder import (
     thw,
     ttc,
     ttc_to_ego,
+    turn,
     uniform,
     walk_to,
 )
@@ -53,6 +55,7 @@ __all__ = [
     "gap",
     "gap_to_ego",
     "grid",
+    "junction",
     "kmh",
     "lane_change",
     "load",
@@ -68,6 +71,7 @@ __all__ = [
     "thw",
     "ttc",
     "ttc_to_ego",
+    "turn",
     "uniform",
     "walk_to",
 ]

@@ -234,7 +234,7 @@ def _actor_plan(scenario: ConcreteScenario, placed: Placed, road: Road) -> Actor
     actor = placed.actor
     kinds: dict[str, Literal["pedestrian", "cyclist"]] = {"pedestrian": "pedestrian", "bicycle": "cyclist"}
     colour, look = _colour(scenario, actor)
-    by_hand = actor.at is not None
+    by_hand = actor.at is not None or actor.arm is not None
     return ActorPlan(
         id=actor.id,
         category=actor.category,
@@ -254,6 +254,7 @@ def _actor_plan(scenario: ConcreteScenario, placed: Placed, road: Road) -> Actor
         yaw_rad=placed.yaw_rad if by_hand else 0.0,
         speed=actor.speed_mps,
         desired_speed=actor.target_speed_mps,
+        arm=actor.arm,
         manoeuvres=_manoeuvres(scenario, actor.id, road),
     )
 

@@ -27,7 +27,7 @@ VOCABULARY = {
     "errors",
     "geometry",
     "json_text",
-    "junction",
+    "junctions",
     "wording",
     "noise",
     "options",

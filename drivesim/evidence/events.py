@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from drivesim.evidence.turns import turned
 from drivesim.evidence.verdict import Verdict
 from drivesim.geometry import FloatArray
 from drivesim.metrics.criticality.footprints import DEFAULT_EGO, EgoSize, actor_footprints, ego_footprints
@@ -21,7 +22,7 @@ from drivesim.scenarios.concrete import ConcreteEvent, ConcreteScenario, LaneMov
 from drivesim.scenarios.placement import lane_offset, lane_spot
 from drivesim.scene import Actor, Track
 from drivesim.traffic.following import STANDING_GAP_M
-from drivesim.traffic.plans import Brake, Follow, Reverse, SpeedChange, Stop, WalkTo
+from drivesim.traffic.plans import Brake, Follow, JunctionTurn, Reverse, SpeedChange, Stop, WalkTo
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,6 +176,8 @@ def _shown(
             return _followed(observed, event.actor, lead, headway_s, rule)
         case Reverse(distance_m=distance):
             return _reversed(observed, event.actor, track, start, done * distance), "it did not go back half the way"
+        case JunctionTurn():
+            return turned(observed.road, track, start, event.action, done), "it did not take that way at the junction"
         case WalkTo(x=x, y=y):
             return _walked(track, start, (x, y), rule, done), "it did not walk towards the target"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from drivesim.junction import arm_coordinates
+from drivesim.junctions import arm_coordinates
 from drivesim.renderer.ground import GroundPainter
 from drivesim.renderer.lighting import Lighting
 from drivesim.renderer.palette import Palette

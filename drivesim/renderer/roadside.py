@@ -30,6 +30,9 @@ class StandingObject:
 _CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 10)[:-1]), np.sin(np.linspace(0, 2 * np.pi, 10)[:-1])], 1)
 
 
+_MOST_BUCKETS = 1 << 20
+
+
 class Roadside:
     """Shapes of the scenery of one world; remembers buckets for a while."""
 
@@ -47,6 +50,15 @@ class Roadside:
                 self._buckets.clear()
             self._buckets[bucket] = [self._standing(thing) for thing in self.scenery.bucket(bucket)]
         return self._buckets[bucket]
+
+    def on_arm(self, number: int, bucket: int) -> list[StandingObject]:
+        """Everything that the scenery has in a bucket along an arm."""
+        key = -1 - (number * _MOST_BUCKETS + bucket)
+        if key not in self._buckets:
+            if len(self._buckets) > 64:
+                self._buckets.clear()
+            self._buckets[key] = [self._standing(thing) for thing in self.scenery.arm_bucket(number, bucket)]
+        return self._buckets[key]
 
     def _standing(self, thing: Thing) -> StandingObject:
         shape = self._shape(thing)

@@ -152,6 +152,8 @@ class ProceduralWorld:
         far = min(FAR_M, 4.5 / self.lighting.extinction)
         first, last = int((ego_s - 24.0) // BUCKET_M), int((ego_s + far) // BUCKET_M)
         things = [thing for bucket in range(first, last + 1) for thing in self._roadside.standing(bucket)]
+        for key in self._roadside.scenery.arm_buckets(ego_s, ego.x, ego.y, 24.0, far):
+            things += self._roadside.on_arm(*key)
         if not things:
             return []
         offset = np.array([thing.order for thing in things]) - (ego.x, ego.y)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from drivesim.errors import InputError
-from drivesim.junction import Arm, Control, Junction, Side, Signals
+from drivesim.junctions import Arm, Control, Junction, Side, Signals
 from drivesim.road import Lane, LaneLine, Road, StopLine, Strip
 from drivesim.traffic.cross_section import CrossSection, RoadParts, mirrored
 
@@ -132,7 +132,9 @@ def _cross_section(road: Road, lanes: int, width: float, mouth: float, corner: f
     begins = mouth - _OVERLAP_M
     strips: list[Strip] = []
     lines = [
-        LaneLine(offset=0.0, kind="solid" if control == "signals" else "dashed", s_start=mouth + _SET_BACK_M[road.road_type]),
+        LaneLine(
+            offset=0.0, kind="solid" if control == "signals" else "dashed", s_start=mouth + _SET_BACK_M[road.road_type]
+        ),
         *(
             LaneLine(offset=side * index * width, kind="dashed", s_start=mouth + _SET_BACK_M[road.road_type])
             for side in (-1.0, 1.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from drivesim.junction import Arm, Junction, Leg, arm_coordinates
+from drivesim.junctions import Arm, Junction, Leg, arm_coordinates
 from drivesim.road import Road
 from drivesim.traffic.fleet import ON_ROAD, ON_ROUTE, VEHICLE, Fleet
 from drivesim.traffic.newcomers import random_plan
@@ -163,7 +163,7 @@ class JunctionTraffic:
         """Who comes along an arm at t = 0."""
         line = float(layout.exponential(0.6 * self._gap_m()))
         while line < _APPEARS_M:
-            self._come(fleet, number, junction, arm, max(line, 4.0) , layout, 0.0, standing=line < 10.0)
+            self._come(fleet, number, junction, arm, max(line, 4.0), layout, 0.0, standing=line < 10.0)
             line += _CLEAR_M + float(layout.exponential(self._gap_m()))
 
     def _gap_m(self) -> float:
@@ -217,8 +217,6 @@ class JunctionTraffic:
         )
         slot = fleet.add(plan, rng, time_s)
         fleet.take_route(slot, route, p)
-
-
 
 
 def _along_route(route: Route, x: float, y: float) -> tuple[float, float]:

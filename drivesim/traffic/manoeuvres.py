@@ -12,7 +12,17 @@ from drivesim.traffic.fleet import FREE, ON_ROAD, ON_ROUTE, Fleet
 from drivesim.traffic.following import follow, follows_well
 from drivesim.traffic.junction_traffic import JunctionTraffic
 from drivesim.traffic.lane_choice import beside_is_clear
-from drivesim.traffic.plans import Brake, Follow, JunctionTurn, LaneChange, Manoeuvre, Reverse, SpeedChange, Stop, WalkTo
+from drivesim.traffic.plans import (
+    Brake,
+    Follow,
+    JunctionTurn,
+    LaneChange,
+    Manoeuvre,
+    Reverse,
+    SpeedChange,
+    Stop,
+    WalkTo,
+)
 from drivesim.traffic.reversing import begin_reversing
 from drivesim.traffic.turning import has_turned
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from drivesim.geometry import FloatArray
-from drivesim.junction import Junction, Leg
+from drivesim.junctions import Junction, Leg
 from drivesim.traffic.behaviour import Slots
 from drivesim.traffic.fleet import DRIVEN, ON_ROUTE, PEDESTRIAN, Fleet
 from drivesim.traffic.routes import SPACING_M, Route
@@ -16,7 +16,11 @@ from drivesim.traffic.turning import middles, on_samples
 _ARMS: tuple[Leg, ...] = ("left", "right")
 _OPPOSITE: dict[Leg, Leg] = {"ahead": "behind", "behind": "ahead", "left": "right", "right": "left"}
 #: Others are looked for this near, and followed this far ahead in time; metres, seconds.
-_NEAR_M, _MOMENTS_S = 140.0, np.arange(0.0, 8.01, 0.5)
+_NEAR_M, _MOMENTS_S = 230.0, np.arange(0.0, 8.01, 0.5)
+#: Walkers are looked for this near, metres.
+_WALKERS_M = 35.0
+#: How those who are slow, or stand, may speed up meanwhile, m/s².
+_SPEEDS_UP_MPS2 = 1.3
 #: Seconds that lie between two who cross, at first and after having waited long, and how long that takes; source: critical
 #: gaps of 4 to 7 s in the Highway Capacity Manual hold bumper to bumper, these are clear times around a passage.
 _MARGIN_S, _LEAST_MARGIN_S, _PATIENCE_S = 1.4, 0.7, 25.0
@@ -54,7 +58,9 @@ def must_wait_at_line(fleet: Fleet, junction: Junction, slot: int, time_s: float
     if junction.signals is not None:
         light = junction.signals.light(on_arm, time_s)
         needed = v**2 / (2.0 * max(line, 0.1))
-        if (light == "red" and (needed < RED_BRAKING_MPS2 or v < 1.0)) or (light == "amber" and needed < AMBER_BRAKING_MPS2):
+        if (light == "red" and (needed < RED_BRAKING_MPS2 or v < 1.0)) or (
+            light == "amber" and needed < AMBER_BRAKING_MPS2
+        ):
             return True
     if junction.control == "stop" and on_arm and not fleet.halted[slot]:
         return True
@@ -83,12 +89,17 @@ def _others(fleet: Fleet, junction: Junction, slot: int) -> _Others:
     """Everyone who drives near the junction and has not left it."""
     n = fleet.count
     x, y, _ = (float(value) for value in fleet.road.frame_at(junction.s))
-    near = fleet.alive[:n] & np.isin(fleet.motion[:n], DRIVEN) & (fleet.kind[:n] != PEDESTRIAN)
-    near &= np.hypot(fleet.x[:n] - x, fleet.y[:n] - y) < _NEAR_M
+    away = np.hypot(fleet.x[:n] - x, fleet.y[:n] - y)
+    on_foot = fleet.kind[:n] == PEDESTRIAN
+    near = fleet.alive[:n] & np.isin(fleet.motion[:n], DRIVEN) & ~on_foot & (away < _NEAR_M)
+    near |= fleet.alive[:n] & on_foot & (fleet.v[:n] > 0.2) & (away < _WALKERS_M)
     near[slot] = False
     slots, legs, inside, crosses = [], [], [], []
     for other in np.flatnonzero(near):
-        if fleet.motion[other] == ON_ROUTE:
+        if on_foot[other]:
+            # Walkers have way wherever they are about to be in it.
+            leg, past, across = "ahead", True, False
+        elif fleet.motion[other] == ON_ROUTE:
             theirs = fleet.route_of(int(other))
             if fleet.route_p[other] - fleet.rear[other] > theirs.leave_p + 2.0:
                 continue
@@ -111,7 +122,7 @@ def _goes_first(
     junction: Junction, route: Route, side: str, leg: Leg, inside: bool, crosses: bool, time_s: float
 ) -> bool:
     """Whether one who comes from ``leg`` goes before one on ``route``; ``crosses``: he turns across as well."""
-    if leg == route.origin:
+    if leg == route.origin and not inside:
         return False
     if inside:
         return True
@@ -136,13 +147,22 @@ def _gap_is_free(fleet: Fleet, junction: Junction, route: Route, slot: int, time
     ]
     if not first:
         return True
-    slots = others.slots[first]
-    x, y, yaw = _predicted(fleet, slots)
+    # Each of them once as fast as now, and once as fast as he may become.
+    slots = np.tile(others.slots[first], 2)
+    x, y, yaw = (
+        np.concatenate(both)
+        for both in zip(*(_predicted(fleet, others.slots[first], faster) for faster in (False, True)), strict=True)
+    )
     lengths, points, limits = route.span(-2.0, route.leave_p + 25.0)
     arrival = _arrivals(fleet, slot, lengths, limits)
     count = len(_MOMENTS_S)
     index, clear, along, _ = on_samples(
-        points, x.ravel(), y.ravel(), yaw.ravel(), np.repeat(fleet.length[slots], count), np.repeat(fleet.width[slots], count)
+        points,
+        x.ravel(),
+        y.ravel(),
+        yaw.ravel(),
+        np.repeat(fleet.length[slots], count),
+        np.repeat(fleet.width[slots], count),
     )
     hit = (clear < fleet.width[slot] / 2.0 + 0.4) & (index > 0) & (index < len(lengths) - 1)
     if not hit.any():
@@ -156,10 +176,13 @@ def _gap_is_free(fleet: Fleet, junction: Junction, route: Route, slot: int, time
     return not bool(((moment > enters - margin) & (moment < leaves + margin)).any())
 
 
-def _predicted(fleet: Fleet, slots: Slots) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """World x, y of the middles and yaw (J, K) of others at the moments ahead, at their pace, along their ways."""
+def _predicted(fleet: Fleet, slots: Slots, speeding_up: bool) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """World x, y of the middles and yaw (J, K) of others at the moments ahead, along their ways."""
     x, y = middles(fleet, slots)
-    step = np.minimum(fleet.v[slots] + 0.5, 40.0)[:, None] * _MOMENTS_S
+    speed, wish = fleet.v[slots][:, None], np.maximum(fleet.desired[slots], fleet.v[slots])[:, None]
+    step = speed * _MOMENTS_S
+    if speeding_up:
+        step = np.minimum(step + 0.5 * _SPEEDS_UP_MPS2 * _MOMENTS_S**2, wish * _MOMENTS_S)
     yaw = np.repeat(fleet.yaw[slots][:, None], len(_MOMENTS_S), axis=1)
     at_x, at_y = x[:, None] + step * np.cos(yaw), y[:, None] + step * np.sin(yaw)
     for row, slot in enumerate(slots):
@@ -191,5 +214,7 @@ def _blocked(fleet: Fleet, route: Route, slot: int) -> bool:
     if not len(slots):
         return False
     lengths, points, _ = route.span(0.0, route.leave_p + _ROOM_M)
-    index, clear, _, _ = on_samples(points, x[slots], y[slots], fleet.yaw[slots], fleet.length[slots], fleet.width[slots])
+    index, clear, _, _ = on_samples(
+        points, x[slots], y[slots], fleet.yaw[slots], fleet.length[slots], fleet.width[slots]
+    )
     return bool(((clear < fleet.width[slot] / 2.0 + 0.1) & (index > 0) & (index < len(lengths) - 1)).any())

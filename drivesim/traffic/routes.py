@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from drivesim.geometry import FloatArray, wrap_angle
-from drivesim.junction import Junction, Leg
+from drivesim.junctions import Junction, Leg
 from drivesim.road import Lane, Road
 
 TurnSide = Literal["left", "straight", "right"]
@@ -223,7 +223,9 @@ def _line(
     return np.stack([x, y, yaw], axis=1), leave_p
 
 
-def _quintic(start: FloatArray, leaving: FloatArray, end: FloatArray, arriving: FloatArray, u: FloatArray) -> FloatArray:
+def _quintic(
+    start: FloatArray, leaving: FloatArray, end: FloatArray, arriving: FloatArray, u: FloatArray
+) -> FloatArray:
     """Points (N, 2) of the quintic Hermite curve with these ends and derivatives, straight at both ends.
 
     Its curvature begins and ends at zero, so that nobody turns the wheel in an instant.

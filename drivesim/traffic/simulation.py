@@ -142,7 +142,9 @@ class TrafficSimulation:
             self._script.junctions = self._junctions
             for slot, actor in enumerate(actor_plans, start=1):
                 if actor.arm is not None and not self._junctions.enter_by_arm(fleet, slot, actor.arm):
-                    raise InputError(f"{actor.id!r} comes by the arm on the {actor.arm}, but the junction has none there")
+                    raise InputError(
+                        f"{actor.id!r} comes by the arm on the {actor.arm}, but the junction has none there"
+                    )
         self._flow = AmbientFlow(fleet, ambient, rng) if ambient is not None else None
         self._settled = set(crashes(fleet))
         self._recorder = _Recorder()

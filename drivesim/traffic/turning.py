@@ -18,7 +18,7 @@ _MARGIN_M = 0.25
 #: Metres over which one who comes onto a route beside its middle gets there, and before a line where one stops.
 _CENTRE_M, _BEFORE_LINE_M = 9.0, 0.4
 #: Where others on foot or by bicycle will be is looked at this far ahead, seconds.
-_WATCHED_S = (0.0, 0.6, 1.2, 1.8, 2.4)
+_WATCHED_S = (0.6, 1.2, 1.8, 2.4)
 
 
 def middles(fleet: Fleet, slots: Slots) -> tuple[FloatArray, FloatArray]:
@@ -40,7 +40,9 @@ def on_samples(
     near = points[index]
     cosine, sine = np.cos(near[:, 2]), np.sin(near[:, 2])
     beside = np.hypot(x - near[:, 0], y - near[:, 1])
-    lateral = np.where((index == 0) | (index == len(points) - 1), beside, np.abs((y - near[:, 1]) * cosine - (x - near[:, 0]) * sine))
+    lateral = np.where(
+        (index == 0) | (index == len(points) - 1), beside, np.abs((y - near[:, 1]) * cosine - (x - near[:, 0]) * sine)
+    )
     turn = yaw - near[:, 2]
     across = (np.abs(np.sin(turn)) * length + np.abs(np.cos(turn)) * width) / 2.0
     along = (np.abs(np.cos(turn)) * length + np.abs(np.sin(turn)) * width) / 2.0
@@ -107,9 +109,7 @@ def _acceleration(fleet: Fleet, slot: int, waits: bool) -> float:
     if len(gap):
         wanted = min(
             wanted,
-            float(
-                np.min(following_acceleration(v, desired[0], gap, speed, rate, _single(fleet, slot)))
-            ),
+            float(np.min(following_acceleration(v, desired[0], gap, speed, rate, _single(fleet, slot)))),
         )
     if waits:
         line = np.array([-p - fleet.front[slot] - _BEFORE_LINE_M])
@@ -135,26 +135,23 @@ def _nearest_ahead(fleet: Fleet, slot: int, route: Route, p: float) -> tuple[Flo
     others = np.flatnonzero(near)
     if not len(others):
         return (np.zeros(0),) * 3
-    lengths, points, _ = route.span(p - 1.0, p + _LOOK_AHEAD_M)
-    parts = []
-    for moment in _WATCHED_S:
-        slots = others if moment == 0.0 else others[_moves_aside(fleet, others)]
-        step = fleet.v[slots] * moment
-        index, clear, along, cosine = on_samples(
-            points, x[slots] + step * np.cos(fleet.yaw[slots]), y[slots] + step * np.sin(fleet.yaw[slots]),
-            fleet.yaw[slots], fleet.length[slots], fleet.width[slots],
-        )  # fmt: skip
-        ahead = lengths[index] - p
-        gap = ahead - along - fleet.front[slot]
-        margin = np.where(fleet.kind[slots] == PEDESTRIAN, 0.6, _MARGIN_M)
-        hit = (clear < fleet.width[slot] / 2.0 + margin) & (index > 1) & (index < len(lengths) - 1) & (gap > -2.0)
-        speed = fleet.v[slots] * cosine
-        # Who comes towards one in a turn passes by, or waits; he is no leader to close in on.
-        speed = np.where(cosine < 0.3, np.maximum(speed, 0.0), speed)
-        rate = np.where(cosine > 0.8, fleet.a[slots], 0.0)
-        parts.append((gap[hit], speed[hit], rate[hit]))
-    gap, speed, rate = (np.concatenate(values) for values in zip(*parts, strict=True))
-    return gap, speed, rate
+    reach = max(12.0, min(_LOOK_AHEAD_M, 4.0 * fleet.v[slot] + 12.0))
+    lengths, points, _ = route.span(p - 1.0, p + fleet.front[slot] + reach)
+    walking = others[_moves_aside(fleet, others)]
+    slots = np.concatenate([others, np.tile(walking, len(_WATCHED_S))])
+    step = fleet.v[slots] * np.concatenate([np.zeros(len(others)), np.repeat(_WATCHED_S, len(walking))])
+    index, clear, along, cosine = on_samples(
+        points, x[slots] + step * np.cos(fleet.yaw[slots]), y[slots] + step * np.sin(fleet.yaw[slots]),
+        fleet.yaw[slots], fleet.length[slots], fleet.width[slots],
+    )  # fmt: skip
+    gap = lengths[index] - p - along - fleet.front[slot]
+    margin = np.where(fleet.kind[slots] == PEDESTRIAN, 0.6, _MARGIN_M)
+    hit = (clear < fleet.width[slot] / 2.0 + margin) & (index > 1) & (index < len(lengths) - 1) & (gap > -2.0)
+    speed = fleet.v[slots] * cosine
+    # Who comes towards one in a turn passes by, or waits; he is no leader to close in on.
+    speed = np.where(cosine < 0.3, np.maximum(speed, 0.0), speed)
+    rate = np.where(cosine > 0.8, fleet.a[slots], 0.0)
+    return gap[hit], speed[hit], rate[hit]
 
 
 def _moves_aside(fleet: Fleet, slots: Slots) -> np.ndarray:

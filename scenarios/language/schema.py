@@ -20,6 +20,7 @@ from drivesim.scenarios.language.designs import Design, design_of
 from drivesim.scenarios.language.distributions import AnyDistribution, Distribution
 from drivesim.scenarios.language.ego_plan import WrittenEgoPlan
 from drivesim.scenarios.language.events import Event, Expectation, Label
+from drivesim.scenarios.language.junctions import ArmSide, JunctionSpec
 from drivesim.scenarios.language.structure import findings_of
 from drivesim.scenarios.language.units import shown
 from drivesim.scenarios.language.values import (
@@ -133,6 +134,7 @@ class RoadSpec(Model):
     ramp: Annotated[str, Word(("right", "left"), varies=False)] | None = None
     crossings: tuple[Annotated[Number, Quantity("length", 0.0, 2000.0, varies=False)], ...] = ()
     curvature: Annotated[Number, Quantity("curvature", -0.04, 0.04, varies=False)] | None = None
+    junction: JunctionSpec | None = None
 
 
 class EgoSpec(Model):
@@ -162,7 +164,7 @@ class Dimensions(Model):
 
 
 class ActorSpec(Model):
-    """A traffic participant, placed either on a lane with a gap to the ego, or at a place in the ego frame."""
+    """A traffic participant, placed on a lane with a gap to the ego, on an arm of the junction, or in the ego frame."""
 
     id: Identifier
     category: Annotated[str, Word(CLASSES, CLASS_ALIASES)] = Field(alias="class")
@@ -170,6 +172,8 @@ class ActorSpec(Model):
     lane: LaneName | None = None
     gap: Length | None = None
     at: Place | None = None
+    arm: ArmSide | None = None
+    to_line: Length | None = None
     yaw: Angle | None = None
     speed: Speed | None = None
     target_speed: Speed | None = None
