@@ -29,6 +29,8 @@ _MARGIN_S, _LEAST_MARGIN_S, _PATIENCE_S = 1.4, 0.7, 25.0
 _PULL_AWAY_MPS2, AMBER_BRAKING_MPS2, RED_BRAKING_MPS2 = 1.5, 3.0, 6.0
 #: Drivers decide this long before they would have to brake; and stand for a stop sign when slower than that.
 _DECIDES_M, _STANDS_MPS = 14.0, 0.3
+#: A route is looked at in steps of so many samples.
+_EVERY = 2
 #: How far behind the junction the way has to be free of those who stand.
 _ROOM_M = 7.0
 
@@ -153,7 +155,7 @@ def _gap_is_free(fleet: Fleet, junction: Junction, route: Route, slot: int, time
         np.concatenate(both)
         for both in zip(*(_predicted(fleet, others.slots[first], faster) for faster in (False, True)), strict=True)
     )
-    lengths, points, limits = route.span(-2.0, route.leave_p + 25.0)
+    lengths, points, limits = route.span(-2.0, route.leave_p + 25.0, every=_EVERY)
     arrival = _arrivals(fleet, slot, lengths, limits)
     count = len(_MOMENTS_S)
     index, clear, along, _ = on_samples(
@@ -200,7 +202,7 @@ def _arrivals(fleet: Fleet, slot: int, lengths: FloatArray, limits: FloatArray) 
     speed = np.minimum(np.sqrt(v**2 + 2.0 * _PULL_AWAY_MPS2 * way), limits)
     speed = np.clip(speed, 0.7, max(float(fleet.desired[slot]), 2.0))
     first = max(float(lengths[0]) - p, 0.0) / max(0.5 * (v + float(speed[0])), 0.7)
-    return np.asarray(first + np.concatenate([[0.0], np.cumsum(np.where(way[1:] > 0.0, SPACING_M / speed[1:], 0.0))]))
+    return np.asarray(first + np.concatenate([[0.0], np.cumsum(np.where(way[1:] > 0.0, _EVERY * SPACING_M / speed[1:], 0.0))]))
 
 
 def _blocked(fleet: Fleet, route: Route, slot: int) -> bool:

@@ -90,11 +90,12 @@ class Route:
         x, y = x + beyond * np.cos(yaw), y + beyond * np.sin(yaw)
         return x - aside * np.sin(yaw), y + aside * np.cos(yaw), yaw
 
-    def span(self, p_from: float, p_to: float) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Lengths (K,), points (K, 3) and limits (K,) of the samples between two lengths; at least one."""
+    def span(self, p_from: float, p_to: float, every: int = 1) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Lengths (K,), points (K, 3) and limits (K,) of samples between two lengths, each ``every``-th; at least one."""
         low = int(np.clip((p_from + _BEFORE_M) / SPACING_M, 0, len(self.points) - 1))
         high = int(np.clip((p_to + _BEFORE_M) / SPACING_M + 1.0, low + 1, len(self.points)))
-        return SPACING_M * np.arange(low, high) - _BEFORE_M, self.points[low:high], self.limit_mps[low:high]
+        part = slice(low, high, every)
+        return SPACING_M * np.arange(low, high, every) - _BEFORE_M, self.points[part], self.limit_mps[part]
 
     def limit_at(self, p: float) -> float:
         """Speed allowed at a length, m/s."""

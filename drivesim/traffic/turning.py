@@ -13,7 +13,7 @@ from drivesim.traffic.motion import desired_speeds, drivers, script_acceleration
 from drivesim.traffic.routes import Route
 
 _HARDEST_BRAKING = 8.0
-_LOOK_AHEAD_M, _NEAR_M = 60.0, 90.0
+_LOOK_AHEAD_M, _LONGEST_M = 60.0, 15.0
 _MARGIN_M = 0.25
 #: Metres over which one who comes onto a route beside its middle gets there, and before a line where one stops.
 _CENTRE_M, _BEFORE_LINE_M = 9.0, 0.4
@@ -54,7 +54,14 @@ def drive_routes(fleet: Fleet, waits: dict[int, bool], dt: float) -> None:
     slots = np.flatnonzero(fleet.alive[: fleet.count] & (fleet.motion[: fleet.count] == ON_ROUTE))
     if not len(slots):
         return
-    wanted = np.array([_acceleration(fleet, int(slot), waits.get(int(slot), False)) for slot in slots])
+    desired = desired_speeds(fleet, slots)
+    free = idm_free_acceleration(fleet.v[slots], desired, drivers(fleet, slots).acceleration)
+    wanted = np.array(
+        [
+            _acceleration(fleet, int(slot), float(pace), float(wish), waits.get(int(slot), False))
+            for slot, pace, wish in zip(slots, free, desired, strict=True)
+        ]
+    )
     wanted = np.fmin(wanted, script_accelerations(fleet, slots, dt))
     old = fleet.v[slots]
     new = np.maximum(old + wanted * dt, 0.0)
@@ -63,26 +70,25 @@ def drive_routes(fleet: Fleet, waits: dict[int, bool], dt: float) -> None:
     fleet.travelled[slots] += distance
     fleet.route_p[slots] += distance
     fleet.route_d[slots] *= np.exp(-distance / _CENTRE_M)
-    for slot in slots:
-        _place(fleet, int(slot))
+    _place(fleet, slots)
 
 
-def _place(fleet: Fleet, slot: int) -> None:
-    route, p, aside = fleet.route_of(slot), float(fleet.route_p[slot]), float(fleet.route_d[slot])
-    x, y, yaw = (float(value) for value in route.at(p, aside))
-    fleet.x[slot], fleet.y[slot] = x, y
-    fleet.yaw[slot] = yaw - math.atan(aside / _CENTRE_M)
-    one = slice(slot, slot + 1)
-    s, d = fleet.road.to_road(fleet.x[one], fleet.y[one], fleet.s[one], iterations=2)
-    fleet.s[slot] = s[0]
-    fleet.d[slot] = fleet.base_d[slot] = fleet.held_d[slot] = d[0]
-    along = math.cos(yaw - float(fleet.road.frame_at(s)[2][0]))
-    if abs(along) > 0.1:
-        fleet.direction[slot] = 1 if along > 0 else -1
-    if p + fleet.front[slot] > 0.0:
-        fleet.inside[slot] = 1.0
-    if route.goal_s is not None and p - fleet.rear[slot] > route.leave_p and abs(aside) < 0.05:
-        _back_on_road(fleet, slot, route)
+def _place(fleet: Fleet, slots: Slots) -> None:
+    """Everyone on a route where he is by now, in the world and along the road."""
+    aside = fleet.route_d[slots]
+    for slot, beside in zip(slots, aside, strict=True):
+        x, y, yaw = fleet.route_of(int(slot)).at(fleet.route_p[slot], beside)
+        fleet.x[slot], fleet.y[slot], fleet.yaw[slot] = x, y, yaw - math.atan(beside / _CENTRE_M)
+    s, d = fleet.road.to_road(fleet.x[slots], fleet.y[slots], fleet.s[slots], iterations=2)
+    fleet.s[slots] = s
+    fleet.d[slots] = fleet.base_d[slots] = fleet.held_d[slots] = d
+    along = np.cos(fleet.yaw[slots] - fleet.road.frame_at(s)[2])
+    fleet.direction[slots] = np.where(np.abs(along) > 0.1, np.where(along > 0.0, 1, -1), fleet.direction[slots])
+    fleet.inside[slots] = np.where(fleet.route_p[slots] + fleet.front[slots] > 0.0, 1.0, fleet.inside[slots])
+    for slot in slots[np.abs(aside) < 0.05]:
+        route = fleet.route_of(int(slot))
+        if route.goal_s is not None and fleet.route_p[slot] - fleet.rear[slot] > route.leave_p:
+            _back_on_road(fleet, int(slot), route)
 
 
 def _back_on_road(fleet: Fleet, slot: int, route: Route) -> None:
@@ -94,12 +100,9 @@ def _back_on_road(fleet: Fleet, slot: int, route: Route) -> None:
     fleet.free_choice[slot] = not fleet.scripted[slot] and slot > 0
 
 
-def _acceleration(fleet: Fleet, slot: int, waits: bool) -> float:
-    """What the driver in ``slot`` does, m/s²: the least that pace, bend, those ahead and the line allow."""
+def _acceleration(fleet: Fleet, slot: int, wanted: float, desired: float, waits: bool) -> float:
+    """What the driver in ``slot`` does, m/s²: the least that his pace, ``wanted``, the bend, those ahead and the line allow."""
     route, p, v = fleet.route_of(slot), float(fleet.route_p[slot]), float(fleet.v[slot])
-    row = np.array([slot])
-    driver, desired = drivers(fleet, row), desired_speeds(fleet, row)
-    wanted = float(idm_free_acceleration(v, desired, driver.acceleration)[0])
     limit = route.limit_at(p + 0.6 * v)
     if v > limit:
         wanted = min(wanted, max((limit - v) / 0.6, -5.0))
@@ -107,13 +110,10 @@ def _acceleration(fleet: Fleet, slot: int, waits: bool) -> float:
         wanted = min(wanted, (limit - v) / 0.3 + 0.2)
     gap, speed, rate = _nearest_ahead(fleet, slot, route, p)
     if len(gap):
-        wanted = min(
-            wanted,
-            float(np.min(following_acceleration(v, desired[0], gap, speed, rate, _single(fleet, slot)))),
-        )
+        wanted = min(wanted, float(np.min(following_acceleration(v, desired, gap, speed, rate, _single(fleet, slot)))))
     if waits:
         line = np.array([-p - fleet.front[slot] - _BEFORE_LINE_M])
-        wanted = min(wanted, float(standing_obstacle(fleet, row, line)[0]))
+        wanted = min(wanted, float(standing_obstacle(fleet, np.array([slot]), line)[0]))
     return max(wanted, -_HARDEST_BRAKING)
 
 
@@ -130,13 +130,13 @@ def _nearest_ahead(fleet: Fleet, slot: int, route: Route, p: float) -> tuple[Flo
     """Gap (m), speed along the route and acceleration of everyone on it ahead; walkers and cyclists where they will be."""
     n = fleet.count
     x, y = middles(fleet, np.arange(n))
-    near = fleet.alive[:n] & (np.hypot(x - fleet.x[slot], y - fleet.y[slot]) < _NEAR_M)
+    reach = max(12.0, min(_LOOK_AHEAD_M, 4.0 * fleet.v[slot] + 12.0))
+    near = fleet.alive[:n] & (np.hypot(x - fleet.x[slot], y - fleet.y[slot]) < reach + _LONGEST_M)
     near[slot] = False
     others = np.flatnonzero(near)
     if not len(others):
         return (np.zeros(0),) * 3
-    reach = max(12.0, min(_LOOK_AHEAD_M, 4.0 * fleet.v[slot] + 12.0))
-    lengths, points, _ = route.span(p - 1.0, p + fleet.front[slot] + reach)
+    lengths, points, _ = route.span(p - 2.0, p + fleet.front[slot] + reach, every=2)
     walking = others[_moves_aside(fleet, others)]
     slots = np.concatenate([others, np.tile(walking, len(_WATCHED_S))])
     step = fleet.v[slots] * np.concatenate([np.zeros(len(others)), np.repeat(_WATCHED_S, len(walking))])
@@ -146,7 +146,7 @@ def _nearest_ahead(fleet: Fleet, slot: int, route: Route, p: float) -> tuple[Flo
     )  # fmt: skip
     gap = lengths[index] - p - along - fleet.front[slot]
     margin = np.where(fleet.kind[slots] == PEDESTRIAN, 0.6, _MARGIN_M)
-    hit = (clear < fleet.width[slot] / 2.0 + margin) & (index > 1) & (index < len(lengths) - 1) & (gap > -2.0)
+    hit = (clear < fleet.width[slot] / 2.0 + margin) & (index > 0) & (index < len(lengths) - 1) & (gap > -2.0)
     speed = fleet.v[slots] * cosine
     # Who comes towards one in a turn passes by, or waits; he is no leader to close in on.
     speed = np.where(cosine < 0.3, np.maximum(speed, 0.0), speed)
