@@ -26,6 +26,7 @@ class StandingBoxes:
             raise ValueError(f"scene {scene.name!r} has no scenery")
         self._scenery: Scenery = scene.scenery
         self._ego = ego = scene.ego.positions
+        self._start_s, self._fps = scene.start_s, scene.fps
         self._ego_s = positions_on_road(self._scenery.road, ego[:, 0], ego[:, 1])
 
     def at(self, frame: int) -> SceneryBoxes:
@@ -35,7 +36,8 @@ class StandingBoxes:
         x, y = float(self._ego[frame, 0]), float(self._ego[frame, 1])
         for key in self._scenery.arm_buckets(s, x, y, BEHIND_M, REACH_M):
             things += self._scenery.arm_bucket(*key)
-        return boxes_of(things)
+        time_s = self._start_s + frame / self._fps
+        return boxes_of(things + self._scenery.signals(s, time_s, BEHIND_M, REACH_M))
 
 
 class SceneryPainter:

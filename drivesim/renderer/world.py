@@ -98,7 +98,7 @@ class ProceduralWorld:
         view, _, _ = self._view(width, height, ego.z)
         optical = view.camera.optical_from_world(ego)
         boxes = [(i, a.box(frame)) for i, a in enumerate(self.scene.actors) if a.track.present[frame]]
-        standing = self._standing(view, ego, float(self._ego_s[frame]))
+        standing = self._standing(view, ego, float(self._ego_s[frame]), self.scene.start_s + frame / self.scene.fps)
         picture, ground_class = self._background(frame, width, height, optical, [box for _, box in boxes], standing)
         drawables = [Drawable(thing.shape, thing.order, 0, thing.lamp_light, grow) for thing, grow in standing]
         drawables += self._actor_drawables(view, ego, frame, boxes)
@@ -147,13 +147,17 @@ class ProceduralWorld:
         picture[mixed] = np.where(shared, picture[mixed], painted[view.top :])
         return picture, ground_class
 
-    def _standing(self, view: CameraView, ego: Pose, ego_s: float) -> list[tuple[StandingObject, float]]:
+    def _standing(
+        self, view: CameraView, ego: Pose, ego_s: float, time_s: float
+    ) -> list[tuple[StandingObject, float]]:
         """Scenery in view, each with the share 0-1 of its full height that it has grown to."""
         far = min(FAR_M, 4.5 / self.lighting.extinction)
         first, last = int((ego_s - 24.0) // BUCKET_M), int((ego_s + far) // BUCKET_M)
         things = [thing for bucket in range(first, last + 1) for thing in self._roadside.standing(bucket)]
         for key in self._roadside.scenery.arm_buckets(ego_s, ego.x, ego.y, 24.0, far):
             things += self._roadside.on_arm(*key)
+        heads = self._roadside.scenery.signals(ego_s, time_s, 24.0, far)
+        things += [self._roadside.signal(head) for head in heads]
         if not things:
             return []
         offset = np.array([thing.order for thing in things]) - (ego.x, ego.y)

@@ -14,6 +14,7 @@ from drivesim.junctions import Arm, Junction, arm_coordinates
 from drivesim.noise import NoiseStream
 from drivesim.road import Road, strip_edges
 from drivesim.scenery.corners import beside_arm, clear_of_arms
+from drivesim.scenery.signal_heads import signal_heads
 from drivesim.scenery.things import BOARD_EDGES_M, STEEL, STOREY_M, Colour3, Thing, ThingKind
 
 BUCKET_M = 24.0
@@ -82,6 +83,15 @@ class Scenery:
         """Everything in the buckets that ``s_from`` to ``s_to`` touch."""
         first, last = int(s_from // BUCKET_M), int(s_to // BUCKET_M)
         return tuple(thing for index in range(first, last + 1) for thing in self.bucket(index))
+
+    def signals(self, s: float, time_s: float, behind_m: float, ahead_m: float) -> tuple[Thing, ...]:
+        """The signal heads of junctions near s on the road, as they are ``time_s`` seconds after t = 0."""
+        return tuple(
+            head
+            for junction in self.road.junctions
+            if -behind_m < junction.s - s < ahead_m
+            for head in signal_heads(self.road, junction, time_s)
+        )
 
     def arm_buckets(self, s: float, x: float, y: float, behind_m: float, ahead_m: float) -> list[tuple[int, int]]:
         """Number of an arm and of a bucket along it, for all arms near somebody at s on the road and x, y in the world.

@@ -53,7 +53,8 @@ class Fleet:
     ``desired`` and ``headway`` drift towards ``desired_to`` and ``headway_to``, what the driver has in mind by now;
     ``wish`` is the pace it varies around, ``leeway`` 1 where it does so freely, ``scripted`` 1 for those with manoeuvres.
     Who is on a route (one more than its index in ``routes``, 0 for none) is ``route_p`` along it and ``route_d`` beside it;
-    ``inside`` is 1 once he has passed the line to wait at, ``halted`` once he has stood there, ``line_s`` for how long.
+    ``inside`` is 1 once he has passed the line to wait at, ``halted`` once he has stood there, ``line_s`` for how long, ``next_gap`` when
+    he looks for a gap again.
     ``closed`` are the lines where signals hold traffic on the road: s, direction, and the braking (m/s²) beyond which one
     drives on.
     """
@@ -124,6 +125,7 @@ class Fleet:
     inside: FloatArray = field(default_factory=_numbers)
     halted: FloatArray = field(default_factory=_numbers)
     line_s: FloatArray = field(default_factory=_numbers)
+    next_gap: FloatArray = field(default_factory=_numbers)
 
     def _grow(self) -> None:
         for name, array in vars(self).items():
@@ -264,7 +266,7 @@ class Fleet:
             self.routes.append(route)
         self.route[slot] = self.routes.index(route) + 1
         self.route_p[slot], self.route_d[slot] = p, aside
-        self.inside[slot] = self.halted[slot] = self.line_s[slot] = 0.0
+        self.inside[slot] = self.halted[slot] = self.line_s[slot] = self.next_gap[slot] = 0.0
         self.motion[slot] = ON_ROUTE
         self.free_choice[slot] = False
         self.change_s[slot] = 0.0

@@ -29,6 +29,8 @@ _MARGIN_S, _LEAST_MARGIN_S, _PATIENCE_S = 1.4, 0.7, 25.0
 _PULL_AWAY_MPS2, AMBER_BRAKING_MPS2, RED_BRAKING_MPS2 = 1.5, 3.0, 6.0
 #: Drivers decide this long before they would have to brake; and stand for a stop sign when slower than that.
 _DECIDES_M, _STANDS_MPS = 14.0, 0.3
+#: Who stands looks for a gap this often, and only when he is the first in line; seconds, metres.
+_LOOKS_EVERY_S, _FIRST_IN_LINE_M = 0.3, 6.0
 #: A route is looked at in steps of so many samples.
 _EVERY = 2
 #: How far behind the junction the way has to be free of those who stand.
@@ -51,7 +53,8 @@ def must_wait_at_line(fleet: Fleet, junction: Junction, slot: int, time_s: float
     if fleet.inside[slot] > 0:
         return False
     line = -float(fleet.route_p[slot]) - float(fleet.front[slot])
-    if line > v**2 / 4.0 + _DECIDES_M:
+    slow = v < 1.0
+    if line > (_FIRST_IN_LINE_M if slow else v**2 / 4.0 + _DECIDES_M):
         return False
     if line < 3.0:
         fleet.line_s[slot] += dt
@@ -66,6 +69,9 @@ def must_wait_at_line(fleet: Fleet, junction: Junction, slot: int, time_s: float
             return True
     if junction.control == "stop" and on_arm and not fleet.halted[slot]:
         return True
+    if slow and time_s < fleet.next_gap[slot]:
+        return True
+    fleet.next_gap[slot] = time_s + _LOOKS_EVERY_S
     may_go = not _blocked(fleet, route, slot) and _gap_is_free(fleet, junction, route, slot, time_s)
     if may_go and line < max(v**2 / 6.0, 0.5):
         fleet.inside[slot] = 1.0
