@@ -147,9 +147,7 @@ class ProceduralWorld:
         picture[mixed] = np.where(shared, picture[mixed], painted[view.top :])
         return picture, ground_class
 
-    def _standing(
-        self, view: CameraView, ego: Pose, ego_s: float, time_s: float
-    ) -> list[tuple[StandingObject, float]]:
+    def _standing(self, view: CameraView, ego: Pose, ego_s: float, time_s: float) -> list[tuple[StandingObject, float]]:
         """Scenery in view, each with the share 0-1 of its full height that it has grown to."""
         far = min(FAR_M, 4.5 / self.lighting.extinction)
         first, last = int((ego_s - 24.0) // BUCKET_M), int((ego_s + far) // BUCKET_M)

@@ -9,7 +9,11 @@ from drivesim.road import Road, strip_edges
 from drivesim.scenery.things import Colour3, Thing, ThingKind
 
 #: What is told of a head: the colour of the lamp that is lit.
-LAMP_COLOURS: dict[Light, Colour3] = {"green": (0.25, 0.95, 0.45), "amber": (0.98, 0.74, 0.20), "red": (0.98, 0.22, 0.16)}
+LAMP_COLOURS: dict[Light, Colour3] = {
+    "green": (0.25, 0.95, 0.45),
+    "amber": (0.98, 0.74, 0.20),
+    "red": (0.98, 0.22, 0.16),
+}
 _SHOWN: dict[Light, int] = {"green": 0, "amber": 1, "red": 2}
 #: From the asphalt's edge to a head, metres.
 _ASIDE_M = 0.7
@@ -24,7 +28,10 @@ def signal_heads(road: Road, junction: Junction, time_s: float) -> list[Thing]:
     for direction in sorted({lane.direction for lane in road.lanes if lane.kind == "driving"}):
         light = junction.signals.light(False, time_s)
         # Beside the stop line, and across the junction for those who stand at it.
-        for at in (junction.s - direction * (junction.reach_m + 0.3), junction.s + direction * (junction.reach_m + 0.9)):
+        for at in (
+            junction.s - direction * (junction.reach_m + 0.3),
+            junction.s + direction * (junction.reach_m + 0.9),
+        ):
             heads.append(_head(road, at, _beside(road, at, side * direction), direction, light))
     for arm in junction.arms:
         at = arm.mouth_s + max(arm.stop_s - arm.mouth_s, junction.reach_m - 3.0)

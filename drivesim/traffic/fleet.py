@@ -13,7 +13,7 @@ from drivesim.road import Lane, Road
 from drivesim.traffic.behaviour import Mask, Slots, draw_driver, draw_walker
 from drivesim.traffic.dimensions import EGO_FRONT_M, EGO_HEIGHT_M, EGO_LENGTH_M, EGO_REAR_M, EGO_WIDTH_M
 from drivesim.traffic.plans import ActorPlan, EgoPlan, WalkTo
-from drivesim.traffic.routes import Route
+from drivesim.traffic.routes import JunctionRoute
 
 #: How a participant moves: along the road, freely in the plane, not at all, with the vehicle that has hit it, as only the
 #: ego does, as it is told from outside, or on a way through a junction.
@@ -62,7 +62,7 @@ class Fleet:
     road: Road
     count: int = 0
     plans: list[ActorPlan] = field(default_factory=list)
-    routes: list[Route] = field(default_factory=list)
+    routes: list[JunctionRoute] = field(default_factory=list)
     closed: list[tuple[float, int, float]] = field(default_factory=list)
     alive: Mask = field(default_factory=_flags)
     free_choice: Mask = field(default_factory=_flags)
@@ -260,7 +260,7 @@ class Fleet:
                 return lane
         return None
 
-    def take_route(self, slot: int, route: Route, p: float, aside: float = 0.0) -> None:
+    def take_route(self, slot: int, route: JunctionRoute, p: float, aside: float = 0.0) -> None:
         """Put a participant on a route, ``p`` metres along it and ``aside`` to its left."""
         if route not in self.routes:
             self.routes.append(route)
@@ -271,7 +271,7 @@ class Fleet:
         self.free_choice[slot] = False
         self.change_s[slot] = 0.0
 
-    def route_of(self, slot: int) -> Route:
+    def route_of(self, slot: int) -> JunctionRoute:
         """The route of one who is on one."""
         return self.routes[int(self.route[slot]) - 1]
 

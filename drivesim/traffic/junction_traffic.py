@@ -10,7 +10,7 @@ from drivesim.traffic.fleet import ON_ROAD, ON_ROUTE, VEHICLE, Fleet
 from drivesim.traffic.newcomers import random_plan
 from drivesim.traffic.plans import AmbientTraffic
 from drivesim.traffic.right_of_way import close_lines, must_wait_at_line
-from drivesim.traffic.routes import Route, TurnSide, make_route
+from drivesim.traffic.routes import JunctionRoute, TurnSide, make_route
 from drivesim.traffic.turning import drive_routes
 
 #: Where drivers along the road make up their minds whether to turn, metres before their line, and how many do each way.
@@ -32,7 +32,7 @@ class JunctionTraffic:
     """
 
     def __init__(self, fleet: Fleet, settings: AmbientTraffic | None, authored: int) -> None:
-        self._routes: dict[tuple[int, Leg, TurnSide, int | None], Route | str] = {}
+        self._routes: dict[tuple[int, Leg, TurnSide, int | None], JunctionRoute | str] = {}
         self._decided: set[tuple[int, int]] = set()
         self._authored, self._settings, self._number = authored, settings, 0
         self._next_s: dict[tuple[int, str], float] = {}
@@ -42,7 +42,9 @@ class JunctionTraffic:
                 for arm in junction.arms:
                     self._fill(fleet, number, junction, arm, layout)
 
-    def route(self, road: Road, number: int, origin: Leg, turn: TurnSide, lane: int | None = None) -> Route | str:
+    def route(
+        self, road: Road, number: int, origin: Leg, turn: TurnSide, lane: int | None = None
+    ) -> JunctionRoute | str:
         """A way through junction ``number``, made once; or why there is none."""
         key = (number, origin, turn, lane)
         if key not in self._routes:
@@ -219,7 +221,7 @@ class JunctionTraffic:
         fleet.take_route(slot, route, p)
 
 
-def _along_route(route: Route, x: float, y: float) -> tuple[float, float]:
+def _along_route(route: JunctionRoute, x: float, y: float) -> tuple[float, float]:
     """Length along the straight way in, and metres to the left of it, of a place before the junction."""
     line_x, line_y, yaw = (float(value) for value in route.points[0])
     along = (x - line_x) * np.cos(yaw) + (y - line_y) * np.sin(yaw)

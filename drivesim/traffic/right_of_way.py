@@ -10,13 +10,13 @@ from drivesim.geometry import FloatArray
 from drivesim.junctions import Junction, Leg
 from drivesim.traffic.behaviour import Slots
 from drivesim.traffic.fleet import DRIVEN, ON_ROUTE, PEDESTRIAN, Fleet
-from drivesim.traffic.routes import SPACING_M, Route
+from drivesim.traffic.routes import SPACING_M, JunctionRoute
 from drivesim.traffic.turning import middles, on_samples
 
 _ARMS: tuple[Leg, ...] = ("left", "right")
 _OPPOSITE: dict[Leg, Leg] = {"ahead": "behind", "behind": "ahead", "left": "right", "right": "left"}
 #: Others are looked for this near, and followed this far ahead in time; metres, seconds.
-_NEAR_M, _MOMENTS_S = 230.0, np.arange(0.0, 8.01, 0.5)
+_NEAR_M, _MOMENTS_S = 300.0, np.arange(0.0, 9.01, 0.6)
 #: Walkers are looked for this near, metres.
 _WALKERS_M = 35.0
 #: How those who are slow, or stand, may speed up meanwhile, m/s².
@@ -71,10 +71,11 @@ def must_wait_at_line(fleet: Fleet, junction: Junction, slot: int, time_s: float
         return True
     if slow and time_s < fleet.next_gap[slot]:
         return True
-    fleet.next_gap[slot] = time_s + _LOOKS_EVERY_S
     may_go = not _blocked(fleet, route, slot) and _gap_is_free(fleet, junction, route, slot, time_s)
     if may_go and line < max(v**2 / 6.0, 0.5):
         fleet.inside[slot] = 1.0
+    elif not may_go:
+        fleet.next_gap[slot] = time_s + _LOOKS_EVERY_S
     return not may_go
 
 
@@ -127,7 +128,7 @@ def _others(fleet: Fleet, junction: Junction, slot: int) -> _Others:
 
 
 def _goes_first(
-    junction: Junction, route: Route, side: str, leg: Leg, inside: bool, crosses: bool, time_s: float
+    junction: Junction, route: JunctionRoute, side: str, leg: Leg, inside: bool, crosses: bool, time_s: float
 ) -> bool:
     """Whether one who comes from ``leg`` goes before one on ``route``; ``crosses``: he turns across as well."""
     if leg == route.origin and not inside:
@@ -144,7 +145,7 @@ def _goes_first(
     return opposite and _across(route.turn, side) and not crosses
 
 
-def _gap_is_free(fleet: Fleet, junction: Junction, route: Route, slot: int, time_s: float) -> bool:
+def _gap_is_free(fleet: Fleet, junction: Junction, route: JunctionRoute, slot: int, time_s: float) -> bool:
     """Whether nobody who goes first passes the way while the driver would, with a margin of time around it."""
     others = _others(fleet, junction, slot)
     side = fleet.road.traffic_side
@@ -208,10 +209,12 @@ def _arrivals(fleet: Fleet, slot: int, lengths: FloatArray, limits: FloatArray) 
     speed = np.minimum(np.sqrt(v**2 + 2.0 * _PULL_AWAY_MPS2 * way), limits)
     speed = np.clip(speed, 0.7, max(float(fleet.desired[slot]), 2.0))
     first = max(float(lengths[0]) - p, 0.0) / max(0.5 * (v + float(speed[0])), 0.7)
-    return np.asarray(first + np.concatenate([[0.0], np.cumsum(np.where(way[1:] > 0.0, _EVERY * SPACING_M / speed[1:], 0.0))]))
+    return np.asarray(
+        first + np.concatenate([[0.0], np.cumsum(np.where(way[1:] > 0.0, _EVERY * SPACING_M / speed[1:], 0.0))])
+    )
 
 
-def _blocked(fleet: Fleet, route: Route, slot: int) -> bool:
+def _blocked(fleet: Fleet, route: JunctionRoute, slot: int) -> bool:
     """Whether somebody stands in the junction or so near behind it that there is no room."""
     n = fleet.count
     x, y = middles(fleet, np.arange(n))

@@ -57,7 +57,7 @@ class LegFrame:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Route:
+class JunctionRoute:
     """A way through a junction, sampled every SPACING_M: ``points`` (N, 3) x, y, yaw in the world.
 
     Lengths ``p`` along it count from where one waits before the junction, so they are negative on the way there;
@@ -75,7 +75,7 @@ class Route:
     goal: Lane
     goal_s: float | None
 
-    def __deepcopy__(self, memo: dict[int, object]) -> Route:
+    def __deepcopy__(self, memo: dict[int, object]) -> JunctionRoute:
         return self
 
     def at(self, p: FloatArray | float, aside: FloatArray | float = 0.0) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -155,7 +155,9 @@ def start_lane(frame: LegFrame, turn: TurnSide, side: str, wanted: int | None = 
     return frame.inbound[0 if turn == side else -1]
 
 
-def make_route(road: Road, junction: Junction, origin: Leg, turn: TurnSide, lane: int | None = None) -> Route | str:
+def make_route(
+    road: Road, junction: Junction, origin: Leg, turn: TurnSide, lane: int | None = None
+) -> JunctionRoute | str:
     """The way from ``origin`` by ``turn``, or the reason (a sentence) why there is none.
 
     ``lane`` is the lane that who goes straight on comes in by.
@@ -179,7 +181,7 @@ def make_route(road: Road, junction: Junction, origin: Leg, turn: TurnSide, lane
     )
     gives_way = junction.control != "signals" and origin in ("left", "right")
     on_road = {"ahead": 1.0, "behind": -1.0}.get(destination)
-    return Route(
+    return JunctionRoute(
         origin=origin,
         destination=destination,
         turn=turn,

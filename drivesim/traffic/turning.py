@@ -10,7 +10,7 @@ from drivesim.geometry import FloatArray
 from drivesim.traffic.behaviour import DriverParameters, Slots, following_acceleration, idm_free_acceleration
 from drivesim.traffic.fleet import CYCLIST, ON_ROAD, ON_ROUTE, PEDESTRIAN, Fleet
 from drivesim.traffic.motion import desired_speeds, drivers, script_accelerations, standing_obstacle
-from drivesim.traffic.routes import Route
+from drivesim.traffic.routes import JunctionRoute
 
 _HARDEST_BRAKING = 8.0
 _LOOK_AHEAD_M, _LONGEST_M = 60.0, 15.0
@@ -91,7 +91,7 @@ def _place(fleet: Fleet, slots: Slots) -> None:
             _back_on_road(fleet, int(slot), route)
 
 
-def _back_on_road(fleet: Fleet, slot: int, route: Route) -> None:
+def _back_on_road(fleet: Fleet, slot: int, route: JunctionRoute) -> None:
     """From here the way is a lane of the road."""
     fleet.motion[slot], fleet.route[slot] = ON_ROAD, 0
     fleet.direction[slot] = route.goal.direction
@@ -126,7 +126,9 @@ def _single(fleet: Fleet, slot: int) -> DriverParameters:
     )
 
 
-def _nearest_ahead(fleet: Fleet, slot: int, route: Route, p: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _nearest_ahead(
+    fleet: Fleet, slot: int, route: JunctionRoute, p: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Gap (m), speed along the route and acceleration of everyone on it ahead; walkers and cyclists where they will be."""
     n = fleet.count
     x, y = middles(fleet, np.arange(n))
