@@ -248,7 +248,7 @@ MESSAGES: dict[str, str] = {
     "camera without focal length": "bad.yaml:9:9  camera.fx — missing key 'fx'. Add 'fx: 810'. [DS022]",
     "zero size": "bad.yaml:7:67  scene.actors[0].size.length — '0 m' is out of range: it must be above 0 m. [DS027]",
     "unknown action": "bad.yaml:10:35  events[0].action.lane_chnge — unknown key 'lane_chnge'. Did you mean 'lane_change'? [DS021]",
-    "turn": "bad.yaml:10:35  events[0].action.turn — 'turn': to turn off takes a junction, and roads here have none yet. Use lane_change, or bend the road with 'curvature'. [DS021]",
+    "turn": "bad.yaml:10:35  events[0].action.turn — 'lead' cannot turn: the road has no junction. Add 'junction: {at: 60 m}' to 'road'. [DS051]",
     "misspelt action": "bad.yaml:10:35  events[0].action.revers — unknown key 'revers'. Did you mean 'reverse'? [DS021]",
     "stopping at nothing": "bad.yaml:10:41  events[0].action.stop — 0 is out of range: it must be above 0 m/s2. [DS027]",
     "following nobody": "bad.yaml:10:43  events[0].action.follow.actor — missing key 'actor'. Add 'actor: lead'. [DS022]",
