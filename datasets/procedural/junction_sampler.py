@@ -35,7 +35,7 @@ def with_junction(
     control = controls[int(rng.choice(3, p=[0.5, 0.15, 0.35] if road.road_type == "urban" else [0.7, 0.3, 0.0]))]
     signals = Signals(offset_s=float(rng.uniform(0.0, Signals().cycle_s))) if control == "signals" else None
     made = add_junction(_straight(road, at), s=at, arms=arms, control=control, signals=signals)
-    turns = [side for side in ("left", "right") if _leads(made, ego_lane, side)]  # type: ignore[arg-type]
+    turns = [side for side in ("left", "right") if _leads(made, ego_lane, side)]
     if not turns or rng.random() >= _TURN_SHARE:
         return made, ()
     turn = turns[int(rng.integers(len(turns)))]

@@ -11,13 +11,12 @@ from drivesim.conditioning.ground import positions_on_road
 from drivesim.geometry import FloatArray, footprint, rotation_zyx
 from drivesim.pictures.drawing import (
     CATEGORY_COLOURS,
-    Colour,
     fill,
     hazed,
     put_label,
     stroke,
 )
-from drivesim.pictures.roads import road_outlines
+from drivesim.pictures.roads import Colour, road_outlines
 from drivesim.scene import Scene, Track
 
 _FIELD, _GRID, _GRID_TEXT = (54, 62, 54), (190, 200, 190), (170, 180, 170)

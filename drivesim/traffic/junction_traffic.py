@@ -18,7 +18,7 @@ _DECIDES_M = (45.0, 85.0)
 _TURN_SHARE = 0.16
 #: Traffic of an arm against that of a lane of the road, where it appears before its line, and what is drawn for it.
 _ARM_SHARE, _APPEARS_M, _FORGET_M = 0.7, 110.0, 170.0
-_MIX = (("car", 0.72), ("suv", 0.14), ("van", 0.14))
+_MIX = {"car": 0.72, "suv": 0.14, "van": 0.14}
 _CLEAR_M = 14.0
 #: A scripted turn begins at most this far before the junction, metres.
 _LATEST_M = 130.0
@@ -200,8 +200,7 @@ class JunctionTraffic:
         """Somebody on an arm, ``line`` metres before where he may have to wait, if there is room for him."""
         ways = [self.route(fleet.road, number, arm.side, turn) for turn in TURNS]
         open_ways = [way for way in ways if not isinstance(way, str)]
-        names, shares = zip(*_MIX, strict=True)
-        name = names[int(rng.choice(len(names), p=shares))]
+        name = list(_MIX)[int(rng.choice(len(_MIX), p=list(_MIX.values())))]
         if not open_ways:
             return
         route = open_ways[int(rng.integers(len(open_ways)))]

@@ -103,7 +103,11 @@ def _others(fleet: Fleet, junction: Junction, slot: int) -> _Others:
     near = fleet.alive[:n] & np.isin(fleet.motion[:n], DRIVEN) & ~on_foot & (away < _NEAR_M)
     near |= fleet.alive[:n] & on_foot & (fleet.v[:n] > 0.2) & (away < _WALKERS_M)
     near[slot] = False
-    slots, legs, inside, crosses = [], [], [], []
+    slots: list[int] = []
+    legs: list[Leg] = []
+    inside: list[bool] = []
+    crosses: list[bool] = []
+    leg: Leg
     for other in np.flatnonzero(near):
         if on_foot[other]:
             # Walkers have way wherever they are about to be in it.
