@@ -125,7 +125,7 @@ def _begin(fleet: Fleet, slot: int, manoeuvre: Manoeuvre) -> bool:
         follow(fleet, slot, action, manoeuvre.id)
     elif isinstance(action, Reverse):
         begin_reversing(fleet, slot, action)
-    else:
+    elif isinstance(action, WalkTo):
         _walk(fleet, slot, action)
     return True
 

@@ -30,5 +30,5 @@ def test_the_share_is_kept_and_roads_without_stay_as_they_are() -> None:
 def test_a_data_set_tells_its_share_and_refuses_one_that_cannot_be() -> None:
     assert "junction_share" not in ProceduralDataset(num_samples=1).describe()
     assert ProceduralDataset(num_samples=1, junction_share=0.2).describe()["junction_share"] == 0.2
-    with pytest.raises(InputError, match="junction_share is 1.5"):
+    with pytest.raises(InputError, match=r"junction_share is 1\.5"):
         ProceduralDataset(junction_share=1.5)
