@@ -13,13 +13,16 @@ import numpy as np
 
 from drivesim.controls import LAYOUT_SIZE
 from drivesim.geometry import FloatArray
+from drivesim.junctions import Arm
 from drivesim.road import (
+    BROKEN_STOP_LINE_M,
     CROSSING_DEPTH_M,
     CROSSING_MARGIN_M,
     CROSSING_PERIOD_M,
     CROSSING_STRIPE_M,
     DASH_LENGTH_M,
     DASH_PERIOD_M,
+    STOP_LINE_M,
     LaneLine,
     Road,
     Strip,
@@ -68,22 +71,18 @@ class GroundView:
 
         ``ego_s`` is the ego's s on the road, good to a few metres.
         """
-        s, d, along, across = self._road_coordinates(road, ego, ego_s)
-        drivable = np.zeros(len(s), dtype=np.float32)
-        pavement = np.zeros(len(s), dtype=np.float32)
-        for strip in road.strips:
-            covered = _strip_coverage(strip, s, d, along, across)
-            drivable *= 1.0 - covered
-            pavement *= 1.0 - covered
-            if strip.kind in ("asphalt", "parking"):
-                drivable += covered
-            elif strip.kind == "pavement":
-                pavement += covered
-        paint = np.zeros(len(s), dtype=np.float32)
-        dashes = _repeated(s, along, DASH_LENGTH_M, DASH_PERIOD_M)
-        for line in road.lines:
-            paint += _line_coverage(line, s, d, along, across, dashes)
-        paint += _crossing_coverage(road, s, d, along, across)
+        at = self._road_coordinates(road, ego, ego_s)
+        drivable = np.zeros(len(at[0]), dtype=np.float32)
+        pavement = np.zeros(len(at[0]), dtype=np.float32)
+        paint = np.zeros(len(at[0]), dtype=np.float32)
+        _add_road(road, at, drivable, pavement, paint)
+        for junction in road.junctions:
+            for arm in junction.arms:
+                picked, beside = self._arm_coordinates(arm, ego)
+                if len(picked):
+                    planes = drivable[picked], pavement[picked], paint[picked]
+                    _add_road(arm.road, beside, *planes)
+                    drivable[picked], pavement[picked], paint[picked] = planes
         return self._raster(drivable), self._raster(np.minimum(paint, 1.0)), self._raster(pavement)
 
     def _raster(self, values: np.ndarray) -> np.ndarray:
@@ -116,12 +115,53 @@ class GroundView:
         across = np.hypot(self.by_u[:, 1] * c - self.by_u[:, 0] * n, self.by_v[:, 1] * c - self.by_v[:, 0] * n)
         return s, d, np.maximum(along, 1e-3), np.maximum(across, 1e-3)
 
+    def _arm_coordinates(self, arm: Arm, ego: Pose) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+        """Indices (K,) of the ground pixels that may show an arm, and their s, d and footprints along it and across."""
+        origin_x, origin_y, heading = (float(value) for value in arm.road.frame_at(0.0))
+        cosine, sine = np.cos(ego.yaw_rad), np.sin(ego.yaw_rad)
+        x, y = origin_x - ego.x, origin_y - ego.y
+        place = np.array([cosine * x + sine * y, cosine * y - sine * x], dtype=np.float32)
+        c, n = np.float32(np.cos(heading - ego.yaw_rad)), np.float32(np.sin(heading - ego.yaw_rad))
+        beside = self.points - place
+        s, d = beside[:, 0] * c + beside[:, 1] * n, beside[:, 1] * c - beside[:, 0] * n
+        along = np.hypot(self.by_u[:, 0] * c + self.by_u[:, 1] * n, self.by_v[:, 0] * c + self.by_v[:, 1] * n)
+        across = np.hypot(self.by_u[:, 1] * c - self.by_u[:, 0] * n, self.by_v[:, 1] * c - self.by_v[:, 0] * n)
+        widest = max(float(np.max(np.abs(strip_edges(strip, np.array([arm.mouth_s]))))) for strip in arm.road.strips)
+        picked = np.flatnonzero((s + 0.5 * along > arm.mouth_s - 1.0) & (np.abs(d) - 0.5 * across < widest))
+        return picked, tuple(
+            np.maximum(v[picked], 1e-3) if v is along or v is across else v[picked] for v in (s, d, along, across)
+        )
+
     def _first_guess(self, table: np.ndarray) -> np.ndarray:
         """Table position (P,) of the nearest reference point, searched on every eighth pixel and fourth metre."""
         points = self.points[self._coarse]
         line = table[:2, ::4]
         squared = (points[:, :1] - line[0]) ** 2 + (points[:, 1:] - line[1]) ** 2
         return (4.0 * squared.argmin(axis=1)).astype(np.float32)[self._spread]
+
+
+def _add_road(
+    road: Road, at: tuple[np.ndarray, ...], drivable: np.ndarray, pavement: np.ndarray, paint: np.ndarray
+) -> None:
+    """Lay a road over the coverages (P,) of pixels whose s, d and footprints along and across are ``at``."""
+    s, d, along, across = at
+    for strip in road.strips:
+        if strip.kind == "kerb":
+            continue
+        covered = _strip_coverage(strip, s, d, along, across)
+        drivable *= 1.0 - covered
+        pavement *= 1.0 - covered
+        if strip.kind in ("asphalt", "parking"):
+            drivable += covered
+        elif strip.kind == "pavement":
+            pavement += covered
+    dashes = _repeated(s, along, DASH_LENGTH_M, DASH_PERIOD_M)
+    for line in road.lines:
+        paint += _line_coverage(line, s, d, along, across, dashes)
+    paint += _crossing_coverage(road, s, d, along, across)
+    for stop in road.stop_lines:
+        covered = _band(s, along, stop.s, stop.s + STOP_LINE_M) * _band(d, across, stop.right, stop.left)
+        paint += covered if stop.kind == "solid" else covered * _repeated(d, across, *BROKEN_STOP_LINE_M)
 
 
 def positions_on_road(road: Road, x: FloatArray, y: FloatArray) -> FloatArray:
@@ -184,7 +224,7 @@ def _repeated(value: np.ndarray, extent: np.ndarray, length: float, period: floa
 
 def _strip_coverage(strip: Strip, s: np.ndarray, d: np.ndarray, along: np.ndarray, across: np.ndarray) -> np.ndarray:
     right, left = _scalar_or_taper(
-        strip.right_end is None and strip.left_end is None, lambda at: strip_edges(strip, at), s
+        strip.right_end is None and strip.left_end is None and strip.flare is None, lambda at: strip_edges(strip, at), s
     )
     return _band(d, across, right, left) * _stretch(s, along, strip.s_start, strip.s_end)
 

@@ -25,13 +25,19 @@ class StandingBoxes:
         if scene.scenery is None:
             raise ValueError(f"scene {scene.name!r} has no scenery")
         self._scenery: Scenery = scene.scenery
-        ego = scene.ego.positions
+        self._ego = ego = scene.ego.positions
+        self._start_s, self._fps = scene.start_s, scene.fps
         self._ego_s = positions_on_road(self._scenery.road, ego[:, 0], ego[:, 1])
 
     def at(self, frame: int) -> SceneryBoxes:
         """From a little behind the ego at ``frame`` to as far ahead as scenery is told."""
         s = float(self._ego_s[frame])
-        return boxes_of(self._scenery.between(s - BEHIND_M, s + REACH_M))
+        things = self._scenery.between(s - BEHIND_M, s + REACH_M)
+        x, y = float(self._ego[frame, 0]), float(self._ego[frame, 1])
+        for key in self._scenery.arm_buckets(s, x, y, BEHIND_M, REACH_M):
+            things += self._scenery.arm_bucket(*key)
+        time_s = self._start_s + frame / self._fps
+        return boxes_of(things + self._scenery.signals(s, time_s, BEHIND_M, REACH_M))
 
 
 class SceneryPainter:

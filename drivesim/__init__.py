@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from drivesim.scenarios import gap as gap
     from drivesim.scenarios import gap_to_ego as gap_to_ego
     from drivesim.scenarios import grid as grid
+    from drivesim.scenarios import junction as junction
     from drivesim.scenarios import kmh as kmh
     from drivesim.scenarios import lane_change as lane_change
     from drivesim.scenarios import loads as loads
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from drivesim.scenarios import ttc as ttc
     from drivesim.scenarios import ttc_to as ttc_to
     from drivesim.scenarios import ttc_to_ego as ttc_to_ego
+    from drivesim.scenarios import turn as turn
     from drivesim.scenarios import uniform as uniform
     from drivesim.scenarios import walk_to as walk_to
     from drivesim.scenarios.expand import expand as expand
@@ -86,7 +88,7 @@ _NAMES_OF = {
     "drivesim.runs.rows": "FutureRow read_rows",
     "drivesim.replay": "replay",
     "drivesim.scenarios": "Scenario ScenarioError check load loads after brake choice collision deg distance_to_ego drac follow "
-    "gap gap_to_ego grid kmh lane_change meets normal off_road open_door pet rain reverse snow speed stop thw ttc ttc_to ttc_to_ego uniform walk_to",
+    "gap gap_to_ego grid junction kmh lane_change meets normal off_road open_door pet rain reverse snow speed stop thw ttc ttc_to ttc_to_ego turn uniform walk_to",
     "drivesim.scenarios.expand": "expand",
     "drivesim.scenarios.library": "find library",
     "drivesim.scenarios.suite": "Suite load_suite",

@@ -8,12 +8,15 @@ pavements and merging ramps.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from shapely import Polygon, unary_union
 
 from drivesim.geometry import FloatArray
+
+if TYPE_CHECKING:
+    from drivesim.junctions import Junction
 
 RoadType = Literal["motorway", "rural", "urban"]
 INFINITY = float("inf")
@@ -29,21 +32,41 @@ CROSSING_MARGIN_M = 0.3
 CROSSING_STRIPE_M = 0.5
 CROSSING_PERIOD_M = 1.0
 
+#: Stop lines are half a metre wide; a broken one has a stripe of half a metre in every metre of d (length, period).
+STOP_LINE_M = 0.5
+BROKEN_STOP_LINE_M = (0.5, 1.0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Strip:
     """A band of one surface between offsets ``right`` and ``left`` (metres, right < left) for s in [s_start, s_end].
 
-    ``right_end`` and ``left_end`` are the offsets at ``s_end`` when the band tapers; None keeps it parallel.
+    ``right_end`` and ``left_end`` are the offsets at ``s_end`` when the band tapers; None keeps it parallel. With ``flare``,
+    an s and a radius, both edges bend outwards before that s plus the radius, as the corners of a junction do. A "kerb" is
+    drawn in pictures only.
     """
 
-    kind: Literal["asphalt", "pavement", "median", "parking"]
+    kind: Literal["asphalt", "pavement", "median", "parking", "kerb"]
     right: float
     left: float
     s_start: float = -INFINITY
     s_end: float = INFINITY
     right_end: float | None = None
     left_end: float | None = None
+    flare: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopLine:
+    """A line across the road, STOP_LINE_M wide along s from ``s`` on, between offsets ``right`` and ``left``.
+
+    A "broken" one, which tells to give way, has stripes as BROKEN_STOP_LINE_M says.
+    """
+
+    s: float
+    right: float
+    left: float
+    kind: Literal["solid", "broken"] = "solid"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +103,7 @@ class Road:
     """A road: ``reference`` (N, 3) holds x, y, yaw in the world frame at s = s_start + i * spacing.
 
     ``crossings`` are the s of zebra crossings (4 m deep), ``kerbs`` the d of raised kerbs, ``traffic_side`` the side
-    one drives on, ``speed_limit_mps`` in metres a second.
+    one drives on, ``speed_limit_mps`` in metres a second. ``junctions`` are where side roads meet it.
     """
 
     road_type: RoadType
@@ -94,6 +117,8 @@ class Road:
     crossings: tuple[float, ...] = ()
     speed_limit_mps: float = 13.9
     traffic_side: Literal["right", "left"] = "right"
+    stop_lines: tuple[StopLine, ...] = ()
+    junctions: tuple[Junction, ...] = ()
 
     @property
     def s_end(self) -> float:
@@ -131,12 +156,22 @@ class Road:
         return s, (y - line_y) * np.cos(yaw) - (x - line_x) * np.sin(yaw)
 
     def drivable(self, s_from: float, s_to: float, step: float = 2.0) -> Polygon:
-        """Asphalt and parking strips between two s as one polygon (or multipolygon) in the world frame."""
-        pieces = []
+        """Asphalt and parking strips between two s as one polygon (or multipolygon) in the world frame.
+
+        The side roads of a junction there belong to it, each for as long as it is.
+        """
+        pieces = [
+            arm.road.drivable(-20.0, arm.road.s_end)
+            for junction in self.junctions
+            if s_from < junction.s + junction.reach_m and s_to > junction.s - junction.reach_m
+            for arm in junction.arms
+        ]
         for strip in self.strips:
             start, end = max(s_from, strip.s_start), min(s_to, strip.s_end)
             if strip.kind in ("asphalt", "parking") and end > start:
                 s = np.linspace(start, end, max(2, int((end - start) / step) + 1))
+                if strip.flare is not None:
+                    s = np.union1d(s, np.clip(strip.flare[0] + np.linspace(0.0, strip.flare[1], 12), start, end))
                 right, left = strip_edges(strip, s)
                 rx, ry, _ = self.to_world(s, right)
                 lx, ly, _ = self.to_world(s, left)
@@ -149,7 +184,12 @@ def strip_edges(strip: Strip, s: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Right and left offsets (like ``s``) of a strip at each s, tapering where the strip does."""
     right = _tapered(strip.right, strip.right_end, strip.s_start, strip.s_end, s)
     left = _tapered(strip.left, strip.left_end, strip.s_start, strip.s_end, s)
-    return right, left
+    if strip.flare is None:
+        return right, left
+    begins, radius = strip.flare
+    inwards = radius - np.clip(np.asarray(s) - begins, 0.0, radius)
+    aside = radius - np.sqrt(np.maximum(radius**2 - inwards**2, 0.0))
+    return right - aside, left + aside
 
 
 def line_offset(line: LaneLine, s: FloatArray) -> FloatArray:

@@ -335,7 +335,8 @@ class Scene:
     """What happens: ego motion, actors, road, weather and camera on one uniform time grid of ``fps`` frames a second.
 
     ``seed`` names the development (traffic behaviour) this scene came from; it says nothing about appearance.
-    ``scenery`` is what stands beside the road; None where nobody knows.
+    ``scenery`` is what stands beside the road; None where nobody knows. Frame 0 is ``start_s`` seconds after t = 0, which is
+    what signals go by.
     """
 
     name: str
@@ -347,6 +348,7 @@ class Scene:
     environment: Environment = field(default_factory=Environment)
     seed: int = 0
     scenery: Scenery | None = None
+    start_s: float = 0.0
 
     def __post_init__(self) -> None:
         for actor in self.actors:
@@ -366,7 +368,8 @@ class Scene:
     def window(self, start: int, stop: int) -> Scene:
         """The scene on frames ``start`` to ``stop`` (exclusive), still in the same world frame."""
         actors = tuple(dataclasses.replace(a, track=a.track.window(start, stop)) for a in self.actors)
-        return dataclasses.replace(self, ego=self.ego.window(start, stop), actors=actors)
+        start_s = self.start_s + start / self.fps
+        return dataclasses.replace(self, ego=self.ego.window(start, stop), actors=actors, start_s=start_s)
 
     def boxes(self, frame: int) -> tuple[tuple[Actor, Box], ...]:
         """Every present actor with its box in the world frame at ``frame``."""

@@ -14,6 +14,7 @@ from drivesim.scenarios.language.builder import (
     gap,
     gap_to_ego,
     grid,
+    junction,
     lane_change,
     meets,
     normal,
@@ -29,6 +30,7 @@ from drivesim.scenarios.language.builder import (
     ttc,
     ttc_to,
     ttc_to_ego,
+    turn,
     uniform,
     walk_to,
 )
@@ -56,6 +58,7 @@ __all__ = [
     "gap",
     "gap_to_ego",
     "grid",
+    "junction",
     "kmh",
     "lane_change",
     "load",
@@ -74,6 +77,7 @@ __all__ = [
     "ttc",
     "ttc_to",
     "ttc_to_ego",
+    "turn",
     "uniform",
     "walk_to",
 ]

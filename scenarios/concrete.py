@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
+from drivesim.junctions import Control, Side, Signals
 from drivesim.scenarios.ego_plan import first_speed
 from drivesim.scenarios.language.distributions import Value
 from drivesim.scenarios.language.ego_plan import EgoPlanColumns
@@ -39,6 +40,7 @@ from drivesim.scenarios.language.events import (
     TtcLabel,
     WalkAction,
 )
+from drivesim.scenarios.language.junctions import JunctionSpec, SignalTimes, TurnAction
 from drivesim.scenarios.language.meeting import Meeting
 from drivesim.scenarios.language.schema import (
     INTENSITIES,
@@ -51,12 +53,23 @@ from drivesim.scenarios.language.schema import (
 )
 from drivesim.scene import NUSCENES_FRONT, Camera, Environment, Pose
 from drivesim.traffic.dimensions import size_of
-from drivesim.traffic.plans import Brake, Follow, OpenDoor, Reverse, SpeedChange, Stop, Trigger, WalkTo
+from drivesim.traffic.plans import Brake, Follow, JunctionTurn, OpenDoor, Reverse, SpeedChange, Stop, Trigger, WalkTo
 
 DEFAULT_LANES = {"motorway": 3, "rural": 1, "urban": 1}
 DEFAULT_SPEED_LIMITS_MPS = {"motorway": 36.1, "rural": 27.8, "urban": 13.9}
 #: Speeds of actors that are not driven, where none is given.
 _OWN_SPEEDS_MPS = {"pedestrian": 1.4, "bicycle": 4.5, "traffic_cone": 0.0, "barrier": 0.0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class JunctionPlan:
+    """The junction asked for, ``at_m`` ahead; ``signals`` where they decide."""
+
+    at_m: float
+    arms: tuple[Side, ...]
+    arm_lanes: int
+    control: Control
+    signals: Signals | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +89,7 @@ class RoadPlan:
     crossings_m: tuple[float, ...]
     curvature: float | None
     side: Literal["right", "left"]
+    junction: JunctionPlan | None = None
 
     @property
     def num_oncoming_lanes(self) -> int:
@@ -96,8 +110,8 @@ class ConcreteMeeting:
 
 @dataclass(frozen=True, kw_only=True)
 class ConcreteActor:
-    """A scripted actor, placed on a ``lane`` with ``gap_m`` to the ego, ``at`` (x, y) metres in the ego frame, or so that it
-    ``meets`` the ego.
+    """A scripted actor, placed on a ``lane`` with ``gap_m`` to the ego, ``at`` (x, y) metres in the ego frame, so that it
+    ``meets`` the ego, or on an ``arm`` of the junction with ``to_line_m`` from its front to the stop line.
 
     ``yaw_rad`` None: along the road. ``target_speed_mps`` None: as at t = 0. Who ``reacts`` not goes exactly as written.
     """
@@ -119,6 +133,8 @@ class ConcreteActor:
     height: float
     speed_mps: float
     target_speed_mps: float | None
+    arm: Side | None = None
+    to_line_m: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +145,7 @@ class LaneMove:
     over_s: float
 
 
-ConcreteAction = LaneMove | SpeedChange | Brake | Stop | WalkTo | Follow | Reverse | OpenDoor
+ConcreteAction = LaneMove | SpeedChange | Brake | Stop | WalkTo | Follow | Reverse | OpenDoor | JunctionTurn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,6 +250,21 @@ def road_plan(scenario: Scenario) -> RoadPlan:
         crossings_m=tuple(number(s) for s in road.crossings),
         curvature=_or_none(road.curvature),
         side="right" if scenario.traffic == "right_hand" else "left",
+        junction=_junction(road.junction),
+    )
+
+
+def _junction(written: JunctionSpec | None) -> JunctionPlan | None:
+    if written is None:
+        return None
+    times = written.signals or SignalTimes()
+    signals = Signals(road_green_s=times.road_green, arms_green_s=times.arms_green, offset_s=times.offset)
+    return JunctionPlan(
+        at_m=written.at,
+        arms=cast("tuple[Side, ...]", written.arms),
+        arm_lanes=written.arm_lanes,
+        control=cast("Control", written.control),
+        signals=signals if written.control == "signals" else None,
     )
 
 
@@ -278,6 +309,8 @@ def _actor(actor: ActorSpec, road: RoadPlan, ego_speed_mps: float) -> ConcreteAc
         height=height,
         speed_mps=_speed_mps(actor, road, ego_speed_mps),
         target_speed_mps=_or_none(actor.target_speed),
+        arm=cast("Side | None", actor.arm),
+        to_line_m=_or_none(actor.to_line),
     )
 
 
@@ -323,6 +356,8 @@ def _event(event: Event) -> ConcreteEvent:
             action = OpenDoor(side=side, over_s=number(door.over), angle_rad=number(door.angle))
         case ReverseAction(reverse=back):
             action = Reverse(distance_m=number(back.distance), speed_mps=number(back.speed))
+        case TurnAction(turn=turning):
+            action = JunctionTurn(to=cast("Literal['left', 'straight', 'right']", turning.to))
     return ConcreteEvent(
         id=event.id,
         actor=event.actor,

@@ -259,7 +259,7 @@ def _actor_plan(scenario: ConcreteScenario, placed: Placed, road: Road) -> Actor
     actor = placed.actor
     kinds: dict[str, Literal["pedestrian", "cyclist"]] = {"pedestrian": "pedestrian", "bicycle": "cyclist"}
     colour, look = _colour(scenario, actor)
-    by_hand = placed.lane is None
+    by_hand = placed.lane is None or actor.arm is not None
     return ActorPlan(
         id=actor.id,
         category=actor.category,
@@ -281,6 +281,7 @@ def _actor_plan(scenario: ConcreteScenario, placed: Placed, road: Road) -> Actor
         desired_speed=actor.target_speed_mps,
         steady=not actor.reacts,
         waits_s=placed.waits_s,
+        arm=actor.arm,
         manoeuvres=tuple(m for m in _manoeuvres(scenario, actor.id, road) if not isinstance(m.action, OpenDoor)),
     )
 

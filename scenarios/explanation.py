@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from drivesim.scenarios.concrete import ConcreteEvent, ConcreteScenario, LaneMove
+from drivesim.scenarios.concrete import ConcreteEvent, ConcreteScenario, JunctionPlan, LaneMove
 from drivesim.scenarios.language.schema import Scenario
 from drivesim.scenarios.placement import Placed, lane_offset, lane_spot, make_road, place
 from drivesim.scene import Environment
-from drivesim.traffic.plans import Brake, Follow, OpenDoor, Reverse, SpeedChange, Stop, Trigger, WalkTo
+from drivesim.traffic.plans import Brake, Follow, JunctionTurn, OpenDoor, Reverse, SpeedChange, Stop, Trigger, WalkTo
 from drivesim.wording import number_of
 
 Carrier = Literal["map", "scenery", "actors", "motion", "attributes", "start frame", "traffic", "measured", "run"]
@@ -135,6 +135,8 @@ def _road_rows(scenario: Scenario, concrete: ConcreteScenario, boxes: Carrier) -
     )
     if road.ramp is not None:
         yield ExplanationRow(field="road.ramp", value=f"on the {road.ramp}, ends 300 m ahead", carrier="map")
+    if road.junction is not None:
+        yield from _junction_rows(road.junction)
     for place_m in road.crossings_m:
         yield ExplanationRow(field="road.crossings", value=f"zebra crossing {place_m:g} m ahead", carrier="map")
     yield ExplanationRow(field="road.speed_limit", value=f"{road.speed_limit_mps:.4g} m/s", carrier="traffic")
@@ -142,6 +144,24 @@ def _road_rows(scenario: Scenario, concrete: ConcreteScenario, boxes: Carrier) -
     reacts = "yes" if concrete.ego_reacts else "no: keeps its speed whatever is in the way, until an event"
     yield ExplanationRow(field="ego.reacts", value=reacts, carrier="traffic")
     yield ExplanationRow(field="traffic.density", value=concrete.ambient.density, carrier=boxes)
+
+
+def _junction_rows(junction: JunctionPlan) -> Iterator[ExplanationRow]:
+    arms = " and ".join(junction.arms)
+    where = (
+        f"{junction.at_m:g} m ahead, arms {arms} of {number_of(junction.arm_lanes, 'lane')} each way, at right angles"
+    )
+    yield ExplanationRow(field="road.junction", value=where, carrier="map")
+    who = {"priority": "the arms give way", "stop": "the arms stop and give way", "signals": "signals"}[
+        junction.control
+    ]
+    if junction.signals is not None:
+        times = junction.signals
+        who += (
+            f": green {times.road_green_s:g} s along the road, {times.arms_green_s:g} s on the arms, "
+            f"{times.offset_s % times.cycle_s:g} of {times.cycle_s:g} s past at t = 0"
+        )
+    yield ExplanationRow(field="road.junction.control", value=who, carrier="traffic")
 
 
 def _actor_rows(scenario: ConcreteScenario, boxes: Carrier) -> Iterator[ExplanationRow]:
@@ -199,6 +219,8 @@ def _event_row(scenario: ConcreteScenario, event: ConcreteEvent, *, scripted: bo
             what = f"follow {lead} at {headway_s:g} s"
         case Reverse(distance_m=distance_m, speed_mps=speed_mps):
             what = f"reverse {distance_m:g} m at {speed_mps:g} m/s, then stand"
+        case JunctionTurn(to=way):
+            what = "go straight on at the junction" if way == "straight" else f"turn {way} at the junction"
     mode = event.mode or "not given: conditioned where the model obeys boxes"
     text = f"{event.actor}: {what}; start: {_when(event.trigger)}; mode {mode}"
     return ExplanationRow(field=f"events.{event.id}", value=text, carrier="traffic" if scripted else "measured")

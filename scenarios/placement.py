@@ -14,10 +14,16 @@ from shapely import Polygon
 
 from drivesim.geometry import footprint
 from drivesim.traffic.dimensions import EGO_FRONT_M, EGO_LENGTH_M, EGO_REAR_M, EGO_WIDTH_M
+from drivesim.traffic.plans import JunctionTurn
 
 if TYPE_CHECKING:
     from drivesim.road import Road
     from drivesim.scenarios.concrete import ConcreteActor, ConcreteScenario, RoadPlan
+    from drivesim.traffic.routes import TurnSide
+
+
+#: Road behind a junction, whatever the time asked for, metres.
+_BEHIND_JUNCTION_M = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,22 +91,33 @@ def world_stream(scenario: ConcreteScenario, purpose: str) -> np.random.Generato
 
 def make_road(scenario: ConcreteScenario, length_m: float) -> Road:
     """The road of a scenario, its bends drawn from the name of its world; ``length_m`` ahead of the ego."""
+    from drivesim.traffic.junction_builder import add_junction
     from drivesim.traffic.road_builder import build_road
 
-    road = scenario.road
-    return build_road(
+    road, junction = scenario.road, scenario.road.junction
+    made = build_road(
         road.type,  # type: ignore[arg-type]
         lanes=road.lanes,
         ego_lane=road.ego_lane,
         lane_width=road.lane_width_m,
-        length_m=length_m,
+        length_m=length_m if junction is None else max(length_m, junction.at_m + _BEHIND_JUNCTION_M),
         rng=world_stream(scenario, "road"),
         oncoming_lanes=road.oncoming_lanes,
-        curvature=road.curvature,
+        curvature=road.curvature if junction is None else "straight",
         ramp=road.ramp,  # type: ignore[arg-type]
         crossings=road.crossings_m,
         speed_limit_mps=road.speed_limit_mps,
         traffic_side=road.side,
+    )
+    if junction is None:
+        return made
+    return add_junction(
+        made,
+        s=junction.at_m,
+        arms=junction.arms,
+        control=junction.control,
+        signals=junction.signals,
+        arm_lanes=junction.arm_lanes,
     )
 
 
@@ -116,6 +133,10 @@ def place(scenario: ConcreteScenario, actor: ConcreteActor, road: Road) -> Place
         s_line, d_line = road.to_road(np.array([x]), np.array([y]), near_s=x)
         s, d = float(s_line[0]), float(d_line[0])
         heading = float(road.frame_at(s)[2])
+    elif actor.arm is not None:
+        x, y, heading = _on_arm(scenario, actor, road)
+        s_line, d_line = road.to_road(np.array([x]), np.array([y]), near_s=road.junctions[0].s)
+        s, d = float(s_line[0]), float(d_line[0])
     else:
         found = lane_spot(scenario.road, actor.lane if actor.lane is not None else "ego")
         if isinstance(found, str):
@@ -128,6 +149,31 @@ def place(scenario: ConcreteScenario, actor: ConcreteActor, road: Road) -> Place
         heading += 0.0 if spot.direction == 1 else np.pi
     yaw_rad = heading if actor.yaw_rad is None else actor.yaw_rad
     return Placed(actor=actor, x=x, y=y, yaw_rad=yaw_rad, s=s, d=d, lane=spot)
+
+
+def wanted_turn(scenario: ConcreteScenario, actor_id: str) -> TurnSide | None:
+    """Which way an actor first turns by its script, None where it does not say."""
+    turns = (
+        event.action.to
+        for event in scenario.events
+        if event.actor == actor_id and isinstance(event.action, JunctionTurn)
+    )
+    return next(turns, None)
+
+
+def _on_arm(scenario: ConcreteScenario, actor: ConcreteActor, road: Road) -> tuple[float, float, float]:
+    """World x, y and heading of an actor that comes along an arm, in the lane that leads where it turns."""
+    from drivesim.traffic.routes import legs_of, start_lane
+
+    frame = legs_of(road, road.junctions[0]).get(actor.arm or "left")
+    lane = (
+        None if frame is None else start_lane(frame, wanted_turn(scenario, actor.id) or "straight", road.traffic_side)
+    )
+    if frame is None or lane is None:
+        raise ValueError(f"the junction has no arm on the {actor.arm}.")
+    away = frame.enter_m + (actor.to_line_m or 0.0) + actor.length / 2
+    x, y = frame.at(away, lane.offset)
+    return float(x), float(y), frame.yaw_rad + np.pi
 
 
 def lane_offset(road: Road, spot: LaneSpot) -> float:

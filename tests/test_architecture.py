@@ -27,6 +27,7 @@ VOCABULARY = {
     "errors",
     "geometry",
     "json_text",
+    "junctions",
     "wording",
     "noise",
     "options",

@@ -32,8 +32,8 @@ LICENCE = "Apache-2.0"
 class ProceduralDataset:
     """``num_samples`` windows of ``num_frames`` rendered frames at 10 frames a second, with exact semantic classes.
 
-    Seeds from :data:`HELD_OUT_SEED` on are held out: never train on them. Raises InputError for sizes that cannot be,
-    and for seeds on both sides of the border.
+    Seeds from :data:`HELD_OUT_SEED` on are held out: never train on them. ``junction_share`` of the urban and rural roads
+    have a junction. Raises InputError for sizes and shares that cannot be, and for seeds on both sides of the border.
     """
 
     first_seed: int = 0
@@ -41,6 +41,7 @@ class ProceduralDataset:
     num_frames: int = 12
     height: int = 256
     width: int = 512
+    junction_share: float = 0.0
 
     def __post_init__(self) -> None:
         counts = {"samples": self.num_samples, "frames": self.num_frames}
@@ -52,6 +53,8 @@ class ProceduralDataset:
                 f"procedural world: pictures of {self.height}x{self.width} from seed {self.first_seed} on; expected "
                 "at least 16x16 and a seed of 0 or more"
             )
+        if not 0.0 <= self.junction_share <= 1.0:
+            raise InputError(f"procedural world: junction_share is {self.junction_share}; expected 0 to 1")
         if self.first_seed < HELD_OUT_SEED < self.first_seed + self.num_samples:
             raise InputError(
                 f"procedural world: seeds {self.first_seed} to {self.first_seed + self.num_samples - 1} mix training "
@@ -68,7 +71,7 @@ class ProceduralDataset:
         seed = self.first_seed + index
         rng = np.random.default_rng([seed, 77])
         start = int(rng.uniform(0.0, LATEST_START_S) * FPS)
-        scene = sample_scene(seed, start + self.num_frames, FPS)
+        scene = sample_scene(seed, start + self.num_frames, FPS, junction_share=self.junction_share)
         world = ProceduralWorld(scene, appearance_seed=seed)
         frames = [world.render(frame, self.width, self.height) for frame in range(start, start + self.num_frames)]
         window = scene.window(start, start + self.num_frames)
@@ -89,4 +92,5 @@ class ProceduralDataset:
 
     def describe(self) -> dict[str, Any]:
         """Seeds, sizes and licence."""
-        return {"kind": "procedural", **asdict(self), "source": SOURCE, "licence": LICENCE}
+        told = {name: value for name, value in asdict(self).items() if name != "junction_share" or value > 0.0}
+        return {"kind": "procedural", **told, "source": SOURCE, "licence": LICENCE}

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from drivesim.datasets.procedural.environment_sampler import sample_environment
+from drivesim.datasets.procedural.junction_sampler import with_junction
 from drivesim.datasets.procedural.situations import SITUATIONS, FilledRoad, Situation, merge, queue
 from drivesim.road import Road, RoadType
 from drivesim.scene import NUSCENES_FRONT, Camera, Scene
@@ -19,11 +20,16 @@ _ROAD_SHARES: dict[RoadType, float] = {"motorway": 0.35, "rural": 0.25, "urban":
 _QUEUE_SHARE: dict[RoadType, float] = {"motorway": 0.14, "rural": 0.05, "urban": 0.2}
 
 
-def sample_scene(seed: int, num_frames: int, fps: float = 10.0, development: int = 0) -> Scene:
+def sample_scene(
+    seed: int, num_frames: int, fps: float = 10.0, development: int = 0, junction_share: float = 0.0
+) -> Scene:
     """A random scene of ``num_frames`` frames at ``fps``: road, weather, ego, traffic and an event, from ``seed`` alone.
 
     ``development`` k of the same seed and length starts from the same frame 0 and goes on otherwise: drivers follow, hesitate
     and change lanes as another draw of theirs has it.
+
+    ``junction_share`` of the urban and rural roads are straight ones with a junction ahead (:mod:`.junction_sampler`); the
+    other scenes are the same whatever it is.
 
     Motorway 35 %, rural 25 %, urban 40 %; 60 % day, 15 % dusk or dawn, 25 % night; right-hand traffic in 90 %.
     """
@@ -36,6 +42,7 @@ def sample_scene(seed: int, num_frames: int, fps: float = 10.0, development: int
     situation = queue if jammed else _draw_situation(road_type, rng)
     limit, ego_speed = _speeds(road_type, jammed, environment.fog_visibility_m, rng)
     road, ego_lane_number = _sample_road(road_type, situation, limit, max(400.0, 1.3 * limit * duration_s + 350.0), rng)
+    road, ego_manoeuvres = with_junction(road, ego_lane_number, ego_speed, seed, junction_share)
     ego_lane = next(x for x in road.lanes if x.number == ego_lane_number and x.direction == 1 and x.kind == "driving")
     filled = FilledRoad(road=road, ego_lane=ego_lane, ego_speed=ego_speed, duration_s=duration_s, rng=rng)
     situation(filled)
@@ -47,6 +54,7 @@ def sample_scene(seed: int, num_frames: int, fps: float = 10.0, development: int
             lane=ego_lane_number,
             desired_speed=max(limit * float(rng.uniform(0.8, 1.02)), ego_speed),
             free=bool(rng.random() < 0.45),
+            manoeuvres=ego_manoeuvres,
         ),
         filled.plans,
         duration_s=duration_s,

@@ -64,6 +64,10 @@ def pack(
     source: SourceName,
     out: Annotated[str, typer.Argument(metavar="OUT.zarr", help="Store to write: a path or an fsspec URL.")],
     samples: Annotated[int | None, typer.Option(help="Only this many samples; procedural: 1500 by default.")] = None,
+    junction_share: Annotated[
+        float | None,
+        typer.Option(help="procedural: share, 0 to 1, of urban and rural roads with a junction (default 0)"),
+    ] = None,
     first_seed: Annotated[
         int | None, typer.Option(min=0, help="procedural: the first scene; scenes from 1000000 on are held out.")
     ] = None,
@@ -94,7 +98,7 @@ def pack(
 
     options = SourceOptions(
         samples=samples, first_seed=first_seed, frames=frames, fps=fps, height=height, width=width,
-        split=split, version=version, licence=licence, category_map=category_map,
+        split=split, version=version, licence=licence, category_map=category_map, junction_share=junction_share,
     )  # fmt: skip
     with counting("reading", "recordings") as progress:
         dataset = open_source(source, options, progress)

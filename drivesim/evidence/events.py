@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from drivesim.evidence.track_error import NO_ERROR, REACH, ErrorBar, TrackError, ego_shifted, shifted, spread
+from drivesim.evidence.turns import turned
 from drivesim.evidence.verdict import Verdict
 from drivesim.geometry import FloatArray
 from drivesim.metrics.criticality.footprints import DEFAULT_EGO, EgoSize, Footprints, actor_footprints, ego_footprints
@@ -30,7 +31,7 @@ from drivesim.scenarios.placement import lane_offset, lane_spot
 from drivesim.scene import Actor, Track
 from drivesim.traffic.doors import door_id
 from drivesim.traffic.following import STANDING_GAP_M
-from drivesim.traffic.plans import Brake, Follow, OpenDoor, Reverse, SpeedChange, Stop, Trigger, WalkTo
+from drivesim.traffic.plans import Brake, Follow, JunctionTurn, OpenDoor, Reverse, SpeedChange, Stop, Trigger, WalkTo
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -320,6 +321,8 @@ def _shown(
             return _followed(observed, event.actor, lead, headway_s, rule)
         case Reverse(distance_m=distance):
             return _reversed(observed, event.actor, track, start, done * distance), "it did not go back half the way"
+        case JunctionTurn():
+            return turned(observed.road, track, start, event.action, done), "it did not take that way at the junction"
         case WalkTo(x=x, y=y):
             return _walked(track, start, (x, y), rule, done), "it did not walk towards the target"
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scenariogeneration import xodr
 
+from drivesim.errors import InputError
 from drivesim.geometry import wrap_angle
 from drivesim.road import Lane, LaneLine, Road
 
@@ -34,7 +35,12 @@ class _Band:
 
 
 def make_opendrive(road: Road, name: str) -> xodr.OpenDrive:
-    """The road as an OpenDRIVE document of one road, ROAD_ID."""
+    """The road as an OpenDRIVE document of one road, ROAD_ID. Raises InputError for a road with a junction."""
+    if road.junctions:
+        raise InputError(
+            f"{name}: the road has a junction, and OpenDRIVE export writes roads without. Export another format, or leave "
+            "the junction out."
+        )
     plan = xodr.PlanView()
     for x, y, heading, curvature, length in _pieces(road):
         shape = xodr.Line(length) if abs(curvature) < _SAME_CURVATURE else xodr.Arc(curvature, length=length)

@@ -15,7 +15,7 @@ from drivesim.road import Road
 from drivesim.scenarios.concrete import ConcreteEvent, ConcreteScenario, LaneMove
 from drivesim.scenarios.placement import LaneSpot, lane_spot
 from drivesim.scene import Actor
-from drivesim.traffic.plans import Brake, Follow, OpenDoor, Reverse, SpeedChange, Stop, WalkTo
+from drivesim.traffic.plans import Brake, Follow, JunctionTurn, OpenDoor, Reverse, SpeedChange, Stop, WalkTo
 
 _NONE = xosc.ConditionEdge.none
 _WALKING_MPS = 1.4
@@ -108,6 +108,11 @@ def _actions(
             raise InputError(
                 f"event '{event.id}': {event.actor} reverses, and OpenSCENARIO has no action that does so over a distance. "
                 "Export another format, or leave the event out."
+            )
+        case JunctionTurn():
+            raise InputError(
+                f"event '{event.id}': {event.actor} turns at a junction, which the exported road does not have. Export another "
+                "format, or leave the junction out."
             )
         case WalkTo():
             x, y, _ = actors[event.actor].track.positions[0]

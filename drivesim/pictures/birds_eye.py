@@ -11,17 +11,12 @@ from drivesim.conditioning.ground import positions_on_road
 from drivesim.geometry import FloatArray, footprint, rotation_zyx
 from drivesim.pictures.drawing import (
     CATEGORY_COLOURS,
-    PAINT_COLOURS,
-    SURFACE_COLOURS,
-    Colour,
-    crossing_outlines,
     fill,
     hazed,
-    line_outlines,
     put_label,
-    strip_outlines,
     stroke,
 )
+from drivesim.pictures.roads import Colour, road_outlines
 from drivesim.scene import Scene, Track
 
 _FIELD, _GRID, _GRID_TEXT = (54, 62, 54), (190, 200, 190), (170, 180, 170)
@@ -112,18 +107,8 @@ def _draw_road(picture: np.ndarray, scene: Scene, frame: int, view: _View, metre
     here = scene.ego.positions[frame : frame + 1]
     s_ego = float(positions_on_road(road, here[:, 0], here[:, 1])[0])
     reach = (s_ego - 0.6 * metres, s_ego + 1.2 * metres)
-
-    def outline(s: FloatArray, d: FloatArray) -> FloatArray:
-        x, y, _ = road.to_world(s, d)
-        return view.pixels(np.stack([x, y], axis=1))
-
-    for kind, s, d in strip_outlines(road, *reach):
-        fill(picture, outline(s, d), SURFACE_COLOURS[kind])
-    for line in road.lines:
-        for s, d in line_outlines(line, *reach):
-            fill(picture, outline(s, d), PAINT_COLOURS[line.colour])
-    for s, d in crossing_outlines(road, *reach):
-        fill(picture, outline(s, d), PAINT_COLOURS["white"])
+    for colour, outline in road_outlines(road, *reach):
+        fill(picture, view.pixels(outline), colour)
 
 
 def _draw_grid(picture: np.ndarray, view: _View, width: int, height: int) -> None:

@@ -13,23 +13,9 @@ from drivesim.conditioning.ground import positions_on_road
 from drivesim.conditioning.projection import FACES, BoxBatch, BoxGeometry, clip_near
 from drivesim.controls import ACTOR_CHANNELS, LAYOUT_SIZE, MAP_CHANNELS, SCENERY_CHANNELS, Controls
 from drivesim.geometry import FloatArray, project, transform_points
-from drivesim.road import (
-    CROSSING_DEPTH_M,
-    CROSSING_MARGIN_M,
-    CROSSING_PERIOD_M,
-    CROSSING_STRIPE_M,
-    DASH_LENGTH_M,
-    DASH_PERIOD_M,
-    LaneLine,
-    Road,
-    line_bands,
-    line_offset,
-    strip_edges,
-)
+from drivesim.pictures.roads import PAINT_COLOURS, SURFACE_COLOURS, Colour, paint_outlines, road_outlines
 from drivesim.scene import CLASS_OF_CATEGORY, Scene
 from drivesim.scenery import SCENERY_CLASSES
-
-Colour = tuple[int, int, int]
 
 #: Colour of each category's boxes, the same in every picture.
 CATEGORY_COLOURS: dict[str, Colour] = {
@@ -45,13 +31,6 @@ CATEGORY_COLOURS: dict[str, Colour] = {
     "barrier": (212, 180, 60),
 }
 
-SURFACE_COLOURS: dict[str, Colour] = {
-    "asphalt": (84, 88, 96),
-    "parking": (94, 96, 102),
-    "pavement": (126, 122, 116),
-    "median": (78, 96, 70),
-}
-PAINT_COLOURS: dict[str, Colour] = {"white": (226, 228, 230), "yellow": (240, 200, 80)}
 _FOG = (186, 190, 194)
 _SKY, _HORIZON, _GROUND_FAR, _GROUND = (120, 138, 160), (176, 186, 198), (88, 96, 84), (62, 70, 60)
 _BRAKE_LIGHT = (255, 40, 30)
@@ -162,55 +141,6 @@ def put_label(
     cv2.putText(picture, text, (x + 3, y - 2), cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
 
 
-def line_outlines(line: LaneLine, s_from: float, s_to: float, step: float = 2.0) -> list[tuple[FloatArray, FloatArray]]:
-    """The painted pieces of a line between two s as outlines (s, d): one per dash, or one per painted band."""
-    start, end = max(s_from, line.s_start), min(s_to, line.s_end)
-    if end <= start:
-        return []
-    if line.kind == "dashed":
-        firsts = np.arange(np.floor(start / DASH_PERIOD_M), np.ceil(end / DASH_PERIOD_M)) * DASH_PERIOD_M
-        stretches = [(max(at, start), min(at + DASH_LENGTH_M, end)) for at in firsts]
-    else:
-        stretches = [(start, end)]
-    outlines = []
-    for low, high in stretches:
-        if high > low:
-            s = np.linspace(low, high, max(2, int((high - low) / step) + 1))
-            for right, left in line_bands(line):
-                centre = line_offset(line, s)
-                outlines.append((np.concatenate([s, s[::-1]]), np.concatenate([centre + right, (centre + left)[::-1]])))
-    return outlines
-
-
-def strip_outlines(
-    road: Road, s_from: float, s_to: float, step: float = 2.0
-) -> list[tuple[str, FloatArray, FloatArray]]:
-    """Kind and outline (s, d) of every strip between two s, in the order in which they cover each other."""
-    outlines: list[tuple[str, FloatArray, FloatArray]] = []
-    for strip in road.strips:
-        start, end = max(s_from, strip.s_start), min(s_to, strip.s_end)
-        if end > start:
-            s = np.linspace(start, end, max(2, int((end - start) / step) + 1))
-            right, left = strip_edges(strip, s)
-            outlines.append((strip.kind, np.concatenate([s, s[::-1]]), np.concatenate([right, left[::-1]])))
-    return outlines
-
-
-def crossing_outlines(road: Road, s_from: float, s_to: float) -> list[tuple[FloatArray, FloatArray]]:
-    """The stripes of every zebra crossing between two s as outlines (s, d)."""
-    outlines = []
-    asphalt = [strip for strip in road.strips if strip.kind in ("asphalt", "parking")]
-    for at in (at for at in road.crossings if s_from < at < s_to):
-        low, high = at - 0.5 * CROSSING_DEPTH_M, at + 0.5 * CROSSING_DEPTH_M
-        for strip in asphalt:
-            right, left = strip.right + CROSSING_MARGIN_M, strip.left - CROSSING_MARGIN_M
-            for first in np.arange(np.floor(right / CROSSING_PERIOD_M), left / CROSSING_PERIOD_M) * CROSSING_PERIOD_M:
-                start, end = max(first, right), min(first + CROSSING_STRIPE_M, left)
-                if end > start:
-                    outlines.append((np.array([low, low, high, high]), np.array([start, end, end, start])))
-    return outlines
-
-
 def fill(picture: np.ndarray, outline: FloatArray, colour: Colour) -> None:
     """Fills a polygon (N, 2) of pixels with smoothed borders."""
     if len(outline) >= 3:
@@ -258,13 +188,8 @@ def _plain_world(scene: Scene, frame: int) -> np.ndarray:
     s_ego = _ego_s(scene, frame)
     matrix, intrinsics = scene.optical_from_world(frame), camera.intrinsics()
     reach = (s_ego - 60.0, s_ego + _ROAD_AHEAD_M)
-    for kind, s, d in strip_outlines(scene.road, *reach):
-        fill(picture, _on_image(scene.road, s, d, matrix, intrinsics), SURFACE_COLOURS[kind])
-    for line in scene.road.lines:
-        for s, d in line_outlines(line, *reach):
-            fill(picture, _on_image(scene.road, s, d, matrix, intrinsics), PAINT_COLOURS[line.colour])
-    for s, d in crossing_outlines(scene.road, *reach):
-        fill(picture, _on_image(scene.road, s, d, matrix, intrinsics), PAINT_COLOURS["white"])
+    for colour, outline in road_outlines(scene.road, *reach):
+        fill(picture, _on_image(outline, matrix, intrinsics), colour)
     return picture
 
 
@@ -273,9 +198,8 @@ def _draw_paint_outlines(picture: np.ndarray, scene: Scene, frame: int, intrinsi
     if road is None:
         return
     s_ego, matrix = _ego_s(scene, frame), scene.optical_from_world(frame)
-    for line in road.lines:
-        for s, d in line_outlines(line, s_ego, s_ego + 100.0):
-            stroke(picture, _on_image(road, s, d, matrix, intrinsics), (80, 250, 200), closed=True)
+    for _, outline in paint_outlines(road, s_ego, s_ego + 100.0):
+        stroke(picture, _on_image(outline, matrix, intrinsics), (80, 250, 200), closed=True)
 
 
 def _ego_s(scene: Scene, frame: int) -> float:
@@ -284,9 +208,10 @@ def _ego_s(scene: Scene, frame: int) -> float:
     return float(positions_on_road(scene.road, here[:, 0], here[:, 1])[0])
 
 
-def _on_image(road: Road, s: FloatArray, d: FloatArray, matrix: FloatArray, intrinsics: FloatArray) -> FloatArray:
-    x, y, _ = road.to_world(s, d)
-    points = clip_near(transform_points(matrix, np.stack([x, y, np.zeros_like(x)], axis=1)), 0.5)
+def _on_image(outline: FloatArray, matrix: FloatArray, intrinsics: FloatArray) -> FloatArray:
+    """Pixels (M, 2) of an outline (N, 2) on the ground of the world, cut where it comes too near."""
+    level = np.concatenate([outline, np.zeros((len(outline), 1))], axis=1)
+    points = clip_near(transform_points(matrix, level), 0.5)
     return project(points, intrinsics) if len(points) else points[:, :2]
 
 

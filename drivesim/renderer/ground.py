@@ -15,14 +15,17 @@ from drivesim.renderer.palette import Palette
 from drivesim.renderer.semantics import Semantic
 from drivesim.renderer.view import RoadCoordinates
 from drivesim.road import (
+    BROKEN_STOP_LINE_M,
     CROSSING_DEPTH_M,
     CROSSING_MARGIN_M,
     CROSSING_PERIOD_M,
     CROSSING_STRIPE_M,
     DASH_LENGTH_M,
     DASH_PERIOD_M,
+    STOP_LINE_M,
     LaneLine,
     Road,
+    StopLine,
     Strip,
     line_offset,
     strip_edges,
@@ -44,6 +47,11 @@ class GroundPainter:
         """Albedo float32 (rows, W, 3) and semantic classes uint8 (rows, W) of the ground pixels."""
         albedo = self._terrain(at)
         semantic = np.full(at.along.shape, Semantic.TERRAIN, dtype=np.uint8)
+        self.lay(at, ego_s, albedo, semantic)
+        return albedo, semantic
+
+    def lay(self, at: RoadCoordinates, ego_s: float, albedo: np.ndarray, semantic: np.ndarray) -> None:
+        """Paint the road over ground that is there already, ``albedo`` and ``semantic`` as :meth:`paint` gives them."""
         for strip in self.road.strips:
             if self._near(strip.s_start, strip.s_end, ego_s):
                 self._strip(strip, at, albedo, semantic)
@@ -55,7 +63,9 @@ class GroundPainter:
         for crossing in self.road.crossings:
             if -30.0 < crossing - ego_s < 250.0:
                 self._crossing(crossing, at, albedo, semantic)
-        return albedo, semantic
+        for stop in self.road.stop_lines:
+            if self._near(stop.s, stop.s, ego_s):
+                self._stop_line(stop, at, albedo, semantic)
 
     @staticmethod
     def _near(s_start: float, s_end: float, ego_s: float) -> bool:
@@ -101,7 +111,7 @@ class GroundPainter:
         semantic[part][cover[part] > 0.5] = kind
 
     def _edges(self, strip: Strip, at: RoadCoordinates) -> tuple[np.ndarray | np.float32, np.ndarray | np.float32]:
-        if strip.right_end is None and strip.left_end is None:
+        if strip.right_end is None and strip.left_end is None and strip.flare is None:
             return np.float32(strip.right), np.float32(strip.left)
         right, left = strip_edges(strip, at.along + at.base)
         return right.astype(np.float32), left.astype(np.float32)
@@ -148,6 +158,19 @@ class GroundPainter:
             d, across, np.float32(right), np.float32(left)
         )
         cover *= _pulse_coverage(d, across, CROSSING_PERIOD_M, CROSSING_STRIPE_M)
+        self._paint(picked, cover, self.palette.paint("white"), albedo, semantic)
+
+    def _stop_line(self, stop: StopLine, at: RoadCoordinates, albedo: np.ndarray, semantic: np.ndarray) -> None:
+        start, end = np.float32(stop.s - at.base), np.float32(stop.s + STOP_LINE_M - at.base)
+        picked = np.flatnonzero((at.along > start - 0.5 * at.along_pixel) & (at.along < end + 0.5 * at.along_pixel))
+        if not len(picked):
+            return
+        s, pixel = at.along.ravel()[picked], at.along_pixel.ravel()[picked]
+        d, across = at.across.ravel()[picked], at.across_pixel.ravel()[picked]
+        cover = _coverage(s, pixel, start, end) * _coverage(d, across, np.float32(stop.right), np.float32(stop.left))
+        if stop.kind == "broken":
+            length, period = BROKEN_STOP_LINE_M
+            cover *= _pulse_coverage(d, across, period, length)
         self._paint(picked, cover, self.palette.paint("white"), albedo, semantic)
 
     @staticmethod

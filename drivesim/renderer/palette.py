@@ -57,6 +57,8 @@ class Palette:
         """Colour and class of a strip of the road."""
         if kind == "pavement":
             return self.pavement, Semantic.PAVEMENT
+        if kind == "kerb":
+            return self.kerb, Semantic.KERB
         if kind == "median":
             return self.median, Semantic.TERRAIN
         return (self.asphalt * np.float32(0.94), Semantic.ROAD) if kind == "parking" else (self.asphalt, Semantic.ROAD)

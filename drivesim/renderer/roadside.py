@@ -30,6 +30,9 @@ class StandingObject:
 _CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 10)[:-1]), np.sin(np.linspace(0, 2 * np.pi, 10)[:-1])], 1)
 
 
+_MOST_BUCKETS = 1 << 20
+
+
 class Roadside:
     """Shapes of the scenery of one world; remembers buckets for a while."""
 
@@ -39,6 +42,7 @@ class Roadside:
         self._lit = lighting.street_lights
         self._snow = min(1.0, 1.5 * lighting.snow)
         self._buckets: dict[int, list[StandingObject]] = {}
+        self._signals: dict[Thing, StandingObject] = {}
 
     def standing(self, bucket: int) -> list[StandingObject]:
         """Everything that the scenery has in a bucket."""
@@ -47,6 +51,21 @@ class Roadside:
                 self._buckets.clear()
             self._buckets[bucket] = [self._standing(thing) for thing in self.scenery.bucket(bucket)]
         return self._buckets[bucket]
+
+    def signal(self, head: Thing) -> StandingObject:
+        """A signal head as it is now."""
+        if head not in self._signals:
+            self._signals[head] = self._standing(head)
+        return self._signals[head]
+
+    def on_arm(self, number: int, bucket: int) -> list[StandingObject]:
+        """Everything that the scenery has in a bucket along an arm."""
+        key = -1 - (number * _MOST_BUCKETS + bucket)
+        if key not in self._buckets:
+            if len(self._buckets) > 64:
+                self._buckets.clear()
+            self._buckets[key] = [self._standing(thing) for thing in self.scenery.arm_bucket(number, bucket)]
+        return self._buckets[key]
 
     def _standing(self, thing: Thing) -> StandingObject:
         shape = self._shape(thing)
@@ -84,7 +103,7 @@ class Roadside:
             case ThingKind.STREET_LAMP:
                 return furniture.street_lamp(thing.side, self._lit)
             case ThingKind.TRAFFIC_LIGHT:
-                return furniture.traffic_light(thing.side)
+                return furniture.traffic_light(thing.detail)
             case ThingKind.BIN | ThingKind.CABINET:
                 return furniture.bin_or_box(thing)
             case ThingKind.GUARD_RAIL:

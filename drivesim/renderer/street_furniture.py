@@ -156,16 +156,19 @@ def street_lamp(side: int, lit: bool) -> Shape:
     return b.build()
 
 
-def traffic_light(side: int) -> Shape:
-    """A signal head on a pole that faces traffic which drives along +x."""
+def traffic_light(shown: int) -> Shape:
+    """A signal head on a pole that faces traffic which drives along +x; ``shown`` 0 is green, 1 amber, 2 red."""
     b = ShapeBuilder(Semantic.TRAFFIC_LIGHT)
     b.capsule((0, 0, 0), (0, 0, 3.0), 0.07, 0.06, shade(STEEL, 0.6))
     b.box((-0.12, -0.19, 2.45), (0.12, 0.19, 3.45), (0.10, 0.11, 0.11))
-    for z, colour, glow in (
-        (3.27, (0.24, 0.06, 0.05), 0.2),
-        (2.95, (0.25, 0.18, 0.05), 0.2),
-        (2.63, (0.25, 0.95, 0.45), 1.0),
-    ):
+    lamps = (
+        (3.27, (0.24, 0.06, 0.05), (0.98, 0.22, 0.16)),
+        (2.95, (0.25, 0.18, 0.05), (0.98, 0.74, 0.20)),
+        (2.63, (0.05, 0.20, 0.10), (0.25, 0.95, 0.45)),
+    )
+    for number, (z, dark, lit) in enumerate(lamps):
+        on = number == 2 - shown
+        colour, glow = (lit, 1.0) if on else (dark, 0.2)
         angle = np.linspace(0, 2 * np.pi, 10, endpoint=False)
         ring = np.stack([np.full(10, -0.13), -0.12 * np.cos(angle), z + 0.12 * np.sin(angle)], 1)
         b.face(ring, colour, glow=glow)

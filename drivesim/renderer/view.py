@@ -150,6 +150,18 @@ def road_coordinates(view: CameraView, road: Road, ego: Pose, ego_s: float, base
     return RoadCoordinates(base, along, across, _footprint(along), _footprint(across))
 
 
+def straight_coordinates(view: CameraView, line: tuple[float, float, float], ego: Pose) -> RoadCoordinates:
+    """Coordinates of every ground pixel along the straight ``line`` from x, y at yaw (world), whose s = 0 is that point."""
+    x, y, yaw = line
+    turn = np.float32(ego.yaw_rad - yaw)
+    c, s = np.cos(turn), np.sin(turn)
+    along_0 = (ego.x - x) * np.cos(yaw) + (ego.y - y) * np.sin(yaw)
+    across_0 = (ego.y - y) * np.cos(yaw) - (ego.x - x) * np.sin(yaw)
+    along = c * view.forward - s * view.left + np.float32(along_0)
+    across = s * view.forward + c * view.left + np.float32(across_0)
+    return RoadCoordinates(0.0, along, across, _footprint(along), _footprint(across))
+
+
 def _footprint(values: np.ndarray) -> np.ndarray:
     size = np.empty_like(values)
     np.abs(values[:, 1:] - values[:, :-1], out=size[:, :-1])

@@ -8,6 +8,7 @@ import numpy as np
 from drivesim.clip import Clip
 from drivesim.geometry import invert_rigid, wrap_angle
 from drivesim.renderer.actors import ActorModel
+from drivesim.renderer.arms import ArmPainter
 from drivesim.renderer.ground import BASE_STEP_M, GroundPainter
 from drivesim.renderer.ground_light import GroundLight
 from drivesim.renderer.lighting import Lighting, lighting_of
@@ -48,6 +49,7 @@ class ProceduralWorld:
         self.lighting: Lighting = lighting_of(environment, appearance_seed)
         palette = palette_of(self.road.road_type, appearance_seed, environment.snow, self.lighting.wetness)
         self._ground = GroundPainter(self.road, palette, self.lighting)
+        self._arms = ArmPainter(self.road, palette, self.lighting)
         # A scene that names no scenery has none to be told; what is drawn then is the appearance's own.
         own = Scenery(road=self.road, seed=appearance_seed, lamps=environment.street_lights)
         self._roadside = Roadside(scene.scenery or own, self.lighting)
@@ -96,7 +98,7 @@ class ProceduralWorld:
         view, _, _ = self._view(width, height, ego.z)
         optical = view.camera.optical_from_world(ego)
         boxes = [(i, a.box(frame)) for i, a in enumerate(self.scene.actors) if a.track.present[frame]]
-        standing = self._standing(view, ego, float(self._ego_s[frame]))
+        standing = self._standing(view, ego, float(self._ego_s[frame]), self.scene.start_s + frame / self.scene.fps)
         picture, ground_class = self._background(frame, width, height, optical, [box for _, box in boxes], standing)
         drawables = [Drawable(thing.shape, thing.order, 0, thing.lamp_light, grow) for thing, grow in standing]
         drawables += self._actor_drawables(view, ego, frame, boxes)
@@ -134,6 +136,7 @@ class ProceduralWorld:
         base = float(np.floor(ego_s / BASE_STEP_M) * BASE_STEP_M)
         at = road_coordinates(view, self.road, ego, ego_s, base)
         albedo, ground_class = self._ground.paint(at, ego_s)
+        self._arms.lay(view, ego, albedo, ground_class)
         cast = [thing.shadow for thing, grow in standing if thing.shadow is not None and grow > 0.5]
         shadow = shadow_mask(view, optical, boxes, cast, self.lighting)
         picture = np.empty((height, width, 3), dtype=np.float32)
@@ -144,11 +147,15 @@ class ProceduralWorld:
         picture[mixed] = np.where(shared, picture[mixed], painted[view.top :])
         return picture, ground_class
 
-    def _standing(self, view: CameraView, ego: Pose, ego_s: float) -> list[tuple[StandingObject, float]]:
+    def _standing(self, view: CameraView, ego: Pose, ego_s: float, time_s: float) -> list[tuple[StandingObject, float]]:
         """Scenery in view, each with the share 0-1 of its full height that it has grown to."""
         far = min(FAR_M, 4.5 / self.lighting.extinction)
         first, last = int((ego_s - 24.0) // BUCKET_M), int((ego_s + far) // BUCKET_M)
         things = [thing for bucket in range(first, last + 1) for thing in self._roadside.standing(bucket)]
+        for key in self._roadside.scenery.arm_buckets(ego_s, ego.x, ego.y, 24.0, far):
+            things += self._roadside.on_arm(*key)
+        heads = self._roadside.scenery.signals(ego_s, time_s, 24.0, far)
+        things += [self._roadside.signal(head) for head in heads]
         if not things:
             return []
         offset = np.array([thing.order for thing in things]) - (ego.x, ego.y)

@@ -5,13 +5,16 @@ Nothing is stored for the road as a whole, so a world is as long as the drive an
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
+from drivesim.junctions import Arm, Junction, arm_coordinates
 from drivesim.noise import NoiseStream
 from drivesim.road import Road, strip_edges
+from drivesim.scenery.corners import beside_arm, clear_of_arms
+from drivesim.scenery.signal_heads import signal_heads
 from drivesim.scenery.things import BOARD_EDGES_M, STEEL, STOREY_M, Colour3, Thing, ThingKind
 
 BUCKET_M = 24.0
@@ -72,13 +75,57 @@ class Scenery:
         if index not in self._buckets:
             if len(self._buckets) >= _MOST_REMEMBERED:
                 self._buckets.clear()
-            self._buckets[index] = tuple(_Bucket(self, index).things)
+            things = _Bucket(self, index).things
+            self._buckets[index] = tuple(clear_of_arms(self.road, things) if self.road.junctions else things)
         return self._buckets[index]
 
     def between(self, s_from: float, s_to: float) -> tuple[Thing, ...]:
         """Everything in the buckets that ``s_from`` to ``s_to`` touch."""
         first, last = int(s_from // BUCKET_M), int(s_to // BUCKET_M)
         return tuple(thing for index in range(first, last + 1) for thing in self.bucket(index))
+
+    def signals(self, s: float, time_s: float, behind_m: float, ahead_m: float) -> tuple[Thing, ...]:
+        """The signal heads of junctions near s on the road, as they are ``time_s`` seconds after t = 0."""
+        return tuple(
+            head
+            for junction in self.road.junctions
+            if -behind_m < junction.s - s < ahead_m
+            for head in signal_heads(self.road, junction, time_s)
+        )
+
+    def arm_buckets(self, s: float, x: float, y: float, behind_m: float, ahead_m: float) -> list[tuple[int, int]]:
+        """Number of an arm and of a bucket along it, for all arms near somebody at s on the road and x, y in the world.
+
+        They reach ``behind_m`` and ``ahead_m`` from where he is along the arm, as far as the junction.
+        """
+        found: list[tuple[int, int]] = []
+        for number, (junction, arm) in enumerate(self._arms):
+            if -ahead_m < s - junction.s < ahead_m:
+                along = float(arm_coordinates(arm, np.array(x), np.array(y))[0])
+                first = int(max(along - behind_m, 0.0) // BUCKET_M)
+                last = int((along + ahead_m) // BUCKET_M)
+                found += [(number, index) for index in range(first, last + 1)]
+        return found
+
+    def arm_bucket(self, number: int, index: int) -> tuple[Thing, ...]:
+        """Everything in a bucket along an arm."""
+        key = -1 - (number * _FIRST_BUCKET + index)
+        if key not in self._buckets:
+            if len(self._buckets) >= _MOST_REMEMBERED:
+                self._buckets.clear()
+            self._buckets[key] = tuple(beside_arm(self._arms[number][1], self._arm_sceneries[number].bucket(index)))
+        return self._buckets[key]
+
+    @cached_property
+    def _arms(self) -> list[tuple[Junction, Arm]]:
+        return [(junction, arm) for junction in self.road.junctions for arm in junction.arms]
+
+    @cached_property
+    def _arm_sceneries(self) -> list[Scenery]:
+        return [
+            replace(self, road=arm.road, seed=int(self.noise.named(f"arm{number}").rng().integers(2**31)))
+            for number, (_, arm) in enumerate(self._arms)
+        ]
 
     @cached_property
     def noise(self) -> NoiseStream:

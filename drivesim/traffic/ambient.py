@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from drivesim.road import Lane
-from drivesim.traffic.fleet import Fleet
+from drivesim.traffic.fleet import ON_ROUTE, Fleet
 from drivesim.traffic.newcomers import is_free, random_plan
 from drivesim.traffic.plans import ActorPlan, AmbientTraffic
 from drivesim.traffic.roadside import RoadsideTraffic
@@ -15,6 +15,8 @@ _FORGET_M = 60.0
 _PERIOD_S = 0.5
 _HEAVY = ("truck", "bus", "trailer")
 _HEAVY_SPEED_MPS = 24.0
+#: Nobody appears so near to a junction, in seconds, while others are inside it.
+_SEEN_BEFORE_S = 10.0
 
 
 class AmbientFlow:
@@ -91,9 +93,22 @@ class AmbientFlow:
         plan = self._vehicle(fleet, lane, s, self._lane_speed(fleet, lane, rng), rng)
         # Only who is slower comes into view ahead, and only who is faster catches up from behind.
         comes_in = plan.speed < ego_v + 1.0 or ego_v < 3.0 if at_front else plan.speed > ego_v + 1.0
+        if self._surprises(fleet, plan):
+            return
         if (comes_in or lane.direction == -1) and is_free(fleet, plan, 3.0 + 0.7 * plan.speed):
             fleet.add(plan, rng, self.next_update_s)
             self.wanted_gap[key] = self._gap(lane, rng)
+
+    def _surprises(self, fleet: Fleet, plan: ActorPlan) -> bool:
+        """Whether somebody inside a junction, who has looked for a gap, could not have seen the newcomer come."""
+        n = fleet.count
+        for junction in fleet.road.junctions:
+            way = plan.direction * (junction.s - plan.s)
+            if -junction.reach_m < way < _SEEN_BEFORE_S * max(plan.speed, 5.0):
+                inside = fleet.alive[:n] & (fleet.motion[:n] == ON_ROUTE) & (fleet.inside[:n] > 0)
+                if bool((inside & (np.abs(fleet.s[:n] - junction.s) < 2.0 * junction.reach_m)).any()):
+                    return True
+        return False
 
     def _nearest(self, fleet: Fleet, lane: Lane, s: float) -> float:
         n = fleet.count

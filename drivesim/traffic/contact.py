@@ -8,6 +8,7 @@ from drivesim.geometry import FloatArray
 from drivesim.traffic.behaviour import Slots
 from drivesim.traffic.fleet import CARRIED, CYCLIST, DRIVEN, ON_ROAD, PEDESTRIAN, STATIC, VEHICLE, Fleet
 from drivesim.traffic.motion import occupied
+from drivesim.traffic.turning import middles
 
 #: How hard those involved in a crash brake, m/s².
 CRASH_BRAKING_MPS2 = 7.0
@@ -27,7 +28,25 @@ def crashes(fleet: Fleet) -> list[tuple[int, int]]:
     touch &= touch.T
     drives = np.isin(fleet.motion[slots], DRIVEN) & (fleet.kind[slots] == VEHICLE)
     touch &= drives[:, None] & (~drives[None, :] | np.triu(np.ones_like(touch), 1))
-    return [(int(slots[row]), int(slots[column])) for row, column in np.argwhere(touch)]
+    pairs = [(int(slots[row]), int(slots[column])) for row, column in np.argwhere(touch)]
+    # Beside a junction boxes stand at all angles, and what reaches along the road says too much of them.
+    return [pair for pair in pairs if _overlap(fleet, *pair)] if fleet.road.junctions else pairs
+
+
+def _overlap(fleet: Fleet, one: int, other: int) -> bool:
+    """Whether two boxes overlap by more than they may touch, whatever their headings: no axis of either separates them."""
+    x, y = middles(fleet, np.array([one, other]))
+    between = np.array([x[1] - x[0], y[1] - y[0]])
+    axes = []
+    for slot in (one, other):
+        cosine, sine = np.cos(fleet.yaw[slot]), np.sin(fleet.yaw[slot])
+        half = np.array([[fleet.length[slot] / 2.0], [fleet.width[slot] / 2.0]])
+        axes.append(np.array([[cosine, sine], [-sine, cosine]]) * half)
+    for axis in np.concatenate([sides / np.linalg.norm(sides, axis=1, keepdims=True) for sides in axes]):
+        reach = sum(float(np.abs(sides @ axis).sum()) for sides in axes)
+        if abs(float(between @ axis)) > reach - _TOUCH_M:
+            return False
+    return True
 
 
 def extents(fleet: Fleet, slots: Slots) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:

@@ -13,12 +13,13 @@ from drivesim.road import Lane, Road
 from drivesim.traffic.behaviour import Mask, Slots, draw_driver, draw_walker
 from drivesim.traffic.dimensions import EGO_FRONT_M, EGO_HEIGHT_M, EGO_LENGTH_M, EGO_REAR_M, EGO_WIDTH_M
 from drivesim.traffic.plans import ActorPlan, EgoPlan, OpenDoor, WalkTo
+from drivesim.traffic.routes import JunctionRoute
 
-#: How a participant moves: along the road, freely in the plane, not at all, with the vehicle that has hit it, or, as only
-#: the ego does, as it is told from outside.
-ON_ROAD, FREE, STATIC, CARRIED, COMMANDED = 0, 1, 2, 3, 4
+#: How a participant moves: along the road, freely in the plane, not at all, with the vehicle that has hit it, as only the
+#: ego does, as it is told from outside, or on a way through a junction.
+ON_ROAD, FREE, STATIC, CARRIED, COMMANDED, ON_ROUTE = 0, 1, 2, 3, 4, 5
 #: Those who drive, whoever decides how.
-DRIVEN = (ON_ROAD, COMMANDED)
+DRIVEN = (ON_ROAD, COMMANDED, ON_ROUTE)
 VEHICLE, CYCLIST, PEDESTRIAN = 0, 1, 2
 HEAVY = ("truck", "bus", "trailer", "construction_vehicle")
 #: Share of a change of mind that shows in the pace: of the ego, of scripted drivers and walkers, and of drivers who are
@@ -52,11 +53,18 @@ class Fleet:
     ``desired`` and ``headway`` drift towards ``desired_to`` and ``headway_to``, what the driver has in mind by now;
     ``wish`` is the pace it varies around, ``leeway`` 1 where it does so freely, ``scripted`` 1 for those with manoeuvres.
     Who is ``steady`` keeps ``desired`` whatever is in the way, and stands until ``waits``.
+    Who is on a route (one more than its index in ``routes``, 0 for none) is ``route_p`` along it and ``route_d`` beside it;
+    ``inside`` is 1 once he has passed the line to wait at, ``halted`` once he has stood there, ``line_s`` for how long, ``next_gap`` when
+    he looks for a gap again.
+    ``closed`` are the lines where signals hold traffic on the road: s, direction, and the braking (m/s²) beyond which one
+    drives on.
     """
 
     road: Road
     count: int = 0
     plans: list[ActorPlan] = field(default_factory=list)
+    routes: list[JunctionRoute] = field(default_factory=list)
+    closed: list[tuple[float, int, float]] = field(default_factory=list)
     alive: Mask = field(default_factory=_flags)
     free_choice: Mask = field(default_factory=_flags)
     direction: Slots = field(default_factory=_codes)
@@ -114,6 +122,13 @@ class Fleet:
     reverse_m: FloatArray = field(default_factory=_numbers)
     steady: Mask = field(default_factory=_flags)
     waits: FloatArray = field(default_factory=_numbers)
+    route: Slots = field(default_factory=_codes)
+    route_p: FloatArray = field(default_factory=_numbers)
+    route_d: FloatArray = field(default_factory=_numbers)
+    inside: FloatArray = field(default_factory=_numbers)
+    halted: FloatArray = field(default_factory=_numbers)
+    line_s: FloatArray = field(default_factory=_numbers)
+    next_gap: FloatArray = field(default_factory=_numbers)
 
     def _grow(self) -> None:
         for name, array in vars(self).items():
@@ -255,6 +270,21 @@ class Fleet:
             if abs(lane.offset - d) <= lane.width / 2.0 and lane.s_start <= s <= lane.s_end:
                 return lane
         return None
+
+    def take_route(self, slot: int, route: JunctionRoute, p: float, aside: float = 0.0) -> None:
+        """Put a participant on a route, ``p`` metres along it and ``aside`` to its left."""
+        if route not in self.routes:
+            self.routes.append(route)
+        self.route[slot] = self.routes.index(route) + 1
+        self.route_p[slot], self.route_d[slot] = p, aside
+        self.inside[slot] = self.halted[slot] = self.line_s[slot] = self.next_gap[slot] = 0.0
+        self.motion[slot] = ON_ROUTE
+        self.free_choice[slot] = False
+        self.change_s[slot] = 0.0
+
+    def route_of(self, slot: int) -> JunctionRoute:
+        """The route of one who is on one."""
+        return self.routes[int(self.route[slot]) - 1]
 
     def keep_pace(self, slot: int, speed: float) -> None:
         """Hold the participant to a desired speed in m/s that a script sets, whatever he might have in mind."""

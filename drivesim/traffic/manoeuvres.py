@@ -9,13 +9,15 @@ import numpy as np
 
 from drivesim.errors import InputError
 from drivesim.traffic.doors import swing
-from drivesim.traffic.fleet import FREE, ON_ROAD, Fleet
+from drivesim.traffic.fleet import FREE, ON_ROAD, ON_ROUTE, Fleet
 from drivesim.traffic.following import follow, follows_well
+from drivesim.traffic.junction_traffic import JunctionTraffic
 from drivesim.traffic.lane_choice import beside_is_clear
 from drivesim.traffic.plans import (
     Action,
     Brake,
     Follow,
+    JunctionTurn,
     LaneChange,
     Manoeuvre,
     OpenDoor,
@@ -26,6 +28,7 @@ from drivesim.traffic.plans import (
 )
 from drivesim.traffic.prediction import time_to_collision
 from drivesim.traffic.reversing import begin_reversing
+from drivesim.traffic.turning import has_turned
 
 #: How quickly somebody speeds up again who had stopped for a while, m/s².
 _GOING_ON_MPS2 = 1.5
@@ -35,9 +38,12 @@ _GOING_ON_MPS2 = 1.5
 class Script:
     """The manoeuvres still to come and under way; ``started``, ``finished`` and ``noticed`` (when a time to collision
     was first below its bound) hold times in seconds by id.
+
+    ``junctions`` is the traffic of the road's junctions, for those who turn there.
     """
 
     waiting: list[tuple[int, Manoeuvre]]
+    junctions: JunctionTraffic | None = None
     running: list[tuple[int, Manoeuvre]] = field(default_factory=list)
     started: dict[str, float] = field(default_factory=dict)
     finished: dict[str, float] = field(default_factory=dict)
@@ -71,6 +77,8 @@ class Script:
 
     def _begin(self, fleet: Fleet, slot: int, manoeuvre: Manoeuvre) -> bool:
         action = manoeuvre.action
+        if isinstance(action, JunctionTurn):
+            return self.junctions is not None and self.junctions.take_turn(fleet, slot, action.to)
         if isinstance(action, Stop) and action.hold_s is not None:
             self.pauses[manoeuvre.id] = Pause(former_mps=max(float(fleet.v[slot]), float(fleet.desired[slot])))
         return _begin(fleet, slot, manoeuvre)
@@ -160,6 +168,8 @@ def time_to_ego(fleet: Fleet, slot: int) -> float:
 def _begin(fleet: Fleet, slot: int, manoeuvre: Manoeuvre) -> bool:
     """Set the action going; False when it has to wait."""
     action = manoeuvre.action
+    if fleet.motion[slot] == ON_ROUTE and isinstance(action, LaneChange | Follow | Reverse):
+        return False
     if isinstance(action, LaneChange):
         offset = action.to_d
         if offset is None:
@@ -184,7 +194,7 @@ def _begin(fleet: Fleet, slot: int, manoeuvre: Manoeuvre) -> bool:
         begin_reversing(fleet, slot, action)
     elif isinstance(action, OpenDoor):
         swing(fleet, slot, action, 0.0)
-    else:
+    elif isinstance(action, WalkTo):
         _walk(fleet, slot, action)
     return True
 
@@ -216,6 +226,8 @@ def _is_done(fleet: Fleet, slot: int, manoeuvre: Manoeuvre) -> bool:
     action = manoeuvre.action
     if isinstance(action, LaneChange):
         return bool(fleet.change_s[slot] <= 0)
+    if isinstance(action, JunctionTurn):
+        return has_turned(fleet, slot)
     if isinstance(action, Reverse):
         return bool(fleet.reverse_mps[slot] <= 0)
     if isinstance(action, Follow):

@@ -49,7 +49,7 @@ def accelerations(fleet: Fleet, rows: Slots) -> FloatArray:
     in_way &= ~hidden(fleet, rows, columns, in_way)
     lead_speed = their_speed[None, :] * sign
     lead_acceleration = np.where(same_way & np.isin(fleet.motion[c], DRIVEN), fleet.a[c], 0.0)
-    driver, desired = _drivers(fleet, rows), _desired(fleet, rows)
+    driver, desired = drivers(fleet, rows), desired_speeds(fleet, rows)
     column = DriverParameters(
         headway_s=fleet.headway[r],
         minimum_gap_m=fleet.minimum_gap[r],
@@ -61,7 +61,10 @@ def accelerations(fleet: Fleet, rows: Slots) -> FloatArray:
     )
     free = idm_free_acceleration(fleet.v[rows], desired, driver.acceleration)
     least = np.where(in_way, wanted, np.inf).min(axis=1, initial=np.inf)
-    return np.maximum(np.minimum(np.minimum(free, least), _ramp_end(fleet, rows)), -_HARDEST_BRAKING)
+    wanted = np.minimum(np.minimum(free, least), _ramp_end(fleet, rows))
+    if fleet.closed:
+        wanted = np.minimum(wanted, _closed_lines(fleet, rows))
+    return np.maximum(wanted, -_HARDEST_BRAKING)
 
 
 def _off_the_lanes(fleet: Fleet) -> Mask:
@@ -74,7 +77,7 @@ def _off_the_lanes(fleet: Fleet) -> Mask:
     return np.asarray((fleet.motion == STATIC) & ((fleet.d + reach < low) | (fleet.d - reach > high)))
 
 
-def _drivers(fleet: Fleet, slots: Slots) -> DriverParameters:
+def drivers(fleet: Fleet, slots: Slots) -> DriverParameters:
     """Parameters (R,) of drivers; one whose script says to speed up is not held back by comfort."""
     script = np.nan_to_num(fleet.script_a[slots])
     return DriverParameters(
@@ -85,7 +88,7 @@ def _drivers(fleet: Fleet, slots: Slots) -> DriverParameters:
     )
 
 
-def _desired(fleet: Fleet, slots: Slots) -> FloatArray:
+def desired_speeds(fleet: Fleet, slots: Slots) -> FloatArray:
     """Desired speeds (R,); far above the present one while a script says to speed up or to follow, so that only leaders limit it."""
     faster = (np.nan_to_num(fleet.script_a[slots]) > 0.0) | (fleet.follows[slots] > 0)
     return np.where(faster, 2.0 * fleet.v[slots] + 10.0, fleet.desired[slots])
@@ -132,9 +135,36 @@ def _ramp_end(fleet: Fleet, rows: Slots) -> FloatArray:
             gap = lane.s_end - fleet.s[slot] - fleet.front[slot]
             # Drivers look for a gap first and brake for the end only when it is near.
             if gap[0] < 2.0 * max(fleet.v[slot][0] ** 2 / 6.0, 10.0):
-                args = (fleet.v[slot], fleet.desired[slot], gap, 0.0, 0.0, _drivers(fleet, slot))
+                args = (fleet.v[slot], fleet.desired[slot], gap, 0.0, 0.0, drivers(fleet, slot))
                 result[index] = following_acceleration(*args)[0]
     return result
+
+
+def _closed_lines(fleet: Fleet, rows: Slots) -> FloatArray:
+    """Acceleration (R,) before stop lines that signals close, as before a standing obstacle; pedestrians do not care."""
+    result = np.full(len(rows), np.inf)
+    drives = fleet.kind[rows] != PEDESTRIAN
+    for line_s, direction, hardest in fleet.closed:
+        gap = direction * (line_s - fleet.s[rows]) - fleet.front[rows]
+        stops = fleet.v[rows] ** 2 / (2.0 * np.maximum(gap, 0.1)) < hardest
+        held = drives & (fleet.direction[rows] == direction) & (gap > -0.5) & (gap < 120.0)
+        held &= stops | (fleet.v[rows] < 1.0)
+        slots = rows[held]
+        if len(slots):
+            result[held] = np.minimum(result[held], standing_obstacle(fleet, slots, gap[held]))
+    return result
+
+
+def standing_obstacle(fleet: Fleet, slots: Slots, gap: FloatArray) -> FloatArray:
+    """Acceleration (R,) of drivers who come up to something that stands ``gap`` (R,) metres ahead of their bumpers."""
+    driver = drivers(fleet, slots)
+    close = DriverParameters(
+        headway_s=np.minimum(driver.headway_s, 0.8),
+        minimum_gap_m=0.5,
+        acceleration=driver.acceleration,
+        deceleration=driver.deceleration,
+    )
+    return following_acceleration(fleet.v[slots], desired_speeds(fleet, slots), np.maximum(gap, 0.1), 0.0, 0.0, close)
 
 
 def move(fleet: Fleet, dt: float, time_s: float, rng: np.random.Generator) -> None:
@@ -160,7 +190,7 @@ def _move_on_road(fleet: Fleet, slots: Slots, dt: float, time_s: float, rng: np.
     acceleration = accelerations(fleet, slots)
     calm = np.clip(fleet.v[slots] / 5.0, 0.0, 1.0)
     acceleration = np.where((acceleration > -2.0) & ~walking, acceleration + noise * calm, acceleration)
-    scripted, steady = _scripted(fleet, slots, dt), fleet.steady[slots]
+    scripted, steady = script_accelerations(fleet, slots, dt), fleet.steady[slots]
     acceleration = np.fmin(np.fmin(acceleration, following), scripted)
     told = steady_accelerations(fleet, slots, np.fmin(following, scripted), dt, time_s)
     acceleration = np.where(steady, told, acceleration)
@@ -197,7 +227,7 @@ def _move_on_road(fleet: Fleet, slots: Slots, dt: float, time_s: float, rng: np.
     fleet.yaw[slots] = yaw + backwards + fleet.slope[slots]
 
 
-def _scripted(fleet: Fleet, slots: Slots, dt: float) -> FloatArray:
+def script_accelerations(fleet: Fleet, slots: Slots, dt: float) -> FloatArray:
     """Scripted acceleration (R,), NaN where there is none; it ends by itself at the scripted speed."""
     script, goal, speed = fleet.script_a[slots], fleet.script_to[slots], fleet.v[slots]
     remaining = (goal - speed) / dt
@@ -233,7 +263,7 @@ def _move_freely(fleet: Fleet, slots: Slots, dt: float, time_s: float) -> None:
     walking = on_foot & (aiming | (fleet.v[slots] > 0))
     pace = walking_speed(fleet.desired[slots], fleet.phase[slots], time_s)
     old_v = fleet.v[slots]
-    scripted = _scripted(fleet, slots, dt)
+    scripted = script_accelerations(fleet, slots, dt)
     speed = np.where(walking, pace, np.maximum(old_v + np.nan_to_num(scripted) * dt, 0.0))
     speed = np.where(walking & ~np.isnan(scripted), np.maximum(old_v + scripted * dt, 0.0), speed)
     told = old_v + steady_accelerations(fleet, slots, scripted, dt, time_s) * dt

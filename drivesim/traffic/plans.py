@@ -78,7 +78,14 @@ class OpenDoor:
     angle_rad: float = 1.2
 
 
-Action = LaneChange | SpeedChange | Brake | Stop | WalkTo | Follow | Reverse | OpenDoor
+@dataclass(frozen=True, kw_only=True)
+class JunctionTurn:
+    """Turn at the next junction, or go straight on; it begins once the junction is near and the lane leads there."""
+
+    to: Literal["left", "straight", "right"]
+
+
+Action = LaneChange | SpeedChange | Brake | Stop | WalkTo | Follow | Reverse | OpenDoor | JunctionTurn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +132,8 @@ class ActorPlan:
     stands until then and walks at ``speed``; one who ``yields`` does not step before a vehicle that can hardly stop.
     ``free`` lets a driver change lanes at will. Who is ``steady`` goes exactly as written, whatever is in the way, and
     stands until ``waits_s``.
+    Who comes along an ``arm`` of the road's first junction is placed in the
+    world as well; he goes straight on where he can, unless a ``JunctionTurn`` says otherwise.
     """
 
     id: str
@@ -150,6 +159,7 @@ class ActorPlan:
     yields: bool = False
     steady: bool = False
     waits_s: float = 0.0
+    arm: Literal["left", "right"] | None = None
     manoeuvres: tuple[Manoeuvre, ...] = ()
 
 

@@ -13,7 +13,7 @@ from drivesim.traffic.plans import AmbientTraffic
 from drivesim.traffic.zebra import Walker, kerb_to_kerb, makes_up_his_mind, start_walking, steps_out
 
 _PARKED = {"car": 0.4, "small": 0.2, "suv": 0.17, "estate": 0.15, "van": 0.08}
-_CLEAR_OF_CROSSING_M = 8.0
+_CLEAR_OF_CROSSING_M, _CLEAR_OF_JUNCTION_M = 8.0, 5.0
 _KERB_ROOM_M, _WALL_ROOM_M, _SPLIT_M = 1.2, 0.4, 0.25
 
 
@@ -64,6 +64,7 @@ class RoadsideTraffic:
     def _park(self, fleet: Fleet, strip: Strip, s: float, rng: np.random.Generator) -> float:
         """Maybe a parked car at ``s``; returns the distance in metres to the next place."""
         taken = any(abs(s - crossing) < _CLEAR_OF_CROSSING_M for crossing in self.road.crossings)
+        taken |= any(abs(s - junction.s) < junction.reach_m + _CLEAR_OF_JUNCTION_M for junction in self.road.junctions)
         n = fleet.count
         on_foot = fleet.alive[:n] & (fleet.motion[:n] == FREE) & (fleet.kind[:n] == PEDESTRIAN)
         # No parked car in the way of someone who is to cross there.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from drivesim.errors import InputError
 from drivesim.geometry import FloatArray, wrap_angle
 from drivesim.road import Road
 from drivesim.scene import Actor, Track
@@ -20,6 +21,7 @@ from drivesim.traffic.behaviour import Mask
 from drivesim.traffic.contact import carry, collide, crashes
 from drivesim.traffic.ego_control import Drive, EgoCommand, drive_ego, take_over
 from drivesim.traffic.fleet import ON_ROAD, VEHICLE, Fleet
+from drivesim.traffic.junction_traffic import JunctionTraffic
 from drivesim.traffic.lane_choice import choose_lane
 from drivesim.traffic.manoeuvres import script_of
 from drivesim.traffic.motion import move
@@ -134,6 +136,15 @@ class TrafficSimulation:
         self._event_ids = [manoeuvre.id for plan in plans for manoeuvre in plan.manoeuvres]
         for slot, _ in self._script.waiting:
             fleet.free_choice[slot] = False
+        self._junctions = None
+        if road.junctions:
+            self._junctions = JunctionTraffic(fleet, ambient, 1 + len(actor_plans))
+            self._script.junctions = self._junctions
+            for slot, actor in enumerate(actor_plans, start=1):
+                if actor.arm is not None and not self._junctions.enter_by_arm(fleet, slot, actor.arm):
+                    raise InputError(
+                        f"{actor.id!r} comes by the arm on the {actor.arm}, but the junction has none there"
+                    )
         self._flow = AmbientFlow(fleet, ambient, rng) if ambient is not None else None
         self._settled = set(crashes(fleet))
         self._recorder = _Recorder()
@@ -166,6 +177,8 @@ class TrafficSimulation:
             _choose_lanes(fleet, time_s, rng)
             _pass_narrow_obstacles(fleet, time_s, rng)
             move(fleet, self._dt, time_s, rng)
+            if self._junctions is not None:
+                self._junctions.step(fleet, self._dt, time_s, rng)
             if command is not None:
                 drive_ego(fleet, command, self._dt, self._substeps - substep)
             carry(fleet, self._dt)
@@ -176,6 +189,8 @@ class TrafficSimulation:
         self.frame += 1
         if self._flow is not None:
             self._flow.update(fleet, self.frame / self.fps)
+        if self._junctions is not None:
+            self._junctions.update(fleet, self.frame / self.fps, rng)
         self._recorder.record(fleet)
 
     def result(self, frames: int | None = None) -> TrafficResult:

@@ -17,6 +17,7 @@ from drivesim.scenarios.language.events import (
     ReverseAction,
     WalkAction,
 )
+from drivesim.scenarios.language.junctions import TurnAction
 from drivesim.scenarios.language.values import reference_name, suggestion
 from drivesim.scenarios.placement import lane_spot
 
@@ -63,7 +64,7 @@ def _unsuited(event: Event, actor: ActorSpec | None) -> str | None:
                 f"'{actor.id}' walks at 0 m/s and so never arrives. Write its pace as 'speed: 1.4 m/s': it stands until "
                 "walk_to starts."
             )
-    elif on_foot and isinstance(action, LaneChangeAction | FollowAction | ReverseAction):
+    elif on_foot and isinstance(action, LaneChangeAction | FollowAction | ReverseAction | TurnAction):
         why = "has no lane to change" if kind == "lane_change" else f"does not {kind}"
         return f"'{event.actor}' is a pedestrian and {why}. Use {{walk_to: {{y: 6 m}}}}."
     return None

@@ -47,6 +47,8 @@ CODES: dict[str, str] = {
     "DS047": "no such lane",
     "DS048": "events wait for each other",
     "DS049": "action does not suit the actor",
+    "DS050": "road that cannot have this junction",
+    "DS051": "turn that leads nowhere",
     "DS060": "boxes overlap at t = 0",
     "DS061": "behind the camera at t = 0",
     "DS062": "length and width look swapped",

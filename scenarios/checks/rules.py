@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from drivesim.scenarios.checks.actions import action_findings
+from drivesim.scenarios.checks.junctions import junction_findings
 from drivesim.scenarios.checks.messages import Finding
 from drivesim.scenarios.concrete import road_plan
 from drivesim.scenarios.language.base import single_key
@@ -72,6 +73,7 @@ def rule_findings(scenario: Scenario) -> Iterator[Finding]:
     for index, event in enumerate(scenario.events):
         yield from _event(scenario, event, ("events", index))
     yield from _waiting(scenario)
+    yield from junction_findings(scenario)
     yield from _labels(scenario)
     yield from _sampling(scenario)
     yield from _video(scenario)
@@ -149,6 +151,8 @@ def _placement(scenario: Scenario, actor: ActorSpec, location: tuple[str | int, 
     if on_lane and actor.at is not None:
         text = f"actor '{actor.id}' has both 'lane' and 'at'. Keep one: 'lane'+'gap', or 'at' in the ego frame (x forward, y left)."
         yield Finding(code="DS045", text=text, location=location)
+    elif actor.arm is not None:
+        pass  # what is wrong with that the rules about junctions tell
     elif not on_lane and actor.at is None:
         text = f"actor '{actor.id}' has no place. Add 'lane'+'gap', or 'at: {{x: 20 m, y: -3 m}}' in the ego frame."
         yield Finding(code="DS046", text=text, location=location)

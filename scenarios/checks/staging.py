@@ -10,6 +10,7 @@ import numpy as np
 from drivesim.scenarios.checks.feasibility import values_text
 from drivesim.scenarios.checks.messages import Finding, ScenarioError
 from drivesim.scenarios.language.events import Event, LaneChangeAction, TimeToActorTrigger, TimeTrigger
+from drivesim.scenarios.language.junctions import TurnAction
 
 if TYPE_CHECKING:
     from drivesim.scenarios.expand import Development
@@ -67,7 +68,7 @@ def _played(scenario: Scenario, variation: int) -> Development:
 
 
 def _starts_by_itself(event: Event) -> bool:
-    return isinstance(event.start, TimeTrigger) and not isinstance(event.action, LaneChangeAction)
+    return isinstance(event.start, TimeTrigger) and not isinstance(event.action, LaneChangeAction | TurnAction)
 
 
 def _waits_for_one_that_never_comes(event: Event, missed: dict[str, list[Development]]) -> bool:
@@ -83,6 +84,11 @@ def _why(event: Event, made: Development) -> str:
     limit = event.within if isinstance(event.within, float) else seconds
     held = f"played for {min(limit, seconds):g} s"
     start = event.start
+    if isinstance(event.action, TurnAction) and isinstance(start, TimeTrigger):
+        return (
+            f"{held}, '{event.actor}' never comes to the junction on a lane that leads there, or it was too near by then. "
+            "Move the junction, change lane or speed, or lengthen 'video: duration'."
+        )
     if isinstance(start, TimeTrigger) or (hasattr(start, "after") and isinstance(event.action, LaneChangeAction)):
         return f"{held}, there is never room for it beside '{event.actor}'. Change gap or speed, or start it at another time."
     if hasattr(start, "after"):

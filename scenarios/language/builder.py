@@ -105,6 +105,18 @@ def reverse(distance: Any, speed: Any = 1.5) -> dict[str, Any]:
     return {"reverse": {"distance": distance, "speed": speed}}
 
 
+def turn(to: Any) -> dict[str, Any]:
+    """Action: left, straight or right at the next junction."""
+    return {"turn": {"to": to}}
+
+
+def junction(
+    at: Numeric, arms: Sequence[str] = ("left", "right"), control: str = "priority", **keys: Any
+) -> dict[str, Any]:
+    """A junction for :meth:`ScenarioBuilder.road`: metres ahead, arms, control (priority, stop, signals), arm_lanes, signals."""
+    return {"at": at, "arms": list(arms), "control": control, **keys}
+
+
 def walk_to(*, x: Any = None, y: Any = None) -> dict[str, Any]:
     """Action: straight to a place (m) in the ego frame at t = 0."""
     return {"walk_to": {key: value for key, value in (("x", x), ("y", y)) if value is not None}}
@@ -241,7 +253,7 @@ class ScenarioBuilder:
         return self._with(("scene", "environment"), keys)
 
     def road(self: Self, type: str = "motorway", **keys: Any) -> Self:
-        """The road: lanes, ego_lane, lane_width, speed_limit, oncoming_lanes, ramp, crossings, curvature."""
+        """The road: lanes, ego_lane, lane_width, speed_limit, oncoming_lanes, ramp, crossings, curvature, junction."""
         return self._with(("scene", "road"), {"type": type, **keys})
 
     def ego(self: Self, **keys: Any) -> Self:

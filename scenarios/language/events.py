@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from drivesim.scenarios.language.base import Model, single_key
+from drivesim.scenarios.language.junctions import TurnAction
 from drivesim.scenarios.language.values import (
     Count,
     Duration,
@@ -147,7 +148,8 @@ Action = Annotated[
     | Annotated[StopAction, Tag("stop")]
     | Annotated[FollowAction, Tag("follow")]
     | Annotated[ReverseAction, Tag("reverse")]
-    | Annotated[OpenDoorAction, Tag("open_door")],
+    | Annotated[OpenDoorAction, Tag("open_door")]
+    | Annotated[TurnAction, Tag("turn")],
     Discriminator(single_key),
 ]
 

@@ -20,6 +20,7 @@ from drivesim.scenarios.language.designs import Design, design_of
 from drivesim.scenarios.language.distributions import AnyDistribution, Distribution
 from drivesim.scenarios.language.ego_plan import WrittenEgoPlan
 from drivesim.scenarios.language.events import Event, Expectation, Label
+from drivesim.scenarios.language.junctions import ArmSide, JunctionSpec
 from drivesim.scenarios.language.meeting import Meeting
 from drivesim.scenarios.language.structure import findings_of
 from drivesim.scenarios.language.units import shown
@@ -134,6 +135,7 @@ class RoadSpec(Model):
     ramp: Annotated[str, Word(("right", "left"), varies=False)] | None = None
     crossings: tuple[Annotated[Number, Quantity("length", 0.0, 2000.0, varies=False)], ...] = ()
     curvature: Annotated[Number, Quantity("curvature", -0.04, 0.04, varies=False)] | None = None
+    junction: JunctionSpec | None = None
 
 
 class EgoSpec(Model):
@@ -165,7 +167,8 @@ class Dimensions(Model):
 
 
 class ActorSpec(Model):
-    """A traffic participant, placed on a lane with a gap to the ego, at a place in the ego frame, or so that they meet.
+    """A traffic participant, placed on a lane with a gap to the ego, at a place in the ego frame, so that they meet, or on an arm of the
+    junction.
 
     Who ``reacts`` not goes exactly as written, whatever is in the way; by default who ``meets`` the ego.
     """
@@ -178,6 +181,8 @@ class ActorSpec(Model):
     at: Place | None = None
     meets: Meeting | None = None
     reacts: Flag | None = None
+    arm: ArmSide | None = None
+    to_line: Length | None = None
     yaw: Angle | None = None
     speed: Speed | None = None
     target_speed: Speed | None = None

@@ -31,9 +31,19 @@ _EXAMPLES = {
     "std": "std: 2 m/s",
 }
 #: Keys that other tools know and this one has no world for yet, with the reason.
+_FLAT = "the ground is flat everywhere. A queue behind a crest can be had as one in fog: 'fog: 60 m'."
 _NOT_YET = {
-    "turn": "to turn off takes a junction, and roads here have none yet. Use lane_change, or bend the road with "
-    "'curvature'."
+    "crest": _FLAT,
+    "sag": _FLAT,
+    "gradient": _FLAT,
+    "slope": _FLAT,
+    "elevation": _FLAT,
+    "profile": _FLAT,
+    "superelevation": "roads are level across, in bends too. Leave it out.",
+    "roundabout": "there are no roundabouts. Use a junction: 'junction: {at: 60 m, control: priority}'.",
+    "exit": "motorways have no exits, only an acceleration lane ('ramp'). Use a junction on an urban or rural road.",
+    "intersection": "it is called junction: 'junction: {at: 60 m, arms: [left, right]}'.",
+    "junctions": "a road has one junction: 'junction: {at: 60 m, arms: [left, right]}'.",
 }
 _KINDS = {
     "model_type": "a mapping. Use {key: value}",
@@ -70,6 +80,8 @@ def _finding(detail: Any, model: type[BaseModel], written: Any) -> Finding:
 
 
 def _unknown_key(key: str, known: list[str], location: tuple[str | int, ...]) -> Finding:
+    if key in _NOT_YET:
+        return Finding(code="DS021", text=f"'{key}': {_NOT_YET[key]}", location=location)
     near = suggestion(key, known)
     fix = f"Did you mean '{near}'?" if near else f"Known here: {', '.join(known)}."
     return Finding(code="DS021", text=f"unknown key '{key}'. {fix}", location=location)
@@ -80,8 +92,6 @@ def _alternative(detail: Any, model: type[BaseModel], raw: tuple[Any, ...], loca
     value = detail["input"]
     if isinstance(value, Mapping) and len(value) == 1:
         key = str(next(iter(value)))
-        if key in _NOT_YET:
-            return Finding(code="DS021", text=f"'{key}': {_NOT_YET[key]}", location=(*location, key))
         return _unknown_key(key, known, (*location, key))
     given = f"got {', '.join(map(str, value)) or 'none'}" if isinstance(value, Mapping) else f"got {shown(value)}"
     text = f"exactly one of {', '.join(known)} is due here, {given}. Write it as {{{known[0]}: …}}."

@@ -42,6 +42,10 @@ def path_gap(ego: Track, actor: Actor, *, size: EgoSize = DEFAULT_EGO, road: Roa
     """
     first, second, both = pair(ego, actor, size)
     own, other = (along(one, first if road is None else road) for one in (first, second))
+    if road is not None and road.junctions:
+        # Who turns off has left the road's course, and goes on straight as far as anybody can tell.
+        left = np.abs(np.sin(first.yaw_rad - road.frame_at(own.middle)[2])) > _TURNED_OFF
+        own, other = (_either(left, along(one, first), found) for one, found in ((first, own), (second, other)))
     in_path = (other.right < own.left) & (other.left > own.right)
     ahead = other.middle > own.middle
     gap = np.where(ahead, other.rear - own.front, own.rear - other.front)
@@ -53,6 +57,15 @@ def path_gap(ego: Track, actor: Actor, *, size: EgoSize = DEFAULT_EGO, road: Roa
         actor_mps=other.speed_mps,
         known=both,
     )
+
+
+#: Sine of the angle to the road beyond which one has turned off.
+_TURNED_OFF = 0.35
+
+
+def _either(choice: np.ndarray, there: Extents, here: Extents) -> Extents:
+    """Frame by frame (T,) the first where ``choice`` holds, else the second."""
+    return Extents(**{name: np.where(choice, getattr(there, name), getattr(here, name)) for name in vars(here)})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

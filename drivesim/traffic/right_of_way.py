@@ -1,0 +1,235 @@
+"""Who goes first at a junction: signals, priority, and the gap that a driver who gives way accepts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from drivesim.geometry import FloatArray
+from drivesim.junctions import Junction, Leg
+from drivesim.traffic.behaviour import Slots
+from drivesim.traffic.fleet import DRIVEN, ON_ROUTE, PEDESTRIAN, Fleet
+from drivesim.traffic.routes import SPACING_M, JunctionRoute
+from drivesim.traffic.turning import middles, on_samples
+
+_ARMS: tuple[Leg, ...] = ("left", "right")
+_OPPOSITE: dict[Leg, Leg] = {"ahead": "behind", "behind": "ahead", "left": "right", "right": "left"}
+#: Others are looked for this near, and followed this far ahead in time; metres, seconds.
+_NEAR_M, _MOMENTS_S = 300.0, np.arange(0.0, 9.01, 0.6)
+#: Walkers are looked for this near, metres.
+_WALKERS_M = 35.0
+#: How those who are slow, or stand, may speed up meanwhile, m/s².
+_SPEEDS_UP_MPS2 = 1.3
+#: Seconds that lie between two who cross, at first and after having waited long, and how long that takes; source: critical
+#: gaps of 4 to 7 s in the Highway Capacity Manual hold bumper to bumper, these are clear times around a passage.
+_MARGIN_S, _LEAST_MARGIN_S, _PATIENCE_S = 1.4, 0.7, 25.0
+#: How drivers pull away across a junction, how hard one who has decided to go would brake for amber, and the braking that a
+#: red light may ask of the last who saw amber; m/s².
+_PULL_AWAY_MPS2, AMBER_BRAKING_MPS2, RED_BRAKING_MPS2 = 1.5, 3.0, 6.0
+#: Drivers decide this long before they would have to brake; and stand for a stop sign when slower than that.
+_DECIDES_M, _STANDS_MPS = 14.0, 0.3
+#: Who stands looks for a gap this often, and only when he is the first in line; seconds, metres.
+_LOOKS_EVERY_S, _FIRST_IN_LINE_M = 0.3, 6.0
+#: A route is looked at in steps of so many samples.
+_EVERY = 2
+#: How far behind the junction the way has to be free of those who stand.
+_ROOM_M = 7.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Others:
+    """Those who may cross the way of one, by slot, with where they come from and whether they are past their line."""
+
+    slots: Slots
+    legs: list[Leg]
+    inside: np.ndarray
+    crosses: np.ndarray
+
+
+def must_wait_at_line(fleet: Fleet, junction: Junction, slot: int, time_s: float, dt: float) -> bool:
+    """Whether the driver on a route in ``slot`` has to stop before the junction, as far as he can see now."""
+    route, v = fleet.route_of(slot), float(fleet.v[slot])
+    if fleet.inside[slot] > 0:
+        return False
+    line = -float(fleet.route_p[slot]) - float(fleet.front[slot])
+    slow = v < 1.0
+    if line > (_FIRST_IN_LINE_M if slow else v**2 / 4.0 + _DECIDES_M):
+        return False
+    if line < 3.0:
+        fleet.line_s[slot] += dt
+        fleet.halted[slot] = max(fleet.halted[slot], float(v < _STANDS_MPS))
+    on_arm = route.origin in _ARMS
+    if junction.signals is not None:
+        light = junction.signals.light(on_arm, time_s)
+        needed = v**2 / (2.0 * max(line, 0.1))
+        if (light == "red" and (needed < RED_BRAKING_MPS2 or v < 1.0)) or (
+            light == "amber" and needed < AMBER_BRAKING_MPS2
+        ):
+            return True
+    if junction.control == "stop" and on_arm and not fleet.halted[slot]:
+        return True
+    if slow and time_s < fleet.next_gap[slot]:
+        return True
+    may_go = not _blocked(fleet, route, slot) and _gap_is_free(fleet, junction, route, slot, time_s)
+    if may_go and line < max(v**2 / 6.0, 0.5):
+        fleet.inside[slot] = 1.0
+    elif not may_go:
+        fleet.next_gap[slot] = time_s + _LOOKS_EVERY_S
+    return not may_go
+
+
+def close_lines(fleet: Fleet, junction: Junction, time_s: float) -> None:
+    """Tell traffic along the road where its signals hold it."""
+    if junction.signals is None:
+        return
+    light = junction.signals.light(False, time_s)
+    if light != "green":
+        hardest = RED_BRAKING_MPS2 if light == "red" else AMBER_BRAKING_MPS2
+        fleet.closed += [(junction.s - direction * junction.reach_m, direction, hardest) for direction in (1, -1)]
+
+
+def _across(route_turn: str, side: str) -> bool:
+    """Whether a turn crosses the traffic that comes towards one."""
+    return route_turn not in ("straight", side)
+
+
+def _others(fleet: Fleet, junction: Junction, slot: int) -> _Others:
+    """Everyone who drives near the junction and has not left it."""
+    n = fleet.count
+    x, y, _ = (float(value) for value in fleet.road.frame_at(junction.s))
+    away = np.hypot(fleet.x[:n] - x, fleet.y[:n] - y)
+    on_foot = fleet.kind[:n] == PEDESTRIAN
+    near = fleet.alive[:n] & np.isin(fleet.motion[:n], DRIVEN) & ~on_foot & (away < _NEAR_M)
+    near |= fleet.alive[:n] & on_foot & (fleet.v[:n] > 0.2) & (away < _WALKERS_M)
+    near[slot] = False
+    slots: list[int] = []
+    legs: list[Leg] = []
+    inside: list[bool] = []
+    crosses: list[bool] = []
+    leg: Leg
+    for other in np.flatnonzero(near):
+        if on_foot[other]:
+            # Walkers have way wherever they are about to be in it.
+            leg, past, across = "ahead", True, False
+        elif fleet.motion[other] == ON_ROUTE:
+            theirs = fleet.route_of(int(other))
+            if fleet.route_p[other] - fleet.rear[other] > theirs.leave_p + 2.0:
+                continue
+            leg, past = theirs.origin, bool(fleet.inside[other] > 0)
+            across = _across(theirs.turn, fleet.road.traffic_side)
+        else:
+            ahead = float(fleet.direction[other] * (junction.s - fleet.s[other]))
+            if ahead < -junction.reach_m - fleet.rear[other]:
+                continue
+            leg, across = ("behind" if fleet.direction[other] == 1 else "ahead"), False
+            past = ahead - fleet.front[other] < junction.reach_m
+        slots.append(int(other))
+        legs.append(leg)
+        inside.append(past)
+        crosses.append(across)
+    return _Others(slots=np.array(slots, dtype=np.int64), legs=legs, inside=np.array(inside), crosses=np.array(crosses))
+
+
+def _goes_first(
+    junction: Junction, route: JunctionRoute, side: str, leg: Leg, inside: bool, crosses: bool, time_s: float
+) -> bool:
+    """Whether one who comes from ``leg`` goes before one on ``route``; ``crosses``: he turns across as well."""
+    if leg == route.origin and not inside:
+        return False
+    if inside:
+        return True
+    opposite = leg == _OPPOSITE[route.origin]
+    if junction.signals is not None:
+        green = junction.signals.light(leg in _ARMS, time_s) != "red"
+        return green and opposite and _across(route.turn, side) and not crosses
+    own, theirs = route.origin in _ARMS, leg in _ARMS
+    if own != theirs:
+        return own
+    return opposite and _across(route.turn, side) and not crosses
+
+
+def _gap_is_free(fleet: Fleet, junction: Junction, route: JunctionRoute, slot: int, time_s: float) -> bool:
+    """Whether nobody who goes first passes the way while the driver would, with a margin of time around it."""
+    others = _others(fleet, junction, slot)
+    side = fleet.road.traffic_side
+    first = [
+        index
+        for index, leg in enumerate(others.legs)
+        if _goes_first(junction, route, side, leg, bool(others.inside[index]), bool(others.crosses[index]), time_s)
+    ]
+    if not first:
+        return True
+    # Each of them once as fast as now, and once as fast as he may become.
+    slots = np.tile(others.slots[first], 2)
+    x, y, yaw = (
+        np.concatenate(both)
+        for both in zip(*(_predicted(fleet, others.slots[first], faster) for faster in (False, True)), strict=True)
+    )
+    lengths, points, limits = route.span(-2.0, route.leave_p + 25.0, every=_EVERY)
+    arrival = _arrivals(fleet, slot, lengths, limits)
+    count = len(_MOMENTS_S)
+    index, clear, along, _ = on_samples(
+        points,
+        x.ravel(),
+        y.ravel(),
+        yaw.ravel(),
+        np.repeat(fleet.length[slots], count),
+        np.repeat(fleet.width[slots], count),
+    )
+    hit = (clear < fleet.width[slot] / 2.0 + 0.4) & (index > 0) & (index < len(lengths) - 1)
+    if not hit.any():
+        return True
+    waited = min(float(fleet.line_s[slot]) / _PATIENCE_S, 1.0)
+    margin = _MARGIN_S + waited * (_LEAST_MARGIN_S - _MARGIN_S)
+    at, reach = lengths[index[hit]], along[hit]
+    enters = np.interp(at - reach - fleet.front[slot], lengths, arrival, left=0.0)
+    leaves = np.interp(at + reach + fleet.rear[slot], lengths, arrival)
+    moment = np.tile(_MOMENTS_S, len(slots))[hit]
+    return not bool(((moment > enters - margin) & (moment < leaves + margin)).any())
+
+
+def _predicted(fleet: Fleet, slots: Slots, speeding_up: bool) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """World x, y of the middles and yaw (J, K) of others at the moments ahead, along their ways."""
+    x, y = middles(fleet, slots)
+    speed, wish = fleet.v[slots][:, None], np.maximum(fleet.desired[slots], fleet.v[slots])[:, None]
+    step = speed * _MOMENTS_S
+    if speeding_up:
+        step = np.minimum(step + 0.5 * _SPEEDS_UP_MPS2 * _MOMENTS_S**2, wish * _MOMENTS_S)
+    yaw = np.repeat(fleet.yaw[slots][:, None], len(_MOMENTS_S), axis=1)
+    at_x, at_y = x[:, None] + step * np.cos(yaw), y[:, None] + step * np.sin(yaw)
+    for row, slot in enumerate(slots):
+        if fleet.motion[slot] == ON_ROUTE:
+            route, p = fleet.route_of(int(slot)), float(fleet.route_p[slot])
+            ahead = (fleet.front[slot] - fleet.rear[slot]) / 2.0
+            at_x[row], at_y[row], yaw[row] = route.at(p + ahead + step[row], float(fleet.route_d[slot]))
+    return at_x, at_y, yaw
+
+
+def _arrivals(fleet: Fleet, slot: int, lengths: FloatArray, limits: FloatArray) -> FloatArray:
+    """Seconds (K,) until the driver would be at each length of his route if he went now."""
+    p, v = float(fleet.route_p[slot]), float(fleet.v[slot])
+    way = np.maximum(lengths - p, 0.0)
+    speed = np.minimum(np.sqrt(v**2 + 2.0 * _PULL_AWAY_MPS2 * way), limits)
+    speed = np.clip(speed, 0.7, max(float(fleet.desired[slot]), 2.0))
+    first = max(float(lengths[0]) - p, 0.0) / max(0.5 * (v + float(speed[0])), 0.7)
+    return np.asarray(
+        first + np.concatenate([[0.0], np.cumsum(np.where(way[1:] > 0.0, _EVERY * SPACING_M / speed[1:], 0.0))])
+    )
+
+
+def _blocked(fleet: Fleet, route: JunctionRoute, slot: int) -> bool:
+    """Whether somebody stands in the junction or so near behind it that there is no room."""
+    n = fleet.count
+    x, y = middles(fleet, np.arange(n))
+    ends = route.points[-1]
+    stands = fleet.alive[:n] & (fleet.v[:n] < 1.0) & (np.hypot(x - ends[0], y - ends[1]) < 2.0 * _NEAR_M)
+    stands[slot] = False
+    slots = np.flatnonzero(stands)
+    if not len(slots):
+        return False
+    lengths, points, _ = route.span(0.0, route.leave_p + _ROOM_M)
+    index, clear, _, _ = on_samples(
+        points, x[slots], y[slots], fleet.yaw[slots], fleet.length[slots], fleet.width[slots]
+    )
+    return bool(((clear < fleet.width[slot] / 2.0 + 0.1) & (index > 0) & (index < len(lengths) - 1)).any())
