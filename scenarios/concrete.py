@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from drivesim.junctions import Control, Side, Signals
+from drivesim.junctions import Side
 from drivesim.scenarios.ego_plan import first_speed
+from drivesim.scenarios.junction_plan import JunctionPlan, junction_plan
 from drivesim.scenarios.language.distributions import Value
 from drivesim.scenarios.language.ego_plan import EgoPlanColumns
 from drivesim.scenarios.language.events import (
@@ -40,8 +41,9 @@ from drivesim.scenarios.language.events import (
     TtcLabel,
     WalkAction,
 )
-from drivesim.scenarios.language.junctions import JunctionSpec, SignalTimes, TurnAction
+from drivesim.scenarios.language.junctions import TurnAction
 from drivesim.scenarios.language.meeting import Meeting
+from drivesim.scenarios.language.numbers import number, or_none
 from drivesim.scenarios.language.schema import (
     INTENSITIES,
     WETNESS,
@@ -59,17 +61,6 @@ DEFAULT_LANES = {"motorway": 3, "rural": 1, "urban": 1}
 DEFAULT_SPEED_LIMITS_MPS = {"motorway": 36.1, "rural": 27.8, "urban": 13.9}
 #: Speeds of actors that are not driven, where none is given.
 _OWN_SPEEDS_MPS = {"pedestrian": 1.4, "bicycle": 4.5, "traffic_cone": 0.0, "barrier": 0.0}
-
-
-@dataclass(frozen=True, kw_only=True)
-class JunctionPlan:
-    """The junction asked for, ``at_m`` ahead; ``signals`` where they decide."""
-
-    at_m: float
-    arms: tuple[Side, ...]
-    arm_lanes: int
-    control: Control
-    signals: Signals | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,17 +186,6 @@ class ConcreteScenario:
     expectations: tuple[Expectation, ...]
 
 
-def number(value: float | str) -> float:
-    """A quantity of the schema as a number. Raises ValueError while it still is a ``$parameter``."""
-    if isinstance(value, str):
-        raise ValueError(f"{value} has no value yet; use scenario.concrete(variation)")
-    return value
-
-
-def _or_none(value: float | str | None) -> float | None:
-    return None if value is None else number(value)
-
-
 def concrete_of(scenario: Scenario, parameters: Mapping[str, Value] | None = None) -> ConcreteScenario:
     """The scenario as numbers, unchecked; ``Scenario.concrete`` checks too. Raises ValueError while something varies."""
     road, video = road_plan(scenario), scenario.video_settings
@@ -248,23 +228,9 @@ def road_plan(scenario: Scenario) -> RoadPlan:
         oncoming_lanes=road.oncoming_lanes,
         ramp=road.ramp,
         crossings_m=tuple(number(s) for s in road.crossings),
-        curvature=_or_none(road.curvature),
+        curvature=or_none(road.curvature),
         side="right" if scenario.traffic == "right_hand" else "left",
-        junction=_junction(road.junction),
-    )
-
-
-def _junction(written: JunctionSpec | None) -> JunctionPlan | None:
-    if written is None:
-        return None
-    times = written.signals or SignalTimes()
-    signals = Signals(road_green_s=times.road_green, arms_green_s=times.arms_green, offset_s=times.offset)
-    return JunctionPlan(
-        at_m=written.at,
-        arms=cast("tuple[Side, ...]", written.arms),
-        arm_lanes=written.arm_lanes,
-        control=cast("Control", written.control),
-        signals=signals if written.control == "signals" else None,
+        junction=junction_plan(road.junction),
     )
 
 
@@ -299,18 +265,18 @@ def _actor(actor: ActorSpec, road: RoadPlan, ego_speed_mps: float) -> ConcreteAc
         parked=actor.parked,
         allow_overlap=actor.allow_overlap,
         lane=actor.lane,
-        gap_m=_or_none(actor.gap),
+        gap_m=or_none(actor.gap),
         at=None if actor.at is None else (number(actor.at.x), number(actor.at.y)),
         meets=None if actor.meets is None else _meeting(actor.meets, ego_speed_mps),
         reacts=actor.meets is None if actor.reacts is None else actor.reacts,
-        yaw_rad=_or_none(actor.yaw),
+        yaw_rad=or_none(actor.yaw),
         length=length,
         width=width,
         height=height,
         speed_mps=_speed_mps(actor, road, ego_speed_mps),
-        target_speed_mps=_or_none(actor.target_speed),
+        target_speed_mps=or_none(actor.target_speed),
         arm=cast("Side | None", actor.arm),
-        to_line_m=_or_none(actor.to_line),
+        to_line_m=or_none(actor.to_line),
     )
 
 
@@ -320,8 +286,8 @@ def _meeting(written: Meeting, ego_speed_mps: float) -> ConcreteMeeting:
         time_s=way / max(abs(ego_speed_mps), 1e-3) if written.time is None else number(written.time),
         moves=written.moves,
         impact=0.5 if written.impact is None else number(written.impact),
-        overlap=_or_none(written.overlap),
-        distance_m=_or_none(written.distance),
+        overlap=or_none(written.overlap),
+        distance_m=or_none(written.distance),
     )
 
 
@@ -346,9 +312,9 @@ def _event(event: Event) -> ConcreteEvent:
         case BrakeAction(brake=braking):
             action = Brake(deceleration_mps2=number(braking.deceleration), to_mps=number(braking.to))
         case WalkAction(walk_to=walk):
-            action = WalkTo(x=_or_none(walk.x), y=_or_none(walk.y))
+            action = WalkTo(x=or_none(walk.x), y=or_none(walk.y))
         case StopAction(stop=stopping):
-            action = Stop(deceleration_mps2=number(stopping.deceleration), hold_s=_or_none(stopping.hold))
+            action = Stop(deceleration_mps2=number(stopping.deceleration), hold_s=or_none(stopping.hold))
         case FollowAction(follow=following):
             action = Follow(actor_id=following.actor, headway_s=number(following.headway))
         case OpenDoorAction(open_door=door):
@@ -363,7 +329,7 @@ def _event(event: Event) -> ConcreteEvent:
         actor=event.actor,
         action=action,
         trigger=_trigger(event),
-        within_s=_or_none(event.within),
+        within_s=or_none(event.within),
         mode=event.mode,
     )
 

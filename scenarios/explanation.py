@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from drivesim.scenarios.concrete import ConcreteEvent, ConcreteScenario, JunctionPlan, LaneMove
+from drivesim.scenarios.concrete import ConcreteEvent, ConcreteScenario, LaneMove
+from drivesim.scenarios.junction_plan import JunctionPlan
 from drivesim.scenarios.language.schema import Scenario
 from drivesim.scenarios.placement import Placed, lane_offset, lane_spot, make_road, place
 from drivesim.scene import Environment

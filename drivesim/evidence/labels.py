@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from drivesim.evidence.events import EGO_ID, ObservedTraffic, judge_events
+from drivesim.evidence.events import judge_events
+from drivesim.evidence.observed import EGO_ID, ObservedTraffic
 from drivesim.evidence.track_error import NO_ERROR, ErrorBar, TrackError, ego_shifted, spread, with_error
 from drivesim.evidence.verdict import Verdict
 from drivesim.metrics.criticality import (

@@ -15,6 +15,7 @@ from drivesim.scenarios.checks.messages import ScenarioError
 from drivesim.scenarios.language import distributions
 from drivesim.scenarios.language.base import Model
 from drivesim.scenarios.language.builder import ScenarioBuilder
+from drivesim.scenarios.language.classes import CLASS_ALIASES, CLASSES
 from drivesim.scenarios.language.constraints import ConstraintText, where_with
 from drivesim.scenarios.language.designs import Design, design_of
 from drivesim.scenarios.language.distributions import AnyDistribution, Distribution
@@ -45,7 +46,6 @@ from drivesim.scenarios.language.values import (
     shorthand,
     substitute,
 )
-from drivesim.scene import CATEGORIES
 
 if TYPE_CHECKING:
     from drivesim.scenarios.concrete import ConcreteScenario
@@ -53,27 +53,6 @@ if TYPE_CHECKING:
 #: Words for intensity, as shares of the heaviest.
 INTENSITIES = {"light": 0.3, "moderate": 0.6, "heavy": 1.0}
 WETNESS = {"dry": 0.0, "moist": 0.3, "wet_with_puddles": 0.7, "low_flooded": 0.9, "high_flooded": 1.0}
-CLASSES = CATEGORIES
-CLASS_ALIASES = {
-    "vehicle.car": "car",
-    "vehicle.truck": "truck",
-    "vehicle.bus.rigid": "bus",
-    "vehicle.bus.bendy": "bus",
-    "vehicle.trailer": "trailer",
-    "vehicle.construction": "construction_vehicle",
-    "human.pedestrian.adult": "pedestrian",
-    "human.pedestrian.child": "pedestrian",
-    "vehicle.motorcycle": "motorcycle",
-    "vehicle.bicycle": "bicycle",
-    "movable_object.trafficcone": "traffic_cone",
-    "movable_object.barrier": "barrier",
-    "motorbike": "motorcycle",
-    "cyclist": "bicycle",
-    "bike": "bicycle",
-    "person": "pedestrian",
-    "lorry": "truck",
-    "priorityVehicle": "car",
-}
 
 
 class _Intensity(PlainValue):

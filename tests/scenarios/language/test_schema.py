@@ -13,9 +13,9 @@ from drivesim.scenarios import Scenario, ScenarioError, loads, uniform
 from drivesim.scenarios.checks.messages import CODES
 from drivesim.scenarios.concrete import concrete_of
 from drivesim.scenarios.json_schema import scenario_schema
+from drivesim.scenarios.language.classes import CLASSES
 from drivesim.scenarios.language.designs import Design
 from drivesim.scenarios.language.distributions import Choice, Normal
-from drivesim.scenarios.language.schema import CLASSES
 from drivesim.scenarios.language.sobol import MAX_DIMENSIONS, sobol
 from drivesim.scene import CATEGORIES
 
