@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -63,9 +64,7 @@ def _joined(before: EgoPlanColumns, after: EgoPlanColumns, frame: int, fps: floa
     joined = {"time": [round(row / fps, 6) for row in range(max(len(second), frame + 1))]}
     if first.poses is not None:
         places = {name: index for index, name in enumerate(("x", "y", "yaw"))}
-        return joined | {
-            name: column(lambda drive, index=index: _of_poses(drive, index)) for name, index in places.items()
-        }
+        return joined | {name: column(functools.partial(_of_poses, index=index)) for name, index in places.items()}
     return joined | {"speed": column(lambda drive: drive.speed_mps), "curvature": column(lambda drive: drive.curvature)}
 
 

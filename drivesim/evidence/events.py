@@ -11,6 +11,7 @@ How much of what counts is shown is a figure: 1 counts. The error of the measure
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -169,7 +170,7 @@ def _variants(
             for name, size in (
                 ("farther", error.distance_share), ("sideways_m", error.sideways_m), ("faster_mps", error.speed_mps),
             ):  # fmt: skip
-                yield from _pair(size, lambda off, who=who, name=name: _moved(observed, who, **{name: off}))
+                yield from _pair(size, functools.partial(_moved, observed, who, name))
     acts = error
     if event.actor == EGO_ID:
         # Of the ego two readings far apart in time err independently.
@@ -179,7 +180,7 @@ def _variants(
     yield from _pair(acts.braking_mps2, lambda off: dataclasses.replace(observed, harder_mps2=off))
     if ego_measured:
         for name, size in (("faster_mps", error.ego_speed_mps), ("turning_rps", error.ego_yaw_rate_rps)):
-            yield from _pair(size, lambda off, name=name: _ego_moved(observed, **{name: off}))
+            yield from _pair(size, functools.partial(_ego_moved, observed, name))
 
 
 def _pair(
@@ -190,13 +191,13 @@ def _pair(
         yield changed(-REACH * size), changed(REACH * size)
 
 
-def _moved(observed: ObservedTraffic, who: str, **off: float) -> ObservedTraffic:
-    moved = shifted(observed.ego, observed.actors[who], **off)
+def _moved(observed: ObservedTraffic, who: str, kind: str, off: float) -> ObservedTraffic:
+    moved = shifted(observed.ego, observed.actors[who], **{kind: off})
     return dataclasses.replace(observed, actors={**observed.actors, who: moved})
 
 
-def _ego_moved(observed: ObservedTraffic, **off: float) -> ObservedTraffic:
-    return dataclasses.replace(observed, ego=ego_shifted(observed.ego, observed.fps, **off))
+def _ego_moved(observed: ObservedTraffic, kind: str, off: float) -> ObservedTraffic:
+    return dataclasses.replace(observed, ego=ego_shifted(observed.ego, observed.fps, **{kind: off}))
 
 
 def _acting(event: ConcreteEvent) -> str:

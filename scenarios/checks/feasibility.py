@@ -81,7 +81,8 @@ def _changes_nothing(scenario: ConcreteScenario, event: ConcreteEvent, placed: S
     speed = scenario.ego_speed_mps if actor is None else actor.actor.speed_mps
     later = scenario.ego_target_speed_mps if actor is None else actor.actor.target_speed_mps
     fastest = max(speed, later or 0.0)
-    slowest = {Brake: getattr(event.action, "to_mps", 0.0), Stop: 0.0}.get(type(event.action))
+    slowest = event.action.to_mps if isinstance(event.action, Brake) else None
+    slowest = 0.0 if isinstance(event.action, Stop) else slowest
     if slowest is not None and fastest <= slowest + _STANDS_MPS:
         return f"'{event.actor}' drives at {fastest:.3g} m/s and cannot slow down to {slowest:.3g} m/s. Let it drive faster, or brake further."
     if actor is not None and actor.lane is not None and isinstance(event.action, LaneMove):

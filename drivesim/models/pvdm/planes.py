@@ -33,7 +33,7 @@ class PlaneSizes:
     def split(self, row: Tensor) -> list[Tensor]:
         """(B, C, places) to the planes (B, C, rows, columns)."""
         parts = torch.split(row, [rows * columns for rows, columns in self.shapes], dim=-1)
-        return [part.unflatten(-1, shape) for part, shape in zip(parts, self.shapes, strict=True)]
+        return [part.reshape(*part.shape[:-1], *shape) for part, shape in zip(parts, self.shapes, strict=True)]
 
 
 def joined(planes: list[Tensor]) -> Tensor:
