@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,6 @@ import numpy as np
 import torch
 from einops import rearrange
 from rich.progress import track
-from torch import nn
 
 from drivesim.clip import frames_to_tensor
 from drivesim.controls import RASTER_CHANNELS, Control
@@ -22,6 +19,7 @@ from drivesim.errors import InputError
 from drivesim.models.clip_model import ClipAutoencoder, small_clip
 from drivesim.models.conditioning_inputs import SHAPES
 from drivesim.training.codec_stage import pixel_weights, recoloured
+from drivesim.training.parts import encoding_device, network_hash, write_rows
 from drivesim.training.stage import Batch
 from drivesim.training.stream import Draw, draw_generator
 
@@ -81,14 +79,6 @@ def require_frames(store: ClipStore, needed: int) -> None:
         )
 
 
-def network_hash(network: nn.Module) -> str:
-    """SHA-256 of a network's weights as they are saved."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        digest.update(name.encode() + tensor.detach().cpu().to(torch.bfloat16).float().numpy().tobytes())
-    return digest.hexdigest()
-
-
 class WindowLatents:
     """Latents of a store's windows, and of its frames standing still, encoded once into a file.
 
@@ -137,16 +127,13 @@ def prepare_windows(network: Any, store: ClipStore, folder: Path, stride: int) -
     file = latents_file(network, store, folder, stride)
     if file.exists():
         return
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = encoding_device()
     network = network.to(device)
     rows = [
         _window_latents(network, store.read("rgb", clip), store, stride, device)
         for clip in track(range(len(store)), description="encoding")
     ]
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_suffix(".unfinished.npy")
-    np.save(unfinished, np.stack(rows))
-    os.replace(unfinished, file)
+    write_rows(file, rows)
 
 
 def _window_latents(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from rich.progress import track
@@ -21,6 +19,7 @@ from drivesim.models.video_ldm.parts import image_denoiser
 from drivesim.scenery import SCENERY_CLASSES
 from drivesim.training.image_stage import FRAME_CONTROLS, frame_controls
 from drivesim.training.latents import LatentClips
+from drivesim.training.parts import encoding_device, write_rows
 
 #: Planes of the layout that say that a box is seen, by raster: the first ones.
 BOX_CLASSES: dict[Control, tuple[str, ...]] = {
@@ -54,7 +53,7 @@ def prepare_estimates(image: ImageUNet, clips: LatentClips, file: Path) -> None:
     """
     if file.exists():
         return
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = encoding_device()
     image = image.to(device)
     generator = torch.Generator().manual_seed(7)
     count = clips.frames_per_clip
@@ -74,9 +73,7 @@ def prepare_estimates(image: ImageUNet, clips: LatentClips, file: Path) -> None:
                 blind = _estimated(denoise, clean, sigma, in_one_step, BLIND_STEPS, generator)
                 estimate = torch.where(boxed_cells(told), blind, estimate)
         made.append(estimate.half().cpu().numpy())
-    unfinished = file.with_suffix(".unfinished.npy")
-    np.save(unfinished, np.stack(made))
-    os.replace(unfinished, file)
+    write_rows(file, made)
 
 
 def boxed_cells(told: ControlTensors) -> Tensor:

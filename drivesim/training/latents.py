@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from drivesim.errors import InputError
 from drivesim.models.conditioning_inputs import SHAPES
 from drivesim.models.video_ldm.codec import CELL, FrameCodec
 from drivesim.models.video_ldm.parts import latent_size
-from drivesim.training.parts import encoder_hash
+from drivesim.training.parts import encoder_hash, encoding_device, write_rows
 
 #: Frames of more rows than the codec was made for are halved before it sees them, as in a rollout.
 LARGEST_HEIGHT = 256
@@ -134,14 +133,9 @@ def prepare_latents(codec: FrameCodec, store: ClipStore, folder: Path) -> None:
     file = _file(codec, store, folder)
     if file.exists():
         return
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    codec = codec.to(device)
+    codec = codec.to(encoding_device())
     clips = track(range(len(store)), description="encoding")
-    latents = [clip_latents(codec, store.read("rgb", clip), store.info.url) for clip in clips]
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_suffix(".unfinished.npy")
-    np.save(unfinished, np.stack(latents))
-    os.replace(unfinished, file)
+    write_rows(file, [clip_latents(codec, store.read("rgb", clip), store.info.url) for clip in clips])
 
 
 def load_latents(codec: FrameCodec, store: ClipStore, folder: Path, *, preload: bool = True) -> LatentClips:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -164,11 +165,28 @@ def _known(kind: Any) -> str:
 
 def encoder_hash(codec: FrameCodec) -> str:
     """SHA-256 of what decides a codec's latents: encoder weights and standardisation."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(codec.encoder.state_dict().items()):
-        digest.update(
-            name.encode() + tensor.detach().cpu().to(torch.bfloat16).contiguous().view(torch.uint8).numpy().tobytes()
-        )
     config: Any = codec.config
-    digest.update(json.dumps([config.latent_mean, config.latent_std]).encode())
+    return network_hash(codec.encoder, json.dumps([config.latent_mean, config.latent_std]))
+
+
+def network_hash(network: nn.Module, further: str = "") -> str:
+    """SHA-256 of a network's weights as they are saved, and of what ``further`` decides what it makes."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        values = tensor.detach().cpu().to(torch.bfloat16).reshape(-1).contiguous().view(torch.uint8)
+        digest.update(name.encode() + values.numpy().tobytes())
+    digest.update(further.encode())
     return digest.hexdigest()
+
+
+def encoding_device() -> torch.device:
+    """Where a store is encoded, by a network that is not the one being trained."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def write_rows(file: Path, rows: list[np.ndarray]) -> None:
+    """Write arrays as the rows of one .npy file, whole or not at all; its folder is made."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_suffix(".unfinished.npy")
+    np.save(unfinished, np.stack(rows))
+    os.replace(unfinished, file)
