@@ -34,4 +34,10 @@ def tiny_denoiser(frames_per_latent: int = 2, *, joint_attention: bool = False) 
 
 def tiny_lvdm(config: LVDMConfig = TOY) -> LoadedClipModel:
     """Both as a model whose latent frames hold one frame each, which is quickest: a call makes four."""
-    return assemble(tiny_autoencoder(1), tiny_denoiser(1), config, "0" * 64, torch.device("cpu"), frame_size=SHOWN)
+    return assemble(
+        {"autoencoder": tiny_autoencoder(1), "denoiser": tiny_denoiser(1)},
+        config,
+        "0" * 64,
+        torch.device("cpu"),
+        frame_size=SHOWN,
+    )

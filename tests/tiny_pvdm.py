@@ -33,4 +33,10 @@ def tiny_denoiser() -> PlaneDenoiser:
 
 def tiny_pvdm(config: PVDMConfig = TOY) -> LoadedClipModel:
     """Both as a model."""
-    return assemble(tiny_autoencoder(), tiny_denoiser(), config, "0" * 64, torch.device("cpu"), frame_size=SHOWN)
+    return assemble(
+        {"autoencoder": tiny_autoencoder(), "denoiser": tiny_denoiser()},
+        config,
+        "0" * 64,
+        torch.device("cpu"),
+        frame_size=SHOWN,
+    )

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, get_type_hints
+from typing import Any, Self, get_type_hints
 
 import torch
+from diffusers import ModelMixin
 
 from drivesim.controls import Control
-from drivesim.models.clip_model import ClipCodec, ClipPredictor, ClipWorldModel
+from drivesim.models.clip_model import FRAME_SIZE, ClipCodec, ClipPredictor, ClipWorldModel
 from drivesim.models.differences import read_object
-from drivesim.models.family_files import AddedKeys, raise_if, read_settings, senseless
-from drivesim.models.kept_parts import Keepable, save_parts
+from drivesim.models.family_files import (
+    AddedKeys,
+    check_networks,
+    older_keys,
+    raise_if,
+    read_settings,
+    senseless,
+    settings_of,
+)
+from drivesim.models.kept_parts import Keepable, load_parts, read_card, save_parts
 from drivesim.models.start_frames import BorrowedStartFrames
 from drivesim.world_model import WorldModelSpec
 
@@ -44,69 +54,49 @@ class ClipSampling:
         ]
 
 
-class ClipConfig(Protocol):
-    """What model.json of such a family holds, at least; a dataclass."""
+@dataclass(frozen=True, kw_only=True)
+class ClipConfig:
+    """What model.json holds beside the networks: rate, how to sample, and whose start frames a video begins with."""
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def fps(self) -> float: ...
-    @property
-    def start_frame_model(self) -> str: ...
+    name: str
+    fps: float = 10.0
+    sampling: ClipSampling = ClipSampling()
+    start_frame_model: str = "default"
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Any:
-        """From the parsed model.json."""
-        ...
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """From the parsed model.json; unknown keys raise TypeError."""
+        return cls(**{**data, "sampling": ClipSampling(**data["sampling"])})
 
     def checks(self) -> list[tuple[str, Any, bool, str]]:
-        """Each further value with whether it can be used, and what can."""
-        ...
+        """Each value with whether it can be used, and what can."""
+        named = bool(self.start_frame_model)
+        return [
+            ("fps", self.fps, 0.0 < self.fps < float("inf"), "more than 0"),
+            ("start_frame_model", self.start_frame_model, named, "the name or folder of a model"),
+            *self.sampling.checks(),
+        ]
 
-
-def read_clip_config(folder: Path, kind: type[ClipConfig], version: int, added: AddedKeys) -> Any:
-    """The configuration in model.json. Raises ModelError with every difference from what this version expects."""
-    data = read_settings(folder, get_type_hints(kind), version=version, added=added, changed="its networks are others")
-    config = kind.from_json(data)
-    checks = [
-        ("fps", config.fps, 0.0 < config.fps < float("inf"), "more than 0"),
-        (
-            "start_frame_model",
-            config.start_frame_model,
-            bool(config.start_frame_model),
-            "the name or folder of a model",
-        ),
-        *config.checks(),
-    ]
-    raise_if(senseless(checks, folder / "model.json"), folder)
-    return config
-
-
-def require_fitting(folder: Path, part: str, wanted: dict[str, Any]) -> None:
-    """Raise ModelError where a part's config.json does not say what follows from the autoencoder's."""
-    path = folder / part / "config.json"
-    has = read_object(path)
-    raise_if(
-        senseless(
-            [(key, has[key], has[key] == value, f"{value}, the autoencoder's") for key, value in wanted.items()], path
-        ),
-        folder,
-    )
+    def with_steps(self, steps: int | None) -> Self:
+        """The same with another number of steps for every clip, where one is asked for."""
+        if steps is None:
+            return self
+        sampling = dataclasses.replace(self.sampling, first_steps=steps, later_steps=steps)
+        return dataclasses.replace(self, sampling=sampling)
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedClipModel(Keepable):
     """A model ready for use: a clip by clip world model, and the start frames of the model that it names.
 
-    ``networks`` by the name of their part; ``config`` is the family's, a dataclass with ``sampling``.
+    ``networks`` by the name of their part; ``config`` is of the family's kind.
     """
 
-    family: str
-    version: int
+    family: ClipFamily
     world_model: ClipWorldModel
     start_frame_model: BorrowedStartFrames
     networks: dict[str, Any]
-    config: Any
+    config: ClipConfig
     device: str
     dtype: str
     card: str | None = None
@@ -114,60 +104,110 @@ class LoadedClipModel(Keepable):
     @property
     def steps(self) -> int:
         """Sampler steps of every clip but the first."""
-        return int(self.config.sampling.later_steps)
+        return self.config.sampling.later_steps
 
     def write_parts(self, folder: Path) -> None:
         """Write networks and configuration into a folder."""
-        save_parts(self.networks, settings_of(self.family, self.version, self.config), folder)
+        save_parts(self.networks, settings_of(self.family.name, self.family.version, self.config), folder)
 
 
-def settings_of(family: str, version: int, config: Any) -> dict[str, Any]:
-    """What model.json holds."""
-    return {"family": family, "version": version, **dataclasses.asdict(config)}
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ClipFamily:
+    """One family: its parts, its configuration, and what is its own.
 
+    ``disagreements`` gives lines for values of the parts or of model.json that do not fit each other, of parts that are right
+    by themselves. ``added`` see :data:`drivesim.models.family_files.AddedKeys`.
+    """
 
-def with_steps(config: Any, steps: int | None) -> Any:
-    """The configuration with another number of steps for every clip, where one is asked for."""
-    if steps is None:
+    name: str
+    version: int
+    parts: dict[str, type[ModelMixin]]
+    config: type[ClipConfig]
+    disagreements: Callable[[Path, Any], list[str]]
+    predictor: Callable[[dict[str, Any], Any, torch.device], ClipPredictor]
+    added: AddedKeys = field(default_factory=dict)
+
+    def read_config(self, folder: Path) -> ClipConfig:
+        """The configuration in model.json. Raises ModelError with every difference from what this version expects."""
+        data = read_settings(
+            folder,
+            get_type_hints(self.config),
+            version=self.version,
+            added=self.added,
+            changed="its networks are others",
+        )
+        config = self.config.from_json(data)
+        raise_if(senseless(config.checks(), folder / "model.json"), folder)
         return config
-    return dataclasses.replace(
-        config, sampling=dataclasses.replace(config.sampling, first_steps=steps, later_steps=steps)
-    )
+
+    def new_settings(self, name: str) -> dict[str, Any]:
+        """What model.json of a new model holds."""
+        return settings_of(self.name, self.version, self.config(name=name))
+
+    def check_files(self, folder: Path) -> None:
+        """Look whether a folder's files fit this version, without loading weights. Raises ModelError with every difference."""
+        config = self.read_config(folder)
+        check_networks(folder, self.parts, self.added)
+        raise_if(self.disagreements(folder, config), folder)
+
+    def video_of(self, folder: Path) -> tuple[int, int, float]:
+        """Rows, columns and frames a second of what the model makes. Raises ModelError."""
+        return *FRAME_SIZE, self.read_config(folder).fps
+
+    def older_values(self, folder: Path, part: str) -> dict[str, Any]:
+        """The keys that an older part's config.json lacks, with the values that their absence means."""
+        return older_keys(folder, part, self.added)
+
+    def load_folder(
+        self, folder: Path, *, dtype: torch.dtype, device: torch.device, steps: int | None, sha256: str
+    ) -> LoadedClipModel:
+        """The model of a folder whose hashes were checked. Raises ModelError with every difference from this version."""
+        self.check_files(folder)
+        older = {name: self.older_values(folder, name) for name in self.parts}
+        networks = load_parts(folder, self.parts, dtype, older)
+        config = self.read_config(folder).with_steps(steps)
+        return self.assemble(networks, config, sha256, device, card=read_card(folder))
+
+    def assemble(
+        self,
+        networks: dict[str, Any],
+        config: ClipConfig,
+        weights_sha256: str,
+        device: torch.device,
+        *,
+        card: str | None = None,
+        frame_size: tuple[int, int] = FRAME_SIZE,
+    ) -> LoadedClipModel:
+        """Give the networks, by the name of their part, their roles on a device; all kinds of control are obeyed."""
+        placed = {name: network.to(device) for name, network in networks.items()}
+        codec = ClipCodec(placed["autoencoder"], device, frame_size)
+        predictor = self.predictor(placed, config, device)
+        spec = WorldModelSpec(
+            name=config.name,
+            height=frame_size[0],
+            width=frame_size[1],
+            fps=config.fps,
+            context_frames=codec.clip_frames,
+            chunk_frames=predictor.num_clips * codec.clip_frames,
+            controls=frozenset(Control),
+            weights_sha256=weights_sha256,
+        )
+        dtype = str(placed["denoiser"].dtype).removeprefix("torch.")
+        return LoadedClipModel(
+            family=self,
+            world_model=ClipWorldModel(spec, codec, predictor),
+            start_frame_model=BorrowedStartFrames(config.start_frame_model, str(device), dtype),
+            networks=placed,
+            config=config,
+            device=str(device),
+            dtype=dtype,
+            card=card,
+        )
 
 
-def assembled(
-    family: str,
-    version: int,
-    networks: dict[str, Any],
-    config: Any,
-    predictor: ClipPredictor,
-    *,
-    weights_sha256: str,
-    device: torch.device,
-    card: str | None,
-    frame_size: tuple[int, int],
-) -> LoadedClipModel:
-    """A model of networks that are on their device; all kinds of control are obeyed."""
-    codec = ClipCodec(networks["autoencoder"], device, frame_size)
-    spec = WorldModelSpec(
-        name=config.name,
-        height=frame_size[0],
-        width=frame_size[1],
-        fps=config.fps,
-        context_frames=codec.clip_frames,
-        chunk_frames=predictor.num_clips * codec.clip_frames,
-        controls=frozenset(Control),
-        weights_sha256=weights_sha256,
-    )
-    dtype = str(networks["denoiser"].dtype).removeprefix("torch.")
-    return LoadedClipModel(
-        family=family,
-        version=version,
-        world_model=ClipWorldModel(spec, codec, predictor),
-        start_frame_model=BorrowedStartFrames(config.start_frame_model, str(device), dtype),
-        networks=networks,
-        config=config,
-        device=str(device),
-        dtype=dtype,
-        card=card,
-    )
+def unfitting(folder: Path, part: str, wanted: dict[str, Any]) -> list[str]:
+    """Lines for what a part's config.json says otherwise than what follows from the autoencoder's."""
+    path = folder / part / "config.json"
+    has = read_object(path)
+    checks = [(key, has[key], has[key] == value, f"{value}, the autoencoder's") for key, value in wanted.items()]
+    return senseless(checks, path)

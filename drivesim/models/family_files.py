@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,11 @@ def read_settings(
     data = {**added.get("model", {}), **data}
     raise_if(key_differences(data, hints, str(path)), folder)
     return data
+
+
+def settings_of(family: str, version: int, config: Any) -> dict[str, Any]:
+    """What model.json holds, of a configuration that is a dataclass."""
+    return {"family": family, "version": version, **dataclasses.asdict(config)}
 
 
 def check_networks(folder: Path, parts: Mapping[str, type[ModelMixin]], added: AddedKeys) -> None:

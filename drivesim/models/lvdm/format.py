@@ -5,61 +5,48 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from diffusers import ModelMixin
+import torch
 
-from drivesim.models.clip_family import read_clip_config, require_fitting, settings_of
-from drivesim.models.clip_model import FRAME_SIZE
+from drivesim.models.clip_family import ClipFamily, unfitting
 from drivesim.models.differences import read_object
-from drivesim.models.family_files import AddedKeys, check_networks, older_keys, raise_if, senseless
+from drivesim.models.family_files import senseless
 from drivesim.models.lvdm.autoencoder import ClipAutoencoder3D
 from drivesim.models.lvdm.config import LVDMConfig
 from drivesim.models.lvdm.denoiser import FactorisedUNet
-
-#: The format that this version writes and reads.
-FORMAT_VERSION = 1
-
-PARTS: dict[str, type[ModelMixin]] = {"autoencoder": ClipAutoencoder3D, "denoiser": FactorisedUNet}
-
-#: See :data:`drivesim.models.family_files.AddedKeys`.
-ADDED_KEYS: AddedKeys = {}
+from drivesim.models.lvdm.predictor import SequencePredictor
 
 
-def read_config(folder: Path) -> LVDMConfig:
-    """The configuration in model.json. Raises ModelError with every difference from what this version expects."""
-    config: LVDMConfig = read_clip_config(folder, LVDMConfig, FORMAT_VERSION, ADDED_KEYS)
-    return config
-
-
-def new_settings(name: str) -> dict[str, Any]:
-    """What model.json of a new model holds."""
-    return settings_of("lvdm", FORMAT_VERSION, LVDMConfig(name=name))
-
-
-def check_files(folder: Path) -> None:
-    """Look whether a folder's files fit this version, without loading weights. Raises ModelError with every difference."""
-    config = read_config(folder)
-    check_networks(folder, PARTS, ADDED_KEYS)
-    coder, denoiser = (read_object(folder / name / "config.json") for name in PARTS)
+def _disagreements(folder: Path, config: LVDMConfig) -> list[str]:
+    coder, denoiser = (read_object(folder / name / "config.json") for name in ("autoencoder", "denoiser"))
     wanted = {
         "height": coder["height"] // coder["space_factor"],
         "width": coder["width"] // coder["space_factor"],
         "frames_per_latent": coder["time_factor"],
         "latent_channels": coder["latent_channels"],
     }
-    require_fitting(folder, "denoiser", wanted)
     made, whole = denoiser["sparseness"] ** 2, coder["num_frames"] // coder["time_factor"]
     checks = [("sparseness", denoiser["sparseness"], made % whole == 0, f"one whose square is a multiple of {whole}")]
-    raise_if(senseless(checks, folder / "denoiser" / "config.json"), folder)
     largest = denoiser["max_perturbation"]
     fits = [("perturbation", config.perturbation, config.perturbation <= largest, f"at most {largest}, the denoiser's")]
-    raise_if(senseless(fits, folder / "model.json"), folder)
+    return [
+        *unfitting(folder, "denoiser", wanted),
+        *senseless(checks, folder / "denoiser" / "config.json"),
+        *senseless(fits, folder / "model.json"),
+    ]
 
 
-def video_of(folder: Path) -> tuple[int, int, float]:
-    """Rows, columns and frames a second of what the model makes. Raises ModelError."""
-    return *FRAME_SIZE, read_config(folder).fps
+def _predictor(networks: dict[str, Any], config: LVDMConfig, device: torch.device) -> SequencePredictor:
+    return SequencePredictor(networks["denoiser"], config, networks["autoencoder"].latent_shape[1], device)
 
 
-def older_values(folder: Path, part: str) -> dict[str, Any]:
-    """The keys that an older part's config.json lacks, with the values that their absence means."""
-    return older_keys(folder, part, ADDED_KEYS)
+FAMILY = ClipFamily(
+    name="lvdm",
+    version=1,
+    parts={"autoencoder": ClipAutoencoder3D, "denoiser": FactorisedUNet},
+    config=LVDMConfig,
+    disagreements=_disagreements,
+    predictor=_predictor,
+)
+
+PARTS, new_settings, older_values = FAMILY.parts, FAMILY.new_settings, FAMILY.older_values
+check_files, video_of = FAMILY.check_files, FAMILY.video_of

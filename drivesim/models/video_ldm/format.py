@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -11,7 +10,7 @@ from diffusers import ModelMixin
 
 from drivesim.diffusion.sampler import SamplerConfig
 from drivesim.models.differences import read_object
-from drivesim.models.family_files import check_networks, older_keys, raise_if, read_settings, senseless
+from drivesim.models.family_files import check_networks, older_keys, raise_if, read_settings, senseless, settings_of
 from drivesim.models.video_ldm.codec import COLOUR_CHANNELS, FrameCodec
 from drivesim.models.video_ldm.config import FRAME_SIZE, VideoLDMConfig
 from drivesim.models.video_ldm.image_unet import ImageUNet
@@ -45,7 +44,7 @@ def read_config(folder: Path) -> VideoLDMConfig:
 
 def new_settings(name: str) -> dict[str, Any]:
     """What model.json of a new model holds."""
-    return {"family": "video_ldm", "version": FORMAT_VERSION, **dataclasses.asdict(VideoLDMConfig(name=name))}
+    return settings_of("video_ldm", FORMAT_VERSION, VideoLDMConfig(name=name))
 
 
 def check_files(folder: Path) -> None:

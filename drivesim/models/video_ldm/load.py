@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from drivesim.controls import Control
+from drivesim.models.family_files import settings_of
 from drivesim.models.kept_parts import Keepable, load_parts, read_card, save_parts
 from drivesim.models.latent import LatentWorldModel
 from drivesim.models.video_ldm.codec import FrameCodec
@@ -35,8 +36,7 @@ class VideoLDM:
 
 def save_networks(networks: VideoLDM, config: VideoLDMConfig, folder: Path) -> None:
     """Write copies of the networks in bfloat16 and their configuration; existing files of the same parts are replaced."""
-    settings = {"family": "video_ldm", "version": FORMAT_VERSION, **dataclasses.asdict(config)}
-    save_parts(vars(networks), settings, folder)
+    save_parts(vars(networks), settings_of("video_ldm", FORMAT_VERSION, config), folder)
 
 
 def load_networks(folder: Path, dtype: torch.dtype) -> VideoLDM:
