@@ -13,6 +13,7 @@ from torch import Tensor
 from drivesim.clip import tensor_to_frames
 from drivesim.controls import RASTER_CHANNELS
 from drivesim.datasets.store import ClipStore
+from drivesim.diffusion.ddim import DDIMConfig, NoiseSchedule, PredictNoise, ddim_sample
 from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.training.clip_batches import CONTROL_ARRAYS, WindowBatches
 from drivesim.training.parts import Dtype, Parts
@@ -111,6 +112,17 @@ def clip_rows(*clips: Tensor) -> np.ndarray:
         frames = rearrange(clip[0, :, chosen].float().cpu().clamp(-1.0, 1.0), "c t h w -> t c h w")
         rows.append(np.concatenate(list(tensor_to_frames(frames)), axis=1))
     return np.concatenate(rows)
+
+
+def drawn_latents(
+    predict: PredictNoise, like: Tensor, schedule: NoiseSchedule, generator: torch.Generator, *, limit: float
+) -> Tensor:
+    """Latents of the shape and on the device of ``like``, drawn in :data:`PICTURE_STEPS` steps, for the pictures."""
+
+    def fresh(index: int) -> Tensor:
+        return torch.randn(like.shape, generator=generator).to(like.device)
+
+    return ddim_sample(predict, fresh(-1), fresh, schedule, DDIMConfig(steps=PICTURE_STEPS, limit=limit))
 
 
 def told_controls(

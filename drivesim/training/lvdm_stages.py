@@ -12,11 +12,11 @@ from torch import Tensor
 
 from drivesim.clip import frames_to_tensor
 from drivesim.datasets.store import ClipStore
-from drivesim.diffusion.ddim import DDIMConfig, ddim_sample
 from drivesim.errors import InputError
 from drivesim.models.clip_model import small_clip
 from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.lvdm.denoiser import GivenLatents
+from drivesim.models.lvdm.predictor import LATENT_LIMIT
 from drivesim.training.clip_batches import (
     WindowLatents,
     example_controls,
@@ -25,7 +25,7 @@ from drivesim.training.clip_batches import (
     prepare_windows,
     require_frames,
 )
-from drivesim.training.clip_stages import PICTURE_STEPS, ClipAutoencoderStage, clip_rows, everything, told_controls
+from drivesim.training.clip_stages import ClipAutoencoderStage, clip_rows, drawn_latents, everything, told_controls
 from drivesim.training.parts import DTYPES, Dtype, Parts
 from drivesim.training.stage import Batch, Stage
 from drivesim.training.stream import Draw, draw_generator
@@ -252,18 +252,14 @@ class FactorisedDenoiserStage(Stage):
         """A sequence as the autoencoder decodes it; below, the same with what is not given drawn for its controls."""
         one = {name: value[:1] for name, value in batch.items()}
         clean, told = one["latents"], self._read(everything(one), one)
-        generator, mask = self._generator(batch), one["mask"][:, None, :, None, None] > 0
+        mask = one["mask"][:, None, :, None, None] > 0
         given = given_of(one, torch.zeros(1, dtype=torch.long, device=self.device))
-
-        def fresh(index: int) -> Tensor:
-            return torch.randn(clean.shape, generator=generator).to(self.device)
-
-        drawn = ddim_sample(
+        drawn = drawn_latents(
             lambda noisy, level: self.network(torch.where(mask, clean, noisy), level, given, told),
-            fresh(-1),
-            fresh,
+            clean,
             self.network.schedule,
-            DDIMConfig(steps=PICTURE_STEPS, limit=6.0),
+            self._generator(batch),
+            limit=LATENT_LIMIT,
         )
         autoencoder = self.parts.finished("autoencoder").to(self.device)
         return clip_rows(*(autoencoder.decode(each) for each in (clean, torch.where(mask, clean, drawn))))

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from drivesim.datasets.store import ClipStore
-from drivesim.diffusion.ddim import DDIMConfig, ddim_sample
 from drivesim.models.conditioning_inputs import ControlTensors
+from drivesim.models.pvdm.predictor import LATENT_LIMIT
 from drivesim.training.clip_batches import (
     WindowLatents,
     example_controls,
@@ -21,7 +21,7 @@ from drivesim.training.clip_batches import (
     prepare_windows,
     require_frames,
 )
-from drivesim.training.clip_stages import PICTURE_STEPS, ClipAutoencoderStage, clip_rows, everything, told_controls
+from drivesim.training.clip_stages import ClipAutoencoderStage, clip_rows, drawn_latents, everything, told_controls
 from drivesim.training.parts import DTYPES, Dtype, Parts
 from drivesim.training.stage import Batch, Stage
 from drivesim.training.stream import Draw, draw_generator
@@ -171,18 +171,12 @@ class PlaneDenoiserStage(Stage):
         """A window as the autoencoder decodes it; below, one that is drawn for its controls after its context."""
         one = {name: value[:1] for name, value in batch.items()}
         told = self._read(everything(one), 1)
-        generator = self._generator(batch)
-        shape = one["latents"].shape
-
-        def fresh(index: int) -> Tensor:
-            return torch.randn(shape, generator=generator).to(self.device)
-
-        drawn = ddim_sample(
+        drawn = drawn_latents(
             lambda noisy, level: self.network(noisy, level, one["context"], told),
-            fresh(-1),
-            fresh,
+            one["latents"],
             self.network.schedule,
-            DDIMConfig(steps=PICTURE_STEPS),
+            self._generator(batch),
+            limit=LATENT_LIMIT,
         )
         autoencoder = self.parts.finished("autoencoder").to(self.device)
         return clip_rows(autoencoder.decode(one["latents"]), autoencoder.decode(drawn))

@@ -14,6 +14,9 @@ from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.pvdm.denoiser import PlaneDenoiser
 from drivesim.noise import NoiseStream
 
+#: The planes are bounded by a tanh, so nothing lies further out.
+LATENT_LIMIT = 1.0
+
 
 class PlanePredictor:
     """Draws the planes of the clip after one (PVDM's algorithm 1)."""
@@ -35,7 +38,7 @@ class PlanePredictor:
             return lambda noisy, level: self.network(noisy, level, known, told)
 
         predict = steered(after(known), after(torch.zeros_like(known)), self.sampling.guidance)
-        config = DDIMConfig(steps=self.sampling.steps(first), eta=self.sampling.eta)
+        config = DDIMConfig(steps=self.sampling.steps(first), eta=self.sampling.eta, limit=LATENT_LIMIT)
         start = noise.child(0).normal(*context.shape).to(self.device)
         latents = ddim_sample(
             predict, start, lambda index: noise.child(1, index).normal(*context.shape), self.network.schedule, config
