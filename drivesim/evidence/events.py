@@ -121,7 +121,9 @@ class _Judged:
             return 0.0
         held = self._held(observed, track, start, HALF_DONE)[0]
         within_s = self.event.within_s
-        last = len(held) if within_s is None else max(start, math.floor((within_s + 1e-6) * observed.fps)) + 1
+        last = len(held)
+        if within_s is not None:
+            last = max(start, math.floor((within_s - observed.begins_s + 1e-6) * observed.fps)) + 1
         return float(held[start:last].max())
 
     def _concluded(self, observed: ObservedTraffic, track: Track, bar: ErrorBar, share: float) -> Verdict:
@@ -141,7 +143,7 @@ class _Judged:
             return dataclasses.replace(found, value=False, reason=reason)
         time_s = frame / observed.fps
         if outcome == "failed":
-            late = f"it came at {time_s:.1f} s, later than {self.event.within_s:g} s"
+            late = f"it came at {observed.begins_s + time_s:.1f} s, later than {self.event.within_s:g} s"
             return dataclasses.replace(found, value=False, reason=late, time_s=time_s)
         complete = _first(self._held(observed, track, start, DONE)[0], frame)
         done_s = None if complete is None else complete / observed.fps

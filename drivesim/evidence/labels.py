@@ -110,6 +110,7 @@ def judge_labels(
     road: Road,
     fps: float,
     *,
+    begins_s: float = 0.0,
     size: EgoSize = DEFAULT_EGO,
     min_seen_s: float = 0.5,
     error: TrackError = NO_ERROR,
@@ -119,13 +120,16 @@ def judge_labels(
 
     Actors are found by their id in the scenario, so measured ones come through ``measured_as_planned``. An actor that is
     not there, or seen for less than ``min_seen_s``, leaves None with the reason, and so does a figure whose ``error`` reaches
-    to both sides of its bound; ``ego_measured`` says that the ego's motion is measured too.
+    to both sides of its bound; ``ego_measured`` says that the ego's motion is measured too. Tracks that begin at ``begins_s`` of
+    the scene, as those of a branch do, are judged by its clock; times of verdicts are theirs.
     """
     labels: dict[str, list[Verdict]] = {name: [] for name in scenario.labels}
     events: dict[str, list[Verdict]] = {event.id: [] for event in scenario.events}
     for ego, actors in tracks_per_future:
         by_id = {actor.id: actor for actor in actors}
-        observed = ObservedTraffic(scenario=scenario, road=road, fps=fps, ego=ego, actors=by_id, size=size)
+        observed = ObservedTraffic(
+            scenario=scenario, road=road, fps=fps, ego=ego, actors=by_id, begins_s=begins_s, size=size
+        )
         for name, label in scenario.labels.items():
             labels[name].append(_judge_label(label, observed, min_seen_s, error, ego_measured=ego_measured))
         for name, verdict in judge_events(observed, min_seen_s, error=error, ego_measured=ego_measured).items():

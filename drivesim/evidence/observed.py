@@ -24,6 +24,7 @@ EGO_ID = "ego"
 class ObservedTraffic:
     """One future for its events: the scenario, the road, the ego and the actors by id, frames a second.
 
+    ``begins_s`` is what the scene's clock says at its frame 0, on which the scenario's times are: later than 0 in a branch.
     ``faster_after_mps`` and ``harder_mps2`` are what an error of the tracks adds to changes of speed, and to braking.
     """
 
@@ -32,6 +33,7 @@ class ObservedTraffic:
     fps: float
     ego: Track
     actors: Mapping[str, Actor]
+    begins_s: float = 0.0
     size: EgoSize = DEFAULT_EGO
     faster_after_mps: float = 0.0
     harder_mps2: float = 0.0
@@ -76,7 +78,7 @@ def trigger_frame(
     elif trigger.ttc_to_ego_below_s is not None:
         holds = _time_to_ego(observed, event.actor) < trigger.ttc_to_ego_below_s
     else:
-        holds = frames >= (trigger.at_s or 0.0) * observed.fps - 1e-6
+        holds = frames >= ((trigger.at_s or 0.0) - observed.begins_s) * observed.fps - 1e-6
     found = np.flatnonzero(holds & present)
     return int(found[0]) if len(found) else None
 

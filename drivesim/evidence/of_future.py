@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from drivesim.evidence.danger import danger_of, ttc_bar
-from drivesim.evidence.labels import LabelOutcome, judge_labels
+from drivesim.evidence.labels import LabelOutcome
 from drivesim.evidence.measure import Progress
 from drivesim.evidence.recorded import Recorded, record
 from drivesim.evidence.rendered_ranges import shipped_ranges
 from drivesim.evidence.sections.drift import JUDGED_CURVES, SHORTEST_DRIFT_S
 from drivesim.evidence.track_error import SHIPPED, TrackError
-from drivesim.evidence.traffic import judged_labels, recognised, traffic_of
+from drivesim.evidence.traffic import judged_as_told, judged_labels, recognised, traffic_of
 from drivesim.judges.load import Judges
 from drivesim.metrics.drift import Range, allowed_ranges, usable_until
 from drivesim.runs.future import Future
@@ -106,11 +106,9 @@ def row_of_future(recorded: Recorded, found: FutureMeasures, judges_sha256: str)
 def _told(recorded: Recorded) -> dict[str, dict[str, Any]]:
     """The verdicts on the tracks that the model was told, judged by the same rules; none where it was told no boxes."""
     commanded = recorded.commanded
-    scene = commanded.scene
     if not (commanded.manifest.told_boxes and commanded.manifest.told_motion):
         return {}
-    assert scene.road is not None, "a developed scenario has a road"
-    found = judge_labels(commanded.scenario.concrete(), [(scene.ego, scene.actors)], scene.road, scene.fps)
+    found = judged_as_told(commanded)
     return {name: verdicts[0].to_dict() for name, verdicts in {**found.events, **found.labels}.items()}
 
 

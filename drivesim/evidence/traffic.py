@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from drivesim.evidence.danger import into_world, measured_traffic
 from drivesim.evidence.futures import FRAMES_TO_RECOGNISE
 from drivesim.evidence.labels import LabelOutcome, judge_labels
-from drivesim.evidence.recorded import Recorded
-from drivesim.evidence.track_error import SHIPPED, TrackError, track_error
+from drivesim.evidence.recorded import Commanded, Recorded
+from drivesim.evidence.track_error import NO_ERROR, SHIPPED, TrackError, track_error
 from drivesim.judges.probe.reading import Readings
 from drivesim.metrics.measured_tracks import assign_tracks, measured_as_planned
 from drivesim.scene import Actor, Scene, Track
@@ -41,17 +41,24 @@ def judged_labels(
 ) -> LabelOutcome:
     """Labels and events on measured tracks, whose ``error`` may leave them open; measured actors under their planned names."""
     commanded = recorded[0].commanded
-    road = commanded.scene.road
-    assert road is not None, "a developed scenario has a road"
     tracks = [(ego, recognised(each, actors)) for each, (ego, actors) in zip(recorded, traffic, strict=True)]
+    return _judged(commanded, tracks, error, ego_measured=not commanded.manifest.told_motion)
+
+
+def judged_as_told(commanded: Commanded) -> LabelOutcome:
+    """Labels and events on the tracks that the model was told, by the same rules."""
+    return _judged(commanded, [(commanded.scene.ego, commanded.scene.actors)], NO_ERROR, ego_measured=False)
+
+
+def _judged(
+    commanded: Commanded, tracks: Sequence[tuple[Track, Sequence[Actor]]], error: TrackError, *, ego_measured: bool
+) -> LabelOutcome:
+    manifest, road = commanded.manifest, commanded.scene.road
+    assert road is not None, "a developed scenario has a road"
     return judge_labels(
-        commanded.scenario.concrete(),
-        tracks,
-        road,
-        commanded.manifest.fps,
-        error=error,
-        ego_measured=not commanded.manifest.told_motion,
-    )
+        commanded.scenario.concrete(), tracks, road, manifest.fps,
+        begins_s=manifest.begins_s, error=error, ego_measured=ego_measured,
+    )  # fmt: skip
 
 
 def recognised(recorded: Recorded, actors: tuple[Actor, ...]) -> tuple[Actor, ...]:

@@ -10,10 +10,9 @@ import numpy as np
 
 from drivesim.conditioning.projection import image_boxes
 from drivesim.errors import InputError
-from drivesim.evidence.labels import judge_labels
 from drivesim.evidence.measure import Progress
 from drivesim.evidence.recorded import Commanded, Recorded, require_judgeable
-from drivesim.evidence.traffic import judged_labels, traffic_of
+from drivesim.evidence.traffic import judged_as_told, judged_labels, traffic_of
 from drivesim.evidence.verdict import Verdict
 from drivesim.exports.contents import Contents, Occurrence, PictureBox, Source, SourcedTraffic
 from drivesim.judges.load import Judges
@@ -166,18 +165,16 @@ def _measured(recorded: Recorded, scene: Scene) -> SourcedTraffic:
 
 def _planned_findings(commanded: Commanded, scene: Scene) -> tuple[Occurrence, ...]:
     """Events and labels in what was told; nothing where the model was left to itself."""
-    road = scene.road
-    if not commanded.manifest.told_boxes or road is None:
+    if not commanded.manifest.told_boxes or scene.road is None:
         return ()
-    tracks = [(scene.ego, scene.actors)]
-    found = judge_labels(commanded.scenario.concrete(), tracks, road, commanded.manifest.fps)
+    found = judged_as_told(commanded)
     return _findings(found.events, found.labels, "conditioned", commanded.manifest)
 
 
 def _findings(
     events: dict[str, tuple[Verdict, ...]], labels: dict[str, tuple[Verdict, ...]], source: Source, manifest: Manifest
 ) -> tuple[Occurrence, ...]:
-    start_s = manifest.scene_frame / manifest.fps
+    start_s = manifest.begins_s
     last_s = start_s + (manifest.timeline.num_frames - 1) / manifest.fps
     findings = []
     for kind, verdicts in (("event", events), ("label", labels)):

@@ -42,7 +42,7 @@ def contact_sheet(futures: Sequence[Future], times_s: Sequence[float] = SHEET_TI
     width = _LABEL_WIDTH + len(times) * (tile[0] + _MARGIN)
     height = _HEADER + len(futures) * (tile[1] + _MARGIN)
     sheet = np.full((height, width, 3), _BACKGROUND, np.uint8)
-    offset_s = first.manifest.scene_frame / first.fps
+    offset_s = first.manifest.begins_s
     for column, time in enumerate(times):
         x = _LABEL_WIDTH + column * (tile[0] + _MARGIN)
         write_text(sheet, f"{time + offset_s:g} s", x + 4, _HEADER - 9)

@@ -163,6 +163,11 @@ class Manifest:
         return self.ego != "free"
 
     @property
+    def begins_s(self) -> float:
+        """What the scene's clock says at frame 0 of the videos: later than 0 in a branch."""
+        return self.scene_frame / self.fps
+
+    @property
     def develops_apart(self) -> bool:
         """Whether every future has a development of its own."""
         return "simulated" in (self.actors, self.ego)

@@ -276,3 +276,19 @@ def test_an_ego_that_was_told_where_to_go_has_no_error(road: Road) -> None:
     for measured, value in ((False, True), (True, None)):
         found = judge_labels(concrete_of(scenario), [(ego, ())], road, FPS, error=error, ego_measured=measured)
         assert found.events["slows"][0].value is value
+
+
+def test_the_times_of_a_scenario_are_on_the_scenes_clock_where_a_video_begins_later(road: Road) -> None:
+    """A branch at 4 s: what is written for 5 s comes a second into its video, and may come until 2.5 s of it."""
+    scenario = base().event("slows", "other", ds.speed(to=5), start=ds.after(5), within=6.5)
+
+    def judged(frame: int, begins_s: float) -> Verdict:
+        track = moving(40.0, 3.5, np.where(np.arange(41) < frame, 15.0, 5.0), frames=41)
+        ego = moving(0.0, 0.0, 20.0, frames=41)
+        tracks = [(ego, (car(track),))]
+        return judge_labels(concrete_of(scenario), tracks, road, FPS, begins_s=begins_s).events["slows"][0]
+
+    assert judged(15, 0.0).reason == "its trigger never held", "a video of 4 s ends before"
+    shown, late = judged(15, 4.0), judged(30, 4.0)
+    assert shown.value is True and shown.time_s == pytest.approx(1.5)
+    assert late.value is False and late.reason == "it came at 7.0 s, later than 6.5 s"

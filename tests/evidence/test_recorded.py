@@ -9,9 +9,11 @@ import pytest
 from tiny_judges import JUDGED_SCENARIO, JudgedLoaded, silent, tiny_judges
 from tiny_loaded import SCENARIO_TEXT, TinyLoaded
 
+import drivesim as ds
 from drivesim.errors import InputError
 from drivesim.evidence.held_out import exact_labels
 from drivesim.evidence.recorded import Commanded, record
+from drivesim.evidence.traffic import judged_as_told
 from drivesim.judges.load import Judges
 from drivesim.judges.probe import FrameLabels
 from drivesim.options import Options, Threads
@@ -91,6 +93,15 @@ def test_a_branch_is_judged_on_its_own_part_of_the_scene(runs: Path) -> None:
     ours, theirs = child.labels[1].boxes, parent.labels[first + 1].boxes
     assert ours is not None and theirs is not None
     assert np.allclose(ours.xyxy, theirs.xyxy, atol=1e-6)
+
+
+def test_a_branch_is_judged_by_the_clock_of_the_scene(runs: Path) -> None:
+    child = commanded(runs / "branch")
+    begins_s = child.manifest.begins_s
+    assert begins_s > 0.5, "no video of half a second reaches that on a clock of its own"
+    slows = child.scenario.event("slows", "challenger", ds.speed(to=15), start=ds.after(begins_s + 0.1))
+    vars(child)["scenario"] = slows
+    assert judged_as_told(child).events["slows"][0].reason == "the speed did not change half the way"
 
 
 def test_simulated_futures_are_judged_each_by_its_own_development(tmp_path: Path) -> None:
