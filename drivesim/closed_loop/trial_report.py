@@ -14,6 +14,7 @@ from drivesim.evidence.sections.danger import danger_section
 from drivesim.evidence.sections.figures import Row, moments_strip
 from drivesim.evidence.sections.labels import label_section
 from drivesim.evidence.track_error import SHIPPED
+from drivesim.evidence.traffic import danger_in
 from drivesim.metrics.estimate import exact, share_of
 from drivesim.report import Figure, Report, Section, Table
 from drivesim.report.verdict import Demand
@@ -151,7 +152,8 @@ def _middle(values: Sequence[float]) -> float:
 
 def _scenario(trial: Trial) -> Section:
     """One scenario: moments of its futures, danger, labels and events."""
-    danger, order = danger_section(trial.recorded, trial.traffic, SHIPPED)
+    dangers = [danger_in(each, seen, SHIPPED) for each, seen in zip(trial.recorded, trial.traffic, strict=True)]
+    danger, order = danger_section(trial.recorded, dangers, SHIPPED)
     tables = danger.tables
     if trial.labels.labels or trial.labels.events:
         tables += label_section(trial.recorded, trial.labels, SHIPPED).tables

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from drivesim.evidence.danger import danger_of, ttc_bar
+from drivesim.evidence.danger import Danger
 from drivesim.evidence.labels import LabelOutcome
 from drivesim.evidence.measure import Progress
 from drivesim.evidence.recorded import Recorded, record
 from drivesim.evidence.rendered_ranges import shipped_ranges
 from drivesim.evidence.sections.drift import JUDGED_CURVES, SHORTEST_DRIFT_S
-from drivesim.evidence.track_error import SHIPPED, TrackError
-from drivesim.evidence.traffic import judged_as_told, judged_labels, recognised, traffic_of
+from drivesim.evidence.track_error import ErrorBar
+from drivesim.evidence.traffic import danger_in, judged_as_told, judged_labels, recognised, traffic_of
 from drivesim.judges.load import Judges
 from drivesim.metrics.drift import Range, allowed_ranges, usable_until
 from drivesim.runs.future import Future
@@ -44,24 +44,28 @@ class FutureMeasures:
 def measure_future(future: Future, judges: Judges, progress: Progress = lambda what, share: None) -> FutureMeasures:
     """What the probe sees in one future, judged as ``score`` judges it. Raises InputError for a size that it cannot look at."""
     (recorded,) = record((future,), judges, progress)
+    return measured_alone(recorded)
+
+
+def measured_alone(recorded: Recorded) -> FutureMeasures:
+    """What the probe sees in a future, judged by itself, with the error of tracks that the shipped probe has."""
     traffic = traffic_of(recorded)
-    return measures_of(recorded, traffic, judged_labels([recorded], [traffic]))
+    return measures_of(recorded, traffic, danger_in(recorded, traffic), judged_labels([recorded], [traffic]))
 
 
 def measures_of(
     recorded: Recorded,
     traffic: tuple[Track, tuple[Actor, ...]],
+    found: tuple[Danger, ErrorBar],
     outcome: LabelOutcome,
     number: int = 0,
-    error: TrackError = SHIPPED,
     ranges: Mapping[str, Range] | None = None,
 ) -> FutureMeasures:
-    """What was measured of a future whose ``outcome`` is that of place ``number``; ``traffic`` as :func:`traffic_of` finds it."""
+    """What was measured of a future whose ``outcome`` is that of place ``number``; ``traffic`` as :func:`traffic_of` finds it, and in
+    it was ``found`` what :func:`danger_in` finds.
+    """
     ego, actors = traffic
-    manifest, scene = recorded.future.manifest, recorded.commanded.scene
-    free = manifest.ego == "free"
-    danger = danger_of(ego, actors, manifest.fps, scene.road, leaves_road=free and len(ego) > 1)
-    bar = ttc_bar(ego, actors, danger, error, ego_measured=free)
+    danger, bar = found
     named = {actor.id: actor for actor in recognised(recorded, actors)}
     own = [actor.id for actor in recorded.commanded.scenario.scene.actors]
     return FutureMeasures(

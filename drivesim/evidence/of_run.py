@@ -26,7 +26,7 @@ from drivesim.evidence.sections.outcome import outcome_section, told_section
 from drivesim.evidence.sections.spread import spread_section
 from drivesim.evidence.sections.steadiness import steadiness_section
 from drivesim.evidence.track_error import SHIPPED
-from drivesim.evidence.traffic import error_on, judged_labels, traffic_of
+from drivesim.evidence.traffic import danger_in, error_on, judged_labels, traffic_of
 from drivesim.judges.load import Judges
 from drivesim.judges.probe.reading import Readings
 from drivesim.metrics.drift import Range
@@ -69,10 +69,11 @@ def score_run(
     error = SHIPPED if readings is None else error_on(recorded[0].commanded.scene, readings)
     labels = judged_labels(recorded, traffic, error)
     rendered = None if readings is None else obedience_of(recorded[0].commanded.labels, readings).summary(rng)
-    danger, order = danger_section(recorded, traffic, error)
+    dangers = [danger_in(each, seen, error) for each, seen in zip(recorded, traffic, strict=True)]
+    danger, order = danger_section(recorded, dangers, error)
     rows = tuple(
-        row_of_future(each, measures_of(each, seen, labels, number, error, ranges), judges.sha256)
-        for number, (each, seen) in enumerate(zip(recorded, traffic, strict=True))
+        row_of_future(each, measures_of(each, seen, found, labels, number, ranges), judges.sha256)
+        for number, (each, seen, found) in enumerate(zip(recorded, traffic, dangers, strict=True))
     )
     sections = [outcome_section(rows, run), told_section(rows), _obedience_section(recorded, rendered, rng)]
     if recorded[0].future.manifest.told_boxes and recorded[0].future.num_frames > 1:

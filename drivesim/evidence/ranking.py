@@ -12,9 +12,8 @@ from typing import Any
 from drivesim.errors import InputError
 from drivesim.evidence.labels import MEASURES
 from drivesim.evidence.measure import Progress
-from drivesim.evidence.of_future import measures_of, row_of_future
+from drivesim.evidence.of_future import measured_alone, row_of_future
 from drivesim.evidence.recorded import record
-from drivesim.evidence.traffic import judged_labels, traffic_of
 from drivesim.judges.load import SHIPPED, Judges, load_judges
 from drivesim.runs.future import Future, open_run
 from drivesim.runs.rows import ROWS_NAME, FutureRow, read_rows, replay_command, write_rows
@@ -206,9 +205,7 @@ def rows_of_run(folder: Path, indices: set[int], judges: Judges | None, progress
     }
     missing = [made[index] for index in sorted(indices - set(known))]
     for each in record(tuple(missing), loaded, progress) if missing else []:
-        traffic = traffic_of(each)
-        found = measures_of(each, traffic, judged_labels([each], [traffic]))
-        known[each.future.index] = row_of_future(each, found, loaded.sha256)
+        known[each.future.index] = row_of_future(each, measured_alone(each), loaded.sha256)
     if missing:
         write_rows(path, [known[index] for index in sorted(known)])
     return [known[index] for index in sorted(indices)]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from drivesim.evidence.danger import into_world, measured_traffic
+from drivesim.evidence.danger import Danger, danger_of, into_world, measured_traffic, ttc_bar
 from drivesim.evidence.futures import FRAMES_TO_RECOGNISE
 from drivesim.evidence.labels import LabelOutcome, judge_labels
 from drivesim.evidence.recorded import Commanded, Recorded
-from drivesim.evidence.track_error import NO_ERROR, SHIPPED, TrackError, track_error
+from drivesim.evidence.track_error import NO_ERROR, SHIPPED, ErrorBar, TrackError, track_error
 from drivesim.judges.probe.reading import Readings
 from drivesim.metrics.measured_tracks import assign_tracks, measured_as_planned
 from drivesim.scene import Actor, Scene, Track
@@ -34,6 +34,17 @@ def traffic_of(recorded: Recorded) -> tuple[Track, tuple[Actor, ...]]:
     ego, actors = measured_traffic(recorded.readings, scene.camera)
     placed = tuple(dataclasses.replace(actor, track=into_world(actor.track, scene.ego)) for actor in actors)
     return into_world(ego, scene.ego), placed
+
+
+def danger_in(
+    recorded: Recorded, traffic: tuple[Track, tuple[Actor, ...]], error: TrackError = SHIPPED
+) -> tuple[Danger, ErrorBar]:
+    """Every measure of danger of a future, and its least TTC as far as the ``error`` of the tracks reaches."""
+    ego, actors = traffic
+    manifest, road = recorded.future.manifest, recorded.commanded.scene.road
+    free = manifest.ego == "free"
+    danger = danger_of(ego, actors, manifest.fps, road, leaves_road=free and len(ego) > 1)
+    return danger, ttc_bar(ego, actors, danger, error, ego_measured=free)
 
 
 def judged_labels(

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from drivesim.evidence.danger import TTC_THRESHOLD_S, danger_of, ttc_bar
+from drivesim.evidence.danger import TTC_THRESHOLD_S, Danger
 from drivesim.evidence.recorded import Recorded
 from drivesim.evidence.sections.figures import Row, plain_cell, with_bar
 from drivesim.evidence.track_error import ErrorBar, TrackError
 from drivesim.metrics.estimate import share_of
 from drivesim.report import Figure, Section, Table
 from drivesim.report.verdict import decided
-from drivesim.scene import Actor, Track
 
 DANGER_COLUMNS = (
     "future",
@@ -31,20 +30,14 @@ DANGER_COLUMNS = (
 
 
 def danger_section(
-    recorded: Sequence[Recorded], traffic: Sequence[tuple[Track, tuple[Actor, ...]]], error: TrackError
+    recorded: Sequence[Recorded], found: Sequence[tuple[Danger, ErrorBar]], error: TrackError
 ) -> tuple[Section, list[int]]:
     """Every measure of danger of each future, and the futures' numbers with the least TTC first.
 
-    ``traffic`` holds the ego and the others of each future, in the world of the scene, tracks with that ``error``.
+    Of each future was ``found`` what :func:`drivesim.evidence.traffic.danger_in` finds, by tracks with that ``error``.
     """
-    commanded = recorded[0].commanded
-    fps, free = commanded.manifest.fps, commanded.manifest.ego == "free"
-    seen = recorded[0].future.num_frames > 1
-    dangers = [danger_of(ego, actors, fps, commanded.scene.road, leaves_road=free and seen) for ego, actors in traffic]
-    bars = [
-        ttc_bar(ego, actors, danger, error, ego_measured=free)
-        for (ego, actors), danger in zip(traffic, dangers, strict=True)
-    ]
+    free, seen = recorded[0].future.manifest.ego == "free", recorded[0].future.num_frames > 1
+    dangers, bars = [danger for danger, _ in found], [bar for _, bar in found]
     order = [int(i) for i in np.argsort([np.nan_to_num(d.ttc_s, nan=np.inf) for d in dangers], kind="stable")]
     rows: list[Row] = []
     for index in order:
