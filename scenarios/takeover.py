@@ -30,11 +30,11 @@ def taken_over(scenario: Scenario, plan: EgoPlanColumns, frame: int, fps: float,
         raise InputError(
             f"the ego's plan speaks of {rows}; it is to take over at {moment:g} s. Its times are those of the scene, from t = 0 on."
         )
+    if time[0] > moment:  # by less than a quarter of a frame: rounded times
+        plan = plan.model_copy(update={"time": (moment, *plan.time[1:])})
     before = scenario.scene.ego.plan
     after = {name: list(getattr(plan, name)) for name in COLUMNS if getattr(plan, name)}
     begins = moment
-    if time[0] > moment:  # by less than a quarter of a frame: rounded times
-        after["time"][0] = moment
     if before is not None:
         after, begins = _joined(before, plan, frame, fps), float(before.begins)
     tree = scenario.to_dict()
@@ -52,9 +52,7 @@ def _joined(before: EgoPlanColumns, after: EgoPlanColumns, frame: int, fps: floa
         raise InputError(
             f"the run's ego is driven by {kinds[0]}, the new plan has {kinds[1]}. Give it as the run's is: its tracks.csv is a trajectory."
         )
-    first, second = (
-        drive_of(plan.model_copy(update={"begins": 0.0, **_from_zero(plan)}), fps) for plan in (before, after)
-    )
+    first, second = drive_of(before, fps), drive_of(after.model_copy(update={"begins": frame / fps}), fps)
     if len(first) <= frame:
         raise InputError(f"the run's own plan ends before {frame / fps:g} s; nothing can take over from it there.")
 
@@ -71,14 +69,6 @@ def _joined(before: EgoPlanColumns, after: EgoPlanColumns, frame: int, fps: floa
 def _of_poses(drive: Drive, index: int) -> FloatArray:
     assert drive.poses is not None
     return np.unwrap(drive.poses[:, index]) if index == 2 else drive.poses[:, index]
-
-
-def _from_zero(plan: EgoPlanColumns) -> dict[str, tuple[float, ...]]:
-    """A plan whose rows begin later, held back to t = 0, so that it can be put on the grid."""
-    if float(plan.time[0]) == 0.0:
-        return {}
-    held = {name: getattr(plan, name) for name in COLUMNS if name != "time" and getattr(plan, name)}
-    return {"time": (0.0, *plan.time), **{name: (values[0], *values) for name, values in held.items()}}
 
 
 def _require_joint(drive: Drive, frame: int, fps: float, ego: Track) -> None:

@@ -17,6 +17,7 @@ from drivesim.errors import InputError
 from drivesim.options import Options, Threads
 from drivesim.replay import replay
 from drivesim.run_spec import decide_branch, developed, stored_scenario
+from drivesim.runs.future import Future
 from drivesim.runs.run_folder import RunFolder
 from drivesim.scenarios import loads
 from drivesim.scene import Scene, Track
@@ -52,20 +53,17 @@ def slowing(run: Path, future: int = 1) -> dict[str, list[float]]:
     return {"time": [0.0, 0.9, 1.9, 20.0], "speed": [speed, speed, speed - 5.0, speed - 5.0]}
 
 
+def driven_on(run: Path, plan: Any, out: Path, *, num_futures: int = 1, seconds: float = 1.5) -> tuple[Future, ...]:
+    """Futures that leave future 1 of a run at FRAME, the ego driven by a plan."""
+    return branch(
+        TinyLoaded(), run, at_s=1.0, future=1, num_futures=num_futures, seconds=seconds, options=ONE, ego_plan=plan, out=out,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("index", [0, 1])
 def test_the_past_stays_and_the_future_follows_the_plan(tmp_path: Path, run: Path, index: int) -> None:
     plan = slowing(run)
-    made = branch(
-        TinyLoaded(),
-        run,
-        at_s=1.0,
-        future=1,
-        num_futures=2,
-        seconds=1.5,
-        options=ONE,
-        ego_plan=plan,
-        out=tmp_path / "b",
-    )
+    made = driven_on(run, plan, tmp_path / "b", num_futures=2)
     origin = made[0].manifest.branch
     assert origin is not None and origin.frame == FRAME and made[0].manifest.ego == "planned"
     before, after = scene_of(run, 1), scene_of(tmp_path / "b", index)
@@ -82,17 +80,7 @@ def test_the_past_stays_and_the_future_follows_the_plan(tmp_path: Path, run: Pat
 
 
 def test_a_plan_is_followed_by_another_one(tmp_path: Path, run: Path) -> None:
-    branch(
-        TinyLoaded(),
-        run,
-        at_s=1.0,
-        future=1,
-        num_futures=1,
-        seconds=1.5,
-        options=ONE,
-        ego_plan=slowing(run),
-        out=tmp_path / "b",
-    )
+    driven_on(run, slowing(run), tmp_path / "b")
     speed = speed_at(tmp_path / "b", 0, 16)
     again = branch(
         TinyLoaded(), tmp_path / "b", at_s=1.9, num_futures=1, seconds=0.8, options=ONE, ego_plan=lambda t: (speed, 0.0), out=tmp_path / "c",
@@ -101,6 +89,16 @@ def test_a_plan_is_followed_by_another_one(tmp_path: Path, run: Path) -> None:
     before, after = scene_of(tmp_path / "b", 0), scene_of(tmp_path / "c", 0)
     assert equal(before.ego, after.ego, 17)
     assert np.all(after.ego.speed_mps[17:24] == speed)
+
+
+def test_a_trajectory_that_begins_at_the_moment_follows_another_at_its_speed(tmp_path: Path, run: Path) -> None:
+    driven_on(run, run / "futures/f01/tracks.csv", tmp_path / "b", seconds=1.2)
+    ego = scene_of(tmp_path / "b", 0).ego
+    where, speed = ego.pose(16), float(ego.speed_mps[16])
+    way = 4.0 * speed * np.array([np.cos(where.yaw_rad), np.sin(where.yaw_rad)])
+    plan = {"time": [1.6, 5.6], "x": [where.x, where.x + way[0]], "y": [where.y, where.y + way[1]]}
+    made = decide_branch(TinyLoaded(), tmp_path / "b", at_s=1.9, seconds=0.8, options=ONE, ego_plan=plan)
+    np.testing.assert_allclose(made.scene.ego.speed_mps[17:24], speed, rtol=1e-6)
 
 
 def test_the_tracks_of_another_drive_are_a_plan(tmp_path: Path, run: Path) -> None:
@@ -143,17 +141,7 @@ def test_nobody_knows_where_a_free_ego_is_and_two_kinds_of_plans_do_not_join(tmp
         with pytest.raises(InputError, match="has a plan for the ego"):
             asked = dataclasses.replace(ONE, ego=ego)
             decide_branch(TinyLoaded(), run, at_s=1.0, seconds=1.0, future=1, options=asked, ego_plan=slowing(run))
-    branch(
-        TinyLoaded(),
-        run,
-        at_s=1.0,
-        future=1,
-        num_futures=1,
-        seconds=1.5,
-        options=ONE,
-        ego_plan=slowing(run),
-        out=tmp_path / "b",
-    )
+    driven_on(run, slowing(run), tmp_path / "b")
     track = {"time": [0, 9], "x": [0, 200], "y": [0, 0]}
     with pytest.raises(InputError, match=r"driven by speed and turning, the new plan has a trajectory"):
         decide_branch(TinyLoaded(), tmp_path / "b", at_s=1.9, seconds=0.8, options=ONE, ego_plan=track)
@@ -177,20 +165,8 @@ def test_the_command_branches_with_a_plan(tmp_path: Path, monkeypatch: pytest.Mo
     assert "begins:" in (folder / "scenario.yaml").read_text()
     plan.write_text("time,speed\n0,0\n9,0\n")
     refused = drivesim(
-        "futures",
-        "--from",
-        out,
-        "--at",
-        "1.0",
-        "--futures",
-        "1",
-        "--seconds",
-        "0.6",
-        "--ego-plan",
-        plan,
-        "--out",
-        tmp_path / "x",
-    )
+        "futures", "--from", out, "--at", "1.0", "--futures", "1", "--seconds", "0.6", "--ego-plan", plan, "--out", tmp_path / "x",
+    )  # fmt: skip
     assert (
         refused.exit_code == 2
         and "Let it begin at the ego's speed." in refused.stderr
