@@ -59,15 +59,14 @@ def diff(
 def future_at(path: Path) -> Future:
     """The future of a video in a run folder, or the only one of a run. Raises InputError where that is none, or several."""
     from drivesim.errors import InputError
-    from drivesim.runs.future import open_run
+    from drivesim.runs.future import open_future, open_run
 
-    named = re.fullmatch(r"f(\d+)\.(mp4|mkv)", path.name)
-    made = open_run(path.parent if named else path)
-    if named:
-        for one in made:
-            if one.index == int(named[1]):
-                return one
-        raise InputError(f"{path} is no finished future of {path.parent}.")
+    if named := re.fullmatch(r"f(\d+)\.(mp4|mkv)", path.name):
+        found = open_future(path.parent, int(named[1]))
+        if found is None:
+            raise InputError(f"{path} is no finished future of {path.parent}.")
+        return found
+    made = open_run(path)
     if len(made) != 1:
         there = ", ".join(one.video.name for one in made) or "none yet"
         raise InputError(f"{path} has {len(made)} finished futures ({there}). Name one, such as {path / 'f00.mp4'}.")

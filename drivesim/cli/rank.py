@@ -109,11 +109,13 @@ def _value(found: Ranking, one: Ranked) -> str:
 
 
 def _values(found: Ranking) -> dict[str, Any]:
+    from drivesim.runs.rows import measures
+
     def values(one: Ranked) -> dict[str, Any]:
         numbers = {"value": one.value, "low": one.low, "high": one.high}
         return {
             "id": one.id, "run": str(one.run), "future": one.row.future, "video": str(one.video), "replay": one.replay,
-            **{name: number if abs(number) != float("inf") else str(number) for name, number in numbers.items()},
+            **measures(numbers),
         }  # fmt: skip
 
     return {

@@ -11,7 +11,7 @@ import numpy as np
 
 from drivesim.evidence.events import judge_events
 from drivesim.evidence.observed import EGO_ID, ObservedTraffic
-from drivesim.evidence.track_error import NO_ERROR, ErrorBar, TrackError, ego_shifted, spread, with_error
+from drivesim.evidence.track_error import NO_ERROR, REACH, ErrorBar, TrackError, ego_shifted, spread, with_error
 from drivesim.evidence.verdict import Verdict
 from drivesim.metrics.criticality import (
     EgoSize,
@@ -212,7 +212,7 @@ def _ego_off_road(label: ConcreteLabel, observed: ObservedTraffic, error: TrackE
     def seconds(ego: Track) -> float:
         return _off_road_s(ego, observed)
 
-    reach = 1.96 if ego_measured else 0.0
+    reach = REACH if ego_measured else 0.0
     changed = [
         [seconds(ego_shifted(observed.ego, observed.fps, **{name: sign * reach * size})) for sign in (-1, 1)]
         for name, size in (("faster_mps", error.ego_speed_mps), ("turning_rps", error.ego_yaw_rate_rps))

@@ -15,7 +15,7 @@ from drivesim.evidence.measure import Progress
 from drivesim.evidence.of_future import measured_alone, row_of_future
 from drivesim.evidence.recorded import record
 from drivesim.judges.load import SHIPPED, Judges, load_judges
-from drivesim.runs.future import Future, open_run
+from drivesim.runs.future import Future, open_future, open_run
 from drivesim.runs.rows import ROWS_NAME, FutureRow, read_rows, replay_command, write_rows
 from drivesim.runs.run_folder import RunFolder
 
@@ -88,10 +88,10 @@ class Ranked:
     @property
     def future(self) -> Future:
         """The stored future. Raises InputError where it is no longer there."""
-        for one in open_run(self.run):
-            if one.index == self.row.future:
-                return one
-        raise InputError(f"{self.id} is no longer in {self.run}. Make it again: {self.row.replay}")
+        found = open_future(self.run, self.row.future)
+        if found is None:
+            raise InputError(f"{self.id} is no longer in {self.run}. Make it again: {self.row.replay}")
+        return found
 
     @property
     def replay(self) -> str:
@@ -182,17 +182,17 @@ def rows_of(
         raise InputError(
             f"{folder} is neither a run nor a sweep. Name a folder that 'drivesim futures', 'drivesim rollout' or 'drivesim sweep' wrote."
         )
-    made = {future.index for future in open_run(folder)}
-    if not made:
-        raise InputError(f"{folder} has no finished future yet. Continue it with --resume, then rank.")
-    return [(folder, row) for row in rows_of_run(folder, made, judges, progress)]
+    return [(folder, row) for row in rows_of_run(folder, None, judges, progress)]
 
 
-def rows_of_run(folder: Path, indices: set[int], judges: Judges | None, progress: Progress) -> list[FutureRow]:
-    """The rows of some futures of a run: those that are kept, and of whichever these judges have not seen, measured now."""
+def rows_of_run(folder: Path, indices: set[int] | None, judges: Judges | None, progress: Progress) -> list[FutureRow]:
+    """The rows of some futures of a run, all by default: those that are kept, and of whichever these judges have not seen, measured now."""
     loaded = load_judges(SHIPPED) if judges is None else judges
     path = folder / REPORT_FOLDER / ROWS_NAME
     made = {future.index: future for future in open_run(folder)}
+    if not made:
+        raise InputError(f"{folder} has no finished future yet. Continue it with --resume, then rank.")
+    indices = set(made) if indices is None else indices
     if gone := sorted(indices - set(made)):
         raise InputError(
             f"{folder} has no finished future {gone[0]}. Make it first ('drivesim futures --only-future {gone[0]}')."

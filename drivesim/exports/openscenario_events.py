@@ -10,7 +10,7 @@ from scenariogeneration import xosc
 
 from drivesim.errors import InputError
 from drivesim.exports.opendrive import lane_ids
-from drivesim.exports.openscenario_parts import EGO, at_time, position
+from drivesim.exports.openscenario_parts import EGO, at_time, entity_name, position
 from drivesim.road import Road
 from drivesim.scenarios.concrete import ConcreteEvent, ConcreteScenario, LaneMove
 from drivesim.scenarios.placement import LaneSpot, lane_spot
@@ -25,7 +25,7 @@ def add_events(board: xosc.StoryBoard, scenario: ConcreteScenario, road: Road, a
     """Add an act for each event. Raises InputError for an action that this format has no words for."""
     for event in scenario.events:
         group = xosc.ManeuverGroup(f"{event.id} group")
-        group.add_actor(EGO if event.actor == "ego" else event.actor)
+        group.add_actor(entity_name(event.actor))
         made = xosc.Event(event.id, xosc.Priority.override)
         for name, action in _actions(event, scenario, road, actors).items():
             made.add_action(name, action)  # only the event has the bare id, so that a reference to it is clear
@@ -47,11 +47,10 @@ def _trigger(event: ConcreteEvent) -> Any:
         return xosc.ValueTrigger(name, start.delay_s, _NONE, done)
     if start.ttc_to is not None:
         touching = xosc.TimeToCollisionCondition(
-            start.ttc_to_below_s, xosc.Rule.lessThan, freespace=True, entity=EGO if start.ttc_to == "ego" else start.ttc_to,
+            start.ttc_to_below_s, xosc.Rule.lessThan, freespace=True, entity=entity_name(start.ttc_to),
             distance_type=xosc.RelativeDistanceType.longitudinal, coordinate_system=xosc.CoordinateSystem.road,
         )  # fmt: skip
-        who = EGO if event.actor == "ego" else event.actor
-        return xosc.EntityTrigger(name, start.delay_s, _NONE, touching, who)
+        return xosc.EntityTrigger(name, start.delay_s, _NONE, touching, entity_name(event.actor))
     if start.ttc_to_ego_below_s is not None:
         closing = xosc.TimeToCollisionCondition(
             start.ttc_to_ego_below_s, xosc.Rule.lessThan, freespace=True, entity=event.actor,
@@ -102,7 +101,7 @@ def _actions(
         case Stop(deceleration_mps2=deceleration):
             return {name: xosc.AbsoluteSpeedAction(0.0, _dynamics("linear", "rate", deceleration))}
         case Follow(actor_id=lead, headway_s=headway_s):
-            whom = EGO if lead == "ego" else lead
+            whom = entity_name(lead)
             return {name: xosc.LongitudinalDistanceAction(whom, freespace=True, continuous=True, timeGap=headway_s)}
         case Reverse():
             raise InputError(

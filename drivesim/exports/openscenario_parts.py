@@ -19,6 +19,12 @@ from drivesim.traffic.dimensions import EGO_HEIGHT_M
 
 EGO = "Ego"
 
+
+def entity_name(actor_id: str) -> str:
+    """The name of the ego or an actor in the file."""
+    return EGO if actor_id == "ego" else actor_id
+
+
 #: From the middle of a vehicle's box back to its rear axle, as a share of its length: that of the ego.
 REAR_AXLE_SHARE = 0.5 - EgoSize().rear_m / (EgoSize().front_m + EgoSize().rear_m)
 
@@ -116,7 +122,7 @@ def _vehicle(name: str, category: str, length: float, width: float, height: floa
     wheel = round(min(0.65, 0.4 * height), 3)
     kind = getattr(xosc.VehicleCategory, _VEHICLES[category])
     return xosc.Vehicle(
-        EGO if name == "ego" else name,
+        entity_name(name),
         kind,
         xosc.BoundingBox(width, length, height, round(back, 4), 0.0, height / 2),
         xosc.Axle(0.5, wheel, round(0.85 * width, 3), round(0.6 * length, 3), round(wheel / 2, 4)),

@@ -127,6 +127,13 @@ class Future:
         return first, last
 
 
+def open_future(path: Path | str, index: int) -> Future | None:
+    """A finished future of a run folder, None where it has none of that number. Raises InputError when ``path`` is no run folder."""
+    run = RunFolder(Path(path))
+    manifest = run.manifest()
+    return Future(index=index, folder=run.path, manifest=manifest) if is_finished(run, index) else None
+
+
 def open_run(path: Path | str) -> tuple[Future, ...]:
     """The finished futures of a run folder, in order. Raises InputError when ``path`` is no run folder."""
     run = RunFolder(Path(path))

@@ -16,7 +16,7 @@ from drivesim.evidence.track_error import SHIPPED
 from drivesim.metrics.diversity import position_modes
 from drivesim.metrics.estimate import Estimate, mean_of, share_of
 from drivesim.report import Picture, Section, Table
-from drivesim.runs.future import open_run
+from drivesim.runs.future import open_future
 from drivesim.runs.rows import FutureRow
 
 MOST_SHOWN = 5
@@ -202,7 +202,8 @@ def _by_scenario(rows: Sequence[FutureRow]) -> Iterable[tuple[str, list[FutureRo
 def _pictures(rows: Sequence[FutureRow], folder: Path) -> Picture:
     lines = []
     for row in rows:
-        future = next(one for one in open_run(folder / row.run) if one.index == row.future)
+        future = open_future(folder / row.run, row.future)
+        assert future is not None, "its row says that it is finished"
         at = row.metric("ttc_at_s")
         last = (future.num_frames - 1) / future.fps
         times = [min(max(at - before, 0.0), last) for before in _BEFORE_S]
