@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drivesim.evidence.observed import EGO_ID, ObservedTraffic, trigger_frame
+from drivesim.evidence.observed import EGO_ID, ObservedTraffic, trigger_frame, waited_for
 from drivesim.evidence.track_error import NO_ERROR, REACH, ErrorBar, TrackError, ego_shifted, shifted, spread
 from drivesim.evidence.turns import turned
 from drivesim.evidence.verdict import Verdict
@@ -94,9 +94,11 @@ class _Judged:
     ) -> Verdict:
         event = self.event
         acts = _acting(event)
+        for who in (acts, *sorted(waited_for(event))):
+            if observed.track(who) is None:
+                return Verdict(value=None, reason=f"actor '{who}' was not found in the video")
         track = observed.track(acts)
-        if track is None:
-            return Verdict(value=None, reason=f"actor '{acts}' was not found in the video")
+        assert track is not None
         present = np.asarray(track.present, dtype=bool)
         share = float(present.mean())
         if np.count_nonzero(present) < max(1.0, min_seen_s * observed.fps):
@@ -166,7 +168,9 @@ def _variants(
     observed: ObservedTraffic, event: ConcreteEvent, error: TrackError, *, ego_measured: bool
 ) -> Iterator[tuple[ObservedTraffic, ObservedTraffic]]:
     """The future as other errors of the tracks would have shown it: for each kind of error both of its ends."""
-    involved = {_acting(event)} | ({event.action.actor_id} if isinstance(event.action, Follow) else set())
+    involved = (
+        {_acting(event)} | waited_for(event) | ({event.action.actor_id} if isinstance(event.action, Follow) else set())
+    )
     for who in sorted(involved - {EGO_ID}):
         if who in observed.actors:
             for name, size in (

@@ -53,6 +53,14 @@ class ObservedTraffic:
         return ego_footprints(self.ego, self.size) if actor_id == EGO_ID else actor_footprints(self.actors[actor_id])
 
 
+def waited_for(event: ConcreteEvent) -> set[str]:
+    """Whose tracks its trigger is read off, beside that of whom shows the event."""
+    trigger = event.trigger
+    if trigger.ttc_to is not None:
+        return {event.actor, trigger.ttc_to}
+    return set() if trigger.gap_below_m is None and trigger.ttc_to_ego_below_s is None else {event.actor}
+
+
 def trigger_frame(
     observed: ObservedTraffic, event: ConcreteEvent, track: Track, verdicts: Mapping[str, Verdict]
 ) -> int | None:
@@ -70,8 +78,6 @@ def trigger_frame(
         apart = track.positions[:, :2] - observed.ego.positions[:, :2]
         holds = np.hypot(apart[:, 0], apart[:, 1]) < trigger.distance_below_m
     elif trigger.ttc_to is not None and trigger.ttc_to_below_s is not None:
-        if observed.track(trigger.ttc_to) is None:
-            return None
         holds = _delayed(
             _near_in_time(observed, event.actor, trigger.ttc_to, trigger.ttc_to_below_s), trigger, observed
         )

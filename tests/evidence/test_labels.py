@@ -269,6 +269,17 @@ def test_a_trigger_within_the_error_leaves_an_event_open(road: Road) -> None:
         assert found.value is value
 
 
+def test_whom_a_trigger_waits_for_errs_too_and_without_him_nothing_can_be_said(road: Road) -> None:
+    """The ego brakes as soon as another is 1 s away; were he farther off, it would have braked before its trigger held."""
+    scenario = base().event("brakes", "ego", ds.speed(to=10), start=ds.ttc_to("other") < 1)
+    ego, other = moving(0.0, 0.0, np.where(np.arange(81) < 13, 20.0, 12.0)), moving(45.0, 0.0, 0.0)
+    for share, actors, value in ((0.0, (car(other),), True), (0.3, (car(other),), None), (0.0, (), None)):
+        error = dataclasses.replace(ERRS, distance_share=share)
+        found = judge_labels(concrete_of(scenario), [(ego, actors)], road, FPS, error=error).events["brakes"][0]
+        assert found.value is value
+    assert found.reason == "actor 'other' was not found in the video"
+
+
 def test_an_ego_that_was_told_where_to_go_has_no_error(road: Road) -> None:
     scenario = base().event("slows", "ego", ds.speed(to=10))
     error = dataclasses.replace(ERRS, speed_mps=3.0, speed_change_mps=3.0, ego_speed_mps=2.0)
