@@ -1,4 +1,4 @@
-"""Map and actors as rasters: what lies and stands where in the image, as 4 and 19 planes of 128 x 256.
+"""Map and actors as rasters: what lies and stands where in the image, as 4 and 22 planes of 128 x 256.
 
 The map runs on beneath the boxes, which :class:`drivesim.conditioning.box_raster.BoxRaster` draws.
 """
@@ -12,7 +12,8 @@ import numpy as np
 from drivesim.conditioning.box_raster import BoxRaster
 from drivesim.conditioning.ground import GroundView, positions_on_road
 from drivesim.conditioning.projection import BoxGeometry
-from drivesim.controls import ACTOR_CHANNELS, LAYOUT_SIZE, MAP_CHANNELS
+from drivesim.controls import ACTOR_CHANNELS, KIND_CHANNELS, LAYOUT_SIZE, MAP_CHANNELS
+from drivesim.kinds import kind_of
 from drivesim.scene import CLASS_OF_CATEGORY, Actor, Scene
 
 _FILLS = ("car", "large_vehicle", "pedestrian", "two_wheeler", "static_object")
@@ -22,7 +23,7 @@ LAYOUT_CHANNELS = MAP_CHANNELS + ACTOR_CHANNELS
 
 
 def draw_layout(scene: Scene, frame: int) -> np.ndarray:
-    """Map and actors of one frame: uint8 (23, 128, 256), planes as in LAYOUT_CHANNELS.
+    """Map and actors of one frame: uint8 (26, 128, 256), planes as in LAYOUT_CHANNELS.
 
     For many frames of one scene use :class:`LayoutPainter`, which prepares the camera and the tracks once.
     """
@@ -43,6 +44,7 @@ class LayoutPainter:
         self._raster = BoxRaster(scene.camera)
         self._fills = np.array([_FILLS.index(CLASS_OF_CATEGORY[actor.category]) for actor in scene.actors], dtype=int)
         self._colours = np.array([_colour_values(actor) for actor in scene.actors], dtype=np.float32).reshape(-1, 5)
+        self._kinds = np.array([_digits(kind_of(actor)) for actor in scene.actors], dtype=np.float32).reshape(-1, 3)
         self._braking = [255.0 * actor.braking(scene.fps, causal=causal) for actor in scene.actors]
         ego = scene.ego.positions
         self._ego_s = None if scene.road is None else positions_on_road(scene.road, ego[:, 0], ego[:, 1])
@@ -59,12 +61,12 @@ class LayoutPainter:
         return raster
 
     def draw_actors(self, frame: int) -> np.ndarray:
-        """Actors' raster uint8 (19, 128, 256) of ``frame``, planes as in ACTOR_CHANNELS."""
+        """Actors' raster uint8 (22, 128, 256) of ``frame``, planes as in ACTOR_CHANNELS."""
         raster = np.zeros((len(ACTOR_CHANNELS), *LAYOUT_SIZE), dtype=np.uint8)
         boxes = self._geometry.at(frame)
         actors = boxes.actor_indices
         braking = np.array([self._braking[index][frame] for index in actors], dtype=np.float32)
-        values = np.concatenate([self._colours[actors].T, braking[None]])
+        values = np.concatenate([self._colours[actors].T, braking[None], self._kinds[actors].T])
         self._raster.draw(raster, boxes, self._fills[actors], len(_FILLS), values)
         return raster
 
@@ -74,3 +76,8 @@ def _colour_values(actor: Actor) -> tuple[float, ...]:
     red, green, blue = actor.colour if actor.colour is not None else (0, 0, 0)
     instance = 32 + zlib.crc32(actor.id.encode()) % 224
     return float(red), float(green), float(blue), 0.0 if actor.colour is None else 255.0, float(instance)
+
+
+def _digits(kind: int) -> tuple[float, ...]:
+    """The binary digits of ``kind``, 0 or 255, the lowest first."""
+    return tuple(255.0 * (kind >> digit & 1) for digit in range(len(KIND_CHANNELS)))

@@ -32,10 +32,14 @@ MAP_CHANNELS: tuple[str, ...] = ("road", "lane_paint", "pavement", "sky")
 #: Which point of its box a pixel shows.
 POINT_CHANNELS: tuple[str, ...] = ("along", "across", "up")
 
+#: The binary digits of the number of an actor's body among those of its class.
+KIND_CHANNELS: tuple[str, ...] = ("kind_1", "kind_2", "kind_4")
+
 #: Planes of the actors' raster, stored as uint8 0-255 in this order. "shade" is the face that is seen (front 255,
 #: rear 170, side 85, top 40), "sin_yaw"/"cos_yaw" are 128 + 127 * value of the heading relative to the camera,
 #: "inverse_depth" is 255 * min(1, 4 m / depth), "instance" a hash that tells neighbours apart, "braking" 255 while the
-#: brake lights are on. The last three say which point of its box a pixel shows, as 255 * its share of the box's length
+#: brake lights are on. "kind_1", "kind_2" and "kind_4" are the binary digits, 0 or 255, of which member of its class it is
+#: (``drivesim.kinds``: a saloon or an estate, a lorry or a bus), 0 where nobody knows. The last three say which point of its box a pixel shows, as 255 * its share of the box's length
 #: (0 at the rear), width (0 at the right) and height (0 at the foot): where on a car its windows, lamps and wheels are.
 #: They are normalised object coordinates (Wang et al. 2019), of the box instead of the body.
 ACTOR_CHANNELS: tuple[str, ...] = (
@@ -55,6 +59,7 @@ ACTOR_CHANNELS: tuple[str, ...] = (
     "colour_given",
     "instance",
     "braking",
+    *KIND_CHANNELS,
     *POINT_CHANNELS,
 )
 
@@ -110,7 +115,7 @@ ATTRIBUTE_CHANNELS: tuple[str, ...] = (
 class Controls:
     """What a model is told of T frames.
 
-    ``map`` uint8 (T, 4, 128, 256), ``scenery`` uint8 (T, 18, 128, 256), ``actors`` uint8 (T, 19, 128, 256), ``motion``
+    ``map`` uint8 (T, 4, 128, 256), ``scenery`` uint8 (T, 18, 128, 256), ``actors`` uint8 (T, 22, 128, 256), ``motion``
     float32 (T, 6) in SI units, ``attributes`` float32 (T, 13). None means "not told", which models are trained for.
 
     ``flow`` float32 (T, 3, 128, 256) follows from the told boxes and poses: for every pixel of the rasters where its point

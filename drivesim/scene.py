@@ -180,7 +180,8 @@ class Actor:
     """A traffic participant: an upright box of one size that moves along a track.
 
     ``colour`` is the body or clothing colour (RGB 0-255) when known, ``look`` the words it came from, ``preset`` a
-    shape inside the category (``van``, ``estate``, ``child``), ``parked`` tells that it never moves.
+    shape inside the category (``van``, ``estate``, ``child``) that was asked for, ``form`` the body of a car where it is known
+    (``drivesim.kinds.CAR_FORMS``), ``parked`` tells that it never moves.
     """
 
     id: str
@@ -192,6 +193,7 @@ class Actor:
     colour: Colour | None = None
     look: str | None = None
     preset: str | None = None
+    form: str | None = None
     parked: bool = False
 
     def braking(self, fps: float, *, causal: bool = False) -> np.ndarray:

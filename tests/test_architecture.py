@@ -28,6 +28,7 @@ VOCABULARY = {
     "geometry",
     "json_text",
     "junctions",
+    "kinds",
     "wording",
     "noise",
     "options",

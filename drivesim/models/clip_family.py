@@ -134,7 +134,7 @@ class ClipFamily:
             get_type_hints(self.config),
             version=self.version,
             added=self.added,
-            changed="its networks are others",
+            changed="its layout has other planes",
         )
         config = self.config.from_json(data)
         raise_if(senseless(config.checks(), folder / "model.json"), folder)

@@ -1,9 +1,10 @@
-"""The shape of each actor at a frame: body by category and preset, gait by distance walked, brake lights by speed."""
+"""The shape of each actor at a frame: body by category and form, gait by distance walked, brake lights by speed."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from drivesim.kinds import car_form
 from drivesim.noise import NoiseStream
 from drivesim.renderer import people, vehicles
 from drivesim.renderer.palette import body_colour
@@ -12,15 +13,6 @@ from drivesim.scene import Actor
 
 _SKIN = ((0.86, 0.68, 0.56), (0.72, 0.53, 0.40), (0.55, 0.38, 0.28), (0.92, 0.76, 0.64))
 _TROUSERS = ((0.16, 0.18, 0.26), (0.24, 0.23, 0.22), (0.30, 0.34, 0.42), (0.38, 0.32, 0.25))
-_CAR_FORMS = ("saloon", "hatchback", "estate", "suv")
-_KNOWN_FORMS = {
-    "van": "van",
-    "estate": "estate",
-    "suv": "suv",
-    "saloon": "saloon",
-    "sedan": "saloon",
-    "hatchback": "hatchback",
-}
 
 
 class ActorModel:
@@ -32,7 +24,7 @@ class ActorModel:
         self.colour = body_colour(actor, appearance_seed)
         self._skin = _SKIN[int(rng.integers(len(_SKIN)))]
         self._trousers = _TROUSERS[int(rng.integers(len(_TROUSERS)))]
-        self._form = self._car_form(float(rng.random()))
+        self._form = actor.form or car_form(actor.id, actor.preset, actor.length, actor.height)
         self._phase = float(rng.uniform(0.0, 2.0 * np.pi))
         step = np.abs(actor.track.speed_mps) / fps
         self._travelled = np.concatenate([[0.0], np.cumsum(step[:-1])]) if len(step) else np.zeros(0)
@@ -52,17 +44,6 @@ class ActorModel:
         if braking not in self._rigid:
             self._rigid[braking] = self._build(braking)
         return self._rigid[braking]
-
-    def _car_form(self, draw: float) -> str:
-        actor = self.actor
-        if actor.preset in _KNOWN_FORMS:
-            return _KNOWN_FORMS[actor.preset]
-        if actor.height > 2.0:
-            return "van"
-        if actor.height > 1.68:
-            return "suv"
-        forms = _CAR_FORMS[:3] if actor.length > 4.2 else ("hatchback",)
-        return forms[int(draw * len(forms))]
 
     def _pedestrian(self, frame: int) -> Shape:
         a = self.actor

@@ -13,6 +13,8 @@ Size = tuple[float, float, float]
 
 #: Length, width, height by preset, which override those of its category.
 PRESET_SIZES: dict[str, Size] = {
+    "saloon": (4.7, 1.85, 1.45),
+    "hatchback": (4.3, 1.8, 1.48),
     "van": (5.2, 2.0, 2.2),
     "estate": (4.7, 1.85, 1.5),
     "suv": (4.6, 1.92, 1.7),

@@ -14,6 +14,7 @@ import numpy as np
 
 from drivesim.errors import InputError
 from drivesim.geometry import FloatArray, wrap_angle
+from drivesim.kinds import car_form
 from drivesim.road import Road
 from drivesim.scene import Actor, Track
 from drivesim.traffic.ambient import AmbientFlow
@@ -283,5 +284,6 @@ def _actor(plan: ActorPlan, track: Track) -> Actor:
         colour=plan.colour,
         look=plan.look,
         preset=plan.preset,
+        form=car_form(plan.id, plan.preset, plan.length, plan.height) if plan.category == "car" else None,
         parked=plan.parked,
     )

@@ -46,6 +46,7 @@ from drivesim.scenarios.language.values import (
     shorthand,
     substitute,
 )
+from drivesim.traffic.dimensions import PRESET_SIZES
 
 if TYPE_CHECKING:
     from drivesim.scenarios.concrete import ConcreteScenario
@@ -154,7 +155,7 @@ class ActorSpec(Model):
 
     id: Identifier
     category: Annotated[str, Word(CLASSES, CLASS_ALIASES)] = Field(alias="class")
-    preset: Annotated[str, Word(("van", "estate", "suv", "small", "child"))] | None = None
+    preset: Annotated[str, Word(tuple(PRESET_SIZES))] | None = None
     lane: LaneName | None = None
     gap: Length | None = None
     at: Place | None = None

@@ -7,6 +7,7 @@ from typing import Any
 
 from drivesim.scenarios.openscenario.document import Element
 from drivesim.scenarios.openscenario.story import State, Story
+from drivesim.traffic.dimensions import PRESET_SIZES
 
 #: An actor nearer than this to the middle of a lane, and along it, drives in that lane.
 _IN_LANE_M, _ALONG_RAD = 1.0, 0.1
@@ -55,7 +56,7 @@ def actor_values(state: State, story: Story) -> dict[str, Any]:
     entity, spot = state.entity, state.spot
     assert spot is not None, "who has no place is left out before"
     written: dict[str, Any] = {"id": entity.id, "class": entity.category}
-    if entity.preset in ("van", "estate", "suv", "small", "child"):
+    if entity.preset in PRESET_SIZES:
         written["preset"] = entity.preset
     if entity.look:
         written["look"] = entity.look

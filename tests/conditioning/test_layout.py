@@ -5,7 +5,7 @@ import pytest
 
 from drivesim.conditioning import draw_layout
 from drivesim.conditioning.layout import LAYOUT_CHANNELS
-from drivesim.controls import LAYOUT_SIZE
+from drivesim.controls import KIND_CHANNELS, LAYOUT_SIZE
 from drivesim.geometry import project, transform_points, unproject
 from drivesim.scene import CATEGORIES, CLASS_OF_CATEGORY
 
@@ -57,6 +57,25 @@ def test_colour_planes_are_empty_where_no_colour_is_known(make_scene, make_actor
         row, column = pixel_of(scene, point)
         assert layout[PLANE["colour_given"], row, column] == given
         assert (layout[PLANE["red"], row, column] > 0) == (given > 0)
+
+
+@pytest.mark.parametrize(
+    ("category", "form", "digits"),
+    [
+        ("car", "saloon", (255, 0, 0)),
+        ("car", "van", (255, 0, 255)),
+        ("car", None, (0, 0, 0)),
+        ("truck", None, (255, 0, 0)),
+        ("traffic_cone", None, (255, 0, 0)),
+        ("bicycle", None, (0, 255, 0)),
+    ],
+)
+def test_the_body_is_told_in_binary_digits(make_scene, make_actor, category, form, digits):
+    scene = make_scene(make_actor("one", category, 12.0, 0.0, form=form))
+    row, column = pixel_of(scene, (12.0, 0.0, 0.5))
+    layout = draw_layout(scene, 0)
+    assert tuple(layout[[PLANE[name] for name in KIND_CHANNELS], row, column]) == digits
+    assert not layout[[PLANE[name] for name in KIND_CHANNELS]][:, ~layout[PLANE["shade"]].astype(bool)].any()
 
 
 def test_far_boxes_keep_fractional_coverage(make_scene, make_actor):

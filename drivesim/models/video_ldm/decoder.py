@@ -34,7 +34,7 @@ NUM_WAVES = 4
 
 
 class LayoutReader(nn.Module):
-    """Planes of the layout (N, 44, 8h, 8w) to features at the sizes of the decoder's levels, the finest first.
+    """Planes of the layout (N, 47, 8h, 8w) to features at the sizes of the decoder's levels, the finest first.
 
     Where on a box a pixel lies says what is seen there only together with class and face (a window, a lamp, a wheel). A
     network per pixel reads that, and its features join the finest of the others. It is given waves of every share as well:
@@ -72,7 +72,7 @@ class LayoutReader(nn.Module):
 
 
 def _with_waves(planes: Tensor) -> Tensor:
-    """The layout's planes (N, 44, H, W) and triangle waves in [0, 1] of the shares among them, (N, 44 + 32, H, W)."""
+    """The layout's planes (N, 47, H, W) and triangle waves in [0, 1] of the shares among them, (N, 47 + 32, H, W)."""
     last = planes.permute(0, 2, 3, 1)
     waves = [last[..., SHARE_PLANES]]
     for _ in range(NUM_WAVES):

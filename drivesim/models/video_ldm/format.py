@@ -19,8 +19,9 @@ from drivesim.models.video_ldm.video_unet import NEWEST_CONTEXT, temporal_layers
 
 #: The format that this version writes and reads. Format 1 has no "version" key in model.json; its decoder and its image
 #: network were never told the layout as three rasters. In format 2 the decoder saw the frame before as planes, and its last
-#: octave had no convolutions across its blocks. In format 3 no pixel of a box told which point of the box it shows.
-FORMAT_VERSION = 4
+#: octave had no convolutions across its blocks. In format 3 no pixel of a box told which point of the box it shows,
+#: in format 4 none which body an actor has within its class.
+FORMAT_VERSION = 5
 
 PARTS: dict[str, type[ModelMixin]] = {
     "codec": FrameCodec,
@@ -36,7 +37,7 @@ ADDED_KEYS: dict[str, dict[str, Any]] = {"model": {}}
 def read_config(folder: Path) -> VideoLDMConfig:
     """The configuration in model.json. Raises ModelError with every difference from what this version expects."""
     hints = get_type_hints(VideoLDMConfig)
-    data = read_settings(folder, hints, version=FORMAT_VERSION, added=ADDED_KEYS, changed="its decoder is another")
+    data = read_settings(folder, hints, version=FORMAT_VERSION, added=ADDED_KEYS, changed="its layout has other planes")
     config = VideoLDMConfig.from_json(data)
     raise_if(_senseless_values(config, folder / "model.json"), folder)
     return config

@@ -12,7 +12,7 @@ import pytest
 from numbered_video import BOX_COLUMNS, HEIGHT, WIDTH, write_camera
 
 from drivesim.conditioning.build import build_controls
-from drivesim.controls import ACTOR_CHANNELS, Control
+from drivesim.controls import ACTOR_CHANNELS, KIND_CHANNELS, Control
 from drivesim.datasets.procedural.scene_sampler import sample_scene
 from drivesim.datasets.sample import Sample
 from drivesim.datasets.video_folder import VideoFolderDataset, check_video_folder
@@ -100,11 +100,10 @@ def test_controls_of_the_scene_and_of_its_files_agree(tmp_path: Path, scene: Sce
     back = VideoFolderDataset(tmp_path, 10, 10.0, 64, 128)[0].scene
     wanted, found = build_controls(scene), build_controls(back)
     assert wanted.actors is not None and found.actors is not None
-    # Files know neither the road nor colours, and speeds only as positions tell them.
+    # Files know neither the road nor colours, nor the forms of cars, and speeds only as positions tell them.
     assert wanted.map is not None and found.map is None
-    told = [
-        at for at, name in enumerate(ACTOR_CHANNELS) if name not in ("red", "green", "blue", "colour_given", "braking")
-    ]
+    untold = ("red", "green", "blue", "colour_given", "braking", *KIND_CHANNELS)
+    told = [at for at, name in enumerate(ACTOR_CHANNELS) if name not in untold]
     assert found.actors[:, ACTOR_CHANNELS.index("box_edge")].any()
     differs = wanted.actors[:, told].astype(int) - found.actors[:, told]
     assert np.mean(np.abs(differs) > 2) < 0.001
