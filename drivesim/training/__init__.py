@@ -6,6 +6,7 @@ from drivesim.training.feature_stage import FeatureStage
 from drivesim.training.gan_stage import DecoderGanStage
 from drivesim.training.image_stage import ImageStage
 from drivesim.training.lvdm_stages import ClipAutoencoder3DStage, FactorisedDenoiserStage
+from drivesim.training.points_stage import PointsStage
 from drivesim.training.probe_stage import ProbeStage
 from drivesim.training.pvdm_stages import PlaneAutoencoderStage, PlaneDenoiserStage
 from drivesim.training.video_stage import VideoStage
@@ -20,6 +21,7 @@ __all__ = [
     "ImageStage",
     "PlaneAutoencoderStage",
     "PlaneDenoiserStage",
+    "PointsStage",
     "ProbeStage",
     "VideoStage",
 ]

@@ -18,7 +18,7 @@ from einops import rearrange
 from torch import Tensor
 
 from drivesim.clip import tensor_to_frames
-from drivesim.controls import RASTER_CHANNELS
+from drivesim.controls import ATTRIBUTE_CHANNELS, RASTER_CHANNELS
 from drivesim.datasets.store import ClipStore
 from drivesim.errors import InputError
 from drivesim.models.carry import Past, carried
@@ -26,9 +26,9 @@ from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.codec import CELL, COLOUR_CHANNELS
 from drivesim.training.codec_stage import pixel_weights
 from drivesim.training.estimates import prepare_estimates
-from drivesim.training.image_stage import frame_controls
+from drivesim.training.image_stage import FRAME_CONTROLS, frame_controls
 from drivesim.training.latents import LatentClips, latent_grid, load_latents, prepare_latents
-from drivesim.training.parts import DTYPES, Dtype, Parts, encoder_hash
+from drivesim.training.parts import DTYPES, Dtype, Parts, encoder_hash, network_hash
 from drivesim.training.reconstruction import grid_error, psnr_db, reconstruction_loss
 from drivesim.training.stage import Batch, NothingToLearn, Stage
 from drivesim.training.stream import Draw, draw_generator
@@ -116,6 +116,8 @@ class DecoderBatches:
         }
         for name in RASTERS:
             row[name] = cut(self.store.read(name, sample, frames), CELL // 2)
+        row["attributes"] = np.asarray(self.store.read("attributes", sample, frames), np.float32)
+        for name in FRAME_CONTROLS:
             row[f"{name}_given"] = np.asarray(float(self.store.gives(name, sample)), np.float32)
         return row
 
@@ -152,6 +154,15 @@ class DecoderBatches:
 def is_full_size(store: ClipStore) -> bool:
     """Whether a store's frames have the size of the output: the codec then sees them halved."""
     return (store.layout.height, store.layout.width) == OUTPUT_SIZE
+
+
+def refuse_small(store: ClipStore) -> None:
+    """Raise NothingToLearn when a store has neither frames of the output's size nor large pictures."""
+    if not is_full_size(store) and not store.has("large"):
+        raise NothingToLearn(
+            f"{store.info.url}: frames of {store.layout.height}x{store.layout.width} and no large pictures; the decoder "
+            f"learns from {OUTPUT_SIZE[0]}x{OUTPUT_SIZE[1]}. Pack with --height {OUTPUT_SIZE[0]} --width {OUTPUT_SIZE[1]}"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,28 +235,27 @@ class DecoderStage(Stage):
 
         Raises NothingToLearn when the store has neither frames of the output's size nor large pictures.
         """
-        if not is_full_size(store) and not store.has("large"):
-            raise NothingToLearn(
-                f"{store.info.url}: frames of {store.layout.height}x{store.layout.width} and no large pictures; the decoder "
-                f"learns from {OUTPUT_SIZE[0]}x{OUTPUT_SIZE[1]}. Pack with --height {OUTPUT_SIZE[0]} --width {OUTPUT_SIZE[1]}"
-            )
+        refuse_small(store)
         prepare_latents(self.parts.finished("codec"), store, folder.parent / "latents")
-        if self.estimated_share > 0.0 and self.parts.has("image"):
+        if self._estimates():
             clips = load_latents(self.network, store, folder.parent / "latents", preload=False)
             prepare_estimates(self.parts.finished("image"), clips, self._estimates_file(store, folder))
 
     def batches(self, store: ClipStore, folder: Path) -> DecoderBatches:
         """Crops of the store's clips."""
         clips = load_latents(self.network, store, folder.parent / "latents", preload=False)
-        file = self._estimates_file(store, folder)
-        estimates = np.load(file, mmap_mode="r") if self.estimated_share > 0.0 and file.exists() else None
+        estimates = np.load(self._estimates_file(store, folder), mmap_mode="r") if self._estimates() else None
         return DecoderBatches(
             clips, estimates, crop=self.crop, num_frames=self.num_frames, estimated_share=self.estimated_share
         )
 
+    def _estimates(self) -> bool:
+        """Whether the image LDM's latents are learned from: where there is one."""
+        return self.estimated_share > 0.0 and self.parts.has("image")
+
     def _estimates_file(self, store: ClipStore, folder: Path) -> Path:
-        name = f"estimates-{encoder_hash(self.network)[:12]}-{len(store)}x{store.frames_per_clip}.npy"
-        return folder.parent / "latents" / name
+        makers = f"{encoder_hash(self.network)[:12]}-{network_hash(self.parts.finished('image'))[:12]}"
+        return folder.parent / "latents" / f"estimates-{makers}-{len(store)}x{store.frames_per_clip}.npy"
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Reconstruction of all frames, and their steadiness."""
@@ -253,11 +263,13 @@ class DecoderStage(Stage):
         return torch.stack([frame.loss for frame in drawn]).mean()
 
     def told(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor] | None:
-        """Which rasters each row is told, flags (N,); None for batches that are told nothing."""
+        """Which rasters each row is told, and whether attributes, flags (N,); None for batches that are told nothing."""
         if float(torch.rand((), generator=generator)) < self.layout_dropout:
             return None
         count = len(batch["position"])
-        return {name: (torch.rand(count, generator=generator) >= self.raster_dropout).float() for name in RASTERS}
+        return {
+            name: (torch.rand(count, generator=generator) >= self.raster_dropout).float() for name in FRAME_CONTROLS
+        }
 
     def draw(self, batch: Batch, told: dict[str, Tensor] | None, generator: torch.Generator) -> list[DrawnFrame]:
         """All frames of the clips one after the other, each carrying on its own picture of the one before.
@@ -288,8 +300,8 @@ class DecoderStage(Stage):
         return drawn
 
     def _controls(self, batch: Batch, told: dict[str, Tensor], index: int) -> ControlTensors:
-        rows = {name: batch[name][:, index] for name in RASTERS}
-        given = {f"{name}_given": batch[f"{name}_given"] for name in RASTERS}
+        rows = {name: batch[name][:, index] for name in FRAME_CONTROLS}
+        given = {f"{name}_given": batch[f"{name}_given"] for name in FRAME_CONTROLS}
         controls = frame_controls({**rows, **given, "position": batch["position"]}, told)
         return controls.to(self.device, self.compute_dtype)
 
@@ -311,7 +323,8 @@ class DecoderStage(Stage):
             "is_estimate": torch.zeros(count, dtype=torch.bool),
             "flow": torch.zeros(*lead, 3, *raster),
             "position": torch.zeros(count, dtype=torch.long),
-            **{f"{name}_given": torch.ones(count) for name in (*RASTERS, "flow")},
+            "attributes": torch.zeros(*lead, len(ATTRIBUTE_CHANNELS)),
+            **{f"{name}_given": torch.ones(count) for name in (*FRAME_CONTROLS, "flow")},
             **{
                 kind.value: torch.zeros(*lead, len(planes), *raster, dtype=torch.uint8)
                 for kind, planes in RASTER_CHANNELS.items()
@@ -321,7 +334,7 @@ class DecoderStage(Stage):
     @torch.no_grad()
     def measures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """PSNR (dB) with the layout told, withheld, and of what the image LDM makes; of the last frame with its past."""
-        everything = dict.fromkeys(RASTERS, torch.ones(len(batch["position"])))
+        everything = dict.fromkeys(FRAME_CONTROLS, torch.ones(len(batch["position"])))
         told = self._controls(batch, everything, 0)
         truth, raw = batch["pictures"][:, 0], self.network.raw(batch["latents"][:, 0])
         small, large = self.network.draw_both(raw, told)
@@ -347,7 +360,7 @@ class DecoderStage(Stage):
         """Three crops: drawn with the layout told, withheld, and the truth."""
         few = {name: value[:3] for name, value in batch.items()}
         raw = self.network.raw(few["latents"][:, 0])
-        told = self._controls(few, dict.fromkeys(RASTERS, torch.ones(len(raw))), 0)
+        told = self._controls(few, dict.fromkeys(FRAME_CONTROLS, torch.ones(len(raw))), 0)
         drawn = [self.network.draw_both(raw, one)[1].clamp(-1.0, 1.0) for one in (told, None)]
         rows = (*drawn, few["pictures"][:, 0])
         return np.concatenate([np.concatenate(list(tensor_to_frames(row.cpu())), axis=1) for row in rows])

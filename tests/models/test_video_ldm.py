@@ -198,6 +198,7 @@ def test_the_decoder_hears_every_raster_and_each_may_be_absent() -> None:
 def test_an_untrained_layout_changes_nothing() -> None:
     sizes = {"encoder_blocks": (1, 1, 1, 1), "decoder_blocks": (1, 1, 1, 1)}
     codec = FrameCodec(widths=(8, 8, 16, 16), **sizes).eval()
+    codec.decoder.painter.gate_of_picture.bias.fill_(-30.0)
     codec.decoder.trust.bias.fill_(
         30.0
     )  # else the colours are believed a little less from the start, so that it can be learned

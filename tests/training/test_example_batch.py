@@ -15,6 +15,7 @@ from drivesim.training import (
     DecoderStage,
     FeatureStage,
     ImageStage,
+    PointsStage,
     ProbeStage,
     VideoStage,
 )
@@ -27,6 +28,7 @@ SETTINGS: dict[Any, dict[str, Any]] = {
     VideoStage: {"num_frames": 4},
     DecoderStage: {"crop": (64, 128)},
     DecoderGanStage: {"crop": (64, 128)},
+    PointsStage: {"pixels": 16},
     ProbeStage: {"network": {**SIZES, "features": 8, "motion_widths": [4, 4]}},
     FeatureStage: {"network": SIZES},
 }

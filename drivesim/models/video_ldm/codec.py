@@ -71,6 +71,7 @@ class FrameCodec(ModelMixin, ConfigMixin):
         point_widths: tuple[int, int] = (96, 48),
         finishing_blocks: int = 2,
         seam_width: int = 16,
+        paint_width: int = 128,
     ) -> None:
         super().__init__()
         self.encoder = Encoder(latent_channels, tuple(widths), tuple(encoder_blocks))
@@ -82,6 +83,7 @@ class FrameCodec(ModelMixin, ConfigMixin):
             (point_widths[0], point_widths[1]),
             finishing_blocks,
             seam_width,
+            paint_width,
         )
         total = latent_channels + COLOUR_CHANNELS
         mean = torch.zeros(total) if latent_mean is None else torch.tensor(latent_mean)
@@ -116,7 +118,7 @@ class FrameCodec(ModelMixin, ConfigMixin):
 
     def _paint(self, raw: Tensor, told: ControlTensors | None) -> tuple[Tensor, Tensor, Tensor]:
         """The decoder's picture is shifted, smoothly between cells, to the colours that the latents give its cells, as far as
-        it believes them.
+        it believes them; then what told boxes show is painted over it.
         """
         learned, colour = raw[:, :-COLOUR_CHANNELS], _mixed(raw[:, -COLOUR_CHANNELS:].float(), RGB_FROM_YCC)
         layout = None if told is None else told.layout_planes().to(self.dtype)
@@ -125,7 +127,10 @@ class FrameCodec(ModelMixin, ConfigMixin):
         shift = (colour - F.avg_pool2d(drawn.float(), CELL)) * trust
         smooth = F.interpolate(shift, scale_factor=float(CELL), mode="bilinear", align_corners=False)
         # From here on in planes: a CPU takes ten times as long to mix them with pixels whose channels lie side by side.
-        return drawn.to(torch.float32, memory_format=torch.contiguous_format) + smooth, hidden, read
+        small = drawn.to(torch.float32, memory_format=torch.contiguous_format) + smooth
+        if told is not None and layout is not None:
+            small = self.decoder.painter(small, hidden, read, layout, told.attribute_features().to(self.dtype))
+        return small, hidden, read
 
     def encode(self, frames: Tensor) -> Tensor:
         """Frames (N, 3, H, W) in [-1, 1] to standardised latents (N, C, H/16, W/16), float32."""

@@ -10,10 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from drivesim.controls import POINT_CHANNELS, Control
+from drivesim.controls import ACTOR_CHANNELS, ATTRIBUTE_CHANNELS, POINT_CHANNELS, Control
 from drivesim.models.carry import Past
 from drivesim.models.conditioning_inputs import NUM_LAYOUT_PLANES, planes_named
 from drivesim.models.video_ldm.blocks import CodecBlock
+from drivesim.scenery import SCENERY_CLASSES
 
 #: Most that the frame before may count in a picture: what is wrong in it fades within a second. With a free share, and a
 #: network that saw the frame before, more than nine tenths were carried on, and seconds of video became streaks.
@@ -31,6 +32,17 @@ SHARE_PLANES = planes_named(Control.SCENERY, (*POINT_CHANNELS, "bay", "storey"))
     Control.ACTORS, POINT_CHANNELS
 )
 NUM_WAVES = 4
+
+#: Planes that say how much of a pixel boxes cover.
+COVER_PLANES = planes_named(Control.SCENERY, SCENERY_CLASSES) + planes_named(
+    Control.ACTORS, ACTOR_CHANNELS[: ACTOR_CHANNELS.index("box_edge")]
+)
+
+#: Numbers that say what light a frame is in: its attributes, and whether they are told.
+LIGHT = len(ATTRIBUTE_CHANNELS) + 1
+
+#: Where the painter's share begins, before the sigmoid, and from where it learns on once the painter has learned to paint.
+UNTRAINED_GATE, TRAINED_GATE = -3.0, -1.0
 
 
 class LayoutReader(nn.Module):
@@ -50,6 +62,7 @@ class LayoutReader(nn.Module):
             nn.ReLU(inplace=True),
         )
         inner, outer = point_widths
+        self.point_width = outer
         self.points = nn.Sequential(
             nn.Conv2d(NUM_LAYOUT_PLANES + len(SHARE_PLANES) * NUM_WAVES, inner, 1),
             nn.ReLU(inplace=True),
@@ -67,8 +80,12 @@ class LayoutReader(nn.Module):
         features = [self.stem(planes)]
         for layer in self.down:
             features.append(torch.relu(layer(features[-1])))
-        features[0] = torch.cat([features[0], self.points(_with_waves(planes))], dim=1)
+        features[0] = torch.cat([features[0], self.point_features(planes)], dim=1)
         return features
+
+    def point_features(self, planes: Tensor) -> Tensor:
+        """What each pixel of the planes (N, 47, H, W) says by itself: (N, point_width, H, W)."""
+        return self.points(_with_waves(planes))
 
 
 def _with_waves(planes: Tensor) -> Tensor:
@@ -102,6 +119,39 @@ class Seams(nn.Module):
         return folded + self.body(folded)
 
 
+class Painter(nn.Module):
+    """What told boxes show at twice the size of the layout, by the features of their points and the light that is told.
+
+    Where nothing was seen of a vehicle, the latents are a guess at its windows and lamps that follows no edge. What box, body and
+    point decide needs no guess: it is painted over the picture, by a learned share and only inside of boxes.
+    """
+
+    def __init__(self, hidden: int, read: int, points: int, width: int) -> None:
+        super().__init__()
+        self.points = nn.Conv2d(points, width, 1)
+        self.light = nn.Linear(LIGHT, width, bias=False)
+        self.paint = nn.Conv2d(width, 12, 1)
+        self.gate_of_picture = nn.Conv2d(hidden, 1, 1)
+        self.gate_of_layout = nn.Conv2d(read, 1, 1, bias=False)
+        for layer in (self.gate_of_picture, self.gate_of_layout):
+            nn.init.zeros_(layer.weight)
+        nn.init.constant_(self.gate_of_picture.bias, UNTRAINED_GATE)
+
+    def colours(self, points: Tensor, light: Tensor) -> Tensor:
+        """Colours in [-1, 1] of the two by two pixels that each pixel of the layout covers, (N, 3 * 2 * 2, H, W), by its
+        ``points`` (N, C, H, W) and the ``light`` (N, LIGHT) of the frame.
+        """
+        return self.paint(torch.relu(self.points(points) + self.light(light)[:, :, None, None]))
+
+    def forward(self, small: Tensor, hidden: Tensor, read: Tensor, planes: Tensor, light: Tensor) -> Tensor:
+        """The small picture (N, 3, 2H, 2W), float32, with what told boxes show; ``planes`` (N, 47, H, W) are the layout."""
+        painted = F.pixel_shuffle(self.colours(read[:, -self.points.in_channels :], light), 2)
+        cover = planes[:, COVER_PLANES].sum(dim=1, keepdim=True).clamp(0.0, 1.0)
+        share = torch.sigmoid(self.gate_of_picture(hidden) + self.gate_of_layout(read)) * cover
+        share = F.interpolate(share.float(), scale_factor=2.0, mode="nearest")
+        return torch.lerp(small, painted.to(torch.float32, memory_format=torch.contiguous_format), share)
+
+
 @dataclass(frozen=True, eq=False)
 class Drawing:
     """Frames but for their last step, :func:`composed`, which is the only one that needs the frame before.
@@ -133,6 +183,7 @@ class Decoder(nn.Module):
         point_widths: tuple[int, int],
         finishing_blocks: int,
         seam_width: int,
+        paint_width: int,
     ) -> None:
         super().__init__()
         self.enter = nn.Conv2d(latent_channels, widths[-1], 3, padding=1)
@@ -154,6 +205,7 @@ class Decoder(nn.Module):
         self.finish = nn.Sequential(*[CodecBlock(widths[0]) for _ in range(finishing_blocks)])
         self.large = nn.Conv2d(widths[0], 48 + 16, 3, padding=1)
         self.seams = Seams(seam_width)
+        self.painter = Painter(widths[0], read[0], point_widths[1], paint_width)
         for layer in (*self.join, self.large, self.trust):
             nn.init.zeros_(layer.weight)
         with torch.no_grad():
@@ -187,7 +239,7 @@ class Decoder(nn.Module):
 
     def beyond_small(self) -> list[nn.Module]:
         """What the small picture does not need where nothing is told."""
-        return [self.layout, self.join, self.meet, self.finish, self.large, self.seams, self.trust]
+        return [self.layout, self.join, self.meet, self.finish, self.large, self.seams, self.trust, self.painter]
 
     @property
     def _layout_width(self) -> int:

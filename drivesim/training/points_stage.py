@@ -1,0 +1,224 @@
+"""Training what a decoder reads from single pixels of the layout, and paints by it, ahead of the decoder itself.
+
+Which point of which body a pixel shows decides what is seen there, but for light and for colours that nobody told. A network
+per pixel learns that thousands of times faster than a decoder does, of whose steps each sees a few crops.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from einops import rearrange, reduce
+from rich.progress import track
+from torch import Tensor, nn
+
+from drivesim.controls import ACTOR_CHANNELS, LAYOUT_SIZE, RASTER_CHANNELS, SCENERY_CHANNELS, Control
+from drivesim.datasets.store import ClipStore
+from drivesim.models.conditioning_inputs import NUM_LAYOUT_PLANES, planes_named
+from drivesim.models.video_ldm.codec import FrameCodec
+from drivesim.models.video_ldm.decoder import LIGHT, TRAINED_GATE
+from drivesim.training.decoder_stage import OUTPUT_SIZE, is_full_size, refuse_small
+from drivesim.training.parts import Dtype, Parts, write_rows
+from drivesim.training.stage import Batch, Stage
+from drivesim.training.stream import Draw, draw_generator
+
+#: Pixels that are kept of a clip: of actors, of scenery, and of neither.
+KEPT = (1536, 448, 64)
+PIXELS = sum(KEPT)
+
+#: Pixels of the picture along a pixel of the layout, and of them those that become one of the small picture's.
+BLOCK, HALF = OUTPUT_SIZE[0] // LAYOUT_SIZE[0], 2
+
+#: A pixel of an actor counts as so many of the rest.
+ACTOR_WEIGHT = 4.0
+
+#: Ridge of the refit, as a share of the features' mean square.
+RIDGE = 1e-4
+
+NUM_PLANES = sum(len(planes) for planes in RASTER_CHANNELS.values())
+#: Colours of the small picture's pixels within one of the layout.
+COLOURS = 3 * (BLOCK // HALF) ** 2
+#: Columns of a kept pixel: planes of the layout, whether each raster is known, light, and colours.
+COLUMNS = NUM_LAYOUT_PLANES + LIGHT + COLOURS
+_ACTOR_SHADE = planes_named(Control.ACTORS, ("shade",))[0]
+
+
+def kept_pixels(store: ClipStore, clip: int) -> np.ndarray:
+    """Pixels of a clip's layout with what the picture shows there: uint8 (PIXELS, COLUMNS), drawn with the clip's own seed.
+
+    A kind of pixel that there are too few of is drawn more than once; none at all leaves its share to the rest.
+    """
+    rng = np.random.default_rng([29, clip])
+    frame = int(rng.integers(store.frames_per_clip)) if is_full_size(store) else 0
+    picture = store.read("rgb", clip, frame) if is_full_size(store) else store.read("large", clip)
+    rasters = {kind: store.read(kind.value, clip, frame) for kind in RASTER_CHANNELS}
+    is_actor = rasters[Control.ACTORS][ACTOR_CHANNELS.index("shade")] > 0
+    is_scenery = (rasters[Control.SCENERY][SCENERY_CHANNELS.index("shade")] > 0) & ~is_actor
+    groups = [np.flatnonzero(group) for group in (is_actor, is_scenery, ~is_actor & ~is_scenery)]
+    chosen = [rng.choice(group, count) for group, count in zip(groups, KEPT, strict=True) if len(group)]
+    places = np.concatenate(chosen)
+    places = np.concatenate([places, rng.choice(places, PIXELS - len(places))])
+    planes = np.concatenate(list(rasters.values())).reshape(NUM_PLANES, -1)[:, places].T
+    known = [255 * int(store.gives(kind.value, clip)) for kind in RASTER_CHANNELS]
+    attributes = np.asarray(store.read("attributes", clip, frame), np.float32)
+    light = 255.0 * np.append(attributes, float(store.gives("attributes", clip)))
+    shared = np.append(known, light.clip(0.0, 255.0).round()).astype(np.uint8)
+    colours = _blocks(picture)[places]
+    return np.concatenate([planes, np.broadcast_to(shared, (PIXELS, len(shared))), colours], axis=1)
+
+
+def _blocks(picture: np.ndarray) -> np.ndarray:
+    """Colours uint8 (pixels of the layout, COLOURS) of a picture (512, 1024, 3) at half its size: red, green, blue, rows, columns."""
+    halved = (
+        reduce(picture.astype(np.float32), "(h a) (w b) c -> h w c", "mean", a=HALF, b=HALF).round().astype(np.uint8)
+    )
+    return rearrange(halved, "(h a) (w b) c -> (h w) (c a b)", a=BLOCK // HALF, b=BLOCK // HALF)
+
+
+class PointBatches:
+    """Pixels of clips, from a table that holds some of every clip."""
+
+    def __init__(self, table: Path, count: int) -> None:
+        self.table = np.load(table, mmap_mode="r")
+        self.count = count
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __call__(self, draws: Sequence[Draw]) -> Batch:
+        """``pixels`` uint8 (N, P, COLUMNS)."""
+        rows = []
+        for draw in draws:
+            chosen = draw_generator(31, draw.position).integers(0, PIXELS, self.count)
+            rows.append(np.asarray(self.table[draw.sample])[chosen])
+        return {"pixels": torch.from_numpy(np.stack(rows)), "position": torch.tensor([draw.position for draw in draws])}
+
+
+class PointPainting(nn.Module):
+    """A codec of whose decoder only the network per pixel and the painter learn."""
+
+    def __init__(self, codec: FrameCodec) -> None:
+        super().__init__()
+        self.codec = codec.requires_grad_(False)
+        painter = codec.decoder.painter
+        for part in (codec.decoder.layout.points, painter.points, painter.light, painter.paint):
+            part.requires_grad_(True)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Colours (P, COLOURS) in [-1, 1] of pixels (P, COLUMNS) in [0, 1]."""
+        features = self.features(pixels)
+        light = pixels[:, NUM_LAYOUT_PLANES : NUM_LAYOUT_PLANES + LIGHT].to(features.dtype)
+        return self.codec.decoder.painter.colours(features[:, :, None, None], light)[:, :, 0, 0]
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """Features (P, C) of pixels (P, COLUMNS) in [0, 1]."""
+        planes = pixels[:, :NUM_LAYOUT_PLANES, None, None].to(self.codec.dtype)
+        return self.codec.decoder.layout.point_features(planes)[:, :, 0, 0]
+
+
+class PointsStage(Stage):
+    """Trains the network per pixel and the painter of a finished codec's decoder, and refits what else reads the former."""
+
+    part = "codec"
+
+    def __init__(
+        self,
+        work: Path,
+        initial: str | None = None,
+        dtype: Dtype = "float32",
+        learning_rate: float = 2e-3,
+        warmup_steps: int = 200,
+        average_decay: float = 0.99,
+        weight_decay: float = 1e-4,
+        pixels: int = 512,
+        untold_share: float = 0.1,
+    ) -> None:
+        """See the recipes; ``pixels`` are those of a sample, of ``untold_share`` of which the light is not told."""
+        parts = Parts(Path(work), initial, dtype)
+        codec = parts.finished("codec")
+        before = copy.deepcopy(codec.decoder.layout.points)
+        super().__init__(
+            parts.placed(PointPainting(codec)).train(),
+            parts,
+            learning_rate=learning_rate,
+            warmup_steps=warmup_steps,
+            average_decay=average_decay,
+            weight_decay=weight_decay,
+        )
+        self.before = before.requires_grad_(False)
+        self.pixels = pixels
+        self.untold_share = untold_share
+
+    def prepare(self, store: ClipStore, folder: Path) -> None:
+        """Keep some pixels of every clip. Raises NothingToLearn for a store without pictures of the output's size."""
+        refuse_small(store)
+        file = self._table(store, folder.parent)
+        if not file.exists():
+            clips = track(range(len(store)), description="gathering pixels")
+            write_rows(file, [kept_pixels(store, clip) for clip in clips if _has_picture(store, clip)])
+
+    def batches(self, store: ClipStore, folder: Path) -> PointBatches:
+        """Pixels of the store's clips."""
+        return PointBatches(self._table(store, folder.parent), self.pixels)
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """L1 between painted and true colours."""
+        pixels = batch["pixels"].flatten(0, 1).float() / 255.0
+        told = torch.rand(len(pixels), 1, generator=generator) >= self.untold_share
+        pixels[:, NUM_LAYOUT_PLANES : NUM_LAYOUT_PLANES + LIGHT] *= told.to(pixels.device)
+        error = (self.network(pixels).float() - (2.0 * pixels[:, -COLOURS:] - 1.0)).abs().mean(1)
+        weights = 1.0 + (ACTOR_WEIGHT - 1.0) * (pixels[:, _ACTOR_SHADE] > 0)
+        return (weights * error).sum() / weights.sum()
+
+    def example_batch(self, count: int) -> Batch:
+        """Empty pixels."""
+        return {
+            "pixels": torch.zeros(count, self.pixels, COLUMNS, dtype=torch.uint8),
+            "position": torch.zeros(count, dtype=torch.long),
+        }
+
+    @torch.no_grad()
+    def finish(self, store: ClipStore) -> None:
+        """Let the painter be heard, and refit the other layers that read the features: by least squares they see what they saw
+        before, as far as the new features say it.
+        """
+        table = np.load(self._table(store, self.parts.work), mmap_mode="r")
+        clips = np.linspace(0, len(table) - 1, min(len(table), 64)).astype(int)
+        pixels = torch.from_numpy(np.concatenate([table[clip] for clip in clips])).float() / 255.0
+        layout, painter = self.network.codec.decoder.layout, self.network.codec.decoder.painter
+        after = self.network.features(pixels).float()
+        learned, layout.points = layout.points, self.before
+        before = self.network.features(pixels).float()
+        layout.points = learned
+        refit_readers(self.network.codec, after, before)
+        painter.gate_of_picture.bias.fill_(TRAINED_GATE)
+
+    def trained(self) -> nn.Module:
+        """The codec."""
+        return self.network.codec
+
+    def _table(self, store: ClipStore, work: Path) -> Path:
+        return work / "latents" / f"points-{len(store)}x{store.frames_per_clip}.npy"
+
+
+def refit_readers(codec: FrameCodec, after: Tensor, before: Tensor) -> None:
+    """Let the layers that read the point features, but for the painter, make of ``after`` (P, C) what they made of ``before`` (P, C)."""
+    told = torch.cat([after, torch.ones(len(after), 1)], dim=1)
+    square = told.T @ told / len(told)
+    ridge = RIDGE * square.diagonal().mean() * torch.eye(len(square))
+    fit = torch.linalg.solve(square + ridge, told.T @ before / len(told))
+    width = after.shape[1]
+    decoder = codec.decoder
+    for layer in (decoder.join[0], decoder.meet):
+        weight = layer.weight[:, -width:, 0, 0].float()
+        if layer.bias is not None:
+            layer.bias += (weight @ fit[-1]).to(layer.bias.dtype)
+        layer.weight[:, -width:, 0, 0] = (weight @ fit[:-1].T).to(layer.weight.dtype)
+
+
+def _has_picture(store: ClipStore, clip: int) -> bool:
+    return is_full_size(store) or store.gives("large", clip)
