@@ -48,7 +48,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
 def trained(short: Recipe, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a short chain."""
     work = tmp_path_factory.mktemp("chain")
-    overrides = [QUIET, f"--data.path={store}"]
+    overrides = [QUIET, f"--data.path={store}", "--data.batch_size=1"]
     run_chain(short, work, stages=list(short.stages), initial=None, overrides=overrides, say=str)
     return work
 
@@ -107,7 +107,7 @@ def test_latents_in_the_store_are_read_instead_of_encoding_again(trained: Path, 
 
 
 def test_reading_in_a_worker_changes_nothing(trained: Path, store: Path, tmp_path: Path) -> None:
-    overrides = [*SHORT, f"--data.path={store}", "--trainer.max_steps=2"]
+    overrides = [*SHORT, f"--data.path={store}", "--trainer.max_steps=2", "--data.batch_size=1"]
     for workers in ("0", "1"):
         run_chain(
             read_recipe("smoke"), tmp_path / workers, stages=["video"], initial=str(trained / "model"),
