@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +26,8 @@ from drivesim.sweeps.run import SweepNews, kept_rows, run_sweep
 from drivesim.sweeps.task import FutureTask, SweepSettings, TaskFault, TaskReply, answer, make_future, read_reply
 from drivesim.sweeps.workers import LocalWorkers
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 SUITE = """\
 drivesim: 1
 defaults: {video: {duration: 1 s}, sampling: {seed: 5, variations: 2, futures: 2}}
@@ -42,14 +43,6 @@ scenarios:
   - {id: alone, scene: {road: {type: rural, lanes: 1}, ego: {speed: 15 m/s}, traffic: none}}
   - {id: wet, scene: {environment: {precipitation: rain}, road: {type: rural, lanes: 1}, traffic: none}}
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Measured speeds go into the test's folder, not into the user's."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 @pytest.fixture(scope="module")
