@@ -19,6 +19,7 @@ LONGEST = tuple(
     Path(__file__).parent / name
     for name in (
         "sweeps/test_sweep.py",
+        "cli/test_making_video.py",
         "training/test_chain.py",
         "training/test_interrupted.py",
         "test_golden.py",
