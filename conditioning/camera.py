@@ -57,14 +57,6 @@ def crop_resize_image(image: np.ndarray, crop: CropBox, width: int, height: int)
     return cv2.resize(cut, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
-def largest_crop(width: int, height: int, aspect: float) -> CropBox:
-    """The largest crop of a ``width`` x ``height`` picture with ``aspect`` = width / height, in the middle."""
-    cut_width = min(width, round(height * aspect))
-    cut_height = min(height, round(width / aspect))
-    x_min, y_min = (width - cut_width) // 2, (height - cut_height) // 2
-    return CropBox(x_min, y_min, x_min + cut_width, y_min + cut_height)
-
-
 def rig(name: str) -> Camera:
     """The named camera; see RIGS. Raises InputError with the nearest known names."""
     if name in RIGS:

@@ -11,7 +11,7 @@ import numpy as np
 import shapely
 
 from drivesim.geometry import FloatArray, project, transform_points
-from drivesim.scene import Box, Camera, Pose, Scene
+from drivesim.scene import Scene
 
 #: Depth in metres at which boxes are cut, so that no point behind the lens is ever divided by its depth.
 NEAR_M = 0.1
@@ -65,15 +65,6 @@ class ImageBox:
     depth_m: float
     visible_share: float
     truncated: bool
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class BoxFace:
-    """One face of a box in the image: its outline (N, 2) in pixels, clipped to the image (N = 0 when outside)."""
-
-    name: str
-    outline: FloatArray
-    faces_camera: bool
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -207,31 +198,6 @@ def image_boxes(scene: Scene, frame: int, min_area_px: float = 1.0) -> list[Imag
             )
         )
     return found
-
-
-def box_faces(camera: Camera, ego: Pose, box: Box) -> tuple[BoxFace, ...]:
-    """The five faces of a world-frame box as clipped image polygons, seen while the ego stands at ``ego``."""
-    corners = transform_points(camera.optical_from_world(ego), box.corners())
-    centre = corners.mean(axis=0)
-    faces = []
-    for name, indices in zip(FACES, FACE_CORNERS, strict=True):
-        face = corners[indices]
-        outwards = face.mean(axis=0) - centre
-        points = clip_near(face)
-        outline = (
-            clip_to_image(project(points, camera.intrinsics()), camera.width, camera.height)
-            if len(points)
-            else points[:, :2]
-        )
-        faces.append(BoxFace(name=name, outline=outline, faces_camera=bool(outwards @ face[0] < 0.0)))
-    return tuple(faces)
-
-
-def clip_to_image(outline: FloatArray, width: int, height: int) -> FloatArray:
-    """A convex polygon (N, 2) in pixels cut to the image (Sutherland-Hodgman); (0, 2) when it lies outside."""
-    for axis, sign, limit in ((0, 1.0, 0.0), (0, -1.0, -float(width)), (1, 1.0, 0.0), (1, -1.0, -float(height))):
-        outline = _cut(outline, sign * outline[:, axis] - limit)
-    return np.clip(outline, 0.0, [width, height]) if len(outline) >= 3 else outline[:0]
 
 
 def clip_near(points: FloatArray, near_m: float = NEAR_M) -> FloatArray:

@@ -125,6 +125,10 @@ class Road:
         """The last s on the reference line, metres."""
         return self.s_start + (len(self.reference) - 1) * self.spacing
 
+    def lane(self, number: int | None, direction: int = 1) -> Lane | None:
+        """The lane, or the ramp, of a number and direction; None where there is none."""
+        return next((lane for lane in self.lanes if (lane.number, lane.direction) == (number, direction)), None)
+
     def frame_at(self, s: FloatArray | float) -> tuple[FloatArray, FloatArray, FloatArray]:
         """x, y and yaw of the reference line at ``s`` (any shape); beyond the ends it goes straight on."""
         s = np.asarray(s, dtype=np.float64)

@@ -17,7 +17,7 @@ from drivesim.traffic.dimensions import EGO_FRONT_M, EGO_LENGTH_M, EGO_REAR_M, E
 from drivesim.traffic.plans import JunctionTurn
 
 if TYPE_CHECKING:
-    from drivesim.road import Road
+    from drivesim.road import Lane, Road
     from drivesim.scenarios.concrete import ConcreteActor, ConcreteScenario, RoadPlan
     from drivesim.traffic.routes import TurnSide
 
@@ -176,14 +176,16 @@ def _on_arm(scenario: ConcreteScenario, actor: ConcreteActor, road: Road) -> tup
     return float(x), float(y), frame.yaw_rad + np.pi
 
 
+def lane_of(road: Road, spot: LaneSpot) -> Lane:
+    """The lane of the road that was made of the plan in which the spot was found."""
+    lane = road.lane(spot.number, spot.direction)
+    assert lane is not None and lane.kind == spot.kind, f"no {spot} on a road of {road.lanes}"
+    return lane
+
+
 def lane_offset(road: Road, spot: LaneSpot) -> float:
     """Centre offset d of a lane."""
-    return next(
-        lane.offset
-        for lane in road.lanes
-        if (lane.direction, lane.kind) == (spot.direction, spot.kind)
-        and (spot.kind == "ramp" or lane.number == spot.number)
-    )
+    return lane_of(road, spot).offset
 
 
 def ego_outline() -> Polygon:

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ LONGEST = tuple(
     Path(__file__).parent / name
     for name in (
         "sweeps/test_sweep.py",
+        "cli/test_making_video.py",
         "training/test_chain.py",
         "training/test_interrupted.py",
         "test_golden.py",
@@ -32,3 +34,12 @@ assert all(path.is_file() for path in LONGEST)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order by file; inside a file, and between all others, nothing moves."""
     items.sort(key=lambda item: LONGEST.index(item.path) if item.path in LONGEST else len(LONGEST))
+
+
+@pytest.fixture(scope="module")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Speeds are measured on as few chunks as are remembered, and go into a folder of the module's own, not into the user's."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patched.setattr("drivesim.runs.cost.MEASURED_CHUNKS", 3)
+        yield

@@ -21,7 +21,12 @@ ADVICE = re.compile(r"(?:(?P<quote>['`]{1,2})|^ {2,})drivesim (?P<rest>[a-z][^'`
 A_WORD = re.compile(r"[a-z][a-z0-9-]*")
 
 
-def literals() -> Iterator[tuple[str, str]]:
+@cache
+def literals() -> tuple[tuple[str, str], ...]:
+    return tuple(_literals())
+
+
+def _literals() -> Iterator[tuple[str, str]]:
     """Where it stands, and the text of every string in the code; of f-strings what is fixed, with … for what is not."""
     for folder in FOLDERS:
         for path in sorted((ROOT / folder).rglob("*.py")):

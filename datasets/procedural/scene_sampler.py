@@ -43,7 +43,8 @@ def sample_scene(
     limit, ego_speed = _speeds(road_type, jammed, environment.fog_visibility_m, rng)
     road, ego_lane_number = _sample_road(road_type, situation, limit, max(400.0, 1.3 * limit * duration_s + 350.0), rng)
     road, ego_manoeuvres = with_junction(road, ego_lane_number, ego_speed, seed, junction_share)
-    ego_lane = next(x for x in road.lanes if x.number == ego_lane_number and x.direction == 1 and x.kind == "driving")
+    ego_lane = road.lane(ego_lane_number)
+    assert ego_lane is not None and ego_lane.kind == "driving"
     filled = FilledRoad(road=road, ego_lane=ego_lane, ego_speed=ego_speed, duration_s=duration_s, rng=rng)
     situation(filled)
     filled.plans = _without_overlaps(filled)

@@ -39,7 +39,7 @@ class FilledRoad:
 
     def lane(self, number: int, direction: Literal[1, -1] = 1) -> Lane | None:
         """The lane of that number and direction, or None."""
-        return next((x for x in self.road.lanes if x.number == number and x.direction == direction), None)
+        return self.road.lane(number, direction)
 
     def beside(self) -> Lane | None:
         """A driving lane next to the ego's in its direction, or None."""

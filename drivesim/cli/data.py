@@ -215,12 +215,13 @@ def view(
     from drivesim.datasets.store import ClipStore
     from drivesim.errors import InputError
     from drivesim.pictures.store_sheet import spread, store_sheet
+    from drivesim.runs.storage import make_folder
 
     if out.suffix != ".png":
         raise InputError(f"--out {out}: name a .png picture.")
     opened = ClipStore(store)
     sheet = store_sheet(opened, spread(samples, len(opened)))
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     if not cv2.imwrite(str(out), sheet[..., ::-1]):
         raise InputError(f"cannot write {out}. Is the disk full, or the folder write-protected?")
     say(str(out))

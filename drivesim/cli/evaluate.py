@@ -73,7 +73,7 @@ def evaluate(
     }  # fmt: skip
     numbers = (QUICK if quick else {}) | {name: value for name, value in asked.items() if value is not None}
     protocol = Protocol(scenario=scenario, seed=seed, **numbers)
-    folder = out or Path("reports") / Path(model).name
+    folder = given.writable(out or Path("reports") / Path(model).name, junit)
     report = _measured(model, {"device": device, "dtype": dtype, "steps": steps}, protocol, folder, i3d, judges, voice)
     given.finish(report, thresholds, folder, junit, voice)
 

@@ -52,7 +52,7 @@ def export_all(
 
 def outputs_of(scenario: Scenario) -> list[str]:
     """The formats that a scenario's ``outputs`` ask for beside what a run folder holds anyway."""
-    from drivesim.exports.run import FORMATS
+    from drivesim.exports.extras import FORMATS
 
     return [name for name in FORMATS if name in scenario.outputs and name != "frames"]
 
@@ -67,12 +67,12 @@ def require_outputs(scenarios: Iterable[Scenario]) -> None:
 
 def write_outputs(run: Path, scenario: Scenario, voice: Voice) -> list[Exported]:
     """Write what the scenario's ``outputs`` ask for below RUN/exports, of all finished futures; what is there is brought up to date."""
-    from drivesim.cli.progress import shares
-    from drivesim.exports.run import BY_FUTURE
-
     names = outputs_of(scenario)
     if not names:
         return []
+    from drivesim.cli.progress import shares
+    from drivesim.exports.run import BY_FUTURE
+
     wholes = [name for name in names if name not in BY_FUTURE]
     with shares(voice) as progress:
         return export_all(run, names, overwrite=wholes, resume=True, progress=progress)

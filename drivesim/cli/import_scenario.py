@@ -57,6 +57,8 @@ def import_scenario(
     from drivesim.scenarios.openscenario import read_openscenario
 
     voice = Voice(quiet=quiet, as_json=as_json)
+    if not file.name or file.is_dir():
+        raise InputError(f"{file} is a folder. Name the .xosc file in it.")
     target = file.with_suffix(".yaml") if out is None else out
     if target.is_dir():
         raise InputError(f"--out {target} is a folder; name the file to write, such as {target / file.stem}.yaml.")

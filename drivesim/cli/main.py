@@ -126,7 +126,7 @@ class LazyGroup(TyperGroup):
         except BrokenPipeError:
             raise typer.Exit(terminal.PIPE_CLOSED) from None
         except OSError as error:
-            _fail(str(error), DriveSimError.exit_code)
+            _fail(_in_words(error), DriveSimError.exit_code)
         except MemoryError:
             _fail("out of memory. Ask for fewer futures at once, or close other programs.", MODEL_OR_DEVICE)
         except ModuleNotFoundError as error:
@@ -142,6 +142,13 @@ class LazyGroup(TyperGroup):
         except KeyboardInterrupt:
             say("stopped", err=True)
             raise typer.Exit(terminal.STOPPED) from None
+
+
+def _in_words(error: OSError) -> str:
+    """What the system refused, and of which file, without its number."""
+    if error.filename is None or error.strerror is None:
+        return str(error)
+    return f"{error.filename}: {error.strerror}"
 
 
 def _fail(message: str, exit_code: int) -> None:

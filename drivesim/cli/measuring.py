@@ -46,6 +46,15 @@ def thresholds_of(min_recall: float | None, require: Sequence[str] | None) -> li
     return [Threshold.parse(text) for text in (*texts, *(require or []))]
 
 
+def writable(folder: Path, junit: Path | None) -> Path:
+    """The folder of the report. Raises InputError, before anything is measured, where it or the JUnit file could not be written."""
+    from drivesim.runs.storage import require_folder
+
+    for place in (folder, *([] if junit is None else [junit.parent])):
+        require_folder(place)
+    return folder
+
+
 def finish(
     report: Report,
     thresholds: Sequence[Threshold],

@@ -39,6 +39,7 @@ def preview(
     """
     from drivesim.cli.making import duration_of, require_variation
     from drivesim.errors import InputError
+    from drivesim.runs.storage import make_folder
     from drivesim.scenarios import load
     from drivesim.scenarios.expand import develop
     from drivesim.scenarios.library import find
@@ -56,7 +57,7 @@ def preview(
         require_variation(one, variation)
     for one in scenarios:
         target = out if one_file else out / f"{one.id}{_PNG}"
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         development = develop(one, seed=seed, variation=variation)
         frame = _frame(development, start_s)
         if target.suffix == _MP4:

@@ -42,6 +42,7 @@ def render(
     """
     from drivesim.cli.making import duration_of, require_variation
     from drivesim.errors import InputError
+    from drivesim.runs.storage import make_folder
     from drivesim.scenarios import load
     from drivesim.scenarios.expand import expand
     from drivesim.scenarios.library import find
@@ -58,7 +59,7 @@ def render(
         require_variation(one, variation)
     for one in scenarios:
         target = out if out.suffix == ".mp4" else out / f"{one.id}.mp4"
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         width, height = (one.video_settings.width, one.video_settings.height) if size is None else _size(size)
         scene = expand(one, seed=seed, duration_s=length_s, variation=variation)
         _write_video(scene, appearance_seed, width, height, target)

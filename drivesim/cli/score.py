@@ -42,11 +42,11 @@ def score(
     from drivesim.runs.rows import ROWS_NAME, write_rows
 
     voice = Voice(quiet=quiet, as_json=as_json)
+    folder = given.writable(out or run / REPORT_FOLDER, junit)
     thresholds = given.thresholds_of(min_recall, require)
     loaded = load_judges(judges or SHIPPED)
     with shares(voice) as progress:
         found = score_run(run, loaded, progress, np.random.default_rng(seed))
     expected = [outcome.demand() for outcome in found.labels.expectations]
-    folder = out or run / REPORT_FOLDER
     write_rows(folder / ROWS_NAME, found.rows)
     given.finish(found.report, thresholds, folder, junit, voice, expected)

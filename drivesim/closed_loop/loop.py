@@ -283,9 +283,9 @@ def _on_road(scene: Scene) -> tuple[float, float]:
 
 
 def _lane_offset(scene: Scene, number: int) -> float:
-    road = scene.road
-    assert road is not None
-    return next(lane.offset for lane in road.lanes if lane.number == number and lane.direction == 1)
+    lane = None if scene.road is None else scene.road.lane(number)
+    assert lane is not None, "a developed scenario has a road with its ego's lane"
+    return lane.offset
 
 
 def _collision(scene: Scene) -> str:

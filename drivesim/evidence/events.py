@@ -24,9 +24,8 @@ from drivesim.evidence.turns import turned
 from drivesim.evidence.verdict import Verdict
 from drivesim.geometry import FloatArray
 from drivesim.report.verdict import decided
-from drivesim.road import Lane
 from drivesim.scenarios.concrete import ConcreteEvent, LaneMove
-from drivesim.scenarios.placement import lane_offset, lane_spot
+from drivesim.scenarios.placement import lane_of, lane_spot
 from drivesim.scene import Track
 from drivesim.traffic.doors import door_id
 from drivesim.traffic.following import STANDING_GAP_M
@@ -94,7 +93,7 @@ class _Judged:
     ) -> Verdict:
         event = self.event
         acts = _acting(event)
-        for who in (acts, *sorted(waited_for(event))):
+        for who in (acts, *sorted(waited_for(event)), *_followed_by(event)):
             if observed.track(who) is None:
                 return Verdict(value=None, reason=f"actor '{who}' was not found in the video")
         track = observed.track(acts)
@@ -168,9 +167,7 @@ def _variants(
     observed: ObservedTraffic, event: ConcreteEvent, error: TrackError, *, ego_measured: bool
 ) -> Iterator[tuple[ObservedTraffic, ObservedTraffic]]:
     """The future as other errors of the tracks would have shown it: for each kind of error both of its ends."""
-    involved = (
-        {_acting(event)} | waited_for(event) | ({event.action.actor_id} if isinstance(event.action, Follow) else set())
-    )
+    involved = {_acting(event), *waited_for(event), *_followed_by(event)}
     for who in sorted(involved - {EGO_ID}):
         if who in observed.actors:
             for name, size in (
@@ -204,6 +201,11 @@ def _moved(observed: ObservedTraffic, who: str, kind: str, off: float) -> Observ
 
 def _ego_moved(observed: ObservedTraffic, kind: str, off: float) -> ObservedTraffic:
     return dataclasses.replace(observed, ego=ego_shifted(observed.ego, observed.fps, **{kind: off}))
+
+
+def _followed_by(event: ConcreteEvent) -> tuple[str, ...]:
+    """Whom the actor of the event is to follow, if it is to follow somebody."""
+    return (event.action.actor_id,) if isinstance(event.action, Follow) else ()
 
 
 def _acting(event: ConcreteEvent) -> str:
@@ -248,9 +250,8 @@ def _lane_changed(
     spot = lane_spot(observed.scenario.road, to)
     if isinstance(spot, str):
         raise ValueError(spot)
-    offset = lane_offset(observed.road, spot)
-    lane: Lane = next(lane for lane in observed.road.lanes if lane.offset == offset)
-    aside = np.abs(observed.extents(actor_id).offset - offset)
+    lane = lane_of(observed.road, spot)
+    aside = np.abs(observed.extents(actor_id).offset - lane.offset)
     if aside[start] < 0.5 * lane.width:
         return np.zeros(len(aside)), "it was in that lane already when its trigger held"
     return (1.0 - aside / lane.width) / done - _OVER_THE_LINE, "it did not come into that lane"
@@ -289,8 +290,7 @@ def _followed(
     observed: ObservedTraffic, actor_id: str, lead_id: str, headway_s: float, rule: EventRule
 ) -> tuple[FloatArray, str]:
     lead = observed.track(lead_id)
-    if lead is None:
-        return np.zeros(len(observed.ego)), f"'{lead_id}', whom it was to follow, was not found in the video"
+    assert lead is not None, "whoever was not found leaves the event open"
     own, other = observed.extents(actor_id), observed.extents(lead_id)
     # Along the own direction, whichever way the road counts.
     yaw, road_yaw = _facing(observed, actor_id)

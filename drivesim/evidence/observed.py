@@ -70,7 +70,8 @@ def trigger_frame(
     trigger = event.trigger
     if trigger.after is not None:
         done_s = verdicts[trigger.after].done_s
-        holds = np.zeros(len(frames), dtype=bool) if done_s is None else frames >= done_s * observed.fps - 1e-6
+        due_s = np.inf if done_s is None else done_s + trigger.delay_s
+        holds = frames >= due_s * observed.fps - 1e-6
     elif trigger.gap_below_m is not None:
         gap = _gap_to_ego(observed, event.actor)
         holds = (gap >= 0.0) & (gap < trigger.gap_below_m)

@@ -26,6 +26,8 @@ from drivesim.scene import Actor, Scene, Track
 #: Nearer and farther than this (metres) it is not asked whether an actor that was told is found.
 _NEAR_M, _FAR_M = 3.0, 60.0
 _DEGREES = float(np.degrees(1.0))
+#: What deviates by less than this, m/s or °/s, stays the same.
+_CHANGES = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,9 +133,9 @@ def _obeyed(recorded: Recorded, named: Mapping[str, Actor], own: list[str]) -> d
         ("ego_speed_error_mps", "ego_yaw_rate_error_dps", "told_found_share", "told_place_error_m"), np.nan
     )
     if manifest.told_motion and len(scene) > 1:
-        turning = np.diff(np.unwrap(scene.ego.yaw_rad)) * scene.fps
-        found["ego_speed_error_mps"] = float(np.abs(readings.speed_mps - scene.ego.speed_mps)[1:].mean())
-        found["ego_yaw_rate_error_dps"] = _DEGREES * float(np.abs(readings.yaw_rate_rps[1:] - turning).mean())
+        turning = _DEGREES * np.diff(np.unwrap(scene.ego.yaw_rad)) * scene.fps
+        found |= _against("ego_speed", "mps", scene.ego.speed_mps[1:], readings.speed_mps[1:])
+        found |= _against("ego_yaw_rate", "dps", turning, _DEGREES * readings.yaw_rate_rps[1:])
     if not manifest.told_boxes:
         return found
     seen, away = [np.zeros(0, dtype=bool)], [np.zeros(0)]
@@ -149,6 +151,19 @@ def _obeyed(recorded: Recorded, named: Mapping[str, Actor], own: list[str]) -> d
     found["told_found_share"] = float(every.mean()) if len(every) else np.nan
     found["told_place_error_m"] = float(np.median(distances)) if len(distances) else np.nan
     return found
+
+
+def _against(name: str, unit: str, told: np.ndarray, measured: np.ndarray) -> dict[str, float]:
+    """A motion (T,) as it was told and as it was measured: how large each is, how far they are apart, means over the frames, and
+    their correlation, NaN where what was told hardly changes.
+    """
+    changes = min(float(told.std()), float(measured.std())) > _CHANGES
+    return {
+        f"{name}_told_{unit}": float(np.abs(told).mean()),
+        f"{name}_measured_{unit}": float(np.abs(measured).mean()),
+        f"{name}_error_{unit}": float(np.abs(measured - told).mean()),
+        f"{name}_correlation": float(np.corrcoef(told, measured)[0, 1]) if changes else np.nan,
+    }
 
 
 def _in_view(scene: Scene, track: Track) -> np.ndarray:

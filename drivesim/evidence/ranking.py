@@ -213,6 +213,21 @@ def rows_of_run(folder: Path, indices: set[int] | None, judges: Judges | None, p
 
 def rank_rows(rows: Sequence[tuple[Path, FutureRow]], name: str) -> Ranking:
     """Rows, each with the folder it belongs to, by a figure. Raises InputError for one that is none, or that no row has."""
+    found = _ranking(rows, name)
+    if not found.ranked:
+        why = "; ".join(f"{one}: {text}" for one, text in found.unknown[:3])
+        raise InputError(f"{name} is known of none of {len(found.unknown)} futures ({why}). Rank by another figure.")
+    return found
+
+
+def rankings(rows: Sequence[tuple[Path, FutureRow]]) -> list[Ranking]:
+    """Rows, each with the folder it belongs to, by every figure and label that is known of one of them."""
+    labels = dict.fromkeys(name for _, row in rows for name, label in row.labels.items() if _has_measure(label))
+    found = (_ranking(rows, name) for name in (*FIGURES, *(name for name in labels if name not in FIGURES)))
+    return [one for one in found if one.ranked]
+
+
+def _ranking(rows: Sequence[tuple[Path, FutureRow]], name: str) -> Ranking:
     figure = figure_of(name, [row for _, row in rows])
     ranked, unknown = [], []
     for folder, row in rows:
@@ -221,9 +236,6 @@ def rank_rows(rows: Sequence[tuple[Path, FutureRow]], name: str) -> Ranking:
             unknown.append((row.id, row.error or row.unmeasured or _why(row, name)))
         else:
             ranked.append(Ranked(row=row, folder=folder, value=value, low=low, high=high))
-    if not ranked:
-        why = "; ".join(f"{one}: {text}" for one, text in unknown[:3])
-        raise InputError(f"{name} is known of none of {len(unknown)} futures ({why}). Rank by another figure.")
     sign = -1.0 if figure.worse_is_high else 1.0
     ranked.sort(key=lambda one: (sign * one.value, one.id))
     return Ranking(name=name, figure=figure, ranked=tuple(ranked), unknown=tuple(unknown))
@@ -234,13 +246,18 @@ def figure_of(name: str, rows: Sequence[FutureRow]) -> RankFigure:
     if name in FIGURES:
         return FIGURES[name]
     found: dict[str, Mapping[str, Any]] = {key: label for row in rows for key, label in row.labels.items()}
-    if name in found and (measure := MEASURES.get(str(found[name].get("measure")))) is not None:
+    if name in found and _has_measure(found[name]):
+        measure = MEASURES[str(found[name]["measure"])]
         return RankFigure(
             measure=name, unit=measure.unit, worse_is_high=measure.relation == ">", about="a label of the scenario",
             if_infinite="nobody came near" if measure.relation == "<" else "no braking helps",
         )  # fmt: skip
     labels = f"; labels: {', '.join(sorted(found))}" if found else ""
     raise InputError(f"'{name}' is no figure to rank by. Known are {', '.join(FIGURES)}{labels}.")
+
+
+def _has_measure(label: Mapping[str, Any]) -> bool:
+    return str(label.get("measure")) in MEASURES
 
 
 def _value(row: FutureRow, name: str, figure: RankFigure) -> tuple[float, float, float]:

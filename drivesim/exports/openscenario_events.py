@@ -13,7 +13,7 @@ from drivesim.exports.opendrive import lane_ids
 from drivesim.exports.openscenario_parts import EGO, at_time, entity_name, position
 from drivesim.road import Road
 from drivesim.scenarios.concrete import ConcreteEvent, ConcreteScenario, LaneMove
-from drivesim.scenarios.placement import LaneSpot, lane_spot
+from drivesim.scenarios.placement import LaneSpot, lane_of, lane_spot
 from drivesim.scene import Actor
 from drivesim.traffic.plans import Brake, Follow, JunctionTurn, OpenDoor, Reverse, SpeedChange, Stop, WalkTo
 
@@ -140,9 +140,4 @@ def _dynamics(shape: str, dimension: str, value: float) -> xosc.TransitionDynami
 
 
 def _lane_id(road: Road, spot: LaneSpot) -> int:
-    return next(
-        number
-        for lane, number in lane_ids(road).items()
-        if (lane.direction, lane.kind) == (spot.direction, spot.kind)
-        and (spot.kind == "ramp" or lane.number == spot.number)
-    )
+    return lane_ids(road)[lane_of(road, spot)]

@@ -12,7 +12,7 @@ from drivesim.errors import InputError
 from drivesim.evidence.measure import Progress
 from drivesim.evidence.recorded import Commanded, commanded_of
 from drivesim.exports.contents import Contents, Source
-from drivesim.exports.extras import require_packages
+from drivesim.exports.extras import FORMATS, require_packages
 from drivesim.exports.gather import chosen_futures, gather, why_not_measured
 from drivesim.exports.publishing import publishing
 from drivesim.json_text import JsonFault, parse
@@ -20,15 +20,6 @@ from drivesim.judges.load import Judges
 from drivesim.runs.future import Future
 from drivesim.runs.run_folder import future_name
 from drivesim.runs.storage import readable_storage_errors, write_atomic
-
-#: Every format and what its files are, in one sentence.
-FORMATS: dict[str, str] = {
-    "mcap": "one .mcap a future with Foxglove's schemas, and a layout file: video, boxes, curves, events",
-    "nuscenes": "tables and pictures that the nuScenes devkit loads and evaluates detections on",
-    "coco": "pictures and 2D boxes in COCO's JSON",
-    "frames": "a folder of pictures for each future, with calibration, poses, boxes and tracks as JSON and CSV",
-    "xosc": "ASAM OpenSCENARIO 1.2 and OpenDRIVE: the scenario as written, and what each future was conditioned on",
-}
 
 #: Formats whose futures lie beside each other as things of their own; the others are one whole.
 BY_FUTURE = ("mcap", "frames")

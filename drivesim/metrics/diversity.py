@@ -26,15 +26,6 @@ class DistanceCurve:
     num_futures: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModeCurve:
-    """Number of modes (T,) and effective number of modes (T,) per frame at a cut of ``threshold``."""
-
-    count: np.ndarray
-    effective: np.ndarray
-    threshold: float
-
-
 def pairwise_distances(futures: np.ndarray) -> np.ndarray:
     """Distances (T, P) of all P = F (F - 1) / 2 pairs, in the order of scipy's pdist, of futures (F, T, ...).
 
@@ -107,17 +98,6 @@ def effective_modes(labels: np.ndarray) -> float:
     return float(np.exp(-np.sum(shares * np.log(shares))))
 
 
-def mode_curve(futures: np.ndarray, threshold: float) -> ModeCurve:
-    """Number and effective number of modes at each frame of futures (F, T, ...); see :func:`mode_labels`."""
-    futures = _checked(futures)
-    labels = [mode_labels(futures[:, frame], threshold) for frame in range(futures.shape[1])]
-    return ModeCurve(
-        count=np.array([int(found.max()) + 1 for found in labels]),
-        effective=np.array([effective_modes(found) for found in labels]),
-        threshold=threshold,
-    )
-
-
 def effective_modes_estimate(labels: np.ndarray, rng: np.random.Generator, resamples: int = 1000) -> Estimate:
     """:func:`effective_modes` of one label per future (F,) with an interval over futures.
 
@@ -146,17 +126,6 @@ def position_modes(tracks: np.ndarray, threshold_m: float = 2.0, frame: int = -1
     if seen.any():
         labels[seen] = mode_labels(at[seen], threshold_m / np.sqrt(2.0))  # mode_labels takes the mean over x and y
     return labels
-
-
-def position_spread(tracks: np.ndarray, rng: np.random.Generator, frame: int = -1, resamples: int = 1000) -> Estimate:
-    """Mean pairwise distance in m of one actor's positions at ``frame`` over the futures that see it there.
-
-    ``tracks`` are positions (F, T, 2) in m, NaN where the actor is not seen. The spread grows with time and with speed:
-    compare equal times of equal starts only. NOTHING when fewer than two futures see the actor.
-    """
-    at = _positions(tracks, frame)
-    at = at[np.isfinite(at).all(axis=1)]
-    return _pair_mean(pdist(at), len(at), rng, resamples) if len(at) > 1 else NOTHING
 
 
 def _checked(futures: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 The warped difference takes away the motion first (Lai et al. 2018, "Learning blind video temporal consistency", eq. 11,
 here as a mean absolute difference). Which flow is used decides what the figure means, so every figure names it: the
-renderer's exact flow, the flow of the commanded ego motion on flat ground, or one that is estimated from the video.
+renderer's exact flow, or the flow of what was told.
 """
 
 from __future__ import annotations
@@ -15,9 +15,6 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-#: An estimated flow is used where going there and back again ends less than this many pixels away.
-_RETURNS_WITHIN_PX = 1.0
-
 
 class PixelFlow(Protocol):
     """``displacement`` (H, W, 2) from pixels of a frame to the frame before it, and where that is ``valid`` (H, W)."""
@@ -26,28 +23,6 @@ class PixelFlow(Protocol):
     def displacement(self) -> np.ndarray: ...
     @property
     def valid(self) -> np.ndarray: ...
-
-
-@dataclass(frozen=True, eq=False)
-class EstimatedFlow:
-    """A flow that was estimated from two pictures; ``valid`` where it agrees with the flow in the other direction."""
-
-    displacement: np.ndarray
-    valid: np.ndarray
-
-
-def estimated_flow(before: np.ndarray, after: np.ndarray) -> EstimatedFlow:
-    """Where pixels of ``after`` lie in ``before``, both uint8 (H, W, 3), by dense inverse search (DIS, Kroeger et al. 2016)."""
-    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (before, after)]
-    start = np.zeros((*grey[0].shape, 2), dtype=np.float32)
-    back, forth = (search.calc(a, b, start.copy()) for a, b in (reversed(grey), grey))
-    returned = back + _sampled(forth, back)
-    height, width = grey[0].shape
-    rows, columns = np.mgrid[0:height, 0:width]
-    x, y = columns + back[..., 0], rows + back[..., 1]
-    inside = (x >= 0.0) & (x <= width - 1.0) & (y >= 0.0) & (y <= height - 1.0)
-    return EstimatedFlow(back, inside & (np.hypot(returned[..., 0], returned[..., 1]) < _RETURNS_WITHIN_PX))
 
 
 def warp(before: np.ndarray, flow: PixelFlow) -> np.ndarray:
@@ -76,15 +51,6 @@ def warped_flicker(frames: Iterable[np.ndarray], flows: Iterable[PixelFlow]) -> 
     """
     pairs = zip(itertools.pairwise(frames), flows, strict=True)
     return np.array([warped_difference(before, after, flow) for (before, after), flow in pairs])
-
-
-def estimated_flow_flicker(frames: Iterable[np.ndarray]) -> np.ndarray:
-    """The warped difference (T - 1,) with a flow that is estimated from the frames themselves.
-
-    For videos whose true flow nobody knows. An estimator follows some of the flicker too, so compare only with figures of
-    the same kind.
-    """
-    return np.array([warped_difference(a, b, estimated_flow(a, b)) for a, b in itertools.pairwise(frames)])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

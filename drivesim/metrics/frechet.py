@@ -72,26 +72,6 @@ def frechet_at_size(
     return _spread([_distance(a, b) for a, b in pairs], size)
 
 
-def frechet_at_infinity(
-    first: np.ndarray, second: np.ndarray, rng: np.random.Generator, sizes: int = 8, repeats: int = 5
-) -> float:
-    """The distance that a straight line in 1/N through smaller samples reaches at 1/N = 0 (Chong & Forsyth 2020).
-
-    Less biased than :func:`frechet_distance` and noisier; may be below 0 for equal sources. Samples have from a half to
-    all of the clips of the smaller set; a line holds only where N is above D. Raises ValueError below 8 clips.
-    """
-    first, second = checked_features(first, "first"), checked_features(second, "second")
-    most = min(len(first), len(second))
-    if most < 8:
-        raise ValueError(f"extrapolation needs at least 8 clips in each set, got {most}")
-    counts = np.unique(np.linspace(most // 2, most, sizes).astype(int))
-    distances = [
-        np.mean([_distance(rng.permutation(first)[:count], rng.permutation(second)[:count]) for _ in range(repeats)])
-        for count in counts
-    ]
-    return float(np.polyfit(1.0 / counts, distances, 1)[1])
-
-
 def sample_note(num_first: int, num_second: int, dimensions: int) -> str:
     """What a reader must know about too small sets, or "" when both have ``CLIPS_PER_DIMENSION`` clips per dimension."""
     fewest, wanted = min(num_first, num_second), CLIPS_PER_DIMENSION * dimensions

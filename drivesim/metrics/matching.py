@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -122,15 +121,6 @@ def share(group: str, outcomes: np.ndarray) -> Share:
     hits, trials = int(outcomes.sum()), len(outcomes)
     low, high = wilson_interval(hits, trials)
     return Share(group=group, hits=hits, trials=trials, low=low, high=high)
-
-
-def shares_by_range(values: np.ndarray, outcomes: np.ndarray, edges: Sequence[float], unit: str) -> list[Share]:
-    """One share for every range between two neighbouring edges, the upper one exclusive; empty ranges included."""
-    shares = []
-    for low, high in itertools.pairwise(edges):
-        inside = (values >= low) & (values < high)
-        shares.append(share(f"{low:g}-{high:g} {unit}", outcomes[inside]))
-    return shares
 
 
 def _object_rows(matching: Matching) -> dict[str, np.ndarray]:

@@ -17,7 +17,7 @@ from drivesim.noise import NoiseStream
 from drivesim.options import ActorMode, EgoMode, Noise, Threads, Told
 from drivesim.runs.storage import sealed_text, unsealed_values
 from drivesim.runs.timeline import Timeline
-from drivesim.wording import differences
+from drivesim.wording import require_same
 
 #: Version of the file's layout.
 MANIFEST_VERSION = 1
@@ -174,12 +174,13 @@ class Manifest:
 
     def require_same(self, wanted: Manifest, where: str) -> None:
         """Raise InputError naming every difference when ``wanted`` cannot continue this run."""
-        different = differences("the run", self.identity(), wanted.identity())
-        if different:
-            raise InputError(
-                f"{where} cannot be resumed with other settings. " + "; ".join(different) + ". "
-                "Repeat the command that started it with --resume, or start a new run with --out."
-            )
+        require_same(
+            "the run",
+            self.identity(),
+            wanted.identity(),
+            refused=f"{where} cannot be resumed with other settings",
+            advice="Repeat the command that started it with --resume, or start a new run with --out.",
+        )
 
 
 #: Reads a manifest with the types of its fields; older files lack some of them, others stay as they are.

@@ -85,10 +85,6 @@ class FutureRow:
         except ValueError:
             return math.nan
 
-    def what_it_is(self) -> dict[str, Any]:
-        """The row without how it came about: equal wherever and however often it was made."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if name != "made"}
-
     def to_json(self) -> str:
         """The row as one line of JSON."""
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False, allow_nan=False)

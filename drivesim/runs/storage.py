@@ -78,6 +78,24 @@ def readable_storage_errors(path: Path) -> Iterator[None]:
         raise
 
 
+def require_folder(folder: Path) -> None:
+    """Raise InputError, before anything is made for it, where nobody could write into ``folder``, which need not be there yet."""
+    nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
+    if not nearest.is_dir():
+        raise InputError(
+            f"cannot write {folder}: a file stands where a folder is needed ({nearest}). Choose another folder with --out."
+        )
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write {folder}: {nearest} is write-protected. Choose another folder with --out.")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it. Raises InputError where that cannot be."""
+    require_folder(folder)
+    with readable_storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
 def remove_partial_files(folder: Path, stem: str = "") -> None:
     """Remove what a killed writer left behind below ``folder``, or only of files there whose names begin with ``stem``."""
     found = folder.glob(f".{stem}.*{PARTIAL_SUFFIX}") if stem else folder.rglob(f".*{PARTIAL_SUFFIX}")

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from drivesim.evidence.sections.outcome import modes_of
 from drivesim.metrics.estimate import NOTHING, Estimate, exact, share_of
 from drivesim.runs.rows import FutureRow
 from drivesim.scenarios import Scenario
@@ -74,7 +75,9 @@ class ModeCoverage:
 
 @dataclass(frozen=True, kw_only=True)
 class ScenarioCoverage:
-    """What was reached of one scenario: bins of each parameter, cells of each pair, events and labels, and their combinations."""
+    """What was reached of one scenario: bins of each parameter, cells of each pair, events and labels, and the modes
+    that they make together.
+    """
 
     scenario: str
     variations: int
@@ -175,7 +178,7 @@ def coverage_of(scenario: Scenario, rows: Sequence[FutureRow], num_bins: int = 4
         pairs_reached=len(reached),
         pairs_allowed=len(reached | {pair for cell in allowed for pair in _pairs(cell)}),
         modes=tuple(_mode(name, finished) for name in _names(scenario)),
-        combinations=_combinations(scenario, finished),
+        combinations=modes_of([row for row in finished if row.verdicts]),
     )
 
 
@@ -270,17 +273,6 @@ def _names(scenario: Scenario) -> list[str]:
 def _mode(name: str, rows: Sequence[FutureRow]) -> ModeCoverage:
     values = Counter(row.verdicts.get(name) for row in rows)
     return ModeCoverage(name=name, seen=values[True], not_seen=values[False], open=values[None])
-
-
-def _combinations(scenario: Scenario, rows: Sequence[FutureRow]) -> dict[str, int]:
-    """How often each combination of what was seen came up, the most frequent first; futures with an open question are left out."""
-    names = _names(scenario)
-    found = Counter(
-        " + ".join(name for name in names if row.verdicts[name]) or "none of them"
-        for row in rows
-        if names and all(row.verdicts.get(name) is not None for name in names)
-    )
-    return dict(found.most_common())
 
 
 def _share(distribution: AnyDistribution, value: Value) -> float:

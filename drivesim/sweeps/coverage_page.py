@@ -108,7 +108,7 @@ def _tables(one: ScenarioCoverage, *, with_modes: bool) -> list[Table]:
         of_modes = ("event or label", "seen", "not seen", "open", "share")
         found.append(Table(title=f"{one.scenario}: events and labels", columns=of_modes, rows=modes))
     if together and with_modes:
-        of_combinations = ("seen together", "futures", "share")
+        of_combinations = ("mode", "futures", "share")
         found.append(Table(title=f"{one.scenario}: modes", columns=of_combinations, rows=together))
     unseen = tuple((text,) for text in one.unseen)
     if unseen:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ from drivesim.runs.run_folder import locked_file
 from drivesim.runs.storage import sealed_text, sha256_of, unsealed_values, write_atomic
 from drivesim.scenarios.suite import Case, Suite
 from drivesim.sweeps.task import FutureTask, SweepSettings, decide_case
-from drivesim.wording import differences, number_of
+from drivesim.wording import number_of, require_same
 from drivesim.world_model import LoadedModel
 
 SWEEP_NAME, SUITE_NAME = "sweep.json", "suite.yaml"
@@ -205,21 +205,10 @@ def _require_same(path: Path, wanted: dict[str, Any]) -> None:
         values = unsealed_values(parse_object(path.read_bytes()))
     except JsonFault as error:
         raise InputError(f"{path} is damaged or was edited since the sweep began ({error}).") from error
-    different = differences("it", _flat({key: values.get(key) for key in wanted}), _flat(wanted))
-    if different:
-        shown: Sequence[str] = different[:5]
-        more = f"; and {len(different) - 5} more" if len(different) > 5 else ""
-        raise InputError(
-            f"{path.parent} holds another sweep. {'; '.join(shown)}{more}. Repeat the command that began it, or choose another folder "
-            "with --out."
-        )
-
-
-def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested values by dotted names."""
-    if not isinstance(values, dict) or not values:
-        return {prefix: values}
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        found |= _flat(value, f"{prefix}.{key}" if prefix else str(key))
-    return found
+    require_same(
+        "it",
+        {key: values.get(key) for key in wanted},
+        wanted,
+        refused=f"{path.parent} holds another sweep",
+        advice="Repeat the command that began it, or choose another folder with --out.",
+    )

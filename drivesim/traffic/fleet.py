@@ -257,9 +257,9 @@ class Fleet:
 
     def lane_offset(self, number: int | None, direction: int, actor_id: str) -> float:
         """Centre offset of a lane by number and direction; raises InputError when there is none."""
-        for lane in self.road.lanes:
-            if lane.number == number and lane.direction == direction:
-                return lane.offset
+        lane = self.road.lane(number, direction)
+        if lane is not None:
+            return lane.offset
         have = ", ".join(str(lane.number) for lane in self.road.lanes if lane.direction == direction) or "none"
         raise InputError(f"{actor_id!r} uses lane {number}, but the road has lanes {have} in that direction")
 

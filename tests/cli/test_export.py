@@ -15,7 +15,8 @@ from typer.testing import CliRunner, Result
 from drivesim.cli import exporting
 from drivesim.cli.main import app
 from drivesim.errors import InputError
-from drivesim.exports.run import FORMATS, export_run
+from drivesim.exports.extras import FORMATS
+from drivesim.exports.run import export_run
 from drivesim.runs.run_folder import RunFolder
 from drivesim.scenarios import check
 
@@ -177,6 +178,7 @@ def test_outputs_of_a_scenario_are_written_and_brought_up_to_date(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("drivesim.runs.cost.MEASURED_CHUNKS", 3)
     (tmp_path / "s.yaml").write_text(OUTPUTS)
     given = ("--model", save_toy(tmp_path / "toy"), "--seconds", "0.2", "--out", tmp_path / "run", "--threads", "1")
     measured: list[bool] = []

@@ -109,7 +109,7 @@ def raising(error: BaseException) -> typer.Typer:
         (
             OSError(28, "No space left on device", "run/v.mp4"),
             2,
-            "error: [Errno 28] No space left on device: 'run/v.mp4'\n",
+            "error: run/v.mp4: No space left on device\n",
         ),
         (MemoryError(), 4, "error: out of memory. Ask for fewer futures at once, or close other programs.\n"),
         (KeyboardInterrupt(), 130, "stopped\n"),

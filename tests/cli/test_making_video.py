@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -20,6 +19,8 @@ from drivesim.cli.main import app
 from drivesim.runs.future import open_run
 from drivesim.runs.run_folder import read_png
 from drivesim.runs.video import probe
+
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 SCENARIO = """\
 id: empty-{number}
@@ -36,14 +37,6 @@ scene:
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_toy(tmp_path_factory.mktemp("models") / "toy")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Measured speeds go into the test's folder, not into the user's."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 @pytest.fixture

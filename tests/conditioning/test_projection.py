@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivesim.conditioning.projection import NEAR_M, BoxGeometry, box_faces, clip_near, image_boxes, painter_order
+from drivesim.conditioning.projection import FACES, NEAR_M, BoxGeometry, clip_near, image_boxes, painter_order
 from drivesim.geometry import footprint, invert_rigid, project, transform_points, unproject
 from drivesim.scene import NUSCENES_FRONT, Box, Pose
 
@@ -81,16 +81,17 @@ def test_image_box_holds_every_sampled_point_of_the_seen_faces(make_scene, make_
 
 
 @pytest.mark.parametrize("y", [1.6, -1.6, 0.0])
-def test_a_box_across_the_near_plane_gives_finite_polygons_inside_the_image(y):
-    box = Box(x=3.0, y=y, z=0.6, length=8.0, width=2.0, height=1.2, yaw_rad=0.05)
-    faces = box_faces(CAMERA, Pose(), box)
-    seen = [face for face in faces if len(face.outline)]
-    assert seen
-    for face in seen:
-        assert len(face.outline) >= 3
-        assert np.isfinite(face.outline).all()
-        assert (face.outline >= 0).all() and (face.outline <= [CAMERA.width, CAMERA.height]).all()
-    assert {face.name for face in faces if face.faces_camera} >= {"top"}
+def test_a_box_across_the_near_plane_gives_finite_polygons_and_a_box_inside_the_image(make_scene, make_actor, y):
+    actor = dataclasses.replace(make_actor("a", "car", 3.0, y, yaw=0.05), length=8.0, width=2.0, height=1.2)
+    scene = make_scene(actor)
+    batch = BoxGeometry(scene).at(0)
+    assert (batch.corners[0, :, 2] < NEAR_M).any() and batch.facing[0, FACES.index("top")]
+    outlines = [batch.face(0, face) for face in range(len(FACES))]
+    seen = [project(outline, CAMERA.intrinsics()) for outline in outlines if len(outline)]
+    assert seen and all(len(outline) >= 3 and np.isfinite(outline).all() for outline in seen)
+    (box,) = image_boxes(scene, 0)
+    assert box.truncated
+    assert 0.0 <= box.x_min < box.x_max <= CAMERA.width and 0.0 <= box.y_min < box.y_max <= CAMERA.height
 
 
 @given(st.lists(st.tuples(finite, finite, finite), min_size=3, max_size=3))
@@ -108,8 +109,6 @@ def test_faces_that_look_at_the_camera_follow_the_heading(make_scene, make_actor
         (facing,) = BoxGeometry(scene).at(0).facing
         names = [name for name, seen in zip(("front", "rear", "left", "right", "top"), facing, strict=True) if seen]
         assert names == sorted([expected, "top"], key=["front", "rear", "left", "right", "top"].index)
-        faces = box_faces(scene.camera, Pose(), scene.actors[0].box(0))
-        assert [face.name for face in faces if face.faces_camera] == names
 
 
 def test_nearest_box_comes_first_and_hides_what_is_behind_it(make_scene, make_actor):

@@ -280,6 +280,31 @@ def test_whom_a_trigger_waits_for_errs_too_and_without_him_nothing_can_be_said(r
     assert found.reason == "actor 'other' was not found in the video"
 
 
+def test_whom_an_actor_is_to_follow_was_not_found_then_nothing_can_be_said(road: Road) -> None:
+    scenario = base().actor("lead", "car", lane="left", gap=60, speed=15).event("keeps", "other", ds.follow("lead"))
+    other, lead = car(moving(35.0, 3.5, 15.0)), car(moving(63.5, 3.5, 15.0), "lead")
+    there = judge(scenario, [future(other, lead)], road).events["keeps"][0]
+    gone = judge(scenario, [future(other)], road).events["keeps"][0]
+    assert there.value is True
+    assert (gone.value, gone.reason) == (None, "actor 'lead' was not found in the video")
+
+
+def test_what_follows_an_event_waits_as_long_as_it_is_told_to(road: Road) -> None:
+    """The first is done at 2 s; the other stops by 4.5 s, which is too early for one that waits three seconds."""
+    scenario = concrete_of(
+        base()
+        .event("slows", "other", ds.speed(to=10), start=ds.after(1))
+        .event("stops", "other", ds.speed(to=0), start=ds.after("slows"))
+    )
+    track = moving(40.0, 3.5, 15.0 - 5.0 * ramp(10, 10) - 10.0 * ramp(30, 15))
+    for delay_s, value in ((0.0, True), (3.0, False)):
+        slows, stops = scenario.events
+        late = dataclasses.replace(stops, trigger=dataclasses.replace(stops.trigger, delay_s=delay_s))
+        waits = dataclasses.replace(scenario, events=(slows, late))
+        found = judge_labels(waits, [future(car(track))], road, FPS).events
+        assert found["slows"][0].value is True and found["stops"][0].value is value
+
+
 def test_an_ego_that_was_told_where_to_go_has_no_error(road: Road) -> None:
     scenario = base().event("slows", "ego", ds.speed(to=10))
     error = dataclasses.replace(ERRS, speed_mps=3.0, speed_change_mps=3.0, ego_speed_mps=2.0)

@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 from tiny_judges import JUDGED_SCENARIO, JudgedLoaded
 
-from drivesim.evidence.sections.outcome import end_table, mode_table, outcome_section, told_section, worst
+from drivesim.evidence.sections.outcome import (
+    end_table,
+    lasting_plot,
+    mode_table,
+    outcome_section,
+    told_section,
+    worst,
+    worst_table,
+)
 from drivesim.metrics.wilson import wilson_interval
 from drivesim.options import Options, Threads
 from drivesim.run_spec import decide
@@ -74,7 +82,11 @@ def test_what_was_told_stands_against_what_was_seen() -> None:
     def told(future: int, asked: bool, found: bool | None, late: float) -> FutureRow:
         time = 1.0 + late if found else None
         events = {"cut_in": {"value": found, "time_s": time}}
-        metrics = {"ego_speed_error_mps": 0.5 * future, "usable_s": 4.0 - future, "length_s": 4.0}
+        apart = 0.5 * future
+        metrics = {
+            "ego_speed_told_mps": 10.0, "ego_speed_measured_mps": 10.0 + apart, "ego_speed_error_mps": apart,
+            "ego_speed_correlation": None, "usable_s": 4.0 - future, "length_s": 4.0,
+        }  # fmt: skip
         return replace(
             row(future, 1.0), events=events, told={"cut_in": {"value": asked, "time_s": 1.0 if asked else None}}, metrics=metrics
         )  # fmt: skip
@@ -84,9 +96,49 @@ def test_what_was_told_stands_against_what_was_seen() -> None:
     (line,) = section.tables[0].rows
     assert line[:3] == ("one", "cut_in", 3.0) and (line[3].value, line[3].count) == (0.5, 2)
     assert line[4:6] == (1.0, 1.0) and line[6].value == 1.0 and line[7] == pytest.approx(0.2)
-    speed, lasting = section.tables[1].rows
-    assert speed[1] == "ego's speed, error (m/s)" and speed[2].value == pytest.approx(0.75)
-    assert (lasting[2].value, lasting[2].count) == (0.25, 4) and "one/v000/f03 at 1.0 s" in lasting[3]
+    (speed,) = section.tables[1].rows
+    assert speed[1] == "ego's speed (m/s)" and [None if one is None else one.value for one in speed[2:]] == [
+        10.0, pytest.approx(10.75), pytest.approx(0.75), None,
+    ]  # fmt: skip
+    (lasting,) = section.tables[2].rows
+    assert (lasting[1].value, lasting[1].count) == (0.25, 4) and lasting[2] == "one/v000/f03 at 1.0 s"
+    assert section.plots == (), "four seconds are no curve"
+
+
+def test_the_worst_by_every_other_figure_and_only_those_in_which_something_is_wrong(tmp_path: Path) -> None:
+    def measured(future: int, thw: float | str, tet: float, drac: float | str) -> FutureRow:
+        label = {"value": False, "measure": "thw", "measured": 1.0 + future, "low": 0.5, "high": 9.0}
+        metrics = {"ttc_s": 1.0, "thw_s": thw, "tet_s": tet, "drac": drac, "off_road_s": 0.0}
+        return replace(row(future, 1.0), metrics=metrics, labels={"close": label})
+
+    rows = [
+        measured(0, "inf", 0.0, 1.0),
+        measured(1, 0.5, 0.3, "inf"),
+        *(measured(k, k, 0.0, 2.0) for k in range(2, 8)),
+    ]
+    found: dict[str, list[tuple[str, object]]] = {}
+    for name, _, future, value, replay in worst_table(rows, tmp_path).rows:
+        found.setdefault(name or list(found)[-1], []).append((future[-1], value))
+        assert replay == f"drivesim replay runs/one/v000 --future {future[-1]}"
+    assert found == {
+        "thw.min (s)": [("1", 0.5), ("2", 2.0), ("3", 3.0), ("4", 4.0), ("5", 5.0)],
+        "drac.max (m/s²)": [("1", "no braking helps"), *((str(k), 2.0) for k in range(2, 6))],
+        "tet (s)": [("1", 0.3)],
+        "close (s)": [(str(k), f"{1 + k:.2f} (0.50 to 9.00)") for k in range(5)],
+    }
+    assert worst_table(rows[:1], tmp_path).rows == (), "one future alone is not the worst of any"
+
+
+def test_long_videos_have_a_curve_of_how_many_last(tmp_path: Path) -> None:
+    def lasting(future: int, usable: float, length: float) -> FutureRow:
+        return replace(row(future, 1.0), metrics={"usable_s": usable, "length_s": length})
+
+    plot = lasting_plot([lasting(0, 5.0, 20.0), lasting(1, 20.0, 20.0), lasting(2, 10.0, 10.0), lasting(3, 2.0, 4.0)])
+    (line,) = plot.series
+    shares = dict(zip(line.x, line.y, strict=True))
+    assert shares[0.0] == 1.0 and shares[10.0] == pytest.approx(2 / 3) and shares[15.0] == 0.5
+    assert line.low[0] == pytest.approx(wilson_interval(3, 3)[0])
+    assert told_section([lasting(0, 5.0, 20.0)]).plots[0].title == "Videos that have not drifted"
 
 
 def test_ends_are_groups_of_places_wider_apart_than_the_probe_errs() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from drivesim.datasets.procedural.scene_sampler import sample_scene
 from drivesim.metrics.colour_distance import colour_distance, colour_histogram
-from drivesim.metrics.diversity import mean_diversity, mode_curve, noise_scale
+from drivesim.metrics.diversity import mean_diversity, mode_labels, noise_scale
 from drivesim.metrics.frechet import frechet_distance
 from drivesim.metrics.mmd import polynomial_mmd
 from drivesim.metrics.motion_histogram import block_motion, motion_distance, motion_features, motion_histograms
@@ -102,6 +102,6 @@ def test_duplicated_futures_are_caught_by_diversity(video: np.ndarray) -> None:
     for distinct in (6, 3, 2, 1):
         futures = noisy[np.arange(6) % distinct]
         found.append(mean_diversity(futures, np.random.default_rng(0)).value)
-        modes.append(int(mode_curve(futures, threshold).count[0]))
+        modes.append(int(mode_labels(futures[:, 0], threshold).max()) + 1)
     assert found == sorted(found, reverse=True) and found[-1] == 0.0
     assert modes == [6, 3, 2, 1]

@@ -10,12 +10,10 @@ from drivesim.metrics.diversity import (
     effective_modes,
     effective_modes_estimate,
     mean_diversity,
-    mode_curve,
     mode_labels,
     noise_scale,
     pairwise_distances,
     position_modes,
-    position_spread,
 )
 
 
@@ -46,7 +44,7 @@ def test_equal_futures_have_diversity_exactly_zero_and_one_mode() -> None:
     curve, whole = diversity_curve(futures, np.random.default_rng(0)), mean_diversity(futures, np.random.default_rng(0))
     assert not curve.mean.any() and not curve.low.any() and not curve.high.any()
     assert (whole.value, whole.low, whole.high) == (0.0, 0.0, 0.0)
-    assert mode_curve(futures, 0.0).count.tolist() == [1] * 5
+    assert not mode_labels(futures[:, 3], 0.0).any()
 
 
 def test_the_curve_starts_at_zero_grows_and_ranks_spread() -> None:
@@ -93,8 +91,8 @@ def test_the_noise_scale_separates_modes_from_noise() -> None:
     first, again = (clean + rng.normal(size=clean.shape) * 0.1 for _ in range(2))
     scale = noise_scale(first, again)
     assert scale == pytest.approx(0.1 * np.sqrt(2.0), rel=0.1)
-    assert mode_curve(first, 3.0 * scale).count.tolist() == [2] * 4
-    assert mode_curve(first, 0.5 * scale).count.min() > 2
+    assert [mode_labels(first[:, frame], 3.0 * scale).max() + 1 for frame in range(4)] == [2] * 4
+    assert min(mode_labels(first[:, frame], 0.5 * scale).max() + 1 for frame in range(4)) > 2
     with pytest.raises(ValueError, match="of one shape"):
         noise_scale(first, again[1:])
 
@@ -114,30 +112,26 @@ def test_effective_modes_of_known_shares() -> None:
 def test_modes_over_time_show_when_futures_part() -> None:
     time = np.linspace(0.0, 10.0, 6)
     futures = np.stack([side * time[:, None] * np.ones((6, 3)) for side in (-1.0, -1.0, 1.0, 1.0)])
-    found = mode_curve(futures, threshold=1.0)
-    assert found.count.tolist() == [1, 2, 2, 2, 2, 2]
-    assert found.effective == pytest.approx([1.0, 2.0, 2.0, 2.0, 2.0, 2.0])
+    found = [mode_labels(futures[:, frame], threshold=1.0) for frame in range(6)]
+    assert [labels.max() + 1 for labels in found] == [1, 2, 2, 2, 2, 2]
+    assert [effective_modes(labels) for labels in found] == pytest.approx([1.0, 2.0, 2.0, 2.0, 2.0, 2.0])
 
 
 def test_positions_in_metres_and_unseen_actors() -> None:
     tracks = np.zeros((4, 3, 2))
     tracks[:, 2, 0] = [0.0, 3.0, 30.0, np.nan]
-    spread = position_spread(tracks, np.random.default_rng(0))
-    assert spread.value == pytest.approx((3.0 + 30.0 + 27.0) / 3.0) and spread.count == 3
     assert position_modes(tracks).tolist() == [0, 1, 2, -1]
     assert position_modes(tracks, threshold_m=3.1).tolist() == [0, 0, 1, -1]
     assert position_modes(tracks, threshold_m=2.9).tolist() == [0, 1, 2, -1]
-    assert position_spread(tracks, np.random.default_rng(0), frame=0).value == 0.0
-    assert position_spread(tracks * np.nan, np.random.default_rng(0)).count == 0
     assert position_modes(tracks * np.nan).tolist() == [-1] * 4
 
 
 def test_wrong_calls_are_refused() -> None:
     with pytest.raises(ValueError, match="at least two futures"):
         pairwise_distances(np.zeros((1, 3, 2)))
-    with pytest.raises(ValueError, match="NaN"):
-        mode_curve(np.full((2, 3, 2), np.nan), 1.0)
+    with pytest.raises(ValueError, match="finite"):
+        mode_labels(np.full((2, 2), np.nan), 1.0)
     with pytest.raises(ValueError, match="not below 0"):
         mode_labels(np.zeros((2, 2)), -1.0)
     with pytest.raises(ValueError, match="positions"):
-        position_spread(np.zeros((2, 3, 3)), np.random.default_rng(0))
+        position_modes(np.zeros((2, 3, 3)))

@@ -8,13 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from drivesim.conditioning.flow import surface_flow
+from drivesim.conditioning.flow import Flow, surface_flow
 from drivesim.datasets.procedural.scene_sampler import sample_scene
 from drivesim.metrics.appearance import appearance
 from drivesim.metrics.baselines import frozen
 from drivesim.metrics.flicker import (
-    estimated_flow,
-    estimated_flow_flicker,
     plain_flicker,
     warp,
     warped_difference,
@@ -54,7 +52,6 @@ def test_every_figure_rises_with_the_damage(rendered, damage) -> None:
     videos = [frames, *(damage(frames, amount) for amount in (3.0, 8.0, 20.0))]
     for figure in (
         lambda video: warped_flicker(video, flows).mean(),
-        lambda video: estimated_flow_flicker(video).mean(),
         lambda video: plain_flicker(video).pixels.mean(),
     ):
         values = [figure(video) for video in videos]
@@ -88,17 +85,14 @@ def test_a_frozen_video_does_not_flicker_and_does_not_move(rendered) -> None:
         plain_flicker(still[:2])
 
 
-def test_a_known_shift_is_estimated_and_undone() -> None:
+def test_a_known_shift_is_undone() -> None:
     rng = np.random.default_rng(1)
     texture = cv2.GaussianBlur(rng.uniform(0, 255, (96, 200, 3)).astype(np.float32), (0, 0), 2.0)
     texture = cv2.normalize(texture, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
     before, after = texture[:, 10:170], texture[:, 7:167]  # the picture moves three pixels to the right
-    flow = estimated_flow(before, after)
-    inner = np.zeros(flow.valid.shape, dtype=bool)
-    inner[16:-16, 16:-16] = True
-    assert flow.valid[inner].mean() > 0.9
-    np.testing.assert_allclose(np.median(flow.displacement[inner & flow.valid], axis=0), [-3.0, 0.0], atol=0.2)
-    assert warped_difference(before, after, flow) < 0.2 * cv2.absdiff(before, after).mean()
+    flow = Flow(displacement=np.full((96, 160, 2), (-3.0, 0.0), np.float32), valid=np.ones((96, 160), bool))
+    flow.valid[:, :3] = False
+    assert warped_difference(before, after, flow) == 0.0 < cv2.absdiff(before, after).mean()
     assert warp(before, flow).shape == before.shape
     flow.valid[:] = False
     assert np.isnan(warped_difference(before, after, flow))

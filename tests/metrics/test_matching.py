@@ -12,7 +12,6 @@ from drivesim.metrics.matching import (
     match,
     object_table,
     share,
-    shares_by_range,
 )
 from drivesim.metrics.wilson import wilson_interval
 
@@ -112,8 +111,6 @@ def test_errors_and_shares_in_the_tables() -> None:
     assert [(recall[index].hits, recall[index].trials) for index in (CAR, TRUCK)] == [(2, 4), (2, 2)]
     rows = detection_table([result, result])
     assert [share("", rows.right[rows.category == index]).value for index in (CAR, TRUCK)] == [1.0, 0.5]
-    by_height = shares_by_range(table.height_px, table.found, [0.0, 24.0, 200.0], "px")
-    assert [(entry.group, entry.hits, entry.trials) for entry in by_height] == [("0-24 px", 0, 2), ("24-200 px", 4, 4)]
     assert np.isnan(share("none", np.zeros(0, dtype=bool)).value)
 
 

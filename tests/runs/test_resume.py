@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 import signal
-import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from forking import ForkServer
 from tiny_model import TinyWorldModel
 
 from drivesim.errors import InputError
@@ -30,18 +31,10 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def start(folder: Path, *options: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "GOMP_SPINCOUNT": "0"}
-    command = [sys.executable, str(PROGRAM), str(folder), *options]
-    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-
-
-def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 180.0
-    while not path.exists():
-        assert process.poll() is None, f"ended early: {process.communicate()[1]}"
-        assert time.monotonic() < deadline, f"{path} never appeared"
-        time.sleep(0.005)
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    with ForkServer(PROGRAM, tmp_path_factory.mktemp("said")) as started:
+        yield started
 
 
 def assert_same_video(folder: Path, reference: Path) -> None:
@@ -60,11 +53,11 @@ def assert_same_video(folder: Path, reference: Path) -> None:
     ],
 )
 def test_killed_at_any_moment_resumes_to_equal_frames(
-    tmp_path: Path, undisturbed: Path, moment: str, delay_s: float
+    tmp_path: Path, undisturbed: Path, server: ForkServer, moment: str, delay_s: float
 ) -> None:
     folder = tmp_path / "run"
-    process = start(folder, "--pause", "0.2")
-    wait_for(folder / moment, process)
+    process = server.start(folder, "--pause", "0.2")
+    process.wait_for(folder / moment)
     time.sleep(delay_s)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
@@ -73,32 +66,37 @@ def test_killed_at_any_moment_resumes_to_equal_frames(
     assert_same_video(folder, undisturbed)
 
 
-def test_ctrl_c_ends_with_130_and_resumes(tmp_path: Path, undisturbed: Path) -> None:
+def test_ctrl_c_ends_with_130_and_resumes(tmp_path: Path, undisturbed: Path, server: ForkServer) -> None:
     folder = tmp_path / "run"
-    process = start(folder, "--pause", "0.2")
-    wait_for(folder / "futures/f00/segments/000000.json", process)
+    process = server.start(folder, "--pause", "0.2")
+    process.wait_for(folder / "futures/f00/segments/000000.json")
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=120) == 130
+    assert process.wait() == 130
     assert not open_run(folder)
     make_tiny_run(folder, resume=True)
     assert_same_video(folder, undisturbed)
 
 
-def test_two_writers_are_kept_apart(tmp_path: Path) -> None:
+def test_two_writers_are_kept_apart(tmp_path: Path, server: ForkServer) -> None:
     folder = tmp_path / "run"
-    process = start(folder, "--pause", "0.2")
-    wait_for(folder / "manifest.json", process)
+    process = server.start(folder, "--pause", "0.2")
+    process.wait_for(folder / "manifest.json")
     with pytest.raises(InputError, match="another drivesim process"):
         make_tiny_run(folder, resume=True)
-    process.kill()
+    process.send_signal(signal.SIGKILL)
     process.wait()
     make_tiny_run(folder, resume=True)
 
 
 @pytest.fixture
-def interrupted(tmp_path: Path) -> Path:
+def interrupted(tmp_path: Path, crashed: Path) -> Path:
     """A run of which four of five segments are stored, as a crash leaves it."""
-    folder = tmp_path / "run"
+    return shutil.copytree(crashed, tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def crashed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("crashed") / "run"
 
     class Crash(Exception):
         pass

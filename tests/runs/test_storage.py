@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from forking import ForkServer
 
 from drivesim.errors import InputError
 from drivesim.runs.storage import write_atomic, writing
@@ -27,16 +28,17 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
     return future.frames()
 
 
-def run_program(folder: Path, prefix: list[str], limit_bytes: int | None = None) -> subprocess.CompletedProcess[str]:
-    def limit() -> None:
-        if limit_bytes is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    with ForkServer(PROGRAM, tmp_path_factory.mktemp("said")) as started:
+        yield started
 
+
+def run_program(folder: Path, prefix: list[str]) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
         [*prefix, sys.executable, str(PROGRAM), str(folder)],
         env=environment,
-        preexec_fn=limit,
         capture_output=True,
         text=True,
         timeout=300,
@@ -51,11 +53,11 @@ def assert_one_clear_line(result: subprocess.CompletedProcess[str], *words: str)
 
 @pytest.mark.parametrize("limit_kilobytes", [12, 60])
 def test_a_write_that_the_system_refuses_leaves_nothing_half_written(
-    tmp_path: Path, undisturbed: np.ndarray, limit_kilobytes: int
+    tmp_path: Path, undisturbed: np.ndarray, server: ForkServer, limit_kilobytes: int
 ) -> None:
     """A limit on file sizes: 12 kB stops at the start frame or a state, 60 kB only at the joined video."""
     folder = tmp_path / "run"
-    result = run_program(folder, [], limit_kilobytes * 1000)
+    result = server.run(folder, limit_bytes=limit_kilobytes * 1000)
     assert_one_clear_line(result, "the disk is full: could not write", "--resume")
     assert not list(folder.rglob("*.part"))
     assert not list(folder.glob("*.mp4"))

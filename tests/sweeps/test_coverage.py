@@ -91,7 +91,9 @@ def test_events_labels_and_their_combinations(logical: Scenario) -> None:
     found = coverage_of(logical, rows)
     stops, close = found.modes
     assert (stops.seen, stops.not_seen, stops.open) == (2, 1, 1) and stops.share.count == 3
-    assert found.combinations == {"stops": 2, "none of them": 1}
+    assert found.combinations == {
+        "stops seen, close not seen": 2, "stops not seen, close not seen": 1, "stops open, close not seen": 1,
+    }  # fmt: skip
     assert "'close': seen in none of 4 futures (at most 49 %)" in found.unseen
     assert (close.share.value, close.share.count) == (0.0, 4)
 

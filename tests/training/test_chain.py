@@ -26,6 +26,7 @@ from drivesim.training.parts import Parts, encoder_hash
 from drivesim.training.recipe import Recipe, read_recipe
 
 QUIET = "--trainer.enable_progress_bar=false"
+SMALL = "--data.batch_size=1"
 SHORT = ["--trainer.max_steps=4", "--trainer.val_check_interval=2", QUIET]
 
 
@@ -48,7 +49,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
 def trained(short: Recipe, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a short chain."""
     work = tmp_path_factory.mktemp("chain")
-    overrides = [QUIET, f"--data.path={store}"]
+    overrides = [QUIET, f"--data.path={store}", SMALL]
     run_chain(short, work, stages=list(short.stages), initial=None, overrides=overrides, say=str)
     return work
 
@@ -85,7 +86,7 @@ def test_later_stages_used_the_parts_of_earlier_ones(trained: Path) -> None:
 def test_a_finished_stage_is_skipped_and_says_so(trained: Path, short: Recipe, store: Path) -> None:
     said: list[str] = []
     before = (trained / "codec" / "last.ckpt").stat().st_mtime_ns
-    settings = [QUIET, f"--data.path={store}"]
+    settings = [QUIET, f"--data.path={store}", SMALL]
     run_chain(short, trained, stages=["codec"], initial=None, overrides=settings, say=said.append)
     assert said[0].startswith("codec: finished before, skipped")
     assert (trained / "codec" / "last.ckpt").stat().st_mtime_ns == before
@@ -107,7 +108,7 @@ def test_latents_in_the_store_are_read_instead_of_encoding_again(trained: Path, 
 
 
 def test_reading_in_a_worker_changes_nothing(trained: Path, store: Path, tmp_path: Path) -> None:
-    overrides = [*SHORT, f"--data.path={store}", "--trainer.max_steps=2"]
+    overrides = [*SHORT, f"--data.path={store}", "--trainer.max_steps=2", SMALL]
     for workers in ("0", "1"):
         run_chain(
             read_recipe("smoke"), tmp_path / workers, stages=["video"], initial=str(trained / "model"),

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from drivesim.evidence.ranking import rankings
 from drivesim.evidence.sections.figures import Row, strip, thumbnail, with_bar
 from drivesim.evidence.track_error import SHIPPED
 from drivesim.metrics.diversity import position_modes
 from drivesim.metrics.estimate import Estimate, mean_of, share_of
-from drivesim.report import Picture, Section, Table
+from drivesim.report import Picture, Plot, Section, Series, Table
 from drivesim.runs.future import open_future
 from drivesim.runs.rows import FutureRow
 
@@ -25,16 +26,22 @@ _HEIGHT = 128
 _WORDS = {True: "seen", False: "not seen", None: "open"}
 #: Those who end nearer to each other than this, or than three standard deviations of the probe's distances, end in one place.
 _APART_M, _DEVIATIONS = 2.0, 3.0
+#: Ranked by it are the worst that are pictured; the others have a table.
+_LEAST_TTC = "ttc.min"
+#: Videos of that many seconds have a curve of how long they last; so many lines are told apart, of so many points each.
+_LONG_S, _MOST_LINES, _POINTS = 10.0, 6, 41
 
 _ABOUT_OUTCOME = (
     "A mode is what the probe found of a scenario's events and labels: seen, not seen, or open where it cannot be said. Ends are groups of "
     f"the places where each was last seen (average linkage, cut at {_DEVIATIONS:g} standard deviations of the probe's distances, at "
     f"{_APART_M:g} m at least). The worst futures are those with a collision, then those of least TTC, with the bar of the tracks' error; "
-    "measured tracks err, so these are candidates to look at."
+    f"beside them the worst {MOST_SHOWN} by every other figure. Measured tracks err, so these are candidates to look at."
 )
 _ABOUT_TOLD = (
     "The same events and labels judged twice, by one rule: on the tracks that the model was told, and on those that the probe measured in its "
-    "video. 'later by' is the median of measured less told. An actor counts as found in a frame where it is told before the camera, "
+    "video. 'later by' is the median of measured less told. Of the ego's motion 'told' and 'measured' are mean sizes, 'apart' is the mean "
+    "size of their difference, and the correlation is over the frames of a future that was told to change; each is the mean over futures with "
+    "a 95 % interval. An actor counts as found in a frame where it is told before the camera, "
     "3 to 60 m away, hidden or not. Drift: the second until which a video looks as rendered video does."
 )
 
@@ -49,12 +56,16 @@ def seen_words(row: FutureRow) -> str:
     return ", ".join(f"{name} {_WORDS[value]}" for name, value in row.verdicts.items())
 
 
+def modes_of(rows: Sequence[FutureRow]) -> dict[str, int]:
+    """The modes of a scenario's futures and how many show each, the most frequent first."""
+    return dict(Counter(mode_of(row) for row in rows).most_common())
+
+
 def mode_table(rows: Sequence[FutureRow]) -> Table:
     """The modes of each scenario, the most frequent first, with their share of its futures (Wilson interval)."""
     lines: list[Row] = []
     for scenario, own in _by_scenario(rows):
-        modes = Counter(mode_of(row) for row in own)
-        lines += [(scenario, mode, float(count), share_of(count, len(own))) for mode, count in modes.most_common()]
+        lines += [(scenario, mode, float(count), share_of(count, len(own))) for mode, count in modes_of(own).items()]
     return Table(title="Modes", columns=("scenario", "mode", "futures", "share"), rows=tuple(lines))
 
 
@@ -98,6 +109,25 @@ def worst(rows: Sequence[FutureRow]) -> list[FutureRow]:
     return sorted(near, key=lambda row: (not row.metrics.get("collision"), row.metric("ttc_s"), row.id))[:MOST_SHOWN]
 
 
+def worst_table(rows: Sequence[FutureRow], folder: Path) -> Table:
+    """The worst futures by every figure and label but the TTC, as far as something is wrong in them by that figure."""
+    lines: list[Row] = []
+    for ranking in rankings([(folder, row) for row in rows]):
+        figure = ranking.figure
+        best = 0.0 if figure.worse_is_high else math.inf
+        found = [one for one in ranking if one.value != best][:MOST_SHOWN]
+        if ranking.name == _LEAST_TTC or len(ranking) < 2:
+            continue
+        unit = f" ({figure.unit})" if figure.unit else ""
+        for number, one in enumerate(found):
+            endless = figure.if_infinite if math.isinf(one.value) else None
+            value = endless or with_bar(one.value, one.low, one.high)
+            name = "" if number else f"{ranking.name}{unit}"
+            lines.append((name, "" if number else figure.about, one.row.id, value, one.row.replay))
+    columns = ("figure", "", "future", "value", "makes it alone")
+    return Table(title="Worst by every other figure", columns=columns, rows=tuple(lines))
+
+
 def outcome_section(rows: Sequence[FutureRow], folder: Path) -> Section:
     """Modes and the worst futures of the rows, which lie in ``folder``, with pictures of the two seconds before their least TTC."""
     made = [row for row in rows if row.status == "finished"]
@@ -111,11 +141,11 @@ def outcome_section(rows: Sequence[FutureRow], folder: Path) -> Section:
     away = sum(row.metric("ttc_s") == math.inf for row in made)
     note = f"In {away} more nobody closes in on the ego." if away else ""
     tables = [mode_table(made), Table(title="Worst", columns=columns, rows=lines, note=note)]
-    ends = end_table(made)
+    more = [table for table in (worst_table(made, folder), end_table(made)) if table.rows]
     return Section(
         title="Modes and worst futures",
         about=_ABOUT_OUTCOME,
-        tables=(*tables, *([ends] if ends.rows else [])),
+        tables=(*tables, *more),
         pictures=(_pictures(shown, folder),) if shown else (),
     )
 
@@ -123,9 +153,13 @@ def outcome_section(rows: Sequence[FutureRow], folder: Path) -> Section:
 def told_section(rows: Sequence[FutureRow]) -> Section:
     """What was told against what was measured, and how long the videos last."""
     made = [row for row in rows if row.status == "finished"]
-    tables = [told_table(made), obeyed_table(made)]
+    tables = [told_table(made), obeyed_table(made), drift_table(made)]
+    lasting = lasting_plot(made)
     return Section(
-        title="Conditioned and measured", about=_ABOUT_TOLD, tables=tuple(table for table in tables if table.rows)
+        title="Conditioned and measured",
+        about=_ABOUT_TOLD,
+        tables=tuple(table for table in tables if table.rows),
+        plots=(lasting,) if lasting.series else (),
     )
 
 
@@ -162,31 +196,73 @@ def told_table(rows: Sequence[FutureRow]) -> Table:
 
 
 def obeyed_table(rows: Sequence[FutureRow]) -> Table:
-    """Errors of the ego's motion and of the actors' places, and drift: means over futures with 95 % intervals."""
+    """The ego's motion and the actors, as they were told and as they were measured: means over futures with 95 % intervals."""
     lines: list[Row] = []
     rng = np.random.default_rng(0)
     for scenario, own in _by_scenario(rows):
-        values = {
-            what: [value for row in own if math.isfinite(value := row.metric(name))] for what, name in _OBEYED.items()
-        }
-        lines += [(scenario, what, mean_of(found, rng), None) for what, found in values.items() if found]
-        lasting = [row for row in own if math.isfinite(row.metric("usable_s"))]
-        if lasting:
-            first = min(lasting, key=lambda row: row.metric("usable_s"))
-            whole = sum(row.metric("usable_s") >= row.metric("length_s") for row in lasting)
-            least = (
-                f"the first to drift: {first.id} at {first.metric('usable_s'):.1f} s" if whole < len(lasting) else ""
-            )
-            lines.append((scenario, "futures usable to their end", share_of(whole, len(lasting)), least))
-    return Table(title="Obedience and drift", columns=("scenario", "what", "over futures", ""), rows=tuple(lines))
+        for what, names in _OBEYED.items():
+            values = [[value for row in own if math.isfinite(value := row.metric(name))] for name in names]
+            if any(values):
+                lines.append((scenario, what, *(mean_of(found, rng) if found else None for found in values)))
+    columns = ("scenario", "what", "told", "measured", "apart", "correlation")
+    return Table(title="The ego's motion and actors, told and measured", columns=columns, rows=tuple(lines))
 
 
 _OBEYED = {
-    "ego's speed, error (m/s)": "ego_speed_error_mps",
-    "ego's yaw rate, error (°/s)": "ego_yaw_rate_error_dps",
-    "actors told that are found": "told_found_share",
-    "actors' places, error (m)": "told_place_error_m",
-}
+    "ego's speed (m/s)": ("ego_speed_told_mps", "ego_speed_measured_mps", "ego_speed_error_mps", "ego_speed_correlation"),
+    "ego's yaw rate (°/s)": (
+        "ego_yaw_rate_told_dps", "ego_yaw_rate_measured_dps", "ego_yaw_rate_error_dps", "ego_yaw_rate_correlation",
+    ),
+    "actors that are found, share of their frames": ("", "told_found_share", "", ""),
+    "actors' places (m)": ("", "", "told_place_error_m", ""),
+}  # fmt: skip
+
+
+def drift_table(rows: Sequence[FutureRow]) -> Table:
+    """How many futures of each scenario look as rendered video does to their end, and which breaks first."""
+    lines: list[Row] = []
+    for scenario, own in _by_scenario(_lasting(rows)):
+        first = min(own, key=lambda row: row.metric("usable_s"))
+        whole = sum(row.metric("usable_s") >= row.metric("length_s") for row in own)
+        least = f"{first.id} at {first.metric('usable_s'):.1f} s" if whole < len(own) else ""
+        lines.append((scenario, share_of(whole, len(own)), least))
+    return Table(title="Drift", columns=("scenario", "usable to their end", "the first to drift"), rows=tuple(lines))
+
+
+def lasting_plot(rows: Sequence[FutureRow]) -> Plot:
+    """Over time the share of the videos that still look as rendered video does, of long ones; a line for each of few scenarios."""
+    long = [row for row in _lasting(rows) if row.metric("length_s") >= _LONG_S]
+    groups = list(_by_scenario(long))
+    if len(groups) > _MOST_LINES:
+        groups = [(f"all {len(groups)} scenarios", long)]
+    return Plot(
+        title="Videos that have not drifted",
+        x_label="seconds",
+        y_label="share",
+        series=tuple(_lasting_series(name, own) for name, own in groups),
+        note="Bands are 95 % Wilson intervals.",
+        y_range=(0.0, 1.05),
+    )
+
+
+def _lasting_series(name: str, rows: Sequence[FutureRow]) -> Series:
+    times = np.linspace(0.0, max(row.metric("length_s") for row in rows), _POINTS)
+    shares = []
+    for time in times:
+        there = [row.metric("usable_s") >= time for row in rows if row.metric("length_s") >= time]
+        shares.append(share_of(sum(there), len(there)))
+    return Series(
+        name=name,
+        x=tuple(times.tolist()),
+        y=tuple(share.value for share in shares),
+        low=tuple(share.low for share in shares),
+        high=tuple(share.high for share in shares),
+    )
+
+
+def _lasting(rows: Sequence[FutureRow]) -> list[FutureRow]:
+    """Those long enough to say until when they can be used."""
+    return [row for row in rows if math.isfinite(row.metric("usable_s"))]
 
 
 def _seen(verdicts: Sequence[bool | None]) -> Estimate | None:
