@@ -58,10 +58,11 @@ class JunctionTraffic:
             close_lines(fleet, junction, time_s)
         self._turn_off(fleet, rng)
         waits: dict[int, bool] = {}
-        for slot in np.flatnonzero(fleet.alive[: fleet.count] & (fleet.motion[: fleet.count] == ON_ROUTE)):
+        n = fleet.count
+        for slot in np.flatnonzero(fleet.alive[:n] & (fleet.motion[:n] == ON_ROUTE) & ~fleet.steady[:n]):
             junction = self._junction_of(fleet, int(slot))
             waits[int(slot)] = must_wait_at_line(fleet, junction, int(slot), time_s, dt)
-        drive_routes(fleet, waits, dt)
+        drive_routes(fleet, waits, dt, time_s)
 
     def update(self, fleet: Fleet, time_s: float, rng: np.random.Generator) -> None:
         """Remove who has driven away along an arm, and let others come out of the arms."""

@@ -11,6 +11,7 @@ from drivesim.traffic.behaviour import DriverParameters, Slots, following_accele
 from drivesim.traffic.fleet import CYCLIST, ON_ROAD, ON_ROUTE, PEDESTRIAN, Fleet
 from drivesim.traffic.motion import desired_speeds, drivers, script_accelerations, standing_obstacle
 from drivesim.traffic.routes import JunctionRoute
+from drivesim.traffic.steady import steady_accelerations, steady_ways
 
 _HARDEST_BRAKING = 8.0
 _LOOK_AHEAD_M, _LONGEST_M = 60.0, 15.0
@@ -49,8 +50,8 @@ def on_samples(
     return index, lateral - across, along, np.cos(turn)
 
 
-def drive_routes(fleet: Fleet, waits: dict[int, bool], dt: float) -> None:
-    """Move everyone on a route by ``dt`` seconds; ``waits`` says who has to stop at his line."""
+def drive_routes(fleet: Fleet, waits: dict[int, bool], dt: float, time_s: float) -> None:
+    """Move everyone on a route by ``dt`` seconds; ``waits`` says who has to stop at his line. Who is steady keeps his pace."""
     slots = np.flatnonzero(fleet.alive[: fleet.count] & (fleet.motion[: fleet.count] == ON_ROUTE))
     if not len(slots):
         return
@@ -58,15 +59,17 @@ def drive_routes(fleet: Fleet, waits: dict[int, bool], dt: float) -> None:
     free = idm_free_acceleration(fleet.v[slots], desired, drivers(fleet, slots).acceleration)
     wanted = np.array(
         [
-            _acceleration(fleet, int(slot), float(pace), float(wish), waits.get(int(slot), False))
-            for slot, pace, wish in zip(slots, free, desired, strict=True)
+            pace if steady else _acceleration(fleet, int(slot), float(pace), float(wish), waits.get(int(slot), False))
+            for slot, pace, wish, steady in zip(slots, free, desired, fleet.steady[slots], strict=True)
         ]
     )
-    wanted = np.fmin(wanted, script_accelerations(fleet, slots, dt))
+    scripted = script_accelerations(fleet, slots, dt)
+    told = steady_accelerations(fleet, slots, scripted, dt, time_s)
+    wanted = np.where(fleet.steady[slots], told, np.fmin(wanted, scripted))
     old = fleet.v[slots]
     new = np.maximum(old + wanted * dt, 0.0)
     fleet.v[slots], fleet.a[slots] = new, (new - old) / dt
-    distance = 0.5 * (old + new) * dt
+    distance = steady_ways(fleet, slots, 0.5 * (old + new) * dt, dt, time_s)
     fleet.travelled[slots] += distance
     fleet.route_p[slots] += distance
     fleet.route_d[slots] *= np.exp(-distance / _CENTRE_M)
