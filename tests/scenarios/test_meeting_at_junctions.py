@@ -10,17 +10,17 @@ import drivesim as ds
 from drivesim.scenarios import Scenario
 from drivesim.scenarios.checks.messages import ScenarioError
 from drivesim.scenarios.expand import expand
-from drivesim.scenarios.language.builder import junction
 from drivesim.traffic.dimensions import EGO_WIDTH_M
 
 
 def scene_with(ego_turn: str | None, *, traffic: str = "right_hand", **target: object) -> Scenario:
     made = (
-        ds.Scenario("meeting", traffic=traffic, video={"duration": 14})
-        .road("urban", lanes=1, junction=junction(40))
+        ds.Scenario("meeting", traffic=traffic)
+        .video(duration=14)
+        .road("urban", lanes=1, junction=ds.junction(40))
         .ego(speed=5.0, reacts=False)
         .ambient("none")
-        .actor("target", **target)
+        .actor("target", **target)  # type: ignore[arg-type]
     )
     return made if ego_turn is None else made.event("turns", "ego", ds.turn(ego_turn))
 
