@@ -27,7 +27,7 @@ _FAR_M = 1000.0
 
 
 @dataclass(frozen=True)
-class Spot:
+class GroundPose:
     """A place and heading in the world, metres and radians."""
 
     x: float
@@ -36,7 +36,7 @@ class Spot:
 
 
 def touching(
-    ego: Spot, heading: float, length: float, width: float, offset: float, *, faces: str
+    ego: GroundPose, heading: float, length: float, width: float, offset: float, *, faces: str
 ) -> tuple[float, float]:
     """World x, y of the middle of a box that touches the front of an ego at ``ego`` (its rear axle), ``offset`` metres to its left."""
     turned = heading - ego.yaw_rad
@@ -68,7 +68,7 @@ def first_touch(
     places = np.stack(other.at(lengths))
 
     def gap(time_s: float) -> tuple[float, float]:
-        spot = Spot(*(float(value) for value in ego.at(begins + speed * time_s)))
+        spot = GroundPose(*(float(value) for value in ego.at(begins + speed * time_s)))
         return _gap(spot, lengths, places, size, offset, faces)
 
     before = 0.0
@@ -85,7 +85,7 @@ def first_touch(
 
 
 def _gap(
-    ego: Spot, lengths: FloatArray, places: FloatArray, size: tuple[float, float], offset: float, faces: str
+    ego: GroundPose, lengths: FloatArray, places: FloatArray, size: tuple[float, float], offset: float, faces: str
 ) -> tuple[float, float]:
     """Metres between the ego's front and the box that lies straight ahead of the point ``offset``, and its length on its way.
 

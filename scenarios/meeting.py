@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from drivesim.scenarios.crossing_ways import Spot, first_touch, touching
+from drivesim.scenarios.crossing_ways import GroundPose, first_touch, touching
 from drivesim.scenarios.placement import LaneSpot, Placed, lane_offset, lane_spot, wanted_turn
 from drivesim.scenarios.ways import actor_way, ego_way
 from drivesim.traffic.dimensions import EGO_FRONT_M, EGO_REAR_M, EGO_WIDTH_M
@@ -68,7 +68,7 @@ def _across(
         heading = yaw + side * math.pi / 2.0
     else:
         way, begins = ego_way(scenario, road)
-        there = Spot(*(float(value) for value in way.at(begins + ego * time_s)))
+        there = GroundPose(*(float(value) for value in way.at(begins + ego * time_s)))
         s = road.junctions[0].s
         along = float(road.frame_at(s)[2])
         onto = along if math.cos(there.yaw_rad - along) > _HALF_TURNED else along + _quarter(scenario)
