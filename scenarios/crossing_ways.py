@@ -40,7 +40,7 @@ def touching(
 ) -> tuple[float, float]:
     """World x, y of the middle of a box that touches the front of an ego at ``ego`` (its rear axle), ``offset`` metres to its left."""
     turned = heading - ego.yaw_rad
-    forward, left = _middle(turned, length, width, faces)
+    forward, left = (float(part) for part in _middle(turned, length, width, faces))
     ahead = EGO_FRONT_M - _nearest(forward, offset + left, turned, length, width)
     x, y = forward + ahead, offset + left
     cosine, sine = math.cos(ego.yaw_rad), math.sin(ego.yaw_rad)
