@@ -90,9 +90,12 @@ class RoadPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class ConcreteMeeting:
-    """Where and when an ego that does not react reaches an actor, as :class:`Meeting` has it; s and m, shares of the width."""
+    """Where and when an ego that does not react reaches an actor, as :class:`Meeting` has it; s and m, shares of the width.
 
-    time_s: float
+    ``time_s`` None: it follows from where the ways of the two cross.
+    """
+
+    time_s: float | None
     moves: str
     impact: float
     overlap: float | None
@@ -102,7 +105,8 @@ class ConcreteMeeting:
 @dataclass(frozen=True, kw_only=True)
 class ConcreteActor:
     """A scripted actor, placed on a ``lane`` with ``gap_m`` to the ego, ``at`` (x, y) metres in the ego frame, so that it
-    ``meets`` the ego, or on an ``arm`` of the junction with ``to_line_m`` from its front to the stop line.
+    ``meets`` the ego (with a ``lane`` or an ``arm``: on its way by that), or on an ``arm`` of the junction with ``to_line_m`` from
+    its front to the stop line.
 
     ``yaw_rad`` None: along the road. ``target_speed_mps`` None: as at t = 0. Who ``reacts`` not goes exactly as written.
     """
@@ -281,9 +285,11 @@ def _actor(actor: ActorSpec, road: RoadPlan, ego_speed_mps: float) -> ConcreteAc
 
 
 def _meeting(written: Meeting, ego_speed_mps: float) -> ConcreteMeeting:
-    way = number(written.after or 0.0)
+    time_s = or_none(written.time)
+    if written.after is not None:
+        time_s = number(written.after) / max(abs(ego_speed_mps), 1e-3)
     return ConcreteMeeting(
-        time_s=way / max(abs(ego_speed_mps), 1e-3) if written.time is None else number(written.time),
+        time_s=time_s,
         moves=written.moves,
         impact=0.5 if written.impact is None else number(written.impact),
         overlap=or_none(written.overlap),

@@ -194,7 +194,7 @@ def _meeting_text(placed: Placed) -> str:
         return ""
     where = f"impact {meeting.impact:.0%}" if meeting.overlap is None else f"overlap {meeting.overlap:.0%}"
     waits = f", stands until {placed.waits_s:.2f} s" if placed.waits_s > 0.0 else ""
-    return f"the ego at {meeting.time_s:g} s, moves {meeting.moves}, {where} of the ego's width{waits}"
+    return f"the ego at {placed.meets_s:.4g} s, moves {meeting.moves}, {where} of the ego's width{waits}"
 
 
 def _event_row(scenario: ConcreteScenario, event: ConcreteEvent, *, scripted: bool) -> ExplanationRow:

@@ -39,7 +39,7 @@ class LaneSpot:
 class Placed:
     """An actor at t = 0: centre and heading in the world frame, road coordinates, and the lane it was placed on.
 
-    It stands until ``waits_s``.
+    It stands until ``waits_s``; who is placed to meet the ego is reached at ``meets_s``.
     """
 
     actor: ConcreteActor
@@ -50,6 +50,7 @@ class Placed:
     d: float
     lane: LaneSpot | None
     waits_s: float = 0.0
+    meets_s: float | None = None
 
     def outline(self) -> Polygon:
         """Footprint on the ground."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from drivesim.junctions import Arm, Junction, Leg, arm_coordinates
 from drivesim.road import Road
+from drivesim.traffic.behaviour import Mask
 from drivesim.traffic.fleet import ON_ROAD, ON_ROUTE, VEHICLE, Fleet
 from drivesim.traffic.newcomers import random_plan
 from drivesim.traffic.plans import AmbientTraffic
@@ -58,10 +59,10 @@ class JunctionTraffic:
             close_lines(fleet, junction, time_s)
         self._turn_off(fleet, rng)
         waits: dict[int, bool] = {}
-        for slot in np.flatnonzero(fleet.alive[: fleet.count] & (fleet.motion[: fleet.count] == ON_ROUTE)):
-            junction = self._junction_of(fleet, int(slot))
-            waits[int(slot)] = must_wait_at_line(fleet, junction, int(slot), time_s, dt)
-        drive_routes(fleet, waits, dt)
+        n = fleet.count
+        for slot in np.flatnonzero(fleet.alive[:n] & (fleet.motion[:n] == ON_ROUTE) & ~fleet.steady[:n]):
+            waits[int(slot)] = must_wait_at_line(fleet, int(slot), time_s, dt)
+        drive_routes(fleet, waits, dt, time_s)
 
     def update(self, fleet: Fleet, time_s: float, rng: np.random.Generator) -> None:
         """Remove who has driven away along an arm, and let others come out of the arms."""
@@ -74,24 +75,10 @@ class JunctionTraffic:
         for number, junction in enumerate(fleet.road.junctions):
             if abs(junction.s - fleet.s[0]) < self._settings.view_m:
                 for arm in junction.arms:
-                    away_m = self._along(fleet, arm)
-                    far = np.array([self._on_arm(fleet, slot, number, arm) > away_m + _FORGET_M for slot in range(n)])
-                    gone |= far
+                    gone |= _far_on_arm(fleet, arm, self._along(fleet, arm) + _FORGET_M)[:n]
                     self._feed(fleet, number, junction, arm, time_s, rng)
         gone[: self._authored] = False
         fleet.alive[:n] &= ~gone
-
-    def _junction_of(self, fleet: Fleet, slot: int) -> Junction:
-        route = fleet.route_of(slot)
-        number = next(key[0] for key, value in self._routes.items() if value is route)
-        return fleet.road.junctions[number]
-
-    def _on_arm(self, fleet: Fleet, slot: int, number: int, arm: Arm) -> float:
-        """How far along an arm somebody drives away on it; nothing for all others."""
-        if fleet.motion[slot] != ON_ROUTE:
-            return 0.0
-        route = fleet.route_of(slot)
-        return float(fleet.route_p[slot] - route.leave_p) if route.destination == arm.side else 0.0
 
     def _along(self, fleet: Fleet, arm: Arm) -> float:
         """How far along the arm the ego is, at least 0."""
@@ -220,9 +207,17 @@ class JunctionTraffic:
         fleet.take_route(slot, route, p)
 
 
+def _far_on_arm(fleet: Fleet, arm: Arm, away_m: float) -> Mask:
+    """Mask (count,) of those who drive away on an arm and are further along it than that."""
+    result = np.zeros(fleet.count, dtype=bool)
+    for slot in np.flatnonzero(fleet.motion[: fleet.count] == ON_ROUTE):
+        route = fleet.route_of(int(slot))
+        result[slot] = route.destination == arm.side and fleet.route_p[slot] - route.leave_p > away_m
+    return result
+
+
 def _along_route(route: JunctionRoute, x: float, y: float) -> tuple[float, float]:
     """Length along the straight way in, and metres to the left of it, of a place before the junction."""
     line_x, line_y, yaw = (float(value) for value in route.points[0])
     along = (x - line_x) * np.cos(yaw) + (y - line_y) * np.sin(yaw)
-    first = float(route.span(-1e9, -1e9)[0][0])
-    return first + float(along), float((y - line_y) * np.cos(yaw) - (x - line_x) * np.sin(yaw))
+    return route.first_p + float(along), float((y - line_y) * np.cos(yaw) - (x - line_x) * np.sin(yaw))

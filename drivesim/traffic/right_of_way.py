@@ -11,7 +11,7 @@ from drivesim.junctions import Junction, Leg
 from drivesim.traffic.behaviour import Slots
 from drivesim.traffic.fleet import DRIVEN, ON_ROUTE, PEDESTRIAN, Fleet
 from drivesim.traffic.routes import SPACING_M, JunctionRoute
-from drivesim.traffic.turning import middles, on_samples
+from drivesim.traffic.turning import middles, touching
 
 _ARMS: tuple[Leg, ...] = ("left", "right")
 _OPPOSITE: dict[Leg, Leg] = {"ahead": "behind", "behind": "ahead", "left": "right", "right": "left"}
@@ -47,9 +47,10 @@ class _Others:
     crosses: np.ndarray
 
 
-def must_wait_at_line(fleet: Fleet, junction: Junction, slot: int, time_s: float, dt: float) -> bool:
+def must_wait_at_line(fleet: Fleet, slot: int, time_s: float, dt: float) -> bool:
     """Whether the driver on a route in ``slot`` has to stop before the junction, as far as he can see now."""
     route, v = fleet.route_of(slot), float(fleet.v[slot])
+    junction = route.junction
     if fleet.inside[slot] > 0:
         return False
     line = -float(fleet.route_p[slot]) - float(fleet.front[slot])
@@ -71,7 +72,7 @@ def must_wait_at_line(fleet: Fleet, junction: Junction, slot: int, time_s: float
         return True
     if slow and time_s < fleet.next_gap[slot]:
         return True
-    may_go = not _blocked(fleet, route, slot) and _gap_is_free(fleet, junction, route, slot, time_s)
+    may_go = not _blocked(fleet, route, slot) and _gap_is_free(fleet, route, slot, time_s)
     if may_go and line < max(v**2 / 6.0, 0.5):
         fleet.inside[slot] = 1.0
     elif not may_go:
@@ -131,10 +132,9 @@ def _others(fleet: Fleet, junction: Junction, slot: int) -> _Others:
     return _Others(slots=np.array(slots, dtype=np.int64), legs=legs, inside=np.array(inside), crosses=np.array(crosses))
 
 
-def _goes_first(
-    junction: Junction, route: JunctionRoute, side: str, leg: Leg, inside: bool, crosses: bool, time_s: float
-) -> bool:
+def _goes_first(route: JunctionRoute, side: str, leg: Leg, inside: bool, crosses: bool, time_s: float) -> bool:
     """Whether one who comes from ``leg`` goes before one on ``route``; ``crosses``: he turns across as well."""
+    junction = route.junction
     if leg == route.origin and not inside:
         return False
     if inside:
@@ -149,14 +149,14 @@ def _goes_first(
     return opposite and _across(route.turn, side) and not crosses
 
 
-def _gap_is_free(fleet: Fleet, junction: Junction, route: JunctionRoute, slot: int, time_s: float) -> bool:
+def _gap_is_free(fleet: Fleet, route: JunctionRoute, slot: int, time_s: float) -> bool:
     """Whether nobody who goes first passes the way while the driver would, with a margin of time around it."""
-    others = _others(fleet, junction, slot)
+    others = _others(fleet, route.junction, slot)
     side = fleet.road.traffic_side
     first = [
         index
         for index, leg in enumerate(others.legs)
-        if _goes_first(junction, route, side, leg, bool(others.inside[index]), bool(others.crosses[index]), time_s)
+        if _goes_first(route, side, leg, bool(others.inside[index]), bool(others.crosses[index]), time_s)
     ]
     if not first:
         return True
@@ -169,23 +169,23 @@ def _gap_is_free(fleet: Fleet, junction: Junction, route: JunctionRoute, slot: i
     lengths, points, limits = route.span(-2.0, route.leave_p + 25.0, every=_EVERY)
     arrival = _arrivals(fleet, slot, lengths, limits)
     count = len(_MOMENTS_S)
-    index, clear, along, _ = on_samples(
+    rows, index, along, _ = touching(
         points,
         x.ravel(),
         y.ravel(),
         yaw.ravel(),
         np.repeat(fleet.length[slots], count),
         np.repeat(fleet.width[slots], count),
+        np.full(x.size, fleet.width[slot] / 2.0 + 0.4),
     )
-    hit = (clear < fleet.width[slot] / 2.0 + 0.4) & (index > 0) & (index < len(lengths) - 1)
-    if not hit.any():
+    if not len(rows):
         return True
     waited = min(float(fleet.line_s[slot]) / _PATIENCE_S, 1.0)
     margin = _MARGIN_S + waited * (_LEAST_MARGIN_S - _MARGIN_S)
-    at, reach = lengths[index[hit]], along[hit]
+    at, reach = lengths[index], along
     enters = np.interp(at - reach - fleet.front[slot], lengths, arrival, left=0.0)
     leaves = np.interp(at + reach + fleet.rear[slot], lengths, arrival)
-    moment = np.tile(_MOMENTS_S, len(slots))[hit]
+    moment = np.tile(_MOMENTS_S, len(slots))[rows]
     return not bool(((moment > enters - margin) & (moment < leaves + margin)).any())
 
 
@@ -228,8 +228,7 @@ def _blocked(fleet: Fleet, route: JunctionRoute, slot: int) -> bool:
     slots = np.flatnonzero(stands)
     if not len(slots):
         return False
-    lengths, points, _ = route.span(0.0, route.leave_p + _ROOM_M)
-    index, clear, _, _ = on_samples(
-        points, x[slots], y[slots], fleet.yaw[slots], fleet.length[slots], fleet.width[slots]
-    )
-    return bool(((clear < fleet.width[slot] / 2.0 + 0.1) & (index > 0) & (index < len(lengths) - 1)).any())
+    apart = np.full(len(slots), fleet.width[slot] / 2.0 + 0.1)
+    points = route.span(0.0, route.leave_p + _ROOM_M)[1]
+    found, *_ = touching(points, x[slots], y[slots], fleet.yaw[slots], fleet.length[slots], fleet.width[slots], apart)
+    return len(found) > 0

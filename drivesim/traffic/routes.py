@@ -62,9 +62,10 @@ class JunctionRoute:
 
     Lengths ``p`` along it count from where one waits before the junction, so they are negative on the way there;
     ``leave_p`` is where the lane out begins. ``limit_mps`` (N,) is the speed that bends, and giving way, allow.
-    ``goal_s`` is the road's s at ``leave_p`` where the way goes on along the road, ``goal`` the lane there.
+    ``junction`` is the one that it leads through; ``goal_s`` is the road's s at ``leave_p`` where the way goes on along the road, ``goal`` the lane there.
     """
 
+    junction: Junction
     origin: Leg
     destination: Leg
     turn: TurnSide
@@ -78,6 +79,11 @@ class JunctionRoute:
     def __deepcopy__(self, memo: dict[int, object]) -> JunctionRoute:
         return self
 
+    @property
+    def first_p(self) -> float:
+        """The length of the first sample."""
+        return -_BEFORE_M
+
     def at(self, p: FloatArray | float, aside: FloatArray | float = 0.0) -> tuple[FloatArray, FloatArray, FloatArray]:
         """World x, y and heading at lengths ``p``, ``aside`` metres to the left; straight on beyond the ends."""
         p = np.asarray(p, dtype=np.float64)
@@ -85,17 +91,25 @@ class JunctionRoute:
         index = np.minimum(position.astype(np.int64), len(self.points) - 2)
         weight = position - index
         first, second = self.points[index], self.points[index + 1]
-        x, y, yaw = np.moveaxis(first + weight[..., None] * (second - first), -1, 0)
+        between = first + weight[..., None] * (second - first)
+        x, y, yaw = between[..., 0], between[..., 1], between[..., 2]
         beyond = p - (SPACING_M * position - _BEFORE_M)
         x, y = x + beyond * np.cos(yaw), y + beyond * np.sin(yaw)
         return x - aside * np.sin(yaw), y + aside * np.cos(yaw), yaw
 
     def span(self, p_from: float, p_to: float, every: int = 1) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Lengths (K,), points (K, 3) and limits (K,) of samples between two lengths, each ``every``-th; at least one."""
-        low = int(np.clip((p_from + _BEFORE_M) / SPACING_M, 0, len(self.points) - 1))
-        high = int(np.clip((p_to + _BEFORE_M) / SPACING_M + 1.0, low + 1, len(self.points)))
-        part = slice(low, high, every)
-        return SPACING_M * np.arange(low, high, every) - _BEFORE_M, self.points[part], self.limit_mps[part]
+        """Lengths (K,), points (K, 3) and limits (K,) of samples between two lengths, each ``every``-th; at least one.
+
+        Beyond the ends the way goes straight on, as :meth:`at` has it.
+        """
+        low = math.floor((p_from + _BEFORE_M) / SPACING_M)
+        high = max(math.floor((p_to + _BEFORE_M) / SPACING_M + 1.0), low + 1)
+        lengths = SPACING_M * np.arange(low, high, every) - _BEFORE_M
+        if low >= 0 and high <= len(self.points):
+            part = slice(low, high, every)
+            return lengths, self.points[part], self.limit_mps[part]
+        index = np.clip(np.arange(low, high, every), 0, len(self.points) - 1)
+        return lengths, np.stack(self.at(lengths), axis=1), self.limit_mps[index]
 
     def limit_at(self, p: float) -> float:
         """Speed allowed at a length, m/s."""
@@ -182,6 +196,7 @@ def make_route(
     gives_way = junction.control != "signals" and origin in ("left", "right")
     on_road = {"ahead": 1.0, "behind": -1.0}.get(destination)
     return JunctionRoute(
+        junction=junction,
         origin=origin,
         destination=destination,
         turn=turn,

@@ -148,6 +148,8 @@ class TrafficSimulation:
                     )
         self._flow = AmbientFlow(fleet, ambient, rng) if ambient is not None else None
         self._settled = set(crashes(fleet))
+        #: Crashes so far: seconds from t = 0, and the ids of the vehicle and of whom it hit.
+        self.crashes: list[tuple[float, str, str]] = []
         self._recorder = _Recorder()
         self._recorder.record(fleet)
 
@@ -155,6 +157,11 @@ class TrafficSimulation:
     def ego_crashed(self) -> bool:
         """Whether the ego has hit someone or was hit; from then on it brakes, whatever it is told."""
         return bool(self._fleet.crashed[0] > 0)
+
+    @property
+    def num_present(self) -> int:
+        """How many are there by now, the ego among them."""
+        return int(self._fleet.alive.sum())
 
     def turn(self, rng: np.random.Generator) -> None:
         """From this frame on the traffic develops by another generator: everyone changes his mind within a second."""
@@ -186,6 +193,7 @@ class TrafficSimulation:
             for pair in crashes(fleet):
                 if pair not in self._settled:
                     self._settled.add(pair)
+                    self.crashes.append((time_s + self._dt, *(fleet.plans[slot].id for slot in pair)))
                     collide(fleet, *pair)
         self.frame += 1
         if self._flow is not None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from drivesim.geometry import FloatArray
@@ -11,10 +9,13 @@ from drivesim.traffic.behaviour import DriverParameters, Slots, following_accele
 from drivesim.traffic.fleet import CYCLIST, ON_ROAD, ON_ROUTE, PEDESTRIAN, Fleet
 from drivesim.traffic.motion import desired_speeds, drivers, script_accelerations, standing_obstacle
 from drivesim.traffic.routes import JunctionRoute
+from drivesim.traffic.steady import steady_accelerations, steady_ways
 
 _HARDEST_BRAKING = 8.0
 _LOOK_AHEAD_M, _LONGEST_M = 60.0, 15.0
 _MARGIN_M = 0.25
+#: A box may lie so much further from a sample of a line than from the line itself, metres.
+_SLACK_M = 2.0
 #: Metres over which one who comes onto a route beside its middle gets there, and before a line where one stops.
 _CENTRE_M, _BEFORE_LINE_M = 9.0, 0.4
 #: Where others on foot or by bicycle will be is looked at this far ahead, seconds.
@@ -49,24 +50,45 @@ def on_samples(
     return index, lateral - across, along, np.cos(turn)
 
 
-def drive_routes(fleet: Fleet, waits: dict[int, bool], dt: float) -> None:
-    """Move everyone on a route by ``dt`` seconds; ``waits`` says who has to stop at his line."""
+def touching(
+    points: FloatArray,
+    x: FloatArray,
+    y: FloatArray,
+    yaw: FloatArray,
+    length: FloatArray,
+    width: FloatArray,
+    apart: FloatArray,
+) -> tuple[Slots, Slots, FloatArray, FloatArray]:
+    """Which boxes (J,) lie nearer than ``apart`` (J,) to the line of samples (K, 3), beside its inner samples.
+
+    Their numbers (R,), the nearest sample of each, and half of the extent along the line and the cosine as :func:`on_samples`.
+    """
+    reach = apart + (length + width) / 2.0 + _SLACK_M
+    (low_x, low_y), (high_x, high_y) = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
+    # Nearly everyone is far away, and each row counts by itself.
+    near = np.flatnonzero((x > low_x - reach) & (x < high_x + reach) & (y > low_y - reach) & (y < high_y + reach))
+    if not len(near):
+        return near, near, x[near], x[near]
+    index, clear, along, cosine = on_samples(points, x[near], y[near], yaw[near], length[near], width[near])
+    hit = (clear < apart[near]) & (index > 0) & (index < len(points) - 1)
+    return near[hit], index[hit], along[hit], cosine[hit]
+
+
+def drive_routes(fleet: Fleet, waits: dict[int, bool], dt: float, time_s: float) -> None:
+    """Move everyone on a route by ``dt`` seconds; ``waits`` says who has to stop at his line. Who is steady keeps his pace."""
     slots = np.flatnonzero(fleet.alive[: fleet.count] & (fleet.motion[: fleet.count] == ON_ROUTE))
     if not len(slots):
         return
-    desired = desired_speeds(fleet, slots)
-    free = idm_free_acceleration(fleet.v[slots], desired, drivers(fleet, slots).acceleration)
-    wanted = np.array(
-        [
-            _acceleration(fleet, int(slot), float(pace), float(wish), waits.get(int(slot), False))
-            for slot, pace, wish in zip(slots, free, desired, strict=True)
-        ]
-    )
-    wanted = np.fmin(wanted, script_accelerations(fleet, slots, dt))
+    steady = fleet.steady[slots]
+    wanted = np.zeros(len(slots))
+    wanted[~steady] = _accelerations(fleet, slots[~steady], waits)
+    scripted = script_accelerations(fleet, slots, dt)
+    told = steady_accelerations(fleet, slots, scripted, dt, time_s)
+    wanted = np.where(steady, told, np.fmin(wanted, scripted))
     old = fleet.v[slots]
     new = np.maximum(old + wanted * dt, 0.0)
     fleet.v[slots], fleet.a[slots] = new, (new - old) / dt
-    distance = 0.5 * (old + new) * dt
+    distance = steady_ways(fleet, slots, 0.5 * (old + new) * dt, dt, time_s)
     fleet.travelled[slots] += distance
     fleet.route_p[slots] += distance
     fleet.route_d[slots] *= np.exp(-distance / _CENTRE_M)
@@ -75,10 +97,12 @@ def drive_routes(fleet: Fleet, waits: dict[int, bool], dt: float) -> None:
 
 def _place(fleet: Fleet, slots: Slots) -> None:
     """Everyone on a route where he is by now, in the world and along the road."""
-    aside = fleet.route_d[slots]
-    for slot, beside in zip(slots, aside, strict=True):
-        x, y, yaw = fleet.route_of(int(slot)).at(fleet.route_p[slot], beside)
-        fleet.x[slot], fleet.y[slot], fleet.yaw[slot] = x, y, yaw - math.atan(beside / _CENTRE_M)
+    aside, taken = fleet.route_d[slots], fleet.route[slots]
+    for number in np.unique(taken):
+        here = taken == number
+        some, beside = slots[here], aside[here]
+        fleet.x[some], fleet.y[some], yaw = fleet.routes[int(number) - 1].at(fleet.route_p[some], beside)
+        fleet.yaw[some] = yaw - np.arctan(beside / _CENTRE_M)
     s, d = fleet.road.to_road(fleet.x[slots], fleet.y[slots], fleet.s[slots], iterations=2)
     fleet.s[slots] = s
     fleet.d[slots] = fleet.base_d[slots] = fleet.held_d[slots] = d
@@ -100,38 +124,41 @@ def _back_on_road(fleet: Fleet, slot: int, route: JunctionRoute) -> None:
     fleet.free_choice[slot] = not fleet.scripted[slot] and slot > 0
 
 
-def _acceleration(fleet: Fleet, slot: int, wanted: float, desired: float, waits: bool) -> float:
-    """What the driver in ``slot`` does, m/s²: the least that his pace, ``wanted``, the bend, those ahead and the line allow."""
-    route, p, v = fleet.route_of(slot), float(fleet.route_p[slot]), float(fleet.v[slot])
-    limit = route.limit_at(p + 0.6 * v)
-    if v > limit:
-        wanted = min(wanted, max((limit - v) / 0.6, -5.0))
-    else:
-        wanted = min(wanted, (limit - v) / 0.3 + 0.2)
-    gap, speed, rate = _nearest_ahead(fleet, slot, route, p)
-    if len(gap):
-        wanted = min(wanted, float(np.min(following_acceleration(v, desired, gap, speed, rate, _single(fleet, slot)))))
-    if waits:
-        line = np.array([-p - fleet.front[slot] - _BEFORE_LINE_M])
-        wanted = min(wanted, float(standing_obstacle(fleet, np.array([slot]), line)[0]))
-    return max(wanted, -_HARDEST_BRAKING)
-
-
-def _single(fleet: Fleet, slot: int) -> DriverParameters:
-    return DriverParameters(
-        headway_s=float(fleet.headway[slot]),
-        minimum_gap_m=float(fleet.minimum_gap[slot]),
-        acceleration=float(fleet.comfort[slot]),
-        deceleration=float(fleet.deceleration[slot]),
-    )
-
-
-def _nearest_ahead(
-    fleet: Fleet, slot: int, route: JunctionRoute, p: float
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Gap (m), speed along the route and acceleration of everyone on it ahead; walkers and cyclists where they will be."""
-    n = fleet.count
+def _accelerations(fleet: Fleet, slots: Slots, waits: dict[int, bool]) -> FloatArray:
+    """What drivers (R,) do, m/s²: the least that their pace, the bend, those ahead and the line allow."""
+    desired, n = desired_speeds(fleet, slots), fleet.count
+    wanted = idm_free_acceleration(fleet.v[slots], desired, drivers(fleet, slots).acceleration)
+    for row, slot in enumerate(slots):
+        v = float(fleet.v[slot])
+        limit = fleet.route_of(int(slot)).limit_at(float(fleet.route_p[slot]) + 0.6 * v)
+        least = max((limit - v) / 0.6, -5.0) if v > limit else (limit - v) / 0.3 + 0.2
+        wanted[row] = min(wanted[row], least)
     x, y = middles(fleet, np.arange(n))
+    ahead = [_nearest_ahead(fleet, int(slot), x, y) for slot in slots]
+    rows = np.repeat(np.arange(len(slots)), [len(gap) for gap, _, _ in ahead])
+    if len(rows):
+        who = slots[rows]
+        gap, speed, rate = (np.concatenate(parts) for parts in zip(*ahead, strict=True))
+        driver = DriverParameters(
+            headway_s=fleet.headway[who],
+            minimum_gap_m=fleet.minimum_gap[who],
+            acceleration=fleet.comfort[who],
+            deceleration=fleet.deceleration[who],
+        )
+        np.minimum.at(wanted, rows, following_acceleration(fleet.v[who], desired[rows], gap, speed, rate, driver))
+    held = np.array([waits.get(int(slot), False) for slot in slots], dtype=bool)
+    if held.any():
+        line = -fleet.route_p[slots[held]] - fleet.front[slots[held]] - _BEFORE_LINE_M
+        wanted[held] = np.minimum(wanted[held], standing_obstacle(fleet, slots[held], line))
+    return np.maximum(wanted, -_HARDEST_BRAKING)
+
+
+def _nearest_ahead(fleet: Fleet, slot: int, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Gap (m), speed along the route and acceleration of everyone on it ahead; walkers and cyclists where they will be.
+
+    ``x``, ``y`` are the middles of all boxes.
+    """
+    n, route, p = fleet.count, fleet.route_of(slot), float(fleet.route_p[slot])
     reach = max(12.0, min(_LOOK_AHEAD_M, 4.0 * fleet.v[slot] + 12.0))
     near = fleet.alive[:n] & (np.hypot(x - fleet.x[slot], y - fleet.y[slot]) < reach + _LONGEST_M)
     near[slot] = False
@@ -142,17 +169,17 @@ def _nearest_ahead(
     walking = others[_moves_aside(fleet, others)]
     slots = np.concatenate([others, np.tile(walking, len(_WATCHED_S))])
     step = fleet.v[slots] * np.concatenate([np.zeros(len(others)), np.repeat(_WATCHED_S, len(walking))])
-    index, clear, along, cosine = on_samples(
-        points, x[slots] + step * np.cos(fleet.yaw[slots]), y[slots] + step * np.sin(fleet.yaw[slots]),
-        fleet.yaw[slots], fleet.length[slots], fleet.width[slots],
-    )  # fmt: skip
-    gap = lengths[index] - p - along - fleet.front[slot]
     margin = np.where(fleet.kind[slots] == PEDESTRIAN, 0.6, _MARGIN_M)
-    hit = (clear < fleet.width[slot] / 2.0 + margin) & (index > 0) & (index < len(lengths) - 1) & (gap > -2.0)
+    rows, index, along, cosine = touching(
+        points, x[slots] + step * np.cos(fleet.yaw[slots]), y[slots] + step * np.sin(fleet.yaw[slots]),
+        fleet.yaw[slots], fleet.length[slots], fleet.width[slots], fleet.width[slot] / 2.0 + margin,
+    )  # fmt: skip
+    gap, slots = lengths[index] - p - along - fleet.front[slot], slots[rows]
     speed = fleet.v[slots] * cosine
     # Who comes towards one in a turn passes by, or waits; he is no leader to close in on.
     speed = np.where(cosine < 0.3, np.maximum(speed, 0.0), speed)
     rate = np.where(cosine > 0.8, fleet.a[slots], 0.0)
+    hit = gap > -2.0
     return gap[hit], speed[hit], rate[hit]
 
 

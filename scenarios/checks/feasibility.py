@@ -12,8 +12,9 @@ from drivesim.scenarios.checks.messages import Finding
 from drivesim.scenarios.concrete import ConcreteEvent, ConcreteScenario, LaneMove
 from drivesim.scenarios.language.distributions import Value
 from drivesim.scenarios.placement import Placed, lane_offset, lane_spot
+from drivesim.scenarios.ways import actor_way, ego_way
 from drivesim.traffic.dimensions import EGO_FRONT_M
-from drivesim.traffic.plans import Brake, Follow, Reverse, SpeedChange, Stop, WalkTo
+from drivesim.traffic.plans import Brake, Follow, JunctionTurn, Reverse, SpeedChange, Stop, WalkTo
 
 if TYPE_CHECKING:
     from drivesim.road import Road
@@ -43,6 +44,7 @@ def feasibility_findings(
             yield Finding(code="DS067", text=text, location=("events", index), severity="warning")
     yield from _bends(corners, placed, road)
     yield from _swerves(corners, placed, road)
+    yield from _turns(corners, road)
 
 
 def why_never(scenario: ConcreteScenario, event: ConcreteEvent, placed: Sequence[Placed]) -> str | None:
@@ -152,6 +154,36 @@ def _bends(corners: Sequence[ConcreteScenario], placed: Sequence[Sequence[Placed
                 f"tyres hold about 0.9 g. Drive at most {math.floor(10 * slower) / 10:g} m/s there, or bend the road less."
             )
             yield Finding(code="DS068", text=text, location=where, severity="warning")
+
+
+def _turns(corners: Sequence[ConcreteScenario], road: Road) -> Iterator[Finding]:
+    """Turns at a junction that somebody who does not react, and so does not slow down, takes faster than tyres hold."""
+    for index, event in enumerate(corners[0].events):
+        worst = max(
+            (_turn(corner, corner.events[index], road) for corner in corners), key=lambda one: one[0] * one[1] ** 2
+        )
+        curvature, speed = worst
+        lateral = curvature * speed**2
+        if lateral > MOST_LATERAL_MPS2:
+            slower = math.sqrt(MOST_LATERAL_MPS2 / curvature)
+            text = (
+                f"'{event.actor}' does not react, so it turns at {speed:.3g} m/s where the bend has {1 / curvature:.0f} m radius: that "
+                f"needs {lateral / 9.81:.2f} g sideways, tyres hold about 0.9 g. Write at most {math.floor(10 * slower) / 10:g} m/s, or "
+                "'reacts: true', and it slows down."
+            )
+            yield Finding(code="DS068", text=text, location=("events", index), severity="warning")
+
+
+def _turn(scenario: ConcreteScenario, event: ConcreteEvent, road: Road) -> tuple[float, float]:
+    """The sharpest curvature (1/m) of a turn, and the speed (m/s) of one who does not slow down for it; 0 for others."""
+    actor = next((one for one in scenario.actors if one.id == event.actor), None)
+    if not isinstance(event.action, JunctionTurn) or (scenario.ego_reacts if actor is None else actor.reacts):
+        return 0.0, 0.0
+    spot = None if actor is None or actor.lane is None else lane_spot(scenario.road, actor.lane)
+    if isinstance(spot, str):
+        return 0.0, 0.0
+    way = ego_way(scenario, road)[0] if actor is None else actor_way(scenario, actor, spot, road)
+    return way.sharpest, scenario.ego_speed_mps if actor is None else actor.speed_mps
 
 
 def _told(scenario: ConcreteScenario, actor_id: str) -> float:

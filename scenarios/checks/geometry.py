@@ -13,9 +13,8 @@ from drivesim.geometry import project, transform_points
 from drivesim.road import Road
 from drivesim.scenarios.checks.feasibility import feasibility_findings, values_text
 from drivesim.scenarios.checks.messages import Finding
-from drivesim.scenarios.concrete import ConcreteScenario, LaneMove, concrete_of
+from drivesim.scenarios.concrete import ConcreteActor, ConcreteScenario, LaneMove, concrete_of
 from drivesim.scenarios.language.distributions import Value
-from drivesim.scenarios.meeting import why_not
 from drivesim.scenarios.placement import Placed, ego_outline, lane_spot, make_road, place
 from drivesim.scene import Box, Camera, Pose
 
@@ -39,14 +38,14 @@ def geometry_findings(scenario: Scenario) -> Iterator[Finding]:
     """Findings about t = 0 of a scenario that passed all other rules, over up to 24 of its variations."""
     drawn = [scenario.parameters(number) for number in range(min(scenario.num_variations, _CHECKED_VARIATIONS))]
     corners = [concrete_of(scenario.with_parameters(values), values) for values in drawn]
-    misplaced = [*_no_such_lane(corners), *_never_met(corners)]
+    misplaced = list(_no_such_lane(corners)) or list(_never_met(corners))
     if misplaced:
         yield from misplaced
         return
     actors = [actor for corner in corners for actor in corner.actors]
     far = max((actor.at[0] for actor in actors if actor.at is not None), default=0.0)
     met = [abs(c.ego_speed_mps) + a.speed_mps for c in corners for a in c.actors if a.meets is not None]
-    times = [a.meets.time_s for a in actors if a.meets is not None]
+    times = [a.meets.time_s or c.duration_s for c in corners for a in c.actors if a.meets is not None]
     far = max(far, max(met, default=0.0) * max(times, default=0.0))
     far = max(far, *(actor.gap_m + 40.0 for actor in actors if actor.gap_m is not None), 100.0)
     road = make_road(corners[0], far + 100.0)
@@ -74,15 +73,27 @@ def _no_such_lane(corners: list[ConcreteScenario]) -> Iterator[Finding]:
 
 def _never_met(corners: list[ConcreteScenario]) -> Iterator[Finding]:
     """Actors that cannot meet the ego as it is written, in any or in some of the variations."""
+    if all(actor.meets is None for actor in corners[0].actors):
+        return
+    road = make_road(corners[0], _SEEN_ROAD_M)
     for index, actor in enumerate(corners[0].actors):
         for corner in corners:
             here = corner.actors[index]
-            why = None if here.meets is None else why_not(corner, here, here.meets)
+            why = None if here.meets is None else _why_not_met(corner, here, road)
             if why is not None:
                 shown = f" ({values_text(corner.parameters)})" if corner.parameters else ""
                 text = f"actor '{actor.id}': {why}{shown}"
                 yield Finding(code="DS035", text=text, location=("scene", "actors", index, "meets"))
                 break
+
+
+def _why_not_met(scenario: ConcreteScenario, actor: ConcreteActor, road: Road) -> str | None:
+    """Why an actor that is to meet the ego cannot be placed for that; None where it can."""
+    try:
+        place(scenario, actor, road)
+    except ValueError as reason:
+        return str(reason)
+    return None
 
 
 def _overlaps(corners: list[ConcreteScenario], placed: list[list[Placed]]) -> Iterator[Finding]:

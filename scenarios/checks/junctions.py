@@ -70,7 +70,9 @@ def _comer(
             text = f"actor '{actor.id}' has 'to_line' but no 'arm'. Add 'arm: left' or 'arm: right'."
             yield Finding(code="DS046", text=text, location=location)
         return
-    if actor.lane is not None or actor.gap is not None or actor.at is not None:
+    if actor.meets is not None:
+        pass  # what is wrong with that the rules about meetings tell
+    elif actor.lane is not None or actor.gap is not None or actor.at is not None:
         text = f"actor '{actor.id}' has both 'arm' and another place. Keep one: 'arm'+'to_line', 'lane'+'gap', or 'at'."
         yield Finding(code="DS045", text=text, location=location)
     elif actor.to_line is None:
@@ -93,7 +95,7 @@ def _turn(
         text = f"'{actor_id}' cannot turn: the road has no junction. Add 'junction: {{at: 60 m}}' to 'road'."
         yield Finding(code="DS051", text=text, location=location)
         return
-    if actor is not None and (actor.category in _ON_FOOT_OR_FIXED or actor.at is not None or actor.parked is True):
+    if actor is not None and (actor.category in _ON_FOOT_OR_FIXED or actor.parked is True or not _on_a_lane(actor)):
         text = f"'{actor_id}' does not drive along a lane and so cannot turn. Place a vehicle by 'lane'+'gap' or 'arm'+'to_line'."
         yield Finding(code="DS049", text=text, location=location)
         return
@@ -102,6 +104,11 @@ def _turn(
     why = _leads_nowhere(scenario, junction, actor, to) or _wrong_lane(scenario, actor_id, actor, to)
     if why is not None:
         yield Finding(code="DS051", text=f"'{actor_id}' cannot turn {to}: {why}", location=location)
+
+
+def _on_a_lane(actor: ActorSpec) -> bool:
+    """Whether an actor is placed on a lane of the road or of an arm."""
+    return actor.at is None and (actor.meets is None or actor.lane is not None or actor.arm is not None)
 
 
 def _leads_nowhere(scenario: Scenario, junction: JunctionSpec, actor: ActorSpec | None, to: str) -> str | None:

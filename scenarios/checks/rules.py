@@ -21,6 +21,7 @@ from drivesim.scenarios.language.events import (
     TimeToActorTrigger,
     target_of,
 )
+from drivesim.scenarios.language.meeting import ONE_MOMENT
 from drivesim.scenarios.language.sobol import MAX_DIMENSIONS
 from drivesim.scenarios.language.values import VARIABLE_PARTS, reference_name, suggestion
 from drivesim.scenarios.placement import lane_spot
@@ -110,10 +111,11 @@ def _road(scenario: Scenario) -> Iterator[Finding]:
 
 def _meeting(scenario: Scenario, actor: ActorSpec, location: tuple[str | int, ...]) -> Iterator[Finding]:
     """What cannot be said beside ``meets``, which places an actor and sets its heading."""
-    other = next((key for key in ("lane", "gap", "at", "yaw") if getattr(actor, key) is not None), None)
+    other = next((key for key in ("gap", "at", "yaw", "to_line") if getattr(actor, key) is not None), None)
     if other is not None:
         text = f"actor '{actor.id}' has both 'meets' and '{other}'. Keep one: where it meets the ego says where it stands and how it heads."
         yield Finding(code="DS045", text=text, location=(*location, other))
+    yield from _moment_of_meeting(actor, location)
     if actor.parked:
         text = f"actor '{actor.id}' is parked, and 'meets' moves it. Leave 'parked' out, or write 'speed: 0 m/s'."
         yield Finding(code="DS045", text=text, location=(*location, "parked"))
@@ -123,6 +125,23 @@ def _meeting(scenario: Scenario, actor: ActorSpec, location: tuple[str | int, ..
     if scenario.scene.ego.plan is not None:
         text = f"actor '{actor.id}' meets an ego that keeps its speed, and this one has a plan. Place it by 'at'."
         yield Finding(code="DS045", text=text, location=(*location, "meets"))
+
+
+def _moment_of_meeting(actor: ActorSpec, location: tuple[str | int, ...]) -> Iterator[Finding]:
+    """What is too much or too little beside the way on which an actor is met, or where it has none."""
+    meeting, where = actor.meets, (*location, "meets")
+    if meeting is None:
+        return
+    way = next((key for key in ("lane", "arm") if getattr(actor, key) is not None), None)
+    said = next((key for key in ("time", "after", "distance") if getattr(meeting, key) is not None), None)
+    if way is None and meeting.time is None and meeting.after is None:
+        yield Finding(code="DS046", text=f"'meets' of actor '{actor.id}' has no moment. {ONE_MOMENT}", location=where)
+    elif way is not None and said is not None:
+        text = f"actor '{actor.id}' is met on its '{way}', so '{said}' follows from where the ways cross. Leave it out."
+        yield Finding(code="DS045", text=text, location=(*where, said))
+    if actor.lane is not None and actor.arm is not None:
+        text = f"actor '{actor.id}' has both 'lane' and 'arm'. Keep one."
+        yield Finding(code="DS045", text=text, location=(*location, "arm"))
 
 
 def _ego(scenario: Scenario) -> Iterator[Finding]:

@@ -89,7 +89,8 @@ def meets(
     """Placement: where an ego that does not react reaches the actor at a time (s) or after so many metres.
 
     It moves from_nearside, from_farside, from_left, from_right, along or against; ``impact`` and ``overlap`` are shares of
-    the ego's width, ``distance`` is how far (m) from there it stands until it sets off.
+    the ego's width, ``distance`` is how far (m) from there it stands until it sets off. With a ``lane`` or an ``arm`` beside it the
+    actor is met on that way, and the moment follows from where the two ways cross.
     """
     given = {"time": time, "after": after, "impact": impact, "overlap": overlap, "distance": distance}
     return {"moves": moves, **{key: value for key, value in given.items() if value is not None}}

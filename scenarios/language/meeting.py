@@ -13,10 +13,15 @@ from drivesim.scenarios.language.values import Number, Quantity, Word, complain
 MEETING_WAYS = ("from_nearside", "from_farside", "from_left", "from_right", "along", "against")
 
 
+#: What is asked for where the moment is said twice, or not at all.
+ONE_MOMENT = "It takes one of 'time' (when the ego gets there) and 'after' (the way it drives until then)."
+
+
 class Meeting(Model):
     """Placed so that an ego which does not react reaches the actor at ``time``, or ``after`` so many metres, and with which
     part of itself.
 
+    An actor with a ``lane`` or an ``arm`` is met on its way by that: then the moment follows from where the two ways cross.
     ``impact`` is the point of the ego's front (its rear where it drives backwards) at which the middle of the actor
     arrives: a share of the ego's width, from the side that the actor comes from, or from the nearside where it goes along
     or against. ``overlap`` is the share of the ego's width that is covered, positive for an actor further left.
@@ -32,9 +37,6 @@ class Meeting(Model):
 
     @model_validator(mode="after")
     def _once(self) -> Meeting:
-        if (self.time is None) == (self.after is None):
-            raise complain(
-                "DS022",
-                "meets takes one of 'time' (when the ego gets there) and 'after' (the way it drives until then).",
-            )
+        if self.time is not None and self.after is not None:
+            raise complain("DS022", f"meets has both 'time' and 'after'. {ONE_MOMENT}")
         return self

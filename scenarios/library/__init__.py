@@ -1,6 +1,6 @@
 """The library: ready scenarios with tags, one file each, found by name.
 
-Two collections: *everyday* scenes beside this file, and in ``ncap/`` the tests of Euro NCAP that need no junction.
+Two collections: *everyday* scenes beside this file, and in ``ncap/`` the tests of Euro NCAP.
 """
 
 from __future__ import annotations

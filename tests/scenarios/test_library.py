@@ -26,6 +26,8 @@ WANTED = {
     "fog-motorway",
     "dense-queue",
     "empty-road",
+    "junction-left-turn-gap",
+    "junction-priority-side-road",
 }
 ENTRIES = pytest.mark.parametrize("entry", library(), ids=lambda entry: entry.name)
 

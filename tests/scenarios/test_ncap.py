@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
+from impacts import impact_of
 
 from drivesim.scenarios import Scenario, check, load
 from drivesim.scenarios.expand import expand
 from drivesim.scenarios.language.units import kmh
 from drivesim.scenarios.library import EVERYDAY, LibraryEntry, find, library
+from drivesim.scenarios.placement import make_road, place
 from drivesim.scene import Scene
-from drivesim.traffic.dimensions import EGO_FRONT_M, EGO_REAR_M, EGO_WIDTH_M
+from drivesim.traffic.dimensions import EGO_FRONT_M, EGO_WIDTH_M
 
 ENTRIES = library("ncap")
 NOT_SEEN_FROM_AFAR = {"DS061", "DS064"}
@@ -35,32 +35,18 @@ PROTOCOL: dict[str, tuple[float | None, float | None, float | None]] = {
     "ncap-cbla-50": (15.0, 0.0, 4.0),
     "ncap-cmrs": (0.0, None, 4.0),
 }
-
-
-@dataclass(frozen=True)
-class Impact:
-    """When the ego's bumper reaches the target (s), the target's offset from the ego's middle then (m), their speeds (m/s)."""
-
-    time_s: float
-    offset: float
-    ego_mps: float
-    target_mps: float
-
-
-def impact_of(scene: Scene) -> Impact:
-    """Read off the tracks, between frames, in the frame of the ego (these roads are straight)."""
-    target = next(actor for actor in scene.actors if actor.id == "target")
-    ego, track = scene.ego, target.track
-    across = abs(np.sin(track.yaw_rad[0])) > 0.7
-    half = (target.width if across else target.length) / 2
-    forward = ego.speed_mps[0] >= 0
-    apart = track.positions[:, :2] - ego.positions[:, :2]
-    gap = apart[:, 0] - half - EGO_FRONT_M if forward else -apart[:, 0] - half - EGO_REAR_M
-    last = int(np.flatnonzero(gap <= 1e-9)[0])
-    part = gap[last - 1] / (gap[last - 1] - gap[last])
-    time_s = (last - 1 + part) / scene.fps
-    offset = float(np.interp(time_s * scene.fps, np.arange(len(apart)), apart[:, 1]))
-    return Impact(time_s, offset, float(ego.speed_mps[last - 1]), float(track.speed_mps[last - 1]))
+#: At junctions: the target's speed in km/h (None: as varied), and its heading in degrees to that of the ego before it turns.
+AT_JUNCTIONS: dict[str, tuple[float | None, float]] = {
+    "ncap-ccftap": (None, 180.0),
+    "ncap-cmftap": (None, 180.0),
+    "ncap-cccscp": (None, 90.0),
+    "ncap-cpta-farside-same": (5.0, 0.0),
+    "ncap-cpta-farside-opposite": (5.0, 180.0),
+    "ncap-cpta-nearside-same": (5.0, 0.0),
+    "ncap-cpta-nearside-opposite": (5.0, 180.0),
+    "ncap-cbta-farside": (15.0, 180.0),
+    "ncap-cbta-nearside": (15.0, 0.0),
+}
 
 
 def corners(scenario: Scenario) -> list[int]:
@@ -101,6 +87,39 @@ def test_speeds_and_the_impact_point_are_those_of_the_protocol(name: str) -> Non
         assert found.offset == pytest.approx(wanted, abs=0.1)
         assert found.ego_mps == pytest.approx(concrete.ego_speed_mps, abs=0.01)
         assert found.target_mps == pytest.approx(speed, abs=0.01)
+
+
+@pytest.mark.parametrize("name", AT_JUNCTIONS)
+def test_at_a_junction_the_middle_of_the_side_turned_to_the_ego_meets_the_middle_of_its_front(name: str) -> None:
+    (scenario,) = load(find(name))
+    target_kmh, heading = AT_JUNCTIONS[name]
+    junction = scenario.scene.road.junction
+    assert junction is not None
+    for variation in corners(scenario):
+        values, concrete = scenario.parameters(variation), scenario.concrete(variation)
+        target, ego = concrete.actors[0], concrete.ego_speed_mps
+        met = target.meets
+        assert met is not None
+        assert met.impact == 0.5
+        wanted = place(concrete, target, make_road(concrete, 500.0)).meets_s if met.time_s is None else met.time_s
+        assert wanted is not None
+        scene = expand(scenario, seed=5, variation=variation, duration_s=wanted + 0.5)
+        found = impact_of(scene)
+        assert found.offset == pytest.approx(0.0, abs=0.1)
+        if name == "ncap-cccscp":  # its lane is half a lane behind the middle of the arm
+            wanted = (junction.at + 1.75 - target.width / 2 - EGO_FRONT_M) / ego
+        assert found.time_s == pytest.approx(wanted, abs=0.1)
+        assert found.ego_mps == pytest.approx(float(values["ego_speed"]), abs=0.01)
+        speed = float(values["target_speed"]) if target_kmh is None else target_kmh * kmh
+        assert found.target_mps == pytest.approx(speed, abs=0.01)
+        seen = np.degrees(target_heading(scene)), np.degrees(found.turned_rad)
+        assert abs((seen[0] - heading + 180.0) % 360.0 - 180.0) < 0.5, "straight across or along"
+        if "cp" in name or "cb" in name:
+            assert 60.0 < abs(seen[1]) < 120.0, "the ego is nearly through its turn, they cross"
+
+
+def target_heading(scene: Scene) -> float:
+    return float(next(actor for actor in scene.actors if actor.id == "target").track.yaw_rad[-1])
 
 
 @pytest.mark.parametrize("name", ["ncap-ccrb", "ncap-cmrb"])

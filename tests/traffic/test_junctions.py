@@ -211,3 +211,18 @@ def test_on_an_arm_boxes_at_all_angles_are_no_crash() -> None:
     made = drive(road, *plans, ego=EgoPlan(speed=0.0), seconds=1.0)
     mover: Actor = made.actors[1]
     assert float(mover.track.speed_mps[-1]) > 0.3, "it was not brought to a stand"
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_far_along_an_arm_nobody_drives_into_who_stands_there(before: bool) -> None:
+    """Beyond the samples of a way through the junction it goes straight on, and those ahead are seen all the same."""
+    road = road_with()
+    plan = comer(road, "right", 260.0 if before else 5.0, 9.0)
+    away = road.junctions[0].arms[1].stop_s + (200.0 if before else 130.0)
+    lane_x = AT + 1.75
+    stands = car("stands", x=lane_x, y=(-away if before else away), yaw_rad=np.pi / 2, parked=True)
+    made = drive(road, plan, stands, ego=EgoPlan(speed=0.0), seconds=14.0 if before else 30.0)
+    behind = abs(float(made.actors[0].track.positions[-1, 1])) - away
+    gap = (behind if before else -behind) - 4.5
+    assert 0.3 < gap < 6.0, "it stopped behind"
+    assert float(made.actors[0].track.speed_mps[-1]) < 0.3
