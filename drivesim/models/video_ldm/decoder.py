@@ -10,11 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from drivesim.controls import ACTOR_CHANNELS, ATTRIBUTE_CHANNELS, POINT_CHANNELS, Control
+from drivesim.controls import ATTRIBUTE_CHANNELS, POINT_CHANNELS, Control
 from drivesim.models.carry import Past
 from drivesim.models.conditioning_inputs import NUM_LAYOUT_PLANES, planes_named
 from drivesim.models.video_ldm.blocks import CodecBlock
-from drivesim.scenery import SCENERY_CLASSES
 
 #: Most that the frame before may count in a picture: what is wrong in it fades within a second. With a free share, and a
 #: network that saw the frame before, more than nine tenths were carried on, and seconds of video became streaks.
@@ -33,10 +32,9 @@ SHARE_PLANES = planes_named(Control.SCENERY, (*POINT_CHANNELS, "bay", "storey"))
 )
 NUM_WAVES = 4
 
-#: Planes that say how much of a pixel boxes cover.
-COVER_PLANES = planes_named(Control.SCENERY, SCENERY_CLASSES) + planes_named(
-    Control.ACTORS, ACTOR_CHANNELS[: ACTOR_CHANNELS.index("box_edge")]
-)
+#: Planes that say how much of a pixel is covered by boxes that their bodies fill. Around a tree or a walker a box shows what is
+#: behind it, which no painter can know: it left pale rectangles there.
+COVER_PLANES = planes_named(Control.SCENERY, ("building",)) + planes_named(Control.ACTORS, ("car", "large_vehicle"))
 
 #: Numbers that say what light a frame is in: its attributes, and whether they are told.
 LIGHT = len(ATTRIBUTE_CHANNELS) + 1
@@ -123,7 +121,7 @@ class Painter(nn.Module):
     """What told boxes show at twice the size of the layout, by the features of their points and the light that is told.
 
     Where nothing was seen of a vehicle, the latents are a guess at its windows and lamps that follows no edge. What box, body and
-    point decide needs no guess: it is painted over the picture, by a learned share and only inside of boxes.
+    point decide needs no guess: it is painted over the picture, by a learned share and only inside of boxes that bodies fill.
     """
 
     def __init__(self, hidden: int, read: int, points: int, width: int) -> None:
