@@ -37,8 +37,8 @@ def transfer(model: str | Path, backbone: str | Path, out: str | Path) -> str:
     models of two families, for shapes or codecs that differ, with each reason, and when ``out`` is taken.
     """
     folder, other = model_folder(model), model_folder(backbone)
-    check_folder(folder)
-    check_folder(other)
+    if check_folder(folder) == check_folder(other):
+        raise ModelError(f"{model} and {backbone} are one model; name another one as the backbone")
     family = _family(folder, other)
     if reasons := family.refusals(folder, other):
         raise ModelError(

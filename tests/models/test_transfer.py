@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from conformance import some_controls
-from tiny_pvdm import tiny_pvdm
+from tiny_pvdm import TOY, tiny_pvdm
 from tiny_video_ldm import save_toy, tiny_networks
 
 from drivesim.errors import ModelError
@@ -102,9 +103,13 @@ def test_families_without_an_image_network_and_taken_folders_are_refused(
     toy: Path, tuned: Path, tmp_path: Path
 ) -> None:
     planes = tmp_path / "planes"
+    renamed = tmp_path / "renamed"
     tiny_pvdm().save_pretrained(planes)
+    tiny_pvdm(replace(TOY, name="renamed")).save_pretrained(renamed)
     with pytest.raises(ModelError, match="'pvdm' has no image network"):
-        transfer(planes, planes, tmp_path / "out")
+        transfer(planes, renamed, tmp_path / "out")
+    with pytest.raises(ModelError, match="are one model"):
+        transfer(toy, toy, tmp_path / "out")
     with pytest.raises(ModelError, match="fit only a network of their own family"):
         transfer(toy, planes, tmp_path / "out")
     with pytest.raises(ModelError, match="is one of the two models"):
