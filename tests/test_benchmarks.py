@@ -15,6 +15,7 @@ from ablations import Case, GuidedDenoiser, drift
 from cost import compared
 from measuring import flop_of, put_between_marks, significant, table
 from run_all import Figures, combined, comparison
+from settings_over_length import variants
 
 from drivesim.conditioning import LAYOUT
 from drivesim.controls import LAYOUT_SIZE, RASTER_CHANNELS, Controls
@@ -112,3 +113,14 @@ def test_drift_is_none_for_the_rendered_frames_and_shows_what_was_done_to_them()
     frozen = frames.copy()
     frozen[8:] = frames[7]
     assert drift(frozen, case, window=2)["motion / rendered"] == 0.0
+
+
+def test_every_variant_changes_one_setting() -> None:
+    settings = {"mode": "hierarchical", "perturbation": 100, "sampling": {"guidance": 0.1, "eta": 1.0}}
+    found = variants(settings)
+    assert list(found) == ["as trained", "autoregressive", "no perturbation", "no guidance"]
+    for name, key in (("autoregressive", "mode"), ("no perturbation", "perturbation"), ("no guidance", "sampling")):
+        assert {k for k in settings if found[name][k] != settings[k]} == {key}
+    assert found["no guidance"]["sampling"] == {"guidance": 0.0, "eta": 1.0}
+    planes = {"sampling": {"guidance": 0.0}}
+    assert list(variants(planes)) == ["as trained", "guidance 0.1"], "what a PVDM has"

@@ -48,6 +48,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "score": "Measure a finished run: obedience, drift, danger, labels, spread.",
         "rank": "Pick the best, the median and the worst future of a run or sweep by a figure.",
         "evaluate": "Measure a model on held-out scenes, between floors and ceilings.",
+        "benchmark": "Set models side by side on one store: codec, likeness, seconds and memory.",
         "coverage": "Say what sweeps have reached of their parameters and events, and what to sample next.",
         "compare": "Set two reports side by side, figure by figure.",
         "diff": "Set two futures side by side in a video, with what differs.",
@@ -56,6 +57,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "models": "List the world models at hand, their size and what they obey.",
         "data": "Pack driving data into one store, look at it, check it.",
         "train": "Train a model of your own by a recipe, on this machine or many; resumable.",
+        "transfer": "Put a model's temporal layers into another image network, unchanged.",
         "doctor": "Check that this machine can run drivesim, or that a run is what it was.",
     },
 }

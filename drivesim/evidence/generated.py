@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 
 from drivesim.clip import frames_to_tensor, tensor_to_frames
 from drivesim.conditioning import SceneControls
-from drivesim.controls import Control, Controls
+from drivesim.controls import Control, Controls, ControlSource
 from drivesim.errors import ModelError
 from drivesim.noise import NoiseStream
 from drivesim.options import Threads
@@ -46,17 +47,31 @@ def generate_video(
     ``noise.child(c)``, as in a run.
     """
     spec = model.world_model.spec
-    state: Any = begin(model, scene, first)
+    controls = SceneControls(scene, spec.controls & told, with_flow=True)
+    state = begin(model, scene, first)
+    return np.stack(list(continued(model, state, controls, first, num_frames, noise)))
+
+
+def continued(
+    model: LoadedModel, state: Any, controls: ControlSource, first: np.ndarray, num_frames: int, noise: NoiseStream
+) -> Iterator[np.ndarray]:
+    """``num_frames`` uint8 RGB frames (H, W, 3), one by one: ``first``, and what the model makes of ``state`` behind it.
+
+    ``controls`` are those of :func:`frames_needed` frames, the first frame's among them. Chunk c draws from ``noise.child(c)``.
+    """
+    yield first
     chunks = generate(
         model.world_model,
         state,
-        SceneControls(scene, spec.controls & told, with_flow=True),
+        controls,
         noise,
         _timeline(model, num_frames),
         previous=first,
         threads=Threads.for_this_machine(),
     )
-    return np.concatenate([first[None], *(chunk.frames for chunk in chunks)])[:num_frames]
+    with contextlib.closing(chunks):
+        for chunk in chunks:
+            yield from chunk.frames
 
 
 def begin(model: LoadedModel, scene: Scene, first: np.ndarray) -> Any:
@@ -66,10 +81,12 @@ def begin(model: LoadedModel, scene: Scene, first: np.ndarray) -> Any:
         return model.world_model.begin(frames_to_tensor(first[None]), controls)
 
 
-def round_trip(model: LoadedModel, frames: np.ndarray, batch_size: int = 4) -> Iterator[np.ndarray]:
+def round_trip(
+    model: LoadedModel, frames: np.ndarray, batch_size: int = 4, *, told: ControlSource | None = None
+) -> Iterator[np.ndarray]:
     """Frames uint8 (T, H, W, 3) through the model's codec and back, one by one: the best the model could do.
 
-    Raises ModelError for a model that shows no codec.
+    The decoder is told nothing, or what ``told`` says of these frames. Raises ModelError for a model that shows no codec.
     """
     codec = getattr(model.world_model, "codec", None)
     if codec is None:
@@ -80,7 +97,8 @@ def round_trip(model: LoadedModel, frames: np.ndarray, batch_size: int = 4) -> I
     for first in range(0, len(frames), batch_size):
         with torch.inference_mode():
             batch = frames_to_tensor(frames[first : first + batch_size])
-            decoded = codec.decode(codec.encode(batch), Controls(num_frames=len(batch)))
+            said = Controls(num_frames=len(batch)) if told is None else told.window(first, first + len(batch))
+            decoded = codec.decode(codec.encode(batch), said)
         yield from tensor_to_frames(decoded)
 
 

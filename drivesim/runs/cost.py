@@ -258,7 +258,14 @@ def resident_bytes() -> int:
 
 
 def peak_resident_bytes() -> int:
-    """The most memory that this process ever held; 0 where the system does not tell."""
+    """The most memory that this process ever held; 0 where the system does not tell.
+
+    Linux hands the peak of a process on to the one that takes its place, so that a child would report its parent's; what
+    /proc says of the memory itself begins anew.
+    """
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return 1024 * int(next((line.split()[1] for line in lines if line.startswith("VmHWM:")), ""))
     try:
         import resource
     except ImportError:  # Windows

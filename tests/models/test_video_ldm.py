@@ -38,10 +38,13 @@ def video() -> VideoUNet:
 
 
 @torch.inference_mode()
-def test_with_every_alpha_at_image_the_video_network_is_the_image_network(video: VideoUNet) -> None:
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_with_every_alpha_at_image_the_video_network_is_the_image_network(video: VideoUNet, dtype: torch.dtype) -> None:
     noisy, sigma, controls = _clip()
+    video, controls = video.to(dtype), controls.to(torch.device("cpu"), dtype)
     scalings = Preconditioning()
-    expected = video.image(noisy[0] * scalings.input_scale(sigma[0]), scalings.noise_condition(sigma[0]), controls)
+    scaled = (noisy[0] * scalings.input_scale(sigma[0])).to(dtype)
+    expected = video.image(scaled, scalings.noise_condition(sigma[0]), controls)
     mixed = video(noisy, sigma, 2, controls)[0]
     assert not torch.allclose(mixed, expected, atol=1e-3)
     for layer in video.temporal.layers:
