@@ -193,7 +193,8 @@ class TrafficSimulation:
             for pair in crashes(fleet):
                 if pair not in self._settled:
                     self._settled.add(pair)
-                    self.crashes.append((time_s + self._dt, *(fleet.plans[slot].id for slot in pair)))
+                    first, second = (fleet.plans[slot].id for slot in pair)
+                    self.crashes.append((time_s + self._dt, first, second))
                     collide(fleet, *pair)
         self.frame += 1
         if self._flow is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -212,7 +213,7 @@ def refit_readers(codec: FrameCodec, after: Tensor, before: Tensor) -> None:
     ridge = RIDGE * square.diagonal().mean() * torch.eye(len(square))
     fit = torch.linalg.solve(square + ridge, told.T @ before / len(told))
     width = after.shape[1]
-    decoder = codec.decoder
+    decoder: Any = codec.decoder
     for layer in (decoder.join[0], decoder.meet):
         weight = layer.weight[:, -width:, 0, 0].float()
         if layer.bias is not None:
