@@ -23,7 +23,7 @@ TABLE_NAME = "table.md"
 def benchmark(
     models: Annotated[
         list[str],
-        typer.Argument(metavar="MODEL…", help="Packaged models ('drivesim models'), model folders or hub ids."),
+        typer.Argument(metavar="MODEL...", help="Packaged models ('drivesim models'), model folders or hub ids."),
     ],
     data: Annotated[
         str, typer.Option(help="A packed store of clips that no model was trained on; as models go on from them.")
