@@ -66,7 +66,7 @@ def main() -> None:
     for video, drift in videos.items():
         _print_table(video, drift, allowed_ranges(drift, judged))
     if arguments.picture:
-        _draw(arguments.picture, videos, judged)
+        draw(arguments.picture, videos, judged)
 
 
 def _print_table(video: str, drift: Drift, ranges: dict[str, Range]) -> None:
@@ -80,7 +80,8 @@ def _print_table(video: str, drift: Drift, ranges: dict[str, Range]) -> None:
     print(f"{video:12} usable until {usable.until_s:.1f} s of {usable.length_s:.1f} s ({why})")
 
 
-def _draw(path: Path, videos: dict[str, Drift], ranges: dict[str, Range]) -> None:
+def draw(path: Path, videos: dict[str, Drift], ranges: dict[str, Range]) -> None:
+    """The curves of some videos by minute, on what rendered videos span."""
     figure, axes = plt.subplots(2, 3, figsize=(14, 6), sharex=True)
     for axis, name in zip(axes.flat, (*CURVES, "colour_shift"), strict=True):
         if name in ranges:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from drift import draw
 from measuring import table
 
 from drivesim.evidence.rendered_ranges import shipped_ranges
@@ -88,23 +89,6 @@ def row(name: str, drift: Drift, taken: float) -> tuple[str, ...]:
     )
 
 
-def draw(drifts: dict[str, Drift], path: Path) -> None:
-    """Sharpness, motion and colour shift of every variant by second."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 3, figsize=(14, 4))
-    for axis, curve in zip(axes, ("sharpness", "motion", "colour_shift"), strict=True):
-        for name, drift in drifts.items():
-            axis.plot(drift.times_s, drift.smoothed(curve, 3.0), label=name, linewidth=1.1)
-        axis.set(title=curve.replace("_", " "), xlabel="s")
-    axes[0].legend(fontsize=8)
-    figure.tight_layout()
-    figure.savefig(path, dpi=90)
-
-
 def main() -> None:
     """Roll out every variant, print the table, keep the curves."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -145,7 +129,7 @@ def main() -> None:
     }
     (arguments.out / "curves.json").write_text(json.dumps(curves).replace("NaN", "null"), encoding="utf-8")
     if arguments.picture:
-        draw(drifts, arguments.picture)
+        draw(arguments.picture, drifts, shipped_ranges())
 
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ from drivesim.conditioning.box_raster import BoxRaster
 from drivesim.conditioning.ground import GroundView, positions_on_road
 from drivesim.conditioning.projection import BoxGeometry
 from drivesim.controls import ACTOR_CHANNELS, KIND_CHANNELS, LAYOUT_SIZE, MAP_CHANNELS
-from drivesim.kinds import kind_of
+from drivesim.kinds import KINDS_OF_CLASS, kind_of
 from drivesim.scene import CLASS_OF_CATEGORY, Actor, Scene
 
-_FILLS = ("car", "large_vehicle", "pedestrian", "two_wheeler", "static_object")
+_FILLS = tuple(KINDS_OF_CLASS)
 
 #: Planes of :func:`draw_layout`: the map's, then the actors'.
 LAYOUT_CHANNELS = MAP_CHANNELS + ACTOR_CHANNELS
@@ -44,7 +44,9 @@ class LayoutPainter:
         self._raster = BoxRaster(scene.camera)
         self._fills = np.array([_FILLS.index(CLASS_OF_CATEGORY[actor.category]) for actor in scene.actors], dtype=int)
         self._colours = np.array([_colour_values(actor) for actor in scene.actors], dtype=np.float32).reshape(-1, 5)
-        self._kinds = np.array([_digits(kind_of(actor)) for actor in scene.actors], dtype=np.float32).reshape(-1, 3)
+        self._kinds = np.array([_digits(kind_of(actor)) for actor in scene.actors], dtype=np.float32).reshape(
+            -1, len(KIND_CHANNELS)
+        )
         self._braking = [255.0 * actor.braking(scene.fps, causal=causal) for actor in scene.actors]
         ego = scene.ego.positions
         self._ego_s = None if scene.road is None else positions_on_road(scene.road, ego[:, 0], ego[:, 1])

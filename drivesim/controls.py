@@ -39,9 +39,9 @@ KIND_CHANNELS: tuple[str, ...] = ("kind_1", "kind_2", "kind_4")
 #: rear 170, side 85, top 40), "sin_yaw"/"cos_yaw" are 128 + 127 * value of the heading relative to the camera,
 #: "inverse_depth" is 255 * min(1, 4 m / depth), "instance" a hash that tells neighbours apart, "braking" 255 while the
 #: brake lights are on. "kind_1", "kind_2" and "kind_4" are the binary digits, 0 or 255, of which member of its class it is
-#: (``drivesim.kinds``: a saloon or an estate, a lorry or a bus), 0 where nobody knows. The last three say which point of its box a pixel shows, as 255 * its share of the box's length
-#: (0 at the rear), width (0 at the right) and height (0 at the foot): where on a car its windows, lamps and wheels are.
-#: They are normalised object coordinates (Wang et al. 2019), of the box instead of the body.
+#: (``drivesim.kinds``: a saloon or an estate, a lorry or a bus), 0 where nobody knows. The last three say which point of
+#: its box a pixel shows, as 255 * its share of the box's length (0 at the rear), width (0 at the right) and height (0 at
+#: the foot): where on a car its windows, lamps and wheels are. They are normalised object coordinates (Wang et al. 2019), of the box instead of the body.
 ACTOR_CHANNELS: tuple[str, ...] = (
     "car",
     "large_vehicle",

@@ -63,7 +63,7 @@ def benchmark(
     protocol = TableProtocol(
         data=data, clips=clips, lengths=_numbers(lengths), seed=seed, device=device, dtype=dtype
     )  # fmt: skip
-    folder = out or output_folder(named)
+    folder = given.writable(out or output_folder(named), None)
     report = _measured(named, protocol, i3d, judges, voice)
     given.finish(report, [], folder, None, voice)
     write_atomic(folder / TABLE_NAME, tables_markdown(report))

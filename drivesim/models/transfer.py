@@ -34,7 +34,8 @@ def transfer(model: str | Path, backbone: str | Path, out: str | Path) -> str:
     """Write into ``out`` the model with the image network of ``backbone``; returns its hash. All files are copied as they are.
 
     Codec, temporal layers and settings are those of ``model``. Raises ModelError for a family without an image network, for
-    models of two families, for shapes or codecs that differ, with each reason, and when ``out`` is taken.
+    models of two families, for shapes or codecs that differ, with each reason, and when ``out`` holds something else than a model; an
+    older model there is replaced.
     """
     folder, other = model_folder(model), model_folder(backbone)
     if check_folder(folder) == check_folder(other):

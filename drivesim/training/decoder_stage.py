@@ -24,6 +24,7 @@ from drivesim.errors import InputError
 from drivesim.models.carry import Past, carried
 from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.codec import CELL, COLOUR_CHANNELS
+from drivesim.models.video_ldm.image_unet import ImageUNet
 from drivesim.training.codec_stage import pixel_weights
 from drivesim.training.estimates import prepare_estimates
 from drivesim.training.image_stage import FRAME_CONTROLS, frame_controls
@@ -64,7 +65,7 @@ class DecoderBatches:
         self.clips, self.store = clips, clips.store
         self.is_full = is_full_size(self.store)
         self.num_frames = min(num_frames, self.store.frames_per_clip) if self.is_full else 1
-        self.samples = [i for i in range(len(self.store)) if self.is_full or self.store.gives("large", i)]
+        self.samples = clips_with_pictures(self.store)
         self.estimates = estimates
         self.crop = crop
         self.cells = crop[0] // CELL, crop[1] // CELL
@@ -108,7 +109,7 @@ class DecoderBatches:
             latents = self.estimates[sample, frames]
         row = {
             "latents": cut(latents, 1).astype(np.float32),
-            "pictures": np.moveaxis(cut(np.moveaxis(self._pictures(sample, frames), -1, 1), 2 * CELL), 1, -1),
+            "pictures": np.moveaxis(cut(np.moveaxis(pictures_of(self.store, sample, frames), -1, 1), 2 * CELL), 1, -1),
             "weights": self._weights(sample, frames, cut),
             "is_estimate": np.asarray(is_estimate),
             "flow": cut(self.store.read("flow", sample, frames).astype(np.float32), CELL // 2),
@@ -138,9 +139,6 @@ class DecoderBatches:
         top, left = max(corners, key=worth)
         return top, left
 
-    def _pictures(self, sample: int, frames: slice) -> np.ndarray:
-        return self.store.read("rgb", sample, frames) if self.is_full else self.store.read("large", sample)[None]
-
     def _weights(self, sample: int, frames: slice, cut: Any) -> np.ndarray:
         """Weights (T, 1, 32h, 32w) of the crop's pixels."""
         if not self.store.gives("semantic", sample):
@@ -154,6 +152,16 @@ class DecoderBatches:
 def is_full_size(store: ClipStore) -> bool:
     """Whether a store's frames have the size of the output: the codec then sees them halved."""
     return (store.layout.height, store.layout.width) == OUTPUT_SIZE
+
+
+def clips_with_pictures(store: ClipStore) -> list[int]:
+    """The clips that have pictures of the output's size."""
+    return [clip for clip in range(len(store)) if is_full_size(store) or store.gives("large", clip)]
+
+
+def pictures_of(store: ClipStore, clip: int, frames: slice) -> np.ndarray:
+    """Pictures uint8 (T, 512, 1024, 3) of such a clip's frames; of a store of half-size frames the one of the first frame."""
+    return store.read("rgb", clip, frames) if is_full_size(store) else store.read("large", clip)[None]
 
 
 def refuse_small(store: ClipStore) -> None:
@@ -237,24 +245,27 @@ class DecoderStage(Stage):
         """
         refuse_small(store)
         prepare_latents(self.parts.finished("codec"), store, folder.parent / "latents")
-        if self._estimates():
+        if self._has_estimates():
             clips = load_latents(self.network, store, folder.parent / "latents", preload=False)
-            prepare_estimates(self.parts.finished("image"), clips, self._estimates_file(store, folder))
+            image = self.parts.finished("image")
+            prepare_estimates(image, clips, self._estimates_file(store, folder, image))
 
     def batches(self, store: ClipStore, folder: Path) -> DecoderBatches:
         """Crops of the store's clips."""
         clips = load_latents(self.network, store, folder.parent / "latents", preload=False)
-        estimates = np.load(self._estimates_file(store, folder), mmap_mode="r") if self._estimates() else None
+        estimates = None
+        if self._has_estimates():
+            estimates = np.load(self._estimates_file(store, folder, self.parts.finished("image")), mmap_mode="r")
         return DecoderBatches(
             clips, estimates, crop=self.crop, num_frames=self.num_frames, estimated_share=self.estimated_share
         )
 
-    def _estimates(self) -> bool:
-        """Whether the image LDM's latents are learned from: where there is one."""
+    def _has_estimates(self) -> bool:
+        """Whether some of the latents are the image LDM's: where there is one."""
         return self.estimated_share > 0.0 and self.parts.has("image")
 
-    def _estimates_file(self, store: ClipStore, folder: Path) -> Path:
-        makers = f"{encoder_hash(self.network)[:12]}-{network_hash(self.parts.finished('image'))[:12]}"
+    def _estimates_file(self, store: ClipStore, folder: Path, image: ImageUNet) -> Path:
+        makers = f"{encoder_hash(self.network)[:12]}-{network_hash(image)[:12]}"
         return folder.parent / "latents" / f"estimates-{makers}-{len(store)}x{store.frames_per_clip}.npy"
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:

@@ -22,7 +22,7 @@ from drivesim.datasets.store import ClipStore
 from drivesim.models.conditioning_inputs import NUM_LAYOUT_PLANES, planes_named
 from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.decoder import LIGHT, TRAINED_GATE
-from drivesim.training.decoder_stage import OUTPUT_SIZE, is_full_size, refuse_small
+from drivesim.training.decoder_stage import OUTPUT_SIZE, clips_with_pictures, is_full_size, pictures_of, refuse_small
 from drivesim.training.parts import Dtype, Parts, write_rows
 from drivesim.training.stage import Batch, Stage
 from drivesim.training.stream import Draw, draw_generator
@@ -55,7 +55,7 @@ def kept_pixels(store: ClipStore, clip: int) -> np.ndarray:
     """
     rng = np.random.default_rng([29, clip])
     frame = int(rng.integers(store.frames_per_clip)) if is_full_size(store) else 0
-    picture = store.read("rgb", clip, frame) if is_full_size(store) else store.read("large", clip)
+    (picture,) = pictures_of(store, clip, slice(frame, frame + 1))
     rasters = {kind: store.read(kind.value, clip, frame) for kind in RASTER_CHANNELS}
     is_actor = rasters[Control.ACTORS][ACTOR_CHANNELS.index("shade")] > 0
     is_scenery = (rasters[Control.SCENERY][SCENERY_CHANNELS.index("shade")] > 0) & ~is_actor
@@ -159,8 +159,8 @@ class PointsStage(Stage):
         refuse_small(store)
         file = self._table(store, folder.parent)
         if not file.exists():
-            clips = track(range(len(store)), description="gathering pixels")
-            write_rows(file, [kept_pixels(store, clip) for clip in clips if _has_picture(store, clip)])
+            clips = track(clips_with_pictures(store), description="gathering pixels")
+            write_rows(file, [kept_pixels(store, clip) for clip in clips])
 
     def batches(self, store: ClipStore, folder: Path) -> PointBatches:
         """Pixels of the store's clips."""
@@ -219,7 +219,3 @@ def refit_readers(codec: FrameCodec, after: Tensor, before: Tensor) -> None:
         if layer.bias is not None:
             layer.bias += (weight @ fit[-1]).to(layer.bias.dtype)
         layer.weight[:, -width:, 0, 0] = (weight @ fit[:-1].T).to(layer.weight.dtype)
-
-
-def _has_picture(store: ClipStore, clip: int) -> bool:
-    return is_full_size(store) or store.gives("large", clip)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -146,12 +146,10 @@ def _bends(corners: Sequence[ConcreteScenario], placed: Sequence[Sequence[Placed
     for name, all_speeds in speeds.items():
         speed = max(all_speeds)
         curvature = _sharpest(road, speed * corners[0].duration_s) if given is None else abs(given)
-        lateral = curvature * speed**2
-        if lateral > MOST_LATERAL_MPS2:
-            slower = math.sqrt(MOST_LATERAL_MPS2 / curvature)
+        if (bend := _too_sharp(curvature, speed)) is not None:
             text = (
-                f"{name} at {speed:.3g} m/s in a bend of {1 / curvature:.0f} m radius needs {lateral / 9.81:.2f} g sideways, "
-                f"tyres hold about 0.9 g. Drive at most {math.floor(10 * slower) / 10:g} m/s there, or bend the road less."
+                f"{name} at {speed:.3g} m/s in a bend of {1 / curvature:.0f} m radius needs {bend.needs}, "
+                f"tyres hold about 0.9 g. Drive at most {bend.most} there, or bend the road less."
             )
             yield Finding(code="DS068", text=text, location=where, severity="warning")
 
@@ -159,19 +157,31 @@ def _bends(corners: Sequence[ConcreteScenario], placed: Sequence[Sequence[Placed
 def _turns(corners: Sequence[ConcreteScenario], road: Road) -> Iterator[Finding]:
     """Turns at a junction that somebody who does not react, and so does not slow down, takes faster than tyres hold."""
     for index, event in enumerate(corners[0].events):
-        worst = max(
+        curvature, speed = max(
             (_turn(corner, corner.events[index], road) for corner in corners), key=lambda one: one[0] * one[1] ** 2
         )
-        curvature, speed = worst
-        lateral = curvature * speed**2
-        if lateral > MOST_LATERAL_MPS2:
-            slower = math.sqrt(MOST_LATERAL_MPS2 / curvature)
+        if (bend := _too_sharp(curvature, speed)) is not None:
             text = (
                 f"'{event.actor}' does not react, so it turns at {speed:.3g} m/s where the bend has {1 / curvature:.0f} m radius: that "
-                f"needs {lateral / 9.81:.2f} g sideways, tyres hold about 0.9 g. Write at most {math.floor(10 * slower) / 10:g} m/s, or "
-                "'reacts: true', and it slows down."
+                f"needs {bend.needs}, tyres hold about 0.9 g. Write at most {bend.most}, or 'reacts: true', and it slows down."
             )
             yield Finding(code="DS068", text=text, location=("events", index), severity="warning")
+
+
+class _TooSharp(NamedTuple):
+    """What a bend ``needs``, and the ``most`` that can be driven through it, as texts."""
+
+    needs: str
+    most: str
+
+
+def _too_sharp(curvature: float, speed: float) -> _TooSharp | None:
+    """Of a bend (1/m) that is driven through at ``speed`` (m/s), if tyres do not hold."""
+    lateral = curvature * speed**2
+    if lateral <= MOST_LATERAL_MPS2:
+        return None
+    slower = math.sqrt(MOST_LATERAL_MPS2 / curvature)
+    return _TooSharp(needs=f"{lateral / 9.81:.2f} g sideways", most=f"{math.floor(10 * slower) / 10:g} m/s")
 
 
 def _turn(scenario: ConcreteScenario, event: ConcreteEvent, road: Road) -> tuple[float, float]:

@@ -147,6 +147,28 @@ def test_an_event_that_speeds_up_counts_in_a_bend() -> None:
     assert [problem.text[:21] for problem in report.warnings if problem.code == "DS068"] == ["the ego at 25 m/s in "]
 
 
+TURN = """\
+drivesim: 1
+id: turn
+title: Left at a junction
+scene:
+  road: {{type: urban, lanes: 1, speed_limit: 50 km/h, junction: {{at: 60 m, arms: [left, right], control: priority}}}}
+  ego: {{speed: {speed}, reacts: {reacts}}}
+  traffic: none
+events:
+  - {{id: turns, actor: ego, action: {{turn: left}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("speed", "reacts", "heavy"), [("20", "false", True), ("3", "false", False), ("20", "true", False)]
+)
+def test_turns_that_tyres_do_not_bear(speed: str, reacts: str, heavy: bool) -> None:
+    said = [one.text for one in check_text(TURN.format(speed=speed, reacts=reacts)).warnings if one.code == "DS068"]
+    assert [text.startswith("'ego' does not react, so it turns at 20 m/s") for text in said] == [True] * heavy
+    assert all("Write at most" in text and "reacts: true" in text for text in said)
+
+
 PLAYED = """\
 drivesim: 1
 id: played
