@@ -24,7 +24,6 @@ from drivesim.errors import InputError
 from drivesim.models.carry import Past, carried
 from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.codec import CELL, COLOUR_CHANNELS
-from drivesim.models.video_ldm.image_unet import ImageUNet
 from drivesim.training.codec_stage import pixel_weights
 from drivesim.training.estimates import prepare_estimates
 from drivesim.training.image_stage import FRAME_CONTROLS, frame_controls
@@ -264,7 +263,7 @@ class DecoderStage(Stage):
         """Whether some of the latents are the image LDM's: where there is one."""
         return self.estimated_share > 0.0 and self.parts.has("image")
 
-    def _estimates_file(self, store: ClipStore, folder: Path, image: ImageUNet) -> Path:
+    def _estimates_file(self, store: ClipStore, folder: Path, image: Any) -> Path:
         makers = f"{encoder_hash(self.network)[:12]}-{network_hash(image)[:12]}"
         return folder.parent / "latents" / f"estimates-{makers}-{len(store)}x{store.frames_per_clip}.npy"
 
