@@ -1,7 +1,8 @@
 """Boxes as raster planes of 128 x 256, drawn far to near: fills by class, edges, and values of the nearest face.
 
 Boxes are drawn at twice the raster's size and averaged down, so that a far pedestrian of a quarter of a pixel keeps
-a quarter of the fill. The value planes hold the nearest box that touches the pixel, and which point of it is seen there.
+a quarter of the fill. The value planes hold the nearest box that touches the pixel, which point of it is seen there and where
+the ray leaves it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import cv2
 import numpy as np
 
 from drivesim.conditioning.projection import FACE_CORNERS, FACES, NEAR_M, BoxBatch
-from drivesim.controls import LAYOUT_SIZE, POINT_CHANNELS
+from drivesim.controls import EXIT_CHANNELS, LAYOUT_SIZE, POINT_CHANNELS
 from drivesim.geometry import FloatArray, project
 from drivesim.scene import Camera
 
@@ -32,14 +33,16 @@ _ORIGIN, _ENDS = 2, [1, 3, 6]
 
 @dataclass(frozen=True, eq=False)
 class SeenPoints:
-    """The P pixels of a raster that show boxes: their ``rows`` and ``columns``, the ``box`` of each as its row in the batch, and
-    ``shares`` float32 (P, 3), which point of it is seen, as shares of its length, width and height.
+    """The P pixels of a raster that show boxes: their ``rows`` and ``columns``, the ``box`` of each as its row in the batch,
+    ``shares`` float32 (P, 3), which point of it is seen, as shares of its length, width and height, and ``exits`` float32 (P, 3),
+    where the ray leaves it.
     """
 
     rows: np.ndarray
     columns: np.ndarray
     box: np.ndarray
     shares: np.ndarray
+    exits: np.ndarray
 
 
 class BoxRaster:
@@ -54,10 +57,10 @@ class BoxRaster:
     def draw(
         self, target: np.ndarray, boxes: BoxBatch, fills: np.ndarray, num_fills: int, values: FloatArray
     ) -> SeenPoints:
-        """Draw A boxes into ``target`` uint8 (num_fills + 8 + K, 128, 256), in place; what no box covers stays as it is.
+        """Draw A boxes into ``target`` uint8 (num_fills + 11 + K, 128, 256), in place; what no box covers stays as it is.
 
         Its planes: ``num_fills`` fills, box edges, shade of the face, sin and cos of the heading, inverse depth, the K
-        further ``values`` (K, A), 0-255, and 255 times the shares of the points seen, which are returned.
+        further ``values`` (K, A), 0-255, and 255 times the shares of the points seen and of the exits, which are returned.
         ``fills`` (A,) says which fill each box belongs to.
         """
         if not len(boxes.actor_indices):
@@ -87,10 +90,10 @@ class BoxRaster:
         rows, columns = np.nonzero(nearest)
         box, face = np.divmod((nearest[rows, columns].astype(np.int64) - 1) // 2, len(FACES))
         rows, columns = rows + top, columns + left
-        shares = _shares(boxes, self._rays[rows, columns], box, face)
-        last_point = first_point + len(POINT_CHANNELS)
-        target[first_point:last_point, rows, columns] = np.round(255.0 * shares.T)
-        return SeenPoints(rows, columns, box, shares)
+        shares, exits = _ends_of_rays(boxes, self._rays[rows, columns], box, face)
+        points = slice(first_point, first_point + len(POINT_CHANNELS) + len(EXIT_CHANNELS))
+        target[points, rows, columns] = np.round(255.0 * np.concatenate([shares, exits], axis=1).T)
+        return SeenPoints(rows, columns, box, shares, exits)
 
     def _draw_faces(self, boxes: BoxBatch) -> np.ndarray:
         """Paints the number of each visible face, far to near; returns the mean depth (A, 5) of the drawn faces.
@@ -123,8 +126,12 @@ class BoxRaster:
         return np.split(joined, np.cumsum([len(outline) for outline in points])[:-1])
 
 
-def _shares(boxes: BoxBatch, rays: FloatArray, box: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """Which point of face ``face`` (P,) of box ``box`` (P,) each of the ``rays`` (P, 3) meets: float32 (P, 3) shares in 0 to 1."""
+def _ends_of_rays(
+    boxes: BoxBatch, rays: FloatArray, box: np.ndarray, face: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which point of face ``face`` (P,) of box ``box`` (P,) each of the ``rays`` (P, 3) meets, and where it leaves the box: each
+    float32 (P, 3) shares in 0 to 1.
+    """
     origins = boxes.corners[:, _ORIGIN]
     axes = boxes.corners[:, _ENDS] - origins[:, None]
     axes = axes / np.sum(axes * axes, axis=-1, keepdims=True)
@@ -139,7 +146,11 @@ def _shares(boxes: BoxBatch, rays: FloatArray, box: np.ndarray, face: np.ndarray
     depth = np.clip(depth, np.maximum(nearest, NEAR_M)[box], np.maximum(farthest, NEAR_M)[box])
     found = np.clip(depth[:, None] * slopes - offsets[box], 0.0, 1.0)
     found[pixels, axis] = _VALUE_OF_FACE[face]
-    return found.astype(np.float32)
+    # The ray leaves through the first of the three faces that it runs towards.
+    slopes = np.where(np.abs(slopes) > 1e-9, slopes, 1e-9)
+    last = (((slopes > 0.0) + offsets[box]) / slopes).min(axis=1)
+    left = np.clip(np.maximum(last, depth)[:, None] * slopes - offsets[box], 0.0, 1.0)
+    return found.astype(np.float32), left.astype(np.float32)
 
 
 def _value_table(boxes: BoxBatch, depth: np.ndarray, further: FloatArray) -> np.ndarray:
@@ -180,6 +191,5 @@ def _nearest(numbers: np.ndarray) -> np.ndarray:
     )
 
 
-_NOTHING = SeenPoints(
-    np.zeros(0, dtype=int), np.zeros(0, dtype=int), np.zeros(0, dtype=int), np.zeros((0, 3), dtype=np.float32)
-)
+_NO_SHARES = np.zeros((0, 3), dtype=np.float32)
+_NOTHING = SeenPoints(np.zeros(0, dtype=int), np.zeros(0, dtype=int), np.zeros(0, dtype=int), _NO_SHARES, _NO_SHARES)

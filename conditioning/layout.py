@@ -23,7 +23,7 @@ LAYOUT_CHANNELS = MAP_CHANNELS + ACTOR_CHANNELS
 
 
 def draw_layout(scene: Scene, frame: int) -> np.ndarray:
-    """Map and actors of one frame: uint8 (26, 128, 256), planes as in LAYOUT_CHANNELS.
+    """Map and actors of one frame: uint8 (29, 128, 256), planes as in LAYOUT_CHANNELS.
 
     For many frames of one scene use :class:`LayoutPainter`, which prepares the camera and the tracks once.
     """
@@ -63,7 +63,7 @@ class LayoutPainter:
         return raster
 
     def draw_actors(self, frame: int) -> np.ndarray:
-        """Actors' raster uint8 (22, 128, 256) of ``frame``, planes as in ACTOR_CHANNELS."""
+        """Actors' raster uint8 (25, 128, 256) of ``frame``, planes as in ACTOR_CHANNELS."""
         raster = np.zeros((len(ACTOR_CHANNELS), *LAYOUT_SIZE), dtype=np.uint8)
         boxes = self._geometry.at(frame)
         actors = boxes.actor_indices

@@ -1,4 +1,4 @@
-"""The scenery raster: what stands beside the road in the image, as 18 planes of 128 x 256."""
+"""The scenery raster: what stands beside the road in the image, as 21 planes of 128 x 256."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class SceneryPainter:
         self._raster = BoxRaster(scene.camera)
 
     def draw(self, frame: int) -> np.ndarray:
-        """Scenery raster uint8 (18, 128, 256) of ``frame``, planes as in SCENERY_CHANNELS."""
+        """Scenery raster uint8 (21, 128, 256) of ``frame``, planes as in SCENERY_CHANNELS."""
         raster = np.zeros((len(SCENERY_CHANNELS), *LAYOUT_SIZE), dtype=np.uint8)
         boxes = self._standing.at(frame)
         numbers = np.arange(len(boxes))

@@ -32,6 +32,10 @@ MAP_CHANNELS: tuple[str, ...] = ("road", "lane_paint", "pavement", "sky")
 #: Which point of its box a pixel shows.
 POINT_CHANNELS: tuple[str, ...] = ("along", "across", "up")
 
+#: Where the ray of the pixel leaves its box again. Both points together are the ray within the box: a body that does not fill
+#: its box is met somewhere between them, or not at all.
+EXIT_CHANNELS: tuple[str, ...] = ("exit_along", "exit_across", "exit_up")
+
 #: The binary digits of the number of an actor's body among those of its class.
 KIND_CHANNELS: tuple[str, ...] = ("kind_1", "kind_2", "kind_4")
 
@@ -39,9 +43,10 @@ KIND_CHANNELS: tuple[str, ...] = ("kind_1", "kind_2", "kind_4")
 #: rear 170, side 85, top 40), "sin_yaw"/"cos_yaw" are 128 + 127 * value of the heading relative to the camera,
 #: "inverse_depth" is 255 * min(1, 4 m / depth), "instance" a hash that tells neighbours apart, "braking" 255 while the
 #: brake lights are on. "kind_1", "kind_2" and "kind_4" are the binary digits, 0 or 255, of which member of its class it is
-#: (``drivesim.kinds``: a saloon or an estate, a lorry or a bus), 0 where nobody knows. The last three say which point of
-#: its box a pixel shows, as 255 * its share of the box's length (0 at the rear), width (0 at the right) and height (0 at
-#: the foot): where on a car its windows, lamps and wheels are. They are normalised object coordinates (Wang et al. 2019), of the box instead of the body.
+#: (``drivesim.kinds``: a saloon or an estate, a lorry or a bus), 0 where nobody knows. "along", "across" and "up" say which
+#: point of its box a pixel shows, as 255 * its share of the box's length (0 at the rear), width (0 at the right) and height (0
+#: at the foot): where on a car its windows, lamps and wheels are. They are normalised object coordinates (Wang et al. 2019), of
+#: the box instead of the body. The last three say in the same way where the pixel's ray leaves the box.
 ACTOR_CHANNELS: tuple[str, ...] = (
     "car",
     "large_vehicle",
@@ -61,6 +66,7 @@ ACTOR_CHANNELS: tuple[str, ...] = (
     "braking",
     *KIND_CHANNELS,
     *POINT_CHANNELS,
+    *EXIT_CHANNELS,
 )
 
 #: Planes of the scenery raster, stored as uint8 0-255 in this order; the values as in ACTOR_CHANNELS. The first are
@@ -78,6 +84,7 @@ SCENERY_CHANNELS: tuple[str, ...] = (
     "blue",
     "kind",
     *POINT_CHANNELS,
+    *EXIT_CHANNELS,
     "bay",
     "storey",
 )
@@ -115,7 +122,7 @@ ATTRIBUTE_CHANNELS: tuple[str, ...] = (
 class Controls:
     """What a model is told of T frames.
 
-    ``map`` uint8 (T, 4, 128, 256), ``scenery`` uint8 (T, 18, 128, 256), ``actors`` uint8 (T, 22, 128, 256), ``motion``
+    ``map`` uint8 (T, 4, 128, 256), ``scenery`` uint8 (T, 21, 128, 256), ``actors`` uint8 (T, 25, 128, 256), ``motion``
     float32 (T, 6) in SI units, ``attributes`` float32 (T, 13). None means "not told", which models are trained for.
 
     ``flow`` float32 (T, 3, 128, 256) follows from the told boxes and poses: for every pixel of the rasters where its point

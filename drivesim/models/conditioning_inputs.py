@@ -31,7 +31,7 @@ SHAPES: dict[Control, tuple[int, ...]] = {
 
 @dataclass(frozen=True, eq=False)
 class ControlTensors:
-    """Controls of N frames: the rasters ``map`` (N, 4, 128, 256), ``scenery`` (N, 18, ...) and ``actors`` (N, 22, ...) in
+    """Controls of N frames: the rasters ``map`` (N, 4, 128, 256), ``scenery`` (N, 21, ...) and ``actors`` (N, 25, ...) in
     [0, 1], ``motion`` (N, 6) scaled, ``attributes`` (N, 13).
 
     The ``*_given`` flags (N,) are 1 where the control is told and 0 where it is withheld; withheld values are zero.
@@ -94,7 +94,7 @@ class ControlTensors:
         return torch.cat([self.motion, self.motion_given[:, None]], dim=1)
 
     def layout_planes(self) -> Tensor:
-        """All rasters and, as planes of their own, their flags: (N, 47, 128, 256)."""
+        """All rasters and, as planes of their own, their flags: (N, 53, 128, 256)."""
         kinds = [kind.value for kind in RASTER_CHANNELS]
         flags = torch.stack([getattr(self, f"{name}_given") for name in kinds], dim=1)
         rasters = [getattr(self, name) for name in kinds]

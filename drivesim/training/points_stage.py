@@ -21,7 +21,7 @@ from drivesim.controls import ACTOR_CHANNELS, LAYOUT_SIZE, RASTER_CHANNELS, SCEN
 from drivesim.datasets.store import ClipStore
 from drivesim.models.conditioning_inputs import NUM_LAYOUT_PLANES, planes_named
 from drivesim.models.video_ldm.codec import FrameCodec
-from drivesim.models.video_ldm.decoder import LIGHT, TRAINED_GATE
+from drivesim.models.video_ldm.decoder import FACE_PLANES, LIGHT
 from drivesim.training.decoder_stage import OUTPUT_SIZE, clips_with_pictures, is_full_size, pictures_of, refuse_small
 from drivesim.training.parts import Dtype, Parts, write_rows
 from drivesim.training.stage import Batch, Stage
@@ -37,8 +37,11 @@ BLOCK, HALF = OUTPUT_SIZE[0] // LAYOUT_SIZE[0], 2
 #: A pixel of an actor counts as so many of the rest.
 ACTOR_WEIGHT = 4.0
 
-#: Ridge of the refit, as a share of the features' mean square.
+#: Ridge of the refits, as a share of the features' mean square.
 RIDGE = 1e-4
+
+#: A painted pixel is right within this much of [-1, 1]; there the painter's share begins at the sigmoid of CERTAIN, else of -CERTAIN.
+RIGHT_WITHIN, CERTAIN = 0.1, 2.0
 
 NUM_PLANES = sum(len(planes) for planes in RASTER_CHANNELS.values())
 #: Colours of the small picture's pixels within one of the layout.
@@ -184,19 +187,21 @@ class PointsStage(Stage):
 
     @torch.no_grad()
     def finish(self, store: ClipStore) -> None:
-        """Let the painter be heard, and refit the other layers that read the features: by least squares they see what they saw
-        before, as far as the new features say it.
+        """Let the painter be heard where it is right, and refit the other layers that read the features: by least squares they see
+        what they saw before, as far as the new features say it.
         """
         table = np.load(self._table(store, self.parts.work), mmap_mode="r")
         clips = np.linspace(0, len(table) - 1, min(len(table), 64)).astype(int)
         pixels = torch.from_numpy(np.concatenate([table[clip] for clip in clips])).float() / 255.0
-        layout, painter = self.network.codec.decoder.layout, self.network.codec.decoder.painter
+        pixels = pixels[pixels[:, FACE_PLANES].any(dim=1)]
+        layout = self.network.codec.decoder.layout
         after = self.network.features(pixels).float()
+        error = (self.network(pixels).float() - (2.0 * pixels[:, -COLOURS:] - 1.0)).abs().mean(1)
         learned, layout.points = layout.points, self.before
         before = self.network.features(pixels).float()
         layout.points = learned
         refit_readers(self.network.codec, after, before)
-        painter.gate_of_picture.bias.fill_(TRAINED_GATE)
+        open_gate(self.network.codec, after, error < RIGHT_WITHIN)
 
     def trained(self) -> nn.Module:
         """The codec."""
@@ -207,15 +212,26 @@ class PointsStage(Stage):
 
 
 def refit_readers(codec: FrameCodec, after: Tensor, before: Tensor) -> None:
-    """Let the layers that read the point features, but for the painter, make of ``after`` (P, C) what they made of ``before`` (P, C)."""
-    told = torch.cat([after, torch.ones(len(after), 1)], dim=1)
-    square = told.T @ told / len(told)
-    ridge = RIDGE * square.diagonal().mean() * torch.eye(len(square))
-    fit = torch.linalg.solve(square + ridge, told.T @ before / len(told))
-    width = after.shape[1]
+    """Let the layers that read the point features, but for the painter, make of ``after`` (P, C) what they made of ``before`` (P, B)."""
+    fit = _least_squares(after, before)
     decoder: Any = codec.decoder
     for layer in (decoder.join[0], decoder.meet):
-        weight = layer.weight[:, -width:, 0, 0].float()
-        if layer.bias is not None:
-            layer.bias += (weight @ fit[-1]).to(layer.bias.dtype)
-        layer.weight[:, -width:, 0, 0] = (weight @ fit[:-1].T).to(layer.weight.dtype)
+        told = layer.weight[:, -before.shape[1] :, 0, 0].float()
+        layer.weight[:, -after.shape[1] :, 0, 0] = (told @ fit.T).to(layer.weight.dtype)
+
+
+def open_gate(codec: FrameCodec, features: Tensor, right: Tensor) -> None:
+    """Let the painter's share follow from the point ``features`` (P, C) whether what it paints is ``right`` (P,)."""
+    wanted = torch.where(right, CERTAIN, -CERTAIN)
+    fit = _least_squares(torch.cat([features, torch.ones(len(features), 1)], dim=1), wanted[:, None])[:, 0]
+    painter = codec.decoder.painter
+    painter.gate_of_layout.weight.zero_()
+    painter.gate_of_layout.weight[0, -features.shape[1] :, 0, 0] = fit[:-1].to(painter.gate_of_layout.weight.dtype)
+    painter.gate_of_picture.bias.fill_(float(fit[-1]))
+
+
+def _least_squares(told: Tensor, wanted: Tensor) -> Tensor:
+    """The matrix (C, W) that makes ``wanted`` (P, W) of ``told`` (P, C), with a little ridge."""
+    square = told.T @ told / len(told)
+    ridge = RIDGE * square.diagonal().mean() * torch.eye(len(square))
+    return torch.linalg.solve(square + ridge, told.T @ wanted / len(told))

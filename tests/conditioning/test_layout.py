@@ -5,7 +5,7 @@ import pytest
 
 from drivesim.conditioning import draw_layout
 from drivesim.conditioning.layout import LAYOUT_CHANNELS
-from drivesim.controls import KIND_CHANNELS, LAYOUT_SIZE
+from drivesim.controls import EXIT_CHANNELS, KIND_CHANNELS, LAYOUT_SIZE, POINT_CHANNELS
 from drivesim.geometry import project, transform_points, unproject
 from drivesim.scene import CATEGORIES, CLASS_OF_CATEGORY
 
@@ -164,18 +164,25 @@ def test_every_pixel_of_a_box_tells_which_point_of_it_is_seen(make_scene, make_a
     scene = make_scene(car)
     layout = draw_layout(scene, 0)
     rows, columns = np.nonzero(layout[PLANE["car"]] == 255)
-    shares = np.stack([layout[PLANE[name], rows, columns] for name in ("along", "across", "up")], axis=1) / 255.0
-    local = (shares - 0.5) * (car.length, car.width, car.height)
-    heading = np.array([[np.cos(yaw), -np.sin(yaw), 0.0], [np.sin(yaw), np.cos(yaw), 0.0], [0.0, 0.0, 1.0]])
-    points = local @ heading.T + car.track.positions[0]
-    small = scene.camera.resized(WIDTH, HEIGHT)
-    seen = project(transform_points(small.optical_from_world(scene.ego.pose(0)), points), small.intrinsics())
     assert len(rows) > 150
-    off = np.linalg.norm(seen - np.stack([columns + 0.5, rows + 0.5], axis=1), axis=1)
-    # Told to one part in 255 of the box. A pixel on the outline of a face that is seen nearly edge-on may show another one.
-    assert np.median(off) < 0.1 and np.percentile(off, 93) < 0.3
+    small = scene.camera.resized(WIDTH, HEIGHT)
+    heading = np.array([[np.cos(yaw), -np.sin(yaw), 0.0], [np.sin(yaw), np.cos(yaw), 0.0], [0.0, 0.0, 1.0]])
+    depths = []
+    for names in (POINT_CHANNELS, EXIT_CHANNELS):
+        shares = np.stack([layout[PLANE[name], rows, columns] for name in names], axis=1) / 255.0
+        assert np.all(np.minimum(shares, 1.0 - shares).min(axis=1) == 0.0), "both ends lie on the box's surface"
+        local = (shares - 0.5) * (car.length, car.width, car.height)
+        points = transform_points(
+            small.optical_from_world(scene.ego.pose(0)), local @ heading.T + car.track.positions[0]
+        )
+        depths.append(points[:, 2])
+        seen = project(points, small.intrinsics())
+        off = np.linalg.norm(seen - np.stack([columns + 0.5, rows + 0.5], axis=1), axis=1)
+        # Told to one part in 255 of the box. A pixel on the outline of a face that is seen nearly edge-on may show another one.
+        assert np.median(off) < 0.1 and np.percentile(off, 93) < 0.3
+    assert np.all(depths[1] > depths[0] - 0.05) and np.median(depths[1] - depths[0]) > 1.0
     elsewhere = layout[PLANE["box_edge"]] + layout[PLANE["car"]] == 0
-    assert not any(layout[PLANE[name]][elsewhere].any() for name in ("along", "across", "up"))
+    assert not any(layout[PLANE[name]][elsewhere].any() for name in (*POINT_CHANNELS, *EXIT_CHANNELS))
 
 
 def test_the_points_of_a_box_that_the_near_plane_cuts_stay_within_it(make_scene, make_actor):

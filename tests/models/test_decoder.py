@@ -7,17 +7,22 @@ import torch
 import torch.nn.functional as F
 from tiny_video_ldm import tiny_codec
 
-from drivesim.controls import POINT_CHANNELS, RASTER_CHANNELS, Control
+from drivesim.controls import EXIT_CHANNELS, POINT_CHANNELS, RASTER_CHANNELS, Control
+from drivesim.kinds import KINDS_OF_CLASS
 from drivesim.models.carry import Past
 from drivesim.models.conditioning_inputs import NUM_LAYOUT_PLANES, ControlTensors, planes_named
 from drivesim.models.video_ldm import decoder as module
+from drivesim.scenery import SCENERY_CLASSES
 
 RASTER_SHAPE = (len(RASTER_CHANNELS[Control.ACTORS]), 128, 256)
 
 
 def test_the_planes_of_shares_are_found_among_all_planes() -> None:
     names = [name for kind in RASTER_CHANNELS for name in RASTER_CHANNELS[kind]]
-    assert [names[plane] for plane in module.SHARE_PLANES] == [*POINT_CHANNELS, "bay", "storey", *POINT_CHANNELS]
+    rays = [*POINT_CHANNELS, *EXIT_CHANNELS]
+    assert [names[plane] for plane in module.SHARE_PLANES] == [*rays, "bay", "storey", *rays]
+    assert [names[plane] for plane in module.FACE_PLANES] == ["shade", "shade"]
+    assert {names[plane] for plane in module.COVER_PLANES} == {*SCENERY_CLASSES, *KINDS_OF_CLASS}
     assert planes_named(Control.MAP, ("road", "sky")) == (0, 3)
     (braking,) = planes_named(Control.ACTORS, ("braking",))
     made = ControlTensors.assemble(
@@ -27,15 +32,28 @@ def test_the_planes_of_shares_are_found_among_all_planes() -> None:
 
 
 def test_waves_rise_and_fall_twice_as_often_each_time() -> None:
-    planes = torch.zeros(1, NUM_LAYOUT_PLANES, 1, 257)
-    planes[:, module.SHARE_PLANES[0]] = torch.linspace(0.0, 1.0, 257)
-    told = module._with_waves(planes)
-    assert told.shape == (1, NUM_LAYOUT_PLANES + len(module.SHARE_PLANES) * module.NUM_WAVES, 1, 257)
-    assert torch.equal(told[:, :NUM_LAYOUT_PLANES], planes)
-    waves = told[0, NUM_LAYOUT_PLANES :: len(module.SHARE_PLANES), 0]
+    pixels = torch.zeros(257, NUM_LAYOUT_PLANES)
+    pixels[:, module.SHARE_PLANES[0]] = torch.linspace(0.0, 1.0, 257)
+    told = module.with_waves(pixels)
+    assert told.shape == (257, NUM_LAYOUT_PLANES + len(module.SHARE_PLANES) * module.NUM_WAVES)
+    assert torch.equal(told[:, :NUM_LAYOUT_PLANES], pixels)
+    waves = told[:, NUM_LAYOUT_PLANES :: len(module.SHARE_PLANES)].T
     assert waves.min() == 0.0 and waves.max() == 1.0
     turns = (waves.diff(dim=1).sign().diff(dim=1) != 0).sum(dim=1)
     assert turns.tolist() == [2 ** (count + 1) - 1 for count in range(module.NUM_WAVES)]
+
+
+def test_pixels_are_read_where_boxes_are_and_nowhere_else() -> None:
+    reader = module.LayoutReader((8, 8), (12, 6))
+    planes = torch.rand(2, NUM_LAYOUT_PLANES, 4, 8, generator=torch.Generator().manual_seed(0))
+    planes[:, module.FACE_PLANES] = 0.0
+    assert not reader.point_features(planes).any()
+    planes[1, module.FACE_PLANES[1], 2, 5] = 0.3
+    features = reader.point_features(planes)
+    alone = reader.points(module.with_waves(planes[1, :, 2, 5][None]))
+    assert features.shape == (2, 6, 4, 8) and torch.allclose(features[1, :, 2, 5], alone[0], atol=1e-6)
+    features[1, :, 2, 5] = 0.0
+    assert alone.any() and not features.any()
 
 
 @pytest.mark.parametrize("most", [torch.maximum, torch.minimum])

@@ -232,7 +232,7 @@ def test_a_folder_is_saved_loaded_and_lends_start_frames(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("file", "change", "message"),
     [
-        ("model.json", {"version": 3}, "written by a newer drivesim"),
+        ("model.json", {"version": 4}, "written by a newer drivesim"),
         ("model.json", {"fps": 0.0}, "'fps' is 0.0, expected more than 0"),
         ("model.json", {"mirrors": 1}, "'mirrors' is not known to this version"),
         (

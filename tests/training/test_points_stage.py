@@ -15,10 +15,10 @@ from drivesim.controls import Control
 from drivesim.datasets.procedural.dataset import ProceduralDataset
 from drivesim.datasets.store import ClipStore
 from drivesim.models.conditioning_inputs import NUM_LAYOUT_PLANES, planes_named
-from drivesim.models.video_ldm.decoder import LIGHT, TRAINED_GATE
+from drivesim.models.video_ldm.decoder import LIGHT
 from drivesim.packing import pack
 from drivesim.training import PointsStage
-from drivesim.training.points_stage import COLOURS, COLUMNS, PIXELS, kept_pixels, refit_readers
+from drivesim.training.points_stage import CERTAIN, COLOURS, COLUMNS, PIXELS, kept_pixels, open_gate, refit_readers
 from drivesim.training.stage import NothingToLearn
 from drivesim.training.stream import Draw
 
@@ -82,9 +82,23 @@ def test_only_points_their_readers_and_the_gate_change_in_the_codec(stage: Point
     changed = {
         name for name, value in stage.trained().state_dict().items() if not torch.equal(value, before[name].to(value))
     }
-    parts = ("decoder.layout.points.", "decoder.meet.", "decoder.join.0.", "decoder.painter.gate_of_picture.bias")
-    assert changed and all(name.startswith(parts) for name in changed)
-    assert float(stage.trained().decoder.painter.gate_of_picture.bias) == TRAINED_GATE
+    gate = ("decoder.painter.gate_of_picture.bias", "decoder.painter.gate_of_layout.weight")
+    parts = ("decoder.layout.points.", "decoder.meet.weight", "decoder.join.0.")
+    assert changed and all(name.startswith((*parts, *gate)) for name in changed)
+    assert changed.issuperset(gate)
+
+
+def test_the_gate_is_open_where_the_painter_is_right(stage: PointsStage) -> None:
+    codec = stage.network.codec
+    width = codec.decoder.layout.point_width
+    features = torch.randn(400, width, generator=torch.Generator().manual_seed(0))
+    right = features[:, 0] > 0.5
+    with torch.no_grad():
+        open_gate(codec, features, right)
+        gate = codec.decoder.painter.gate_of_layout.weight[0, :, 0, 0]
+        share = features @ gate[-width:] + codec.decoder.painter.gate_of_picture.bias
+    assert not gate[:-width].any()
+    assert 0.3 * CERTAIN < share[right].mean() < CERTAIN and -CERTAIN < share[~right].mean() < -0.3 * CERTAIN
 
 
 def test_what_reads_the_features_sees_what_it_saw_before(stage: PointsStage) -> None:
@@ -93,17 +107,14 @@ def test_what_reads_the_features_sees_what_it_saw_before(stage: PointsStage) -> 
     width = codec.decoder.layout.point_width
     before = torch.randn(400, width, generator=generator)
     turned, _ = torch.linalg.qr(torch.randn(width, width, generator=generator))
-    after = before @ turned + 0.5
+    after = before @ turned
     with torch.no_grad():
         codec.decoder.join[0].weight.normal_(generator=generator)
         wanted = [before @ layer.weight[:, -width:, 0, 0].T for layer in (codec.decoder.join[0], codec.decoder.meet)]
-        bias = codec.decoder.meet.bias.clone()
         refit_readers(codec, after, before)
-        joined = after @ codec.decoder.join[0].weight[:, -width:, 0, 0].T
-        met = after @ codec.decoder.meet.weight[:, -width:, 0, 0].T + codec.decoder.meet.bias - bias
-    assert torch.allclose(met, wanted[1], atol=0.05 * float(wanted[1].std()))
-    shift = joined - wanted[0]  # this layer has no bias that could take the constant
-    assert torch.allclose(shift, shift.mean(0, keepdim=True), atol=0.05 * float(wanted[0].std()))
+        made = [after @ layer.weight[:, -width:, 0, 0].T for layer in (codec.decoder.join[0], codec.decoder.meet)]
+    for seen, as_before in zip(made, wanted, strict=True):
+        assert torch.allclose(seen, as_before, atol=0.05 * float(as_before.std()))
 
 
 def test_a_store_without_large_pictures_teaches_nothing(stage: PointsStage, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def _predictor(networks: dict[str, Any], config: LVDMConfig, device: torch.devic
 
 FAMILY = ClipFamily(
     name="lvdm",
-    version=2,
+    version=3,
     parts={"autoencoder": ClipAutoencoder3D, "denoiser": FactorisedUNet},
     config=LVDMConfig,
     disagreements=_disagreements,

@@ -32,7 +32,7 @@ def _predictor(networks: dict[str, Any], config: PVDMConfig, device: torch.devic
 
 FAMILY = ClipFamily(
     name="pvdm",
-    version=2,
+    version=3,
     parts={"autoencoder": PlaneAutoencoder, "denoiser": PlaneDenoiser},
     config=PVDMConfig,
     disagreements=_disagreements,

@@ -10,7 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from drivesim.controls import ATTRIBUTE_CHANNELS, POINT_CHANNELS, Control
+from drivesim.controls import (
+    ACTOR_CHANNELS,
+    ATTRIBUTE_CHANNELS,
+    EXIT_CHANNELS,
+    POINT_CHANNELS,
+    SCENERY_CHANNELS,
+    Control,
+)
 from drivesim.models.carry import Past
 from drivesim.models.conditioning_inputs import NUM_LAYOUT_PLANES, planes_named
 from drivesim.models.video_ldm.blocks import CodecBlock
@@ -26,32 +33,38 @@ STRIP = 32
 PAST_LEEWAY = 0.1
 
 
-#: The planes that say which point of a box is seen, and how many triangle waves of each are told, each twice as fine.
-SHARE_PLANES = planes_named(Control.SCENERY, (*POINT_CHANNELS, "bay", "storey")) + planes_named(
-    Control.ACTORS, POINT_CHANNELS
+#: The planes that say which point of a box is seen and where the ray leaves it, and how many triangle waves of each are told,
+#: each twice as fine.
+SHARE_PLANES = planes_named(Control.SCENERY, (*POINT_CHANNELS, *EXIT_CHANNELS, "bay", "storey")) + planes_named(
+    Control.ACTORS, (*POINT_CHANNELS, *EXIT_CHANNELS)
 )
 NUM_WAVES = 4
 
-#: Planes that say how much of a pixel is covered by boxes that their bodies fill. Around a tree or a walker a box shows what is
-#: behind it, which no painter can know: it left pale rectangles there.
-COVER_PLANES = planes_named(Control.SCENERY, ("building",)) + planes_named(Control.ACTORS, ("car", "large_vehicle"))
+#: Planes that are zero where no box is seen.
+FACE_PLANES = planes_named(Control.SCENERY, ("shade",)) + planes_named(Control.ACTORS, ("shade",))
+
+#: Planes that say how much of a pixel is covered by boxes.
+COVER_PLANES = planes_named(Control.SCENERY, SCENERY_CHANNELS[: SCENERY_CHANNELS.index("scenery_edge")]) + planes_named(
+    Control.ACTORS, ACTOR_CHANNELS[: ACTOR_CHANNELS.index("box_edge")]
+)
 
 #: Numbers that say what light a frame is in: its attributes, and whether they are told.
 LIGHT = len(ATTRIBUTE_CHANNELS) + 1
 
-#: Where the painter's share begins, before the sigmoid, and from where it learns on once the painter has learned to paint.
-UNTRAINED_GATE, TRAINED_GATE = -3.0, -1.0
+#: Where the painter's share begins, before the sigmoid.
+UNTRAINED_GATE = -3.0
 
 
 class LayoutReader(nn.Module):
-    """Planes of the layout (N, 47, 8h, 8w) to features at the sizes of the decoder's levels, the finest first.
+    """Planes of the layout (N, 53, 8h, 8w) to features at the sizes of the decoder's levels, the finest first.
 
     Where on a box a pixel lies says what is seen there only together with class and face (a window, a lamp, a wheel). A
-    network per pixel reads that, and its features join the finest of the others. It is given waves of every share as well:
-    without, such networks learn sharp borders slowly (Tancik et al. 2020, who feed sines; triangles cost a CPU less).
+    network per pixel reads that where boxes are, and its features join the finest of the others; elsewhere they are zero. It is
+    given waves of every share as well: without, such networks learn sharp borders slowly (Tancik et al. 2020, who feed sines;
+    triangles cost a CPU less).
     """
 
-    def __init__(self, widths: tuple[int, ...], point_widths: tuple[int, int]) -> None:
+    def __init__(self, widths: tuple[int, ...], point_widths: tuple[int, ...]) -> None:
         super().__init__()
         self.stem = nn.Sequential(
             nn.Conv2d(NUM_LAYOUT_PLANES, widths[0], 1),
@@ -59,16 +72,10 @@ class LayoutReader(nn.Module):
             nn.Conv2d(widths[0], widths[0], 3, padding=1),
             nn.ReLU(inplace=True),
         )
-        inner, outer = point_widths
-        self.point_width = outer
-        self.points = nn.Sequential(
-            nn.Conv2d(NUM_LAYOUT_PLANES + len(SHARE_PLANES) * NUM_WAVES, inner, 1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(inner, inner, 1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(inner, outer, 1),
-            nn.ReLU(inplace=True),
-        )
+        sizes = (NUM_LAYOUT_PLANES + len(SHARE_PLANES) * NUM_WAVES, *point_widths)
+        layers = [[nn.Linear(before, after), nn.ReLU(inplace=True)] for before, after in pairwise(sizes)]
+        self.points = nn.Sequential(*[part for layer in layers for part in layer])
+        self.point_width = point_widths[-1]
         self.down = nn.ModuleList(
             [nn.Conv2d(before, after, 3, stride=2, padding=1) for before, after in pairwise(widths)]
         )
@@ -82,17 +89,21 @@ class LayoutReader(nn.Module):
         return features
 
     def point_features(self, planes: Tensor) -> Tensor:
-        """What each pixel of the planes (N, 47, H, W) says by itself: (N, point_width, H, W)."""
-        return self.points(_with_waves(planes))
+        """What each pixel of the planes (N, 53, H, W) says by itself, zero where it shows no box: (N, point_width, H, W)."""
+        count, _, height, width = planes.shape
+        pixels = planes.permute(0, 2, 3, 1).flatten(0, 2)
+        shown = (pixels[:, FACE_PLANES] > 0.0).any(dim=1).nonzero()[:, 0]
+        read = self.points(with_waves(pixels[shown]))
+        features = read.new_zeros(len(pixels), self.point_width).index_copy(0, shown, read)
+        return features.reshape(count, height, width, -1).permute(0, 3, 1, 2)
 
 
-def _with_waves(planes: Tensor) -> Tensor:
-    """The layout's planes (N, 47, H, W) and triangle waves in [0, 1] of the shares among them, (N, 47 + 32, H, W)."""
-    last = planes.permute(0, 2, 3, 1)
-    waves = [last[..., SHARE_PLANES]]
+def with_waves(pixels: Tensor) -> Tensor:
+    """The layout's planes of pixels (P, 53) and triangle waves in [0, 1] of the shares among them, (P, 53 + 56)."""
+    waves = [pixels[:, SHARE_PLANES]]
     for _ in range(NUM_WAVES):
         waves.append((2.0 * waves[-1] - 1.0).abs())  # folded once more, twice as often
-    return torch.cat([last, *waves[1:]], dim=-1).permute(0, 3, 1, 2)
+    return torch.cat([pixels, *waves[1:]], dim=1)
 
 
 class Seams(nn.Module):
@@ -121,7 +132,7 @@ class Painter(nn.Module):
     """What told boxes show at twice the size of the layout, by the features of their points and the light that is told.
 
     Where nothing was seen of a vehicle, the latents are a guess at its windows and lamps that follows no edge. What box, body and
-    point decide needs no guess: it is painted over the picture, by a learned share and only inside of boxes that bodies fill.
+    ray decide needs no guess: it is painted over the picture, by a learned share: beside a body its box shows what is behind.
     """
 
     def __init__(self, hidden: int, read: int, points: int, width: int) -> None:
@@ -142,7 +153,7 @@ class Painter(nn.Module):
         return self.paint(torch.relu(self.points(points) + self.light(light)[:, :, None, None]))
 
     def forward(self, small: Tensor, hidden: Tensor, read: Tensor, planes: Tensor, light: Tensor) -> Tensor:
-        """The small picture (N, 3, 2H, 2W), float32, with what told boxes show; ``planes`` (N, 47, H, W) are the layout."""
+        """The small picture (N, 3, 2H, 2W), float32, with what told boxes show; ``planes`` (N, 53, H, W) are the layout."""
         painted = F.pixel_shuffle(self.colours(read[:, -self.points.in_channels :], light), 2)
         cover = planes[:, COVER_PLANES].sum(dim=1, keepdim=True).clamp(0.0, 1.0)
         share = torch.sigmoid(self.gate_of_picture(hidden) + self.gate_of_layout(read)) * cover
@@ -178,7 +189,7 @@ class Decoder(nn.Module):
         widths: tuple[int, ...],
         blocks: tuple[int, ...],
         layout_widths: tuple[int, ...],
-        point_widths: tuple[int, int],
+        point_widths: tuple[int, ...],
         finishing_blocks: int,
         seam_width: int,
         paint_width: int,
@@ -195,7 +206,7 @@ class Decoder(nn.Module):
         self.small = nn.Conv2d(widths[0], 12, 3, padding=1)
         self.trust = nn.Conv2d(widths[-1], 1, 1)
         self.layout = LayoutReader(layout_widths, point_widths)
-        read = (layout_widths[0] + point_widths[1], *layout_widths[1:])
+        read = (layout_widths[0] + point_widths[-1], *layout_widths[1:])
         self.join = nn.ModuleList(
             [nn.Conv2d(theirs, mine, 1, bias=False) for theirs, mine in zip(read, widths, strict=True)]
         )
@@ -203,7 +214,7 @@ class Decoder(nn.Module):
         self.finish = nn.Sequential(*[CodecBlock(widths[0]) for _ in range(finishing_blocks)])
         self.large = nn.Conv2d(widths[0], 48 + 16, 3, padding=1)
         self.seams = Seams(seam_width)
-        self.painter = Painter(widths[0], read[0], point_widths[1], paint_width)
+        self.painter = Painter(widths[0], read[0], point_widths[-1], paint_width)
         for layer in (*self.join, self.large, self.trust):
             nn.init.zeros_(layer.weight)
         with torch.no_grad():
