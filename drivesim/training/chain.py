@@ -27,6 +27,7 @@ from drivesim.training.curves import draw_curves
 from drivesim.training.done import StageDone, read_done, write_done
 from drivesim.training.parts import Parts
 from drivesim.training.recipe import Recipe, parse_yaml
+from drivesim.training.schedule import grouped
 from drivesim.training.stage import NothingToLearn
 from drivesim.training.stage_cli import StageCLI, build_stage, fit, load_averages
 
@@ -55,7 +56,7 @@ def run_chain(
         reached.append(cli.model.part)
         family = _one_family(family, cli.model.parts, cli.model.part)
         done = work / stage / "done.json"
-        if _is_done(done, settings):
+        if is_done(done, settings):
             tell(f"{stage}: finished before, skipped (delete {done} to train on)")
             continue
         tell(f"{stage}: training into {work / stage}")
@@ -141,9 +142,13 @@ def _save_part(cli: StageCLI, config: dict[str, Any], overrides: list[str], done
     trainer.strategy.barrier()
 
 
-def _is_done(done: Path, settings: Any) -> bool:
+def is_done(done: Path, settings: Any) -> bool:
+    """Whether a stage is finished, with these settings, by its done.json."""
     known = read_done(done)
-    return known is not None and known.settings == settings
+    if known is None:
+        return False
+    model = grouped(known.settings.get("model", {}))  # versions without groups kept each setting by itself
+    return {**known.settings, "model": model} == settings
 
 
 def _refuse_own_launch(cli: StageCLI, stages: list[str]) -> None:
