@@ -56,6 +56,7 @@ def succeed(*arguments: object) -> Result:
     return result
 
 
+@pytest.mark.usefixtures("known_speed")
 def test_rollout_tells_the_plan_and_ends_with_the_videos_place(tmp_path: Path, toy: Path, scenario: Path) -> None:
     out = tmp_path / "run"
     result = succeed("rollout", scenario, "--seconds", "1.3", "--model", toy, "--out", out, "--threads", "1+1")
@@ -78,7 +79,20 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, toy: Path, scenario: Path) -> 
     out = tmp_path / "run"
     plan = json.loads(
         succeed(
-            "rollout", scenario, "--minutes", "5", "--futures", "2", "--model", toy, "--out", out, "--dry-run", "--json"
+            "rollout",
+            scenario,
+            "--minutes",
+            "5",
+            "--futures",
+            "2",
+            "--actors",
+            "scripted",
+            "--model",
+            toy,
+            "--out",
+            out,
+            "--dry-run",
+            "--json",
         ).stdout
     )[0]
     assert (plan["frames"], plan["futures"], plan["frames_per_future"]) == (6000, 2, 3000)
@@ -89,6 +103,7 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, toy: Path, scenario: Path) -> 
     assert not out.exists()
 
 
+@pytest.mark.usefixtures("known_speed")
 def test_futures_are_set_side_by_side_and_branched(tmp_path: Path, toy: Path, scenario: Path) -> None:
     out = tmp_path / "all"
     common = ("--model", toy, "--seconds", "1.3", "--threads", "1+1", "-q")
@@ -105,6 +120,7 @@ def test_futures_are_set_side_by_side_and_branched(tmp_path: Path, toy: Path, sc
     assert json.loads(result.stdout)["run"] == str(tmp_path / "all-f01-at-0.6s")
 
 
+@pytest.mark.usefixtures("known_speed")
 def test_start_writes_the_frame_that_a_rollout_begins_with(tmp_path: Path, toy: Path, scenario: Path) -> None:
     succeed("start", scenario, "--model", toy, "--out", tmp_path / "start.png")
     succeed("rollout", scenario, "--seconds", "0.1", "--model", toy, "--out", tmp_path / "run")
@@ -114,6 +130,7 @@ def test_start_writes_the_frame_that_a_rollout_begins_with(tmp_path: Path, toy: 
     assert not np.array_equal(start, read_png(tmp_path / "start-boxes.png"))
 
 
+@pytest.mark.usefixtures("known_speed")
 def test_a_rollout_begins_with_the_users_picture(tmp_path: Path, toy: Path, scenario: Path) -> None:
     picture = tmp_path / "photo.png"
     rows = np.linspace(0, 255, 300, dtype=np.uint8)[:, None, None]
@@ -126,6 +143,7 @@ def test_a_rollout_begins_with_the_users_picture(tmp_path: Path, toy: Path, scen
     assert missing.exit_code == 2 and "there is no such picture" in missing.stderr
 
 
+@pytest.mark.usefixtures("known_speed")
 def test_a_suite_makes_a_folder_for_each_scenario_and_variation(tmp_path: Path, toy: Path) -> None:
     suite = tmp_path / "suite.yaml"
     entries = "".join("  - " + SCENARIO.format(number=n).replace("\n", "\n    ").rstrip() + "\n" for n in (1, 2))
