@@ -114,11 +114,17 @@ class Computing:
 
 @dataclass(frozen=True, kw_only=True)
 class Keeping:
-    """Where runs go, and whether they are made, continued or only planned."""
+    """Where runs go, and whether they are made, continued or only planned. Raises InputError where nothing can be written."""
 
     out: Out = None
     resume: Resume = False
     dry_run: DryRun = False
+
+    def __post_init__(self) -> None:
+        from drivesim.runs.storage import require_folder
+
+        if self.out is not None:
+            require_folder(self.out)
 
 
 @dataclass(frozen=True, kw_only=True)
