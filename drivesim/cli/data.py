@@ -79,7 +79,7 @@ def pack(
     version: Version = None,
     category_map: CategoryMap = None,
     licence: Annotated[str | None, typer.Option(help="videos: the terms of the pictures, stored with them.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that read and pack.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, max=1024, help="Processes that read and pack.")] = 2,
     shard_size: Annotated[int, typer.Option(min=1, help="Samples in one file of each array.")] = 16,
 ) -> None:
     """Pack a source into a store. Stopped or killed, it continues with the same command; finished, it does nothing.

@@ -25,6 +25,7 @@ from drivesim.training.callbacks import last_checkpoint
 from drivesim.training.card import write_card
 from drivesim.training.curves import draw_curves
 from drivesim.training.done import StageDone, read_done, write_done
+from drivesim.training.full_disk import storage_said
 from drivesim.training.parts import Parts
 from drivesim.training.recipe import Recipe, parse_yaml
 from drivesim.training.schedule import grouped
@@ -61,13 +62,13 @@ def run_chain(
             continue
         tell(f"{stage}: training into {work / stage}")
         try:
-            fit(cli)
+            with storage_said(work):
+                fit(cli)
+                _save_part(cli, config, overrides, done, settings)
         except NothingToLearn as error:
             if len(stages) == 1:
                 raise
             tell(f"{stage}: left out. {error}")
-            continue
-        _save_part(cli, config, overrides, done, settings)
     start = initial if initial is not None else recipe.initial
     parts = Parts(work, start) if family is None else Parts(work, start, family=family)
     _finish(recipe, parts, reached, first=first, tell=tell)

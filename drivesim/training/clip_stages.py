@@ -19,7 +19,7 @@ from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.training.clip_batches import CONTROL_ARRAYS, WindowBatches
 from drivesim.training.parts import Dtype, Parts
 from drivesim.training.reconstruction import psnr_db, reconstruction_loss
-from drivesim.training.schedule import Schedule
+from drivesim.training.schedule import Schedule, require
 from drivesim.training.stage import Batch, Stage
 
 #: Steps of the sampler in the pictures beside the curve.
@@ -125,6 +125,11 @@ class ControlDropout:
     raster_dropout: float = 0.1
     motion_dropout: float = 0.15
     attribute_dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Raises InputError for what is no share."""
+        for name, share in vars(self).items():
+            require(name, share, most=1.0)
 
 
 def told_controls(batch: Batch, generator: torch.Generator, dropout: ControlDropout) -> ControlTensors:

@@ -6,6 +6,7 @@ stay as they are, so the diffusion parts stay valid (as GameNGen trains its deco
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ from drivesim.training.image_stage import FRAME_CONTROLS, frame_controls
 from drivesim.training.latents import LatentClips, latent_grid, load_latents, prepare_latents
 from drivesim.training.parts import DTYPES, Dtype, Parts, encoder_hash, network_hash
 from drivesim.training.reconstruction import grid_error, psnr_db, reconstruction_loss
-from drivesim.training.schedule import Schedule
+from drivesim.training.schedule import Schedule, require
 from drivesim.training.stage import Batch, NothingToLearn, Stage
 from drivesim.training.stream import Draw, draw_generator
 
@@ -203,6 +204,13 @@ class DecoderTask:
     past_dropout: float = 0.15
     steady_weight: float = 0.5
     grid_weight: float = 4.0
+
+    def __post_init__(self) -> None:
+        """Raises InputError for what is no share, weight or number of frames."""
+        require("num_frames", self.num_frames, least=1)
+        for name, value in vars(self).items():
+            if name != "crop":
+                require(name, value, most=1.0 if name.endswith(("_share", "_dropout")) else math.inf)
 
 
 class DecoderStage(Stage):

@@ -15,6 +15,15 @@ from drivesim.errors import InputError
 _OVERRIDE = re.compile(r"--model\.(?:init_args\.)?(?P<name>\w+)(?P<value>=.*)?", re.DOTALL)
 
 
+def require(name: str, value: float, *, least: float = 0.0, above: float | None = None, most: float = math.inf) -> None:
+    """Raise InputError unless a setting is a number from ``least``, or ``above`` something, to ``most``."""
+    reached = value >= least if above is None else value > above
+    if not (reached and value <= most and math.isfinite(value)):
+        begins = f"at least {least:g}" if above is None else f"more than {above:g}"
+        ends = "" if math.isinf(most) else f" and at most {most:g}"
+        raise InputError(f"model.{name} is {value}: expected {begins}{ends}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
     """How fast weights move: the rate warms up to ``learning_rate`` over ``warmup_steps``, then falls on a cosine to 10 % of it.
@@ -26,6 +35,13 @@ class Schedule:
     warmup_steps: int = 100
     average_decay: float = 0.999
     weight_decay: float = 1e-3
+
+    def __post_init__(self) -> None:
+        """Raises InputError for values with which nothing can be learnt."""
+        require("learning_rate", self.learning_rate, above=0.0, most=1.0)
+        require("warmup_steps", self.warmup_steps)
+        require("average_decay", self.average_decay, most=1.0)
+        require("weight_decay", self.weight_decay)
 
     def rate(self, updates: int, share_done: float) -> float:
         """Learning rate of the step after ``updates``, with this share (0 to 1) of the training done."""

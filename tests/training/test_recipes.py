@@ -71,6 +71,14 @@ def test_shared_settings_may_stand_alone_or_in_their_group(tmp_path: Path) -> No
     assert changed == Schedule(learning_rate=1e-3, warmup_steps=9, average_decay=0.9, weight_decay=0.5)
     with pytest.raises(InputError, match=r"model.warmup_steps and model.schedule.warmup_steps are the same setting"):
         _build(group.replace("schedule:", "warmup_steps: 3, schedule:"), tmp_path)
+    for setting, message in {
+        "learning_rate=-1": "model.learning_rate is -1.0: expected more than 0 and at most 1",
+        "learning_rate=1e308": "model.learning_rate is 1e.308: expected more than 0",
+        "average_decay=1.5": "model.average_decay is 1.5: expected at least 0 and at most 1",
+        "warmup_steps=-3": "model.warmup_steps is -3: expected at least 0",
+    }.items():
+        with pytest.raises(InputError, match=message):
+            _build(GOOD, tmp_path, f"--model.{setting}")
     with pytest.raises(InputError, match="warmup_step"):
         _build(alone.replace("warmup_steps", "warmup_step"), tmp_path)
 
