@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from annotated_types import Gt
+from annotated_types import Gt, Le
 
 #: Who decides what the other road users do after the first frame, and who the ego's own motion.
 ActorMode = Literal["simulated", "scripted", "free"]
@@ -25,12 +25,16 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+#: More of each than anybody means: a number beyond is a slip, and would only be noticed when memory runs out.
+MOST_FUTURES, MOST_STEPS, MOST_THREADS = 1_000_000, 1000, 1024
+
+
 @dataclass(frozen=True, kw_only=True)
 class Threads:
     """Processor threads for the two halves of the loop, and whether they run at the same time."""
 
-    denoise: Annotated[int, Gt(0)]
-    decode: Annotated[int, Gt(0)]
+    denoise: Annotated[int, Gt(0), Le(MOST_THREADS)]
+    decode: Annotated[int, Gt(0), Le(MOST_THREADS)]
     overlap: bool = True
 
     @classmethod

@@ -136,7 +136,8 @@ class Road:
         index = np.minimum(position.astype(np.int64), len(self.reference) - 2)
         weight = position - index
         first, second = self.reference[index], self.reference[index + 1]
-        x, y, yaw = np.moveaxis(first + weight[..., None] * (second - first), -1, 0)
+        line = first + weight[..., None] * (second - first)
+        x, y, yaw = line[..., 0][()], line[..., 1][()], line[..., 2][()]  # numbers where ``s`` is one
         beyond = s - (self.s_start + position * self.spacing)
         return x + beyond * np.cos(yaw), y + beyond * np.sin(yaw), yaw
 

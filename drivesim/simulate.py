@@ -27,8 +27,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from drivesim.errors import InputError
 from drivesim.models import load_model
-from drivesim.options import DEFAULT_OPTIONS, Options
+from drivesim.options import DEFAULT_OPTIONS, MOST_FUTURES, Options
 from drivesim.run_spec import RunSpec, decide, decide_branch, frames_of
 from drivesim.runs.engine import thread_count
 from drivesim.runs.future import Future, open_run
@@ -101,11 +102,12 @@ def futures(
     same noise. Free and scripted ones differ by their noise (``options.noise``).
     ``start`` uint8 RGB (H, W, 3) replaces the start frame. ``out`` is ``runs/<scenario>-<seed>-futures`` by default.
     """
+    indices = _indices(num_futures)
     length = num_frames(model, scenario, seconds)
     decided = decide(model, scenario, num_frames=length, seed=seed, options=options, start=start, several=True)
     folder = default_folder(decided.manifest, "-futures") if out is None else Path(out)
     _say_what_is_left(decided.scenario, folder)
-    return make(decided, folder, indices=range(num_futures), resume=resume)
+    return make(decided, folder, indices=indices, resume=resume)
 
 
 def branch(
@@ -128,12 +130,19 @@ def branch(
     is the frame shown then. ``seed`` is the root of the new noise, the run's own by default. From then on the ego follows
     ``ego_plan`` (a CSV file, columns or a function, on the scene's clock) where one is given, and the traffic reacts to it.
     """
+    indices = _indices(num_futures)
     decided = decide_branch(
         model, Path(run), at_s=at_s, seconds=seconds, future=future, seed=seed, options=options, ego_plan=ego_plan
     )
     folder = branch_folder(decided.manifest, replanned=ego_plan is not None) if out is None else Path(out)
     _say_what_is_left(decided.scenario, folder)
-    return make(decided, folder, indices=range(num_futures), resume=resume)
+    return make(decided, folder, indices=indices, resume=resume)
+
+
+def _indices(num_futures: int) -> range:
+    if not 1 <= num_futures <= MOST_FUTURES:
+        raise InputError(f"num_futures is {num_futures}: expected 1 to {MOST_FUTURES}.")
+    return range(num_futures)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

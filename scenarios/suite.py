@@ -111,9 +111,18 @@ def write_scenarios(about: str, scenarios: Sequence[Scenario], folder: Path) -> 
             raise InputError(f"{path} is there already and is another. Choose another folder with --out, or remove it.")
     for path, text in texts.items():
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            _write_whole(path, text)
     return list(texts)
+
+
+def _write_whole(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def at_values(scenario: Scenario, values: Mapping[str, Value], number: int) -> Scenario:

@@ -43,3 +43,19 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patched.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         patched.setattr("drivesim.runs.cost.MEASURED_CHUNKS", 3)
         yield
+
+
+@pytest.fixture
+def known_speed(own_cache: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run's speed is remembered, as that of the second run of a user is: measuring takes as long as a short run does."""
+    monkeypatch.setattr(
+        "drivesim.runs.cost.remembered_cost", lambda manifest: _remembered(manifest.timeline.chunk_frames)
+    )
+
+
+def _remembered(chunk_frames: int) -> object:
+    from drivesim.runs.cost import Cost
+
+    seconds = dict.fromkeys(("start_s", "tell_s", "denoise_s", "draw_s", "decode_s", "write_s"), 0.1)
+    sizes = dict.fromkeys(("bytes_per_frame", "bytes_per_state", "working_bytes"), 1e5)
+    return Cost(chunk_frames=chunk_frames, overlap=False, **seconds, **sizes)

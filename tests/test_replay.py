@@ -91,11 +91,8 @@ def test_a_replay_needs_the_run_as_it_was(tmp_path: Path, run: Path) -> None:
         replay(TinyLoaded(), tmp_path, 0)
 
 
-def test_the_command_says_equal_and_takes_dtype_and_steps_from_the_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("drivesim.runs.cost.MEASURED_CHUNKS", 3)
+@pytest.mark.usefixtures("known_speed")
+def test_the_command_says_equal_and_takes_dtype_and_steps_from_the_run(tmp_path: Path) -> None:
     toy, out = save_toy(tmp_path / "toy"), tmp_path / "run"
     common = ["--model", str(toy)]
     made = CliRunner().invoke(

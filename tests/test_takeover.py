@@ -147,8 +147,8 @@ def test_nobody_knows_where_a_free_ego_is_and_two_kinds_of_plans_do_not_join(tmp
         decide_branch(TinyLoaded(), tmp_path / "b", at_s=1.9, seconds=0.8, options=ONE, ego_plan=track)
 
 
-def test_the_command_branches_with_a_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+@pytest.mark.usefixtures("known_speed")
+def test_the_command_branches_with_a_plan(tmp_path: Path) -> None:
     common = ["--model", str(save_toy(tmp_path / "toy")), "--steps", "1", "--threads", "1"]
 
     def drivesim(*arguments: object) -> Any:

@@ -33,10 +33,12 @@ def compare(
     from drivesim.report.compare import comparison_lines
     from drivesim.report.files import read_report
     from drivesim.report.page import render_html
-    from drivesim.runs.storage import write_atomic
+    from drivesim.runs.storage import require_file, write_atomic
 
     if out is not None and (out.suffix != ".html" or out.is_dir()):
         raise InputError(f"--out {out} is no name of a page. Choose a file that ends in .html, such as compare.html.")
+    if out is not None:
+        require_file(out)
     comparison = compare_reports(read_report(before), read_report(after))
     if out is not None:
         write_atomic(out, render_html(comparison))

@@ -44,12 +44,16 @@ def coverage(
     from drivesim.report import Report
     from drivesim.report.files import HTML_NAME, write_report
     from drivesim.runs.rows import read_rows
+    from drivesim.runs.storage import require_folder
     from drivesim.scenarios import load
     from drivesim.sweeps.coverage import next_scenarios
     from drivesim.sweeps.coverage_page import coverage_by_scenario, coverage_lines, coverage_section, coverage_values
     from drivesim.sweeps.plan import SUITE_NAME
     from drivesim.wording import number_of
 
+    for folder in (out, plan):
+        if folder is not None:
+            require_folder(folder)
     rows = [row for folder in sweeps for row in read_rows(folder)]
     scenarios = {scenario.id: scenario for folder in sweeps for scenario in load(folder / SUITE_NAME)}
     found = coverage_by_scenario(list(scenarios.values()), rows, bins)

@@ -79,7 +79,7 @@ def pack(
     version: Version = None,
     category_map: CategoryMap = None,
     licence: Annotated[str | None, typer.Option(help="videos: the terms of the pictures, stored with them.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that read and pack.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, max=1024, help="Processes that read and pack.")] = 2,
     shard_size: Annotated[int, typer.Option(min=1, help="Samples in one file of each array.")] = 16,
 ) -> None:
     """Pack a source into a store. Stopped or killed, it continues with the same command; finished, it does nothing.
@@ -210,20 +210,17 @@ def view(
 
     Example: drivesim data view data/mine.zarr --samples 8 --out mine.png
     """
-    import cv2
-
     from drivesim.datasets.store import ClipStore
     from drivesim.errors import InputError
     from drivesim.pictures.store_sheet import spread, store_sheet
-    from drivesim.runs.storage import make_folder
+    from drivesim.runs.run_folder import write_png
+    from drivesim.runs.storage import require_file
 
     if out.suffix != ".png":
         raise InputError(f"--out {out}: name a .png picture.")
+    require_file(out)
     opened = ClipStore(store)
-    sheet = store_sheet(opened, spread(samples, len(opened)))
-    make_folder(out.parent)
-    if not cv2.imwrite(str(out), sheet[..., ::-1]):
-        raise InputError(f"cannot write {out}. Is the disk full, or the folder write-protected?")
+    write_png(out, store_sheet(opened, spread(samples, len(opened))))
     say(str(out))
 
 

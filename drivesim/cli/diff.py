@@ -38,11 +38,13 @@ def diff(
     from drivesim.cli.progress import Voice
     from drivesim.errors import InputError
     from drivesim.pictures.difference import write_difference
+    from drivesim.runs.storage import require_file
 
     if out.suffix != ".mp4" or out.is_dir():
         raise InputError(f"--out {out} is no name of a video. Choose a file that ends in .mp4, such as difference.mp4.")
     if out.exists() and not overwrite:
         raise InputError(f"{out} is there already. Replace it with --overwrite, or choose another name with --out.")
+    require_file(out)
     found = write_difference(out, future_at(first), future_at(second))
     parts = found.parts_at_s
     when = "they never part for good" if parts is None else f"they part at {parts:.1f} s"

@@ -9,18 +9,24 @@ import typer
 
 from drivesim.cli import measuring
 from drivesim.cli import options as given
-from drivesim.options import Options
+from drivesim.options import MOST_FUTURES, Options
 
 FutureCount = Annotated[
-    int | None, typer.Option(min=1, help="How many futures; 'sampling: futures' of the scenario (16) by default.")
+    int | None,
+    typer.Option(
+        min=1, max=MOST_FUTURES, help="How many futures; 'sampling: futures' of the scenario (16) by default."
+    ),
 ]
 Seconds = Annotated[str, typer.Option(help="Length of each, such as 8 or '8s'.")]
 OnlyFuture = Annotated[
-    int | None, typer.Option(min=0, help="Make just this one of the futures; it is the same as among all.")
+    int | None,
+    typer.Option(min=0, max=MOST_FUTURES, help="Make just this one of the futures; it is the same as among all."),
 ]
 From = Annotated[Path | None, typer.Option("--from", help="Branch off this run folder instead of starting a scenario.")]
 At = Annotated[str | None, typer.Option(help="With --from: the moment to branch at, such as 4.0 or '42s'.")]
-Future = Annotated[int, typer.Option(min=0, help="With --from: which future of that run to branch off.")]
+Future = Annotated[
+    int, typer.Option(min=0, max=MOST_FUTURES, help="With --from: which future of that run to branch off.")
+]
 Select = Annotated[
     bool,
     typer.Option(
@@ -31,7 +37,11 @@ Select = Annotated[
 ]
 MaxTries = Annotated[
     int | None,
-    typer.Option(min=1, help="With 'mode: select': futures to draw at most; 'sampling: max_tries' (128) by default."),
+    typer.Option(
+        min=1,
+        max=MOST_FUTURES,
+        help="With 'mode: select': futures to draw at most; 'sampling: max_tries' (128) by default.",
+    ),
 ]
 
 

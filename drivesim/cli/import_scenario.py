@@ -53,7 +53,7 @@ def import_scenario(
     """
     from drivesim.cli.progress import Voice
     from drivesim.errors import InputError
-    from drivesim.runs.storage import write_atomic
+    from drivesim.runs.storage import require_file, write_atomic
     from drivesim.scenarios.openscenario import read_openscenario
 
     voice = Voice(quiet=quiet, as_json=as_json)
@@ -64,6 +64,7 @@ def import_scenario(
         raise InputError(f"--out {target} is a folder; name the file to write, such as {target / file.stem}.yaml.")
     if target.exists() and not overwrite:
         raise InputError(f"{target} exists already. Replace it with --overwrite, or name another with --out.")
+    require_file(target)
     imported = read_openscenario(file, ego=ego, settings=dict(_setting(text) for text in settings or []), name=name)
     notes = _once(note for each in imported for note in each.notes)
     left_out = _once(line for each in imported for line in each.left_out)

@@ -48,10 +48,11 @@ def thresholds_of(min_recall: float | None, require: Sequence[str] | None) -> li
 
 def writable(folder: Path, junit: Path | None) -> Path:
     """The folder of the report. Raises InputError, before anything is measured, where it or the JUnit file could not be written."""
-    from drivesim.runs.storage import require_folder
+    from drivesim.runs.storage import require_file, require_folder
 
-    for place in (folder, *([] if junit is None else [junit.parent])):
-        require_folder(place)
+    require_folder(folder)
+    if junit is not None:
+        require_file(junit)
     return folder
 
 

@@ -13,7 +13,7 @@ import typer
 
 from drivesim.cli.progress import Voice
 from drivesim.errors import InputError
-from drivesim.options import Options, Threads
+from drivesim.options import MOST_FUTURES, MOST_STEPS, MOST_THREADS, Options, Threads
 
 if TYPE_CHECKING:
     from drivesim.models.load import KeptModel
@@ -31,7 +31,8 @@ Seed = Annotated[
     int | None, typer.Option(min=0, help="Root of all randomness; the scenario's own (else 0) by default.")
 ]
 Futures = Annotated[
-    int, typer.Option(min=1, help="How many futures of the same first frame; each is stored for itself.")
+    int,
+    typer.Option(min=1, max=MOST_FUTURES, help="How many futures of the same first frame; each is stored for itself."),
 ]
 StartPicture = Annotated[
     Path | None,
@@ -62,7 +63,9 @@ Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps; the fastest 
 Dtype = Annotated[
     str | None, typer.Option(help="bfloat16, float16 or float32; what the device does natively by default.")
 ]
-Steps = Annotated[int | None, typer.Option(min=1, help="Sampler steps per chunk; the model's own by default.")]
+Steps = Annotated[
+    int | None, typer.Option(min=1, max=MOST_STEPS, help="Sampler steps per chunk; the model's own by default.")
+]
 ThreadCounts = Annotated[
     str | None,
     typer.Option(
@@ -114,11 +117,17 @@ class Computing:
 
 @dataclass(frozen=True, kw_only=True)
 class Keeping:
-    """Where runs go, and whether they are made, continued or only planned."""
+    """Where runs go, and whether they are made, continued or only planned. Raises InputError where nothing can be written."""
 
     out: Out = None
     resume: Resume = False
     dry_run: DryRun = False
+
+    def __post_init__(self) -> None:
+        from drivesim.runs.storage import require_folder
+
+        if self.out is not None:
+            require_folder(self.out)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +148,8 @@ def threads_of(text: str | None) -> Threads | None:
         return None
     first, plus, second = text.partition("+")
     counts = [first, second] if plus else [first, first]
-    if not all(count.isdecimal() and int(count) > 0 for count in counts):
-        raise InputError(f"--threads {text}: expected denoising+decoding such as 1+1, or one number such as 2.")
+    if not all(count.isdecimal() and len(count) < 9 and 0 < int(count) <= MOST_THREADS for count in counts):
+        raise InputError(
+            f"--threads {text[:40]}: expected denoising+decoding such as 1+1, or one number such as 2; at most {MOST_THREADS} each."
+        )
     return Threads(denoise=int(counts[0]), decode=int(counts[1]), overlap=bool(plus))

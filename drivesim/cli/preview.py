@@ -39,7 +39,7 @@ def preview(
     """
     from drivesim.cli.making import duration_of, require_variation
     from drivesim.errors import InputError
-    from drivesim.runs.storage import make_folder
+    from drivesim.runs.storage import require_file
     from drivesim.scenarios import load
     from drivesim.scenarios.expand import develop
     from drivesim.scenarios.library import find
@@ -57,7 +57,7 @@ def preview(
         require_variation(one, variation)
     for one in scenarios:
         target = out if one_file else out / f"{one.id}{_PNG}"
-        make_folder(target.parent)
+        require_file(target)
         development = develop(one, seed=seed, variation=variation)
         frame = _frame(development, start_s)
         if target.suffix == _MP4:
@@ -92,14 +92,10 @@ def _notes(development: Development, scenario: Scenario) -> list[str]:
 
 
 def _picture(development: Development, scenario: Scenario, frame: int, target: Path) -> None:
-    import cv2
-
-    from drivesim.errors import InputError
     from drivesim.pictures.preview_page import preview_page
+    from drivesim.runs.run_folder import write_png
 
-    page = preview_page(development.scene, frame, _notes(development, scenario))
-    if not cv2.imwrite(str(target), page[..., ::-1]):
-        raise InputError(f"cannot write {target}. Is the disk full, or the folder write-protected?")
+    write_png(target, preview_page(development.scene, frame, _notes(development, scenario)))
 
 
 def _write_video(

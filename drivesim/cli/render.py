@@ -42,7 +42,7 @@ def render(
     """
     from drivesim.cli.making import duration_of, require_variation
     from drivesim.errors import InputError
-    from drivesim.runs.storage import make_folder
+    from drivesim.runs.storage import require_file
     from drivesim.scenarios import load
     from drivesim.scenarios.expand import expand
     from drivesim.scenarios.library import find
@@ -59,7 +59,7 @@ def render(
         require_variation(one, variation)
     for one in scenarios:
         target = out if out.suffix == ".mp4" else out / f"{one.id}.mp4"
-        make_folder(target.parent)
+        require_file(target)
         width, height = (one.video_settings.width, one.video_settings.height) if size is None else _size(size)
         scene = expand(one, seed=seed, duration_s=length_s, variation=variation)
         _write_video(scene, appearance_seed, width, height, target)

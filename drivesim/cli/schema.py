@@ -29,5 +29,8 @@ def schema(
     if out is None:
         say(text)
         return
-    out.write_text(text + "\n", encoding="utf-8")
+    from drivesim.runs.storage import require_file, write_atomic
+
+    require_file(out)
+    write_atomic(out, text + "\n")
     say(f"wrote {out}")

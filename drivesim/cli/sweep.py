@@ -10,12 +10,16 @@ import typer
 from drivesim.cli import measuring
 from drivesim.cli import options as given
 from drivesim.cli.sample import SuiteName
-from drivesim.options import Options
+from drivesim.options import MOST_FUTURES, MOST_THREADS, Options
 
 OutFolder = Annotated[Path, typer.Option(help="Folder of the sweep. The same command goes on with what is there.")]
 FutureCount = Annotated[
     int | None,
-    typer.Option(min=1, help="Futures of each variation; what each scenario's 'sampling: futures' says by default."),
+    typer.Option(
+        min=1,
+        max=MOST_FUTURES,
+        help="Futures of each variation; what each scenario's 'sampling: futures' says by default.",
+    ),
 ]
 Jobs = Annotated[
     int | None,
@@ -23,6 +27,7 @@ Jobs = Annotated[
         "--jobs",
         "-j",
         min=1,
+        max=MOST_THREADS,
         help="Processes side by side, each with a model of its own; one for two cores by default.",
     ),
 ]
@@ -37,7 +42,7 @@ Gpus = Annotated[
     float, typer.Option(min=0.0, help="With --ray: accelerators set aside for one future, such as 1 or 0.25.")
 ]
 Retries = Annotated[
-    int, typer.Option(min=0, help="Times that a future is tried again when its worker fails or is lost.")
+    int, typer.Option(min=0, max=1000, help="Times that a future is tried again when its worker fails or is lost.")
 ]
 Scored = Annotated[
     bool,

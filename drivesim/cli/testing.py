@@ -44,6 +44,7 @@ def run_tests(
 ) -> None:
     """Run the trials and write the report; leaves with 1 unless all passed."""
     from drivesim.cli.making import chosen_variations, duration_of
+    from drivesim.cli.measuring import writable
     from drivesim.closed_loop.planner_process import EXAMPLE
     from drivesim.closed_loop.trial import Planners, TrialRules
     from drivesim.scenarios.suite import load_suite
@@ -54,6 +55,7 @@ def run_tests(
     )  # fmt: skip
     suite = load_suite(sources)
     cases = [(scenario, number) for scenario in suite.scenarios for number in chosen_variations(variation, scenario)]
+    writable(out, junit)
     if out.exists() and not overwrite and any(out.iterdir()):
         raise InputError(
             f"{out} is not empty. Choose another folder with --out, or replace what is there with --overwrite."

@@ -67,8 +67,10 @@ def train(
         for line in estimate(chosen, folder, stages=stages, initial=initial, overrides=context.args):
             say(line)
         return
+    from drivesim.runs.storage import require_folder
     from drivesim.training.chain import run_chain
 
+    require_folder(folder)
     run_chain(chosen, folder, stages=stages, initial=initial, overrides=context.args, say=say)
 
 

@@ -35,7 +35,9 @@ def transfer(
     """
     from drivesim.cli.progress import Voice
     from drivesim.models.transfer import transfer as transfer_layers
+    from drivesim.runs.storage import require_folder
 
+    require_folder(out)
     sha256 = transfer_layers(model, backbone, out)
     Voice(quiet=quiet, as_json=as_json).result(
         f"model written to {out}; try: drivesim rollout highway-cut-in --model {out} --seconds 2",

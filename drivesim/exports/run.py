@@ -19,7 +19,7 @@ from drivesim.json_text import JsonFault, parse
 from drivesim.judges.load import Judges
 from drivesim.runs.future import Future
 from drivesim.runs.run_folder import future_name
-from drivesim.runs.storage import readable_storage_errors, write_atomic
+from drivesim.runs.storage import readable_storage_errors, require_folder, write_atomic
 
 #: Formats whose futures lie beside each other as things of their own; the others are one whole.
 BY_FUTURE = ("mcap", "frames")
@@ -164,6 +164,7 @@ def _writers() -> Mapping[str, Writer]:
 
 def _require_room(folder: Path, name: str, *, overwrite: bool, resume: bool) -> None:
     """Raise InputError where something stands at ``folder`` that nobody said may be replaced or continued, or that is not ours."""
+    require_folder(folder)
     if not folder.exists() and not folder.is_symlink():
         return
     if not folder.is_dir():

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from scipy.signal import savgol_filter
 
 from drivesim.geometry import FloatArray, box_corners, project, transform_points, turned, unproject
 from drivesim.metrics.tracking import FAMILIES, ImageTrack
@@ -156,6 +155,8 @@ def _smoothed(places: FloatArray, fps: float, seconds: float) -> tuple[FloatArra
     """Places (K, 2) and velocities (K, 2); the window is odd and no longer than the track."""
     longest = len(places) if len(places) % 2 else len(places) - 1
     window = min(longest, max(5, 2 * round(0.5 * seconds * fps) + 1))
+    from scipy.signal import savgol_filter  # takes a second to import
+
     smooth = savgol_filter(places, window, 2, axis=0)
     return smooth, savgol_filter(places, window, 1, deriv=1, delta=1.0 / fps, axis=0)
 

@@ -10,10 +10,11 @@ from typing import Any, Protocol
 
 import torch
 
-from drivesim.errors import ModelError
+from drivesim.errors import InputError, ModelError
 from drivesim.models.differences import read_object
 from drivesim.models.hashes import PICKLE_SUFFIXES, combined_hash, file_hashes, verify_folder, write_hashes
 from drivesim.models.hub import fetch_model, is_hub_id
+from drivesim.options import MOST_STEPS
 from drivesim.world_model import LoadedModel
 
 PRETRAINED = Path(__file__).parent / "pretrained"
@@ -165,8 +166,11 @@ def load_model(
     """Load a model by packaged name, folder, or hub id "owner/name", of which ``revision`` is a branch, tag or commit.
 
     A packaged name or a folder never touches a network. Every file is checked against hashes.json. ``steps`` overrides
-    the sampler steps of a rollout. Raises ModelError for missing, damaged or foreign files, and says what differs.
+    the sampler steps of a rollout. Raises ModelError for missing, damaged or foreign files, and says what differs; InputError for
+    numbers of steps that are none.
     """
+    if steps is not None and not 1 <= steps <= MOST_STEPS:
+        raise InputError(f"steps is {steps}: expected 1 to {MOST_STEPS} steps of the sampler.")
     folder = model_folder(name, revision)
     chosen_device = choose_device(device)
     chosen_dtype = choose_dtype(chosen_device, dtype)

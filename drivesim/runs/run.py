@@ -49,8 +49,7 @@ def require_room(run: RunFolder, *, resume: bool) -> None:
         raise InputError(
             f"{run.path} already holds a run. Continue it with --resume, or choose another folder with --out."
         )
-    if run.is_foreign():
-        raise InputError(f"{run.path} is not empty and no drivesim run. Choose another folder with --out.")
+    run.refuse_foreign()
 
 
 def open_or_create(

@@ -33,7 +33,7 @@ from safetensors.torch import save as save_safetensors
 from drivesim.errors import InputError
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.records import SegmentRecord, read_segment_record
-from drivesim.runs.storage import readable_storage_errors, sha256_of, write_atomic
+from drivesim.runs.storage import make_folder, readable_storage_errors, sha256_of, write_atomic
 from drivesim.runs.timeline import Timeline
 
 #: What to do with a file that is not what the run wrote.
@@ -104,8 +104,12 @@ class RunFolder:
             return self.future(index).path / "tracks.csv"
         return self.shared_tracks_path
 
-    def is_foreign(self) -> bool:
-        """Whether the folder holds things but no run of ours (which must not be mixed with one)."""
+    def refuse_foreign(self) -> None:
+        """Raise InputError where the folder holds things but no run of ours, which must not be mixed with one."""
+        if self._is_foreign():
+            raise InputError(f"{self.path} is not empty and no drivesim run. Choose another folder with --out.")
+
+    def _is_foreign(self) -> bool:
         if not self.path.is_dir():
             return self.path.exists()
         ours = {"scenario.yaml", "start.png", "start_state.state", "tracks.csv", "lock", "manifest.json"}
@@ -117,8 +121,10 @@ class RunFolder:
         """Keep other writers out while the block runs; the system frees the lock even after ``kill -9``.
 
         ``shared`` lets in those who share it too: each writes other futures, under a lock of that future. Raises FolderInUseError when
-        another process is still writing after ``wait_s``, InputError when the folder cannot be made.
+        another process is still writing after ``wait_s``, InputError when the folder cannot be made or is somebody else's.
         """
+        if self.path.is_dir():
+            self.refuse_foreign()
         with locked_file(self.lock_path, shared=shared, wait_s=wait_s):
             yield
 
@@ -273,8 +279,8 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
 @contextlib.contextmanager
 def locked_file(path: Path, *, shared: bool = False, wait_s: float = 0.0) -> Iterator[None]:
     """Hold the lock of a file, which is made with its folder if need be. Raises FolderInUseError, InputError."""
+    make_folder(path.parent)
     with readable_storage_errors(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         deadline = time.monotonic() + wait_s

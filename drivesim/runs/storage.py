@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,7 +22,10 @@ PARTIAL_SUFFIX = ".part"
 #: Key of the hash that a JSON file carries of itself.
 SEAL = "sha256"
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+#: ``Path`` makes one slash of two. A letter alone is a drive of Windows.
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -34,10 +38,12 @@ def partial_path(path: Path) -> Path:
 def writing(path: Path) -> Iterator[Path]:
     """Yields a temporary path; on success it is flushed to disk and renamed to ``path``, on failure removed.
 
-    Raises InputError, with what to do, when the disk is full or the folder cannot be written.
+    Raises InputError, with what to do, when the disk is full, the folder cannot be written, or what stands there is no ordinary
+    file: a device such as /dev/null would be replaced, for everybody.
     """
     temporary = partial_path(path)
     try:
+        _require_ordinary(path)
         with readable_storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
@@ -60,14 +66,19 @@ def write_atomic(path: Path, content: bytes | str) -> None:
 
 @contextlib.contextmanager
 def readable_storage_errors(path: Path) -> Iterator[None]:
-    """Turn a full disk or a folder without permission into an InputError that says what to do."""
+    """Turn a full disk or a folder without permission into an InputError that says what to do; any other OSError names the file."""
     try:
         yield
     except OSError as error:
         if error.errno in _FULL:
             raise InputError(
                 f"the disk is full: could not write {path} ({_free_text(path)}). "
-                "Free some space and repeat the command with --resume; what is complete is kept."
+                "Free some space and repeat the command, with --resume if it has one; what is complete is kept."
+            ) from error
+        if error.errno == errno.EFBIG:
+            raise InputError(
+                f"could not write {path}: no file may be that large here. Raise the limit (ulimit -f) and repeat the command, with "
+                "--resume if it has one, or choose another folder with --out."
             ) from error
         if error.errno in _FORBIDDEN:
             raise InputError(f"cannot write {path}: {error.strerror}. Choose another folder with --out.") from error
@@ -75,11 +86,21 @@ def readable_storage_errors(path: Path) -> Iterator[None]:
             raise InputError(
                 f"cannot write {path}: a file stands where a folder is needed. Choose another folder with --out."
             ) from error
+        if error.filename is None:  # libraries that write video do not say which file
+            error.filename = str(path)
         raise
+
+
+def require_file(path: Path) -> None:
+    """Raise InputError, before anything is made for it, where nobody could write a file ``path``, which need not be there yet."""
+    _require_place(path)
+    _require_ordinary(path)
+    require_folder(path.parent)
 
 
 def require_folder(folder: Path) -> None:
     """Raise InputError, before anything is made for it, where nobody could write into ``folder``, which need not be there yet."""
+    _require_place(folder)
     nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
     if not nearest.is_dir():
         raise InputError(
@@ -87,6 +108,27 @@ def require_folder(folder: Path) -> None:
         )
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise InputError(f"cannot write {folder}: {nearest} is write-protected. Choose another folder with --out.")
+
+
+def _require_place(path: Path) -> None:
+    """Raise InputError for what is hardly meant as a place on this machine: it would become a file or folder of that name."""
+    text = str(path)
+    if _URL.match(text):
+        raise InputError(f"cannot write {text}: this is a URL, and only places on this machine can be written to.")
+    if text == "-":
+        raise InputError("cannot write -: nothing is written to standard output by this name. Name a file or folder.")
+    if not text.strip():
+        raise InputError(f"cannot write {text!r}: a name of nothing but spaces. Name a file or folder.")
+    if path.parts[:1] == ("~",):
+        raise InputError(f"cannot write {text}: the shell has not put your home folder in place of ~. Write it out.")
+
+
+def _require_ordinary(path: Path) -> None:
+    """Raise InputError where something stands that is no ordinary file."""
+    if path.is_file() or not os.path.lexists(path):
+        return
+    what = "a folder" if path.is_dir() else "a link that leads nowhere" if path.is_symlink() else "no ordinary file"
+    raise InputError(f"cannot write {path}: it is {what}. Choose another name.")
 
 
 def make_folder(folder: Path) -> None:

@@ -82,15 +82,20 @@ class Sweep:
         if path.is_file():
             _require_same(path, self.identity())
             return
-        if self.folder.is_dir() and any(entry.name != "lock" for entry in self.folder.iterdir()):
-            raise InputError(f"{self.folder} is not empty and holds no sweep. Choose another folder with --out.")
+        self._refuse_foreign()
         write_atomic(self.folder / SUITE_NAME, self.suite.to_yaml())
         text = {"drivesim_sweep": SWEEP_VERSION, "suite": self.suite.name, "synthetic": True, **self.identity()}
         write_atomic(path, sealed_text(text))
 
     def locked(self) -> AbstractContextManager[None]:
-        """A context that keeps a second 'drivesim sweep' out of the folder. Raises FolderInUseError."""
+        """A context that keeps a second 'drivesim sweep' out of the folder. Raises FolderInUseError, InputError for foreign files."""
+        self._refuse_foreign()
         return locked_file(self.folder / "lock")
+
+    def _refuse_foreign(self) -> None:
+        known = (self.folder / SWEEP_NAME).is_file() or not self.folder.is_dir()
+        if not known and any(entry.name != "lock" for entry in self.folder.iterdir()):
+            raise InputError(f"{self.folder} is not empty and holds no sweep. Choose another folder with --out.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -115,7 +115,9 @@ class _WorkerProcess:
         """The answer to a task; a fault where the process ends without one."""
         if self._stopped:
             return TaskReply(fault=TaskFault(text="stopped", kind="lost"))
-        process = self._process if self._process is not None and self._process.poll() is None else self._start()
+        process = self._process
+        if process is None or process.poll() is not None:
+            process = self._process = _started(self.log)
         asked, answers = _pipes(process)
         line = ""
         with contextlib.suppress(BrokenPipeError, ValueError):  # ValueError: stopped from beside
@@ -134,14 +136,15 @@ class _WorkerProcess:
             self._process.kill()
             self._process.wait()
 
-    def _start(self) -> subprocess.Popen[str]:
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "drivesim.sweeps.worker"]
-        with self.log.open("a", encoding="utf-8") as log:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8"
-            )
-        return self._process
+
+def _started(log: Path) -> subprocess.Popen[str]:
+    """A worker's process, which answers a line with a line."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "drivesim.sweeps.worker"]
+    with log.open("a", encoding="utf-8") as said:
+        return subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True, encoding="utf-8"
+        )
 
 
 def _pipes(process: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:

@@ -53,7 +53,11 @@ class TimedCheckpoint(Callback):
         """Write last.ckpt of the trainer's folder."""
         path = last_checkpoint(Path(trainer.default_root_dir))
         unfinished = path.with_suffix(".unfinished")
-        trainer.save_checkpoint(unfinished)
+        try:
+            trainer.save_checkpoint(unfinished)
+        except OSError:
+            unfinished.unlink(missing_ok=True)
+            raise
         if trainer.is_global_zero:
             os.replace(unfinished, path)
         trainer.strategy.barrier()

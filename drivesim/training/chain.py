@@ -25,8 +25,10 @@ from drivesim.training.callbacks import last_checkpoint
 from drivesim.training.card import write_card
 from drivesim.training.curves import draw_curves
 from drivesim.training.done import StageDone, read_done, write_done
+from drivesim.training.full_disk import storage_said
 from drivesim.training.parts import Parts
 from drivesim.training.recipe import Recipe, parse_yaml
+from drivesim.training.schedule import grouped
 from drivesim.training.stage import NothingToLearn
 from drivesim.training.stage_cli import StageCLI, build_stage, fit, load_averages
 
@@ -55,18 +57,18 @@ def run_chain(
         reached.append(cli.model.part)
         family = _one_family(family, cli.model.parts, cli.model.part)
         done = work / stage / "done.json"
-        if _is_done(done, settings):
+        if is_done(done, settings):
             tell(f"{stage}: finished before, skipped (delete {done} to train on)")
             continue
         tell(f"{stage}: training into {work / stage}")
         try:
-            fit(cli)
+            with storage_said(work):
+                fit(cli)
+                _save_part(cli, config, overrides, done, settings)
         except NothingToLearn as error:
             if len(stages) == 1:
                 raise
             tell(f"{stage}: left out. {error}")
-            continue
-        _save_part(cli, config, overrides, done, settings)
     start = initial if initial is not None else recipe.initial
     parts = Parts(work, start) if family is None else Parts(work, start, family=family)
     _finish(recipe, parts, reached, first=first, tell=tell)
@@ -141,9 +143,13 @@ def _save_part(cli: StageCLI, config: dict[str, Any], overrides: list[str], done
     trainer.strategy.barrier()
 
 
-def _is_done(done: Path, settings: Any) -> bool:
+def is_done(done: Path, settings: Any) -> bool:
+    """Whether a stage is finished, with these settings, by its done.json."""
     known = read_done(done)
-    return known is not None and known.settings == settings
+    if known is None:
+        return False
+    model = grouped(known.settings.get("model", {}))  # versions without groups kept each setting by itself
+    return {**known.settings, "model": model} == settings
 
 
 def _refuse_own_launch(cli: StageCLI, stages: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +19,7 @@ from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.training.clip_batches import CONTROL_ARRAYS, WindowBatches
 from drivesim.training.parts import Dtype, Parts
 from drivesim.training.reconstruction import psnr_db, reconstruction_loss
+from drivesim.training.schedule import Schedule, require
 from drivesim.training.stage import Batch, Stage
 
 #: Steps of the sampler in the pictures beside the curve.
@@ -39,24 +41,14 @@ class ClipAutoencoderStage(Stage):
         initial: str | None = None,
         dtype: Dtype = "bfloat16",
         network: dict[str, Any] | None = None,
-        learning_rate: float = 4e-4,
-        warmup_steps: int = 100,
-        average_decay: float = 0.998,
-        weight_decay: float = 1e-3,
+        schedule: Schedule = Schedule(learning_rate=4e-4, average_decay=0.998),
         recoloured_share: float = 0.3,
         squared_weight: float = 1.0,
         latent_noise: float = 0.03,
     ) -> None:
         """See the recipes. ``latent_noise`` is added to the latents before decoding: a denoiser's are not exact either."""
         parts = Parts(Path(work), initial, dtype, self.family)
-        super().__init__(
-            parts.fresh("autoencoder", network or {}),
-            parts,
-            learning_rate=learning_rate,
-            warmup_steps=warmup_steps,
-            average_decay=average_decay,
-            weight_decay=weight_decay,
-        )
+        super().__init__(parts.fresh("autoencoder", network or {}), parts, schedule)
         self.recoloured_share = recoloured_share
         self.squared_weight = squared_weight
         self.latent_noise = latent_noise
@@ -125,21 +117,31 @@ def drawn_latents(
     return ddim_sample(predict, fresh(-1), fresh, schedule, DDIMConfig(steps=PICTURE_STEPS, limit=limit))
 
 
-def told_controls(
-    batch: Batch, generator: torch.Generator, *, layout: float, raster: float, motion: float, attributes: float
-) -> ControlTensors:
-    """The controls of a batch's B * T frames, each kind withheld from a share of the clips.
+@dataclass(frozen=True, kw_only=True)
+class ControlDropout:
+    """Shares of the clips from which controls are withheld: ``layout_dropout`` all rasters, ``raster_dropout`` each raster alone."""
 
-    ``layout`` is the share from which all rasters are withheld, ``raster`` that of each raster alone.
-    """
+    layout_dropout: float = 0.15
+    raster_dropout: float = 0.1
+    motion_dropout: float = 0.15
+    attribute_dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Raises InputError for what is no share."""
+        for name, share in vars(self).items():
+            require(name, share, most=1.0)
+
+
+def told_controls(batch: Batch, generator: torch.Generator, dropout: ControlDropout) -> ControlTensors:
+    """The controls of a batch's B * T frames, each kind withheld from a share of the clips."""
     count = len(batch["position"])
 
     def kept(dropout: float) -> Tensor:
         return (torch.rand(count, generator=generator) >= dropout).float()
 
-    rasters = kept(layout)
-    told = {kind.value: rasters * kept(raster) for kind in RASTER_CHANNELS}
-    told |= {"motion": kept(motion), "attributes": kept(attributes)}
+    rasters = kept(dropout.layout_dropout)
+    told = {kind.value: rasters * kept(dropout.raster_dropout) for kind in RASTER_CHANNELS}
+    told |= {"motion": kept(dropout.motion_dropout), "attributes": kept(dropout.attribute_dropout)}
     return clip_controls(batch, told)
 
 

@@ -26,6 +26,7 @@ from drivesim.training.dead_leaves import dead_leaves
 from drivesim.training.latents import latent_grid, measure_statistics
 from drivesim.training.parts import Dtype, Parts
 from drivesim.training.reconstruction import psnr_db, reconstruction_loss
+from drivesim.training.schedule import Schedule
 from drivesim.training.stage import Batch, Stage
 from drivesim.training.stream import Draw, draw_generator
 
@@ -130,10 +131,7 @@ class CodecStage(Stage):
         initial: str | None = None,
         dtype: Dtype = "bfloat16",
         network: dict[str, Any] | None = None,
-        learning_rate: float = 6e-4,
-        warmup_steps: int = 100,
-        average_decay: float = 0.998,
-        weight_decay: float = 1e-3,
+        schedule: Schedule = Schedule(learning_rate=6e-4, average_decay=0.998),
         crop: tuple[int, int] = (128, 256),
         leaves_share: float = 0.25,
         recoloured_share: float = 0.5,
@@ -151,14 +149,7 @@ class CodecStage(Stage):
         codec = parts.fresh("codec", network or {})
         for layer in codec.decoder.beyond_small():  # learned later, from larger pictures and their layout
             layer.requires_grad_(False)
-        super().__init__(
-            codec,
-            parts,
-            learning_rate=learning_rate,
-            warmup_steps=warmup_steps,
-            average_decay=average_decay,
-            weight_decay=weight_decay,
-        )
+        super().__init__(codec, parts, schedule)
         self.crop = crop
         self.leaves_share = leaves_share
         self.recoloured_share = recoloured_share

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -97,8 +98,19 @@ class StageData(pl.LightningDataModule):
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
             pin_memory=self.trainer.accelerator.__class__.__name__ == "CUDAAccelerator",  # type: ignore[union-attr]
-            multiprocessing_context="spawn" if self.num_workers else None,  # forked children inherit torch's threads
+            multiprocessing_context=_worker_context() if self.num_workers else None,
         )
+
+
+def _worker_context() -> Any:
+    """How workers start: as forks of a process that has imported what they need, once, and run none of torch's threads; where
+    there are no such forks each imports for itself.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__package__])
+    return context
 
 
 class _Drawn(Dataset[Batch]):

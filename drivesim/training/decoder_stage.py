@@ -6,6 +6,7 @@ stay as they are, so the diffusion parts stay valid (as GameNGen trains its deco
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from drivesim.training.image_stage import FRAME_CONTROLS, frame_controls
 from drivesim.training.latents import LatentClips, latent_grid, load_latents, prepare_latents
 from drivesim.training.parts import DTYPES, Dtype, Parts, encoder_hash, network_hash
 from drivesim.training.reconstruction import grid_error, psnr_db, reconstruction_loss
+from drivesim.training.schedule import Schedule, require
 from drivesim.training.stage import Batch, NothingToLearn, Stage
 from drivesim.training.stream import Draw, draw_generator
 
@@ -181,6 +183,36 @@ class DrawnFrame:
     loss: Tensor
 
 
+@dataclass(frozen=True, kw_only=True)
+class DecoderTask:
+    """What a decoder is given, and what counts of what it draws.
+
+    ``crop`` is that of half-size pictures, ``num_frames`` that of the clips. Latents carry noise of up to ``noise`` deviations
+    (most far less), or are, for ``estimated_share`` of the crops, the image LDM's. ``layout_dropout`` is the share of batches
+    that are told nothing, ``raster_dropout`` that of each raster of the others, ``past_dropout`` that of clips whose frames
+    know nothing of each other. ``small_weight`` counts the loss at half size, ``steady_weight`` what changes from frame to
+    frame beyond the true change, ``grid_weight`` what repeats with the blocks of the last octave.
+    """
+
+    crop: tuple[int, int] = (128, 256)
+    noise: float = 0.6
+    estimated_share: float = 0.4
+    layout_dropout: float = 0.15
+    raster_dropout: float = 0.1
+    small_weight: float = 0.5
+    num_frames: int = 3
+    past_dropout: float = 0.15
+    steady_weight: float = 0.5
+    grid_weight: float = 4.0
+
+    def __post_init__(self) -> None:
+        """Raises InputError for what is no share, weight or number of frames."""
+        require("num_frames", self.num_frames, least=1)
+        for name, value in vars(self).items():
+            if name != "crop":
+                require(name, value, most=1.0 if name.endswith(("_share", "_dropout")) else math.inf)
+
+
 class DecoderStage(Stage):
     """Trains the whole decoder of a finished codec."""
 
@@ -191,51 +223,16 @@ class DecoderStage(Stage):
         work: Path,
         initial: str | None = None,
         dtype: Dtype = "bfloat16",
-        learning_rate: float = 3e-4,
-        warmup_steps: int = 50,
-        average_decay: float = 0.998,
-        weight_decay: float = 1e-3,
-        crop: tuple[int, int] = (128, 256),
-        noise: float = 0.6,
-        estimated_share: float = 0.4,
-        layout_dropout: float = 0.15,
-        raster_dropout: float = 0.1,
-        small_weight: float = 0.5,
-        num_frames: int = 3,
-        past_dropout: float = 0.15,
-        steady_weight: float = 0.5,
-        grid_weight: float = 4.0,
+        schedule: Schedule = Schedule(learning_rate=3e-4, warmup_steps=50, average_decay=0.998),
+        task: DecoderTask = DecoderTask(),
     ) -> None:
-        """See the recipes; ``crop`` is that of half-size pictures, ``num_frames`` that of the clips.
-
-        Latents carry noise of up to ``noise`` deviations (most far less), or are, for ``estimated_share`` of the crops, the
-        image LDM's. ``layout_dropout`` is the share of batches that are told nothing, ``raster_dropout`` that of each raster
-        of the others, ``past_dropout`` that of clips whose frames know nothing of each other. ``small_weight`` counts the
-        loss at half size, ``steady_weight`` what changes from frame to frame beyond the true change, ``grid_weight``
-        what repeats with the blocks of the last octave.
-        """
+        """See the recipes."""
         parts = Parts(Path(work), initial, dtype)
         codec = parts.finished("codec").train()
         codec.decoder.requires_grad_(True)
-        super().__init__(
-            codec,
-            parts,
-            learning_rate=learning_rate,
-            warmup_steps=warmup_steps,
-            average_decay=average_decay,
-            weight_decay=weight_decay,
-        )
+        super().__init__(codec, parts, schedule)
         self.compute_dtype = DTYPES[dtype]
-        self.crop = crop
-        self.noise = noise
-        self.estimated_share = estimated_share
-        self.layout_dropout = layout_dropout
-        self.raster_dropout = raster_dropout
-        self.small_weight = small_weight
-        self.num_frames = num_frames
-        self.past_dropout = past_dropout
-        self.steady_weight = steady_weight
-        self.grid_weight = grid_weight
+        self.task = task
 
     def prepare(self, store: ClipStore, folder: Path) -> None:
         """Encode the store, and let the image LDM estimate its latents where there is one.
@@ -256,12 +253,16 @@ class DecoderStage(Stage):
         if self._has_estimates():
             estimates = np.load(self._estimates_file(store, folder, self.parts.finished("image")), mmap_mode="r")
         return DecoderBatches(
-            clips, estimates, crop=self.crop, num_frames=self.num_frames, estimated_share=self.estimated_share
+            clips,
+            estimates,
+            crop=self.task.crop,
+            num_frames=self.task.num_frames,
+            estimated_share=self.task.estimated_share,
         )
 
     def _has_estimates(self) -> bool:
         """Whether some of the latents are the image LDM's: where there is one."""
-        return self.estimated_share > 0.0 and self.parts.has("image")
+        return self.task.estimated_share > 0.0 and self.parts.has("image")
 
     def _estimates_file(self, store: ClipStore, folder: Path, image: Any) -> Path:
         makers = f"{encoder_hash(self.network)[:12]}-{network_hash(image)[:12]}"
@@ -274,11 +275,12 @@ class DecoderStage(Stage):
 
     def told(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor] | None:
         """Which rasters each row is told, and whether attributes, flags (N,); None for batches that are told nothing."""
-        if float(torch.rand((), generator=generator)) < self.layout_dropout:
+        if float(torch.rand((), generator=generator)) < self.task.layout_dropout:
             return None
         count = len(batch["position"])
         return {
-            name: (torch.rand(count, generator=generator) >= self.raster_dropout).float() for name in FRAME_CONTROLS
+            name: (torch.rand(count, generator=generator) >= self.task.raster_dropout).float()
+            for name in FRAME_CONTROLS
         }
 
     def draw(self, batch: Batch, told: dict[str, Tensor] | None, generator: torch.Generator) -> list[DrawnFrame]:
@@ -287,11 +289,11 @@ class DecoderStage(Stage):
         Latents carry noise where they are the encoder's. Some clips begin from the true frame, some from nothing.
         """
         count, num_frames = batch["latents"].shape[:2]
-        level = self.noise * torch.rand(count, 1, 1, 1, 1, generator=generator).square()
+        level = self.task.noise * torch.rand(count, 1, 1, 1, 1, generator=generator).square()
         level = level * ~batch["is_estimate"].cpu()[:, None, None, None, None]
         noise = level * torch.randn(batch["latents"].shape, generator=generator)
         latents = batch["latents"] + noise.to(batch["latents"].device)
-        remembers = float(torch.rand((), generator=generator)) >= self.past_dropout
+        remembers = float(torch.rand((), generator=generator)) >= self.task.past_dropout
         begins_true = float(torch.rand((), generator=generator)) < BEGINS_TRUE
         drawn: list[DrawnFrame] = []
         for index in range(num_frames):
@@ -305,7 +307,7 @@ class DecoderStage(Stage):
             small, large = self.network.draw_both(self.network.raw(latents[:, index]), controls, past)
             loss = self._frame_loss(small, large, batch, index)
             if past is not None and before is not None:
-                loss = loss + self.steady_weight * unsteadiness(large, past, batch["pictures"][:, index], before)
+                loss = loss + self.task.steady_weight * unsteadiness(large, past, batch["pictures"][:, index], before)
             drawn.append(DrawnFrame(large=large, layout=controls, loss=loss))
         return drawn
 
@@ -318,13 +320,15 @@ class DecoderStage(Stage):
     def _frame_loss(self, small: Tensor, large: Tensor, batch: Batch, index: int) -> Tensor:
         weights, picture = batch["weights"][:, index], batch["pictures"][:, index]
         halved = F.avg_pool2d(picture, 2), F.avg_pool2d(weights, 2)
-        loss = reconstruction_loss(large, picture, weights) + self.small_weight * reconstruction_loss(small, *halved)
-        return loss + self.grid_weight * grid_error(large, picture)
+        loss = reconstruction_loss(large, picture, weights) + self.task.small_weight * reconstruction_loss(
+            small, *halved
+        )
+        return loss + self.task.grid_weight * grid_error(large, picture)
 
     def example_batch(self, count: int) -> Batch:
         """Empty latents and grey pictures, of which every raster is known."""
-        rows, columns = self.crop[0] // CELL, self.crop[1] // CELL
-        lead, raster = (count, self.num_frames), (rows * CELL // 2, columns * CELL // 2)
+        rows, columns = self.task.crop[0] // CELL, self.task.crop[1] // CELL
+        lead, raster = (count, self.task.num_frames), (rows * CELL // 2, columns * CELL // 2)
         channels = self.network.config.latent_channels + COLOUR_CHANNELS
         return {
             "latents": torch.zeros(*lead, channels, rows, columns),

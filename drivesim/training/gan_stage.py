@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from drivesim.models.conditioning_inputs import NUM_LAYOUT_PLANES
-from drivesim.training.decoder_stage import DecoderStage, DrawnFrame
+from drivesim.training.decoder_stage import DecoderStage, DecoderTask, DrawnFrame
 from drivesim.training.optimizer import MasterAdamW
 from drivesim.training.parts import DTYPES, Dtype
+from drivesim.training.schedule import Schedule
 from drivesim.training.stage import Batch
 
 #: Weight of feature matching.
@@ -102,29 +103,14 @@ class DecoderGanStage(DecoderStage):
         work: Path,
         initial: str | None = None,
         dtype: Dtype = "bfloat16",
-        learning_rate: float = 1e-4,
-        warmup_steps: int = 30,
-        average_decay: float = 0.99,
-        weight_decay: float = 1e-3,
-        crop: tuple[int, int] = (128, 256),
-        noise: float = 0.6,
-        estimated_share: float = 0.4,
-        layout_dropout: float = 0.15,
-        raster_dropout: float = 0.1,
-        small_weight: float = 0.5,
-        num_frames: int = 3,
-        past_dropout: float = 0.15,
-        steady_weight: float = 0.5,
-        grid_weight: float = 4.0,
+        schedule: Schedule = Schedule(learning_rate=1e-4, warmup_steps=30, average_decay=0.99),
+        task: DecoderTask = DecoderTask(),
         adversarial_weight: float = 0.1,
         discriminator_width: int = 48,
         max_norm: float = 1.0,
     ) -> None:
         """As :class:`DecoderStage`; the discriminators learn at three times the rate, ``adversarial_weight`` counts their hinge."""
-        super().__init__(
-            work, initial, dtype, learning_rate, warmup_steps, average_decay, weight_decay, crop, noise, estimated_share,
-            layout_dropout, raster_dropout, small_weight, num_frames, past_dropout, steady_weight, grid_weight,
-        )  # fmt: skip
+        super().__init__(work, initial, dtype, schedule, task)
         self.automatic_optimization = False
         self.adversarial_weight = adversarial_weight
         self.max_norm = max_norm
@@ -146,7 +132,7 @@ class DecoderGanStage(DecoderStage):
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """One for the decoder, one for the discriminators."""
         judge = MasterAdamW(
-            self.discriminators.parameters(), lr=3.0 * self.learning_rate, betas=(0.5, 0.9), weight_decay=0.0
+            self.discriminators.parameters(), lr=3.0 * self.schedule.learning_rate, betas=(0.5, 0.9), weight_decay=0.0
         )
         return [super().configure_optimizers(), judge]
 

@@ -20,6 +20,7 @@ from drivesim.models.video_ldm.image_unet import with_scenery
 from drivesim.models.video_ldm.parts import image_denoiser
 from drivesim.training.latents import LatentClips, example_latents, load_latents, prepare_latents
 from drivesim.training.parts import DTYPES, Dtype, Parts
+from drivesim.training.schedule import Schedule
 from drivesim.training.stage import Batch, Stage
 from drivesim.training.stream import Draw, draw_generator
 
@@ -55,10 +56,7 @@ class ImageStage(Stage):
         initial: str | None = None,
         dtype: Dtype = "bfloat16",
         network: dict[str, Any] | None = None,
-        learning_rate: float = 6e-4,
-        warmup_steps: int = 100,
-        average_decay: float = 0.999,
-        weight_decay: float = 1e-3,
+        schedule: Schedule = Schedule(learning_rate=6e-4),
         layout_dropout: float = 0.1,
         raster_dropout: float = 0.08,
         attribute_dropout: float = 0.1,
@@ -73,14 +71,7 @@ class ImageStage(Stage):
         """
         parts = Parts(Path(work), initial, dtype)
         image = with_scenery(parts.fresh("image", network or {}))
-        super().__init__(
-            parts.placed(image).train().requires_grad_(True),
-            parts,
-            learning_rate=learning_rate,
-            warmup_steps=warmup_steps,
-            average_decay=average_decay,
-            weight_decay=weight_decay,
-        )
+        super().__init__(parts.placed(image).train().requires_grad_(True), parts, schedule)
         self.compute_dtype = DTYPES[dtype]
         self.layout_dropout = layout_dropout
         self.raster_dropout = raster_dropout

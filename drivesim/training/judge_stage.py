@@ -15,6 +15,7 @@ from drivesim.judges.probe import FrameLabels, build_targets
 from drivesim.judges.probe.augment import AugmentationConfig
 from drivesim.training.parts import Dtype, Parts
 from drivesim.training.probe_batches import ProbeBatches, pack_boxes, pack_targets, round_trip_codec, teaching_samples
+from drivesim.training.schedule import Schedule
 from drivesim.training.stage import Batch, NothingToLearn, Stage
 
 
@@ -31,10 +32,7 @@ class JudgeStage(Stage):
         dtype: Dtype = "bfloat16",
         network: dict[str, Any] | None = None,
         seed: int = 0,
-        learning_rate: float = 1e-3,
-        warmup_steps: int = 200,
-        average_decay: float = 0.998,
-        weight_decay: float = 1e-2,
+        schedule: Schedule = Schedule(learning_rate=1e-3, warmup_steps=200, average_decay=0.998, weight_decay=1e-2),
         codec_share: float = 0.0,
         mirrored_share: float = 0.5,
         augmentation: dict[str, float] | None = None,
@@ -43,14 +41,7 @@ class JudgeStage(Stage):
         frames go through the finished codec; ``augmentation`` changes fields of ``AugmentationConfig``.
         """
         parts = Parts(Path(work), initial, dtype)
-        super().__init__(
-            parts.fresh(self.part, network or {}, seed),
-            parts,
-            learning_rate=learning_rate,
-            warmup_steps=warmup_steps,
-            average_decay=average_decay,
-            weight_decay=weight_decay,
-        )
+        super().__init__(parts.fresh(self.part, network or {}, seed), parts, schedule)
         self.seed = seed
         self.mirrored_share = mirrored_share
         self.augmentation = augmentation_of(augmentation or {}, codec_share)

@@ -25,8 +25,16 @@ from drivesim.training.clip_batches import (
     prepare_windows,
     require_frames,
 )
-from drivesim.training.clip_stages import ClipAutoencoderStage, clip_rows, drawn_latents, everything, told_controls
+from drivesim.training.clip_stages import (
+    ClipAutoencoderStage,
+    ControlDropout,
+    clip_rows,
+    drawn_latents,
+    everything,
+    told_controls,
+)
 from drivesim.training.parts import DTYPES, Dtype, Parts
+from drivesim.training.schedule import Schedule
 from drivesim.training.stage import Batch, Stage
 from drivesim.training.stream import Draw, draw_generator
 
@@ -144,17 +152,11 @@ class FactorisedDenoiserStage(Stage):
         initial: str | None = None,
         dtype: Dtype = "bfloat16",
         network: dict[str, Any] | None = None,
-        learning_rate: float = 4e-4,
-        warmup_steps: int = 100,
-        average_decay: float = 0.999,
-        weight_decay: float = 1e-3,
+        schedule: Schedule = Schedule(learning_rate=4e-4),
         task_shares: tuple[float, float, float] = (0.15, 0.5, 0.35),
         still_share: float = 0.3,
         window_stride: int = 8,
-        layout_dropout: float = 0.15,
-        raster_dropout: float = 0.1,
-        motion_dropout: float = 0.15,
-        attribute_dropout: float = 0.1,
+        dropout: ControlDropout = ControlDropout(),
     ) -> None:
         """See the recipes.
 
@@ -171,24 +173,12 @@ class FactorisedDenoiserStage(Stage):
             "latent_channels": channels,
             "frames_per_latent": self.clip_frames // self.clip_latents,
         }
-        super().__init__(
-            parts.fresh("denoiser", {**fitting, **(network or {})}),
-            parts,
-            learning_rate=learning_rate,
-            warmup_steps=warmup_steps,
-            average_decay=average_decay,
-            weight_decay=weight_decay,
-        )
+        super().__init__(parts.fresh("denoiser", {**fitting, **(network or {})}), parts, schedule)
         self.compute_dtype = DTYPES[dtype]
         self.task_shares = task_shares
         self.still_share = still_share
         self.window_stride = window_stride
-        self.dropout = {
-            "layout": layout_dropout,
-            "raster": raster_dropout,
-            "motion": motion_dropout,
-            "attributes": attribute_dropout,
-        }
+        self.dropout = dropout
         if self.sparseness**2 % self.clip_latents:
             raise InputError(
                 f"model.network: sparseness is {self.sparseness}, so a call makes {self.sparseness**2} latent frames, which are no "
@@ -235,7 +225,7 @@ class FactorisedDenoiserStage(Stage):
         level = torch.randint(schedule.levels, (count,), generator=generator).to(device)
         perturbation = torch.randint(self.network.config.max_perturbation + 1, (count,), generator=generator).to(device)
         noise = torch.randn(clean.shape, generator=generator).to(device)
-        told = self._read(told_controls(batch, generator, **self.dropout), batch)
+        told = self._read(told_controls(batch, generator, self.dropout), batch)
         mask = batch["mask"][:, None, :, None, None]
         noisy = schedule.add_noise(clean, noise, level) * (1.0 - mask)
         noisy = noisy + schedule.add_noise(clean, noise, perturbation) * mask

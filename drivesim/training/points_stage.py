@@ -24,6 +24,7 @@ from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.decoder import FACE_PLANES, LIGHT
 from drivesim.training.decoder_stage import OUTPUT_SIZE, clips_with_pictures, is_full_size, pictures_of, refuse_small
 from drivesim.training.parts import Dtype, Parts, write_rows
+from drivesim.training.schedule import Schedule
 from drivesim.training.stage import Batch, Stage
 from drivesim.training.stream import Draw, draw_generator
 
@@ -134,10 +135,7 @@ class PointsStage(Stage):
         work: Path,
         initial: str | None = None,
         dtype: Dtype = "float32",
-        learning_rate: float = 2e-3,
-        warmup_steps: int = 200,
-        average_decay: float = 0.99,
-        weight_decay: float = 1e-4,
+        schedule: Schedule = Schedule(learning_rate=2e-3, warmup_steps=200, average_decay=0.99, weight_decay=1e-4),
         pixels: int = 512,
         untold_share: float = 0.1,
     ) -> None:
@@ -145,14 +143,7 @@ class PointsStage(Stage):
         parts = Parts(Path(work), initial, dtype)
         codec = parts.finished("codec")
         before = copy.deepcopy(codec.decoder.layout.points)
-        super().__init__(
-            parts.placed(PointPainting(codec)).train(),
-            parts,
-            learning_rate=learning_rate,
-            warmup_steps=warmup_steps,
-            average_decay=average_decay,
-            weight_decay=weight_decay,
-        )
+        super().__init__(parts.placed(PointPainting(codec)).train(), parts, schedule)
         self.before = before.requires_grad_(False)
         self.pixels = pixels
         self.untold_share = untold_share

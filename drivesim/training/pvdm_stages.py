@@ -21,8 +21,16 @@ from drivesim.training.clip_batches import (
     prepare_windows,
     require_frames,
 )
-from drivesim.training.clip_stages import ClipAutoencoderStage, clip_rows, drawn_latents, everything, told_controls
+from drivesim.training.clip_stages import (
+    ClipAutoencoderStage,
+    ControlDropout,
+    clip_rows,
+    drawn_latents,
+    everything,
+    told_controls,
+)
 from drivesim.training.parts import DTYPES, Dtype, Parts
+from drivesim.training.schedule import Schedule
 from drivesim.training.stage import Batch, Stage
 from drivesim.training.stream import Draw, draw_generator
 
@@ -86,18 +94,12 @@ class PlaneDenoiserStage(Stage):
         initial: str | None = None,
         dtype: Dtype = "bfloat16",
         network: dict[str, Any] | None = None,
-        learning_rate: float = 4e-4,
-        warmup_steps: int = 100,
-        average_decay: float = 0.999,
-        weight_decay: float = 1e-3,
+        schedule: Schedule = Schedule(learning_rate=4e-4),
         conditional_share: float = 0.8,
         still_share: float = 0.3,
         window_stride: int = 4,
         error_power: Literal[1, 2] = 2,
-        layout_dropout: float = 0.15,
-        raster_dropout: float = 0.1,
-        motion_dropout: float = 0.15,
-        attribute_dropout: float = 0.1,
+        dropout: ControlDropout = ControlDropout(),
     ) -> None:
         """See the recipes.
 
@@ -114,24 +116,12 @@ class PlaneDenoiserStage(Stage):
             "num_frames": sizes.frames,
             "latent_channels": autoencoder.latent_shape[0],
         }
-        super().__init__(
-            parts.fresh("denoiser", {**fitting, **(network or {})}),
-            parts,
-            learning_rate=learning_rate,
-            warmup_steps=warmup_steps,
-            average_decay=average_decay,
-            weight_decay=weight_decay,
-        )
+        super().__init__(parts.fresh("denoiser", {**fitting, **(network or {})}), parts, schedule)
         self.compute_dtype = DTYPES[dtype]
         self.shares = {"conditional_share": conditional_share, "still_share": still_share}
         self.window_stride = window_stride
         self.error_power = error_power
-        self.dropout = {
-            "layout": layout_dropout,
-            "raster": raster_dropout,
-            "motion": motion_dropout,
-            "attributes": attribute_dropout,
-        }
+        self.dropout = dropout
 
     def prepare(self, store: ClipStore, folder: Path) -> None:
         """Encode the store once."""
@@ -159,7 +149,7 @@ class PlaneDenoiserStage(Stage):
         clean, schedule = batch["latents"], self.network.schedule
         level = torch.randint(schedule.levels, (len(clean),), generator=generator).to(clean.device)
         noise = torch.randn(clean.shape, generator=generator).to(clean.device)
-        told = self._read(told_controls(batch, generator, **self.dropout), len(clean))
+        told = self._read(told_controls(batch, generator, self.dropout), len(clean))
         predicted = self.network(schedule.add_noise(clean, noise, level), level, batch["context"], told)
         return (predicted - noise).abs().pow(self.error_power).mean()
 

@@ -5,7 +5,6 @@ A new stage is one subclass: what a batch holds (``batches``, ``example_batch``)
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from drivesim.datasets.store import ClipStore
 from drivesim.errors import InputError
 from drivesim.training.optimizer import MasterAdamW
 from drivesim.training.parts import Parts
+from drivesim.training.schedule import Schedule
 from drivesim.training.stream import Draw
 
 Batch = dict[str, Tensor]
@@ -43,9 +43,9 @@ class Batches(Protocol):
 class Stage(pl.LightningModule):
     """Base of all stages.
 
-    ``part`` names the part of a model folder that the stage trains. The learning rate warms up over ``warmup_steps``,
-    then falls on a cosine to 10 % at the trainer's ``max_steps`` or ``max_time``, whichever is nearer. Every random
-    number of a step comes from the positions of its draws, so a continued run repeats an undisturbed one.
+    ``part`` names the part of a model folder that the stage trains. The ``schedule`` ends at the trainer's ``max_steps`` or
+    ``max_time``, whichever is nearer. Every random number of a step comes from the positions of its draws, so a continued
+    run repeats an undisturbed one.
     """
 
     part: str
@@ -56,19 +56,12 @@ class Stage(pl.LightningModule):
         self,
         network: nn.Module,
         parts: Parts,
-        *,
-        learning_rate: float,
-        warmup_steps: int,
-        average_decay: float,
-        weight_decay: float,
+        schedule: Schedule,
     ) -> None:
         super().__init__()
         self.network = network
         self.parts = parts
-        self.learning_rate = learning_rate
-        self.warmup_steps = warmup_steps
-        self.average_decay = average_decay
-        self.weight_decay = weight_decay
+        self.schedule = schedule
         self.draws_seen = 0
 
     @abstractmethod
@@ -105,9 +98,9 @@ class Stage(pl.LightningModule):
         """AdamW on float32 masters of all trainable parameters."""
         return MasterAdamW(
             [parameter for parameter in self.network.parameters() if parameter.requires_grad],
-            lr=self.learning_rate,
-            weight_decay=self.weight_decay,
-            average_decay=self.average_decay,
+            lr=self.schedule.learning_rate,
+            weight_decay=self.schedule.weight_decay,
+            average_decay=self.schedule.average_decay,
         )
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor | None:
@@ -177,8 +170,7 @@ class Stage(pl.LightningModule):
 
     def rate(self) -> float:
         """Learning rate of the next step."""
-        warmup = min(1.0, (self.updates + 1) / max(1, self.warmup_steps))
-        return self.learning_rate * warmup * (0.1 + 0.9 * 0.5 * (1.0 + math.cos(math.pi * self.share_done())))
+        return self.schedule.rate(self.updates, self.share_done())
 
     def share_done(self) -> float:
         """How much of the trainer's steps or time is used, 0 to 1, over all runs of the stage."""

@@ -17,6 +17,7 @@ from drivesim.errors import DriveSimError, InputError
 from drivesim.training.callbacks import Curve, SampleGrid, Throughput, TimedCheckpoint, last_checkpoint
 from drivesim.training.data import StageData
 from drivesim.training.recipe import write_yaml
+from drivesim.training.schedule import grouped, grouped_overrides
 from drivesim.training.stage import Stage
 
 #: What every stage wants unless its recipe says otherwise.
@@ -75,11 +76,12 @@ def build_stage(config: dict[str, Any], overrides: list[str]) -> StageCLI:
     Raises InputError for unknown or unusable settings; SystemExit after ``--print_config``.
     """
     quiet()
+    model = grouped(config["model"])
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "stage.yaml"
-        write_yaml(config, file)
+        write_yaml({**config, "model": model}, file)
         try:
-            return StageCLI(["--config", str(file), *overrides])
+            return StageCLI(["--config", str(file), *grouped_overrides(model["class_path"], overrides)])
         except (ArgumentError, MisconfigurationException, TypeError, ValueError) as error:
             _raise_own(error)
             text = str(error).replace(str(file), "the recipe")

@@ -27,6 +27,7 @@ from drivesim.models.video_ldm.video_unet import VideoUNet, temporal_layers_for
 from drivesim.training.image_stage import decoded_rows
 from drivesim.training.latents import LatentClips, example_latents, load_latents, prepare_latents
 from drivesim.training.parts import DTYPES, Dtype, Parts
+from drivesim.training.schedule import Schedule
 from drivesim.training.stage import Batch, Stage
 from drivesim.training.stream import Draw, draw_generator
 
@@ -75,10 +76,7 @@ class VideoStage(Stage):
         initial: str | None = None,
         dtype: Dtype = "bfloat16",
         network: dict[str, Any] | None = None,
-        learning_rate: float = 8e-4,
-        warmup_steps: int = 100,
-        average_decay: float = 0.999,
-        weight_decay: float = 1e-3,
+        schedule: Schedule = Schedule(learning_rate=8e-4),
         num_frames: int = 8,
         context_shares: tuple[float, float, float] = (0.1, 0.2, 0.7),
         told_shares: tuple[float, float, float, float] = (0.5, 0.25, 0.1, 0.15),
@@ -102,14 +100,7 @@ class VideoStage(Stage):
         fresh = temporal_layers_for(image).config
         fitting = {name: fresh[name] for name in FITTED}
         temporal = parts.fresh("temporal", {**fitting, **(network or {})})
-        super().__init__(
-            VideoUNet(image, temporal),
-            parts,
-            learning_rate=learning_rate,
-            warmup_steps=warmup_steps,
-            average_decay=average_decay,
-            weight_decay=weight_decay,
-        )
+        super().__init__(VideoUNet(image, temporal), parts, schedule)
         self.compute_dtype = DTYPES[dtype]
         self.num_frames = num_frames
         self.context_shares = context_shares

@@ -174,11 +174,10 @@ scene:
 """
 
 
+@pytest.mark.usefixtures("known_speed")
 def test_outputs_of_a_scenario_are_written_and_brought_up_to_date(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("drivesim.runs.cost.MEASURED_CHUNKS", 3)
     (tmp_path / "s.yaml").write_text(OUTPUTS)
     given = ("--model", save_toy(tmp_path / "toy"), "--seconds", "0.2", "--out", tmp_path / "run", "--threads", "1")
     measured: list[bool] = []

@@ -16,9 +16,13 @@ from tiny_video_ldm import save_toy
 from typer.testing import CliRunner, Result
 
 from drivesim.cli.main import app
+from drivesim.errors import InputError
+from drivesim.models import load_model
 from drivesim.runs.future import open_run
 from drivesim.runs.run_folder import read_png
 from drivesim.runs.video import probe
+from drivesim.scenarios import load
+from drivesim.simulate import futures
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -56,6 +60,7 @@ def succeed(*arguments: object) -> Result:
     return result
 
 
+@pytest.mark.usefixtures("known_speed")
 def test_rollout_tells_the_plan_and_ends_with_the_videos_place(tmp_path: Path, toy: Path, scenario: Path) -> None:
     out = tmp_path / "run"
     result = succeed("rollout", scenario, "--seconds", "1.3", "--model", toy, "--out", out, "--threads", "1+1")
@@ -78,7 +83,20 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, toy: Path, scenario: Path) -> 
     out = tmp_path / "run"
     plan = json.loads(
         succeed(
-            "rollout", scenario, "--minutes", "5", "--futures", "2", "--model", toy, "--out", out, "--dry-run", "--json"
+            "rollout",
+            scenario,
+            "--minutes",
+            "5",
+            "--futures",
+            "2",
+            "--actors",
+            "scripted",
+            "--model",
+            toy,
+            "--out",
+            out,
+            "--dry-run",
+            "--json",
         ).stdout
     )[0]
     assert (plan["frames"], plan["futures"], plan["frames_per_future"]) == (6000, 2, 3000)
@@ -89,22 +107,24 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, toy: Path, scenario: Path) -> 
     assert not out.exists()
 
 
+@pytest.mark.usefixtures("known_speed")
 def test_futures_are_set_side_by_side_and_branched(tmp_path: Path, toy: Path, scenario: Path) -> None:
     out = tmp_path / "all"
     common = ("--model", toy, "--seconds", "1.3", "--threads", "1+1", "-q")
-    succeed("futures", scenario, "--futures", "3", "--out", out, *common)
+    succeed("futures", scenario, "--futures", "2", "--out", out, *common)
     assert probe(out / "side_by_side.mp4").num_frames == 13
     sheet = read_png(out / "contact_sheet.png")
-    assert sheet.shape[0] > 3 * 160 and sheet.shape[1] > 2 * 320
-    succeed("futures", scenario, "--futures", "3", "--only-future", "2", "--out", tmp_path / "one", *common)
+    assert sheet.shape[0] > 2 * 160 and sheet.shape[1] > 2 * 320
+    succeed("futures", scenario, "--futures", "2", "--only-future", "1", "--out", tmp_path / "one", *common)
     (alone,) = open_run(tmp_path / "one")
-    assert alone.index == 2
-    assert np.array_equal(alone.frames(), open_run(out)[2].frames())
+    assert alone.index == 1
+    assert np.array_equal(alone.frames(), open_run(out)[1].frames())
     result = drivesim("futures", "--from", out, "--at", "0.9", "--future", "1", "--futures", "1", *common, "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["run"] == str(tmp_path / "all-f01-at-0.6s")
 
 
+@pytest.mark.usefixtures("known_speed")
 def test_start_writes_the_frame_that_a_rollout_begins_with(tmp_path: Path, toy: Path, scenario: Path) -> None:
     succeed("start", scenario, "--model", toy, "--out", tmp_path / "start.png")
     succeed("rollout", scenario, "--seconds", "0.1", "--model", toy, "--out", tmp_path / "run")
@@ -114,6 +134,7 @@ def test_start_writes_the_frame_that_a_rollout_begins_with(tmp_path: Path, toy: 
     assert not np.array_equal(start, read_png(tmp_path / "start-boxes.png"))
 
 
+@pytest.mark.usefixtures("known_speed")
 def test_a_rollout_begins_with_the_users_picture(tmp_path: Path, toy: Path, scenario: Path) -> None:
     picture = tmp_path / "photo.png"
     rows = np.linspace(0, 255, 300, dtype=np.uint8)[:, None, None]
@@ -126,6 +147,7 @@ def test_a_rollout_begins_with_the_users_picture(tmp_path: Path, toy: Path, scen
     assert missing.exit_code == 2 and "there is no such picture" in missing.stderr
 
 
+@pytest.mark.usefixtures("known_speed")
 def test_a_suite_makes_a_folder_for_each_scenario_and_variation(tmp_path: Path, toy: Path) -> None:
     suite = tmp_path / "suite.yaml"
     entries = "".join("  - " + SCENARIO.format(number=n).replace("\n", "\n    ").rstrip() + "\n" for n in (1, 2))
@@ -157,6 +179,8 @@ def test_a_suite_makes_a_folder_for_each_scenario_and_variation(tmp_path: Path, 
         (["--seconds", "nan"], "--seconds nan: expected a time"),
         (["--variation", "x"], "--variation x: expected a number such as 3, a range such as 0-7, or all."),
         (["--threads", "0+1"], "--threads 0+1: expected denoising+decoding"),
+        (["--threads", "9" * 26], "--threads 99999999999999999999999999: expected denoising+decoding"),
+        (["--threads", "4096"], "at most 1024 each"),
         (["--out", "{file}"], "a file stands where a folder is needed"),
     ],
 )
@@ -167,6 +191,28 @@ def test_wrong_options_end_in_one_line_with_exit_code_2(
     assert result.exit_code == 2, result.output
     assert message.format(file=scenario) in result.stderr
     assert result.stderr.count("error:") == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "value"),
+    [
+        ("rollout", "--futures", "9" * 26), ("rollout", "--steps", "4294967296"), ("futures", "--futures", "1000001"),
+        ("futures", "--only-future", "9" * 26), ("futures", "--max-tries", "9" * 26), ("sweep", "--jobs", "9" * 26),
+        ("sweep", "--futures", "9" * 26), ("sweep", "--retries", "4294967296"),
+    ],
+)  # fmt: skip
+def test_numbers_that_nobody_means_are_refused(command: str, option: str, value: str, scenario: Path) -> None:
+    result = drivesim(command, scenario, option, value)
+    assert result.exit_code == 2 and option in result.stderr and "less than or equal" in result.stderr, result.stderr
+
+
+def test_the_library_refuses_them_too(toy: Path, scenario: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="steps is 0: expected 1 to 1000"):
+        load_model(toy, steps=0)
+    for count in (0, -3, 10**30):
+        with pytest.raises(InputError, match=f"num_futures is {count}: expected 1 to 1000000"):
+            futures(load_model(toy), load(scenario)[0], num_futures=count, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_futures_need_one_source(toy: Path, scenario: Path, tmp_path: Path) -> None:

@@ -36,11 +36,9 @@ SHOWING = {2, 4}
 
 
 @pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[object, ...]:
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known_speed: None) -> tuple[object, ...]:
     """The command, with verdicts said by SHOWING instead of the probe."""
     (tmp_path / "chosen.yaml").write_text(SCENARIO)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("drivesim.runs.cost.MEASURED_CHUNKS", 3)
 
     def verdicts(future: Future, events: tuple[str, ...], judges: Judges, progress: object) -> dict[str, Verdict]:
         return {name: Verdict(value=future.index in SHOWING) for name in events}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from conformance import some_controls
+from safetensors import SafetensorError
 
-from drivesim.errors import ModelError
+from drivesim.errors import InputError, ModelError
 from drivesim.models import load_model, verify_folder
 from drivesim.models.load import PRETRAINED
 from drivesim.models.saving import save_whole
@@ -73,7 +75,15 @@ def test_a_failed_save_leaves_the_older_model(model_folder: Path) -> None:
         (folder / "model.json").write_text("{}")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(ModelError, match="No space left on device"):
-        save_whole(model_folder, half)
+    def copies(folder: Path) -> None:
+        raise shutil.Error([("a", str(folder / "a"), f"[Errno 28] No space left on device: 'a' -> '{folder}'")])
+
+    def weights(folder: Path) -> None:
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    for write in (half, copies, weights):
+        with pytest.raises(InputError) as caught:
+            save_whole(model_folder, write)
+        assert "cannot be written (No space left on device)" in str(caught.value)
     assert content(model_folder) == before
     assert len(list(model_folder.parent.iterdir())) == 1

@@ -1,6 +1,7 @@
-"""Run by torchrun, one process a rank: trains the smoke recipe's codec and writes what each rank ended with.
+"""Two ranks as torchrun's agent starts them: sharded steps of a small codec, then the smoke recipe's codec under DDP.
 
-WORK STORE STEPS RECORDS: rank r writes RECORDS/rank-r.json with a hash of its parameters and the draws it took.
+WORK STORE STEPS RECORDS: rank r writes RECORDS/rank-r.json with a hash of its parameters and the draws it took, rank 0 what
+sharded training ends with. The ranks are forks of one process, as importing takes longer than both trainings.
 """
 
 from __future__ import annotations
@@ -12,7 +13,14 @@ import sys
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 from pytorch_lightning.callbacks import Callback
+from safetensors.torch import save_file
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+sys.path.append(str(Path(__file__).parent))
+from sharded import trained
 
 from drivesim.training.recipe import read_recipe
 from drivesim.training.stage_cli import build_stage, fit
@@ -28,7 +36,8 @@ class Draws(Callback):
         self.positions.append(batch["position"].tolist())
 
 
-def main(work: str, store: str, steps: str, records: str) -> None:
+def train(work: str, store: str, steps: str, records: str) -> None:
+    """The codec of the recipe, by as many processes as the environment says."""
     world = int(os.environ["WORLD_SIZE"])
     settings = [
         f"--data.path={store}", f"--trainer.max_steps={steps}", "--trainer.val_check_interval=2",
@@ -49,5 +58,18 @@ def main(work: str, store: str, steps: str, records: str) -> None:
     Path(records, f"rank-{os.environ['RANK']}.json").write_text(json.dumps(record))
 
 
+def rank(work: str, store: str, steps: str, records: str) -> None:
+    """What each process does; Lightning takes the group that is there."""
+    dist.init_process_group("gloo")
+    tensors = trained(mesh=init_device_mesh("cpu", (dist.get_world_size(),)))
+    if dist.get_rank() == 0:
+        whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
+        save_file(whole, Path(records, "sharded.safetensors"))
+    train(work, store, steps, records)
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    world = LaunchConfig(
+        min_nodes=1, max_nodes=1, nproc_per_node=2, rdzv_backend="c10d", rdzv_endpoint="localhost:0", start_method="fork"
+    )  # fmt: skip
+    elastic_launch(world, rank)(*sys.argv[1:])

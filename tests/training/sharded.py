@@ -1,16 +1,9 @@
-"""Five steps of a small codec, its parameters sharded over ranks or whole.
-
-RECORD, as one of the processes of a torch.distributed world: rank 0 writes what sharded training ends with, as safetensors.
-"""
+"""Five steps of a small codec, its parameters sharded over ranks or whole."""
 
 from __future__ import annotations
 
-import sys
-
 import torch
-import torch.distributed as dist
-from safetensors.torch import save_file
-from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 
@@ -42,16 +35,3 @@ def trained(*, mesh: DeviceMesh | None) -> dict[str, torch.Tensor]:
     tensors = {name: _whole(parameter.detach()) for name, parameter in parameters.items()}
     averages = {f"average.{name}": _whole(optimizer.state[one]["average"]) for name, one in parameters.items()}
     return tensors | averages
-
-
-def main(record: str) -> None:
-    dist.init_process_group("gloo")
-    tensors = trained(mesh=init_device_mesh("cpu", (dist.get_world_size(),)))
-    if dist.get_rank() == 0:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, record)
-    dist.barrier()
-    dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -143,6 +143,22 @@ def test_a_broken_loss_stops_with_the_batch_saved(store: Path, tmp_path: Path, m
     assert not (tmp_path / "codec" / "last.ckpt").exists()
 
 
+def test_a_full_disk_is_said_and_leaves_no_half_checkpoint(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device", "/tmp/elsewhere")
+
+    monkeypatch.setattr("pytorch_lightning.Trainer.save_checkpoint", full)
+    settings = [*SHORT, "--trainer.max_steps=1", f"--data.path={store}", SMALL, "--model.crop=[64,64]"]
+    with pytest.raises(InputError, match=r"work: cannot be written \(No space left on device\). Free some space"):
+        run_chain(
+            read_recipe("smoke"), tmp_path / "work", stages=["codec"], initial=None, overrides=settings, say=str
+        )  # fmt: skip
+    assert not list(tmp_path.rglob("last.*"))
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from drivesim.models.hashes import write_hashes
 from drivesim.models.video_ldm.load import VideoLDMConfig, save_networks
 from drivesim.packing import pack
 from drivesim.training import DecoderGanStage, DecoderStage, estimates
-from drivesim.training.decoder_stage import DecoderBatches, unsteadiness
+from drivesim.training.decoder_stage import DecoderBatches, DecoderTask, unsteadiness
 from drivesim.training.gan_stage import Judged
 from drivesim.training.stage import NothingToLearn
 from drivesim.training.stream import Draw
@@ -41,7 +42,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> DecoderStage:
     save_networks(tiny_networks(), VideoLDMConfig(name="toy"), model)
     write_hashes(model)
     work = tmp_path_factory.mktemp("work")
-    return DecoderStage(work, str(model), "float32", crop=(64, 128))
+    return DecoderStage(work, str(model), "float32", task=DecoderTask(crop=(64, 128)))
 
 
 @pytest.fixture(scope="module")
@@ -113,12 +114,13 @@ def test_half_size_frames_teach_single_frames_and_nothing_larger_teaches_nothing
 
 def test_later_frames_know_the_ones_before(stage: DecoderStage, batches: DecoderBatches) -> None:
     batch = batches(DRAWS)
-    stage.past_dropout, before = 0.0, stage.past_dropout
+    before = stage.task
+    stage.task = replace(before, past_dropout=0.0)
     with torch.no_grad():
         drawn = stage.draw(batch, None, torch.Generator().manual_seed(0))
-        stage.past_dropout = 1.0
+        stage.task = replace(before, past_dropout=1.0)
         alone = stage.draw(batch, None, torch.Generator().manual_seed(0))
-    stage.past_dropout = before
+    stage.task = before
     assert len(drawn) == 3 and drawn[0].large.shape == (2, 3, 128, 256)
     assert torch.equal(drawn[0].large, alone[0].large)
     assert not torch.allclose(drawn[1].large, alone[1].large, atol=1e-3)
@@ -156,7 +158,7 @@ def test_the_stored_flow_leads_from_each_frame_to_the_one_before(full: ClipStore
 
 
 def test_the_discriminators_see_the_layout_and_the_decoder_learns(batches: DecoderBatches, stage: DecoderStage) -> None:
-    gan = DecoderGanStage(stage.parts.work, stage.parts.initial, "float32", crop=(64, 128))
+    gan = DecoderGanStage(stage.parts.work, stage.parts.initial, "float32", task=DecoderTask(crop=(64, 128)))
     frames = torch.randn(1, 3, 128, 256)
     planes = torch.rand(1, NUM_LAYOUT_PLANES, 32, 64)
     for discriminator, size, count in zip(gan.discriminators, ((16, 32), (4, 8)), (3, 4), strict=True):

@@ -19,6 +19,7 @@ from drivesim.training import (
     ProbeStage,
     VideoStage,
 )
+from drivesim.training.decoder_stage import DecoderTask
 from drivesim.training.dry_run import measure
 
 SIZES = {"widths": [8, 8, 8, 8]}
@@ -26,8 +27,8 @@ SETTINGS: dict[Any, dict[str, Any]] = {
     CodecStage: {"crop": (64, 128), "leaves_share": 0.0},
     ImageStage: {},
     VideoStage: {"num_frames": 4},
-    DecoderStage: {"crop": (64, 128)},
-    DecoderGanStage: {"crop": (64, 128)},
+    DecoderStage: {"task": DecoderTask(crop=(64, 128))},
+    DecoderGanStage: {"task": DecoderTask(crop=(64, 128))},
     PointsStage: {"pixels": 16},
     ProbeStage: {"network": {**SIZES, "features": 8, "motion_widths": [4, 4]}},
     FeatureStage: {"network": SIZES},

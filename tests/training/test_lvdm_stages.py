@@ -111,7 +111,7 @@ def test_the_loss_is_that_of_what_is_not_given(stage: FactorisedDenoiserStage) -
     level = torch.randint(1000, (3,), generator=again)
     perturbation = torch.randint(251, (3,), generator=again)
     noise = torch.randn(batch["latents"].shape, generator=again)
-    controls = told_controls(batch, again, **stage.dropout)
+    controls = told_controls(batch, again, stage.dropout)
     told = stage.network.read(controls, 3, batch["known"])
     kept = torch.cumprod(1.0 - torch.linspace(0.0015**0.5, 0.0155**0.5, 1000).square(), 0)
     noisy = torch.empty_like(noise)

@@ -16,7 +16,7 @@ from drivesim.noise import NoiseStream
 from drivesim.training import PlaneDenoiserStage
 from drivesim.training.chain import run_chain
 from drivesim.training.clip_batches import require_frames
-from drivesim.training.clip_stages import everything, told_controls
+from drivesim.training.clip_stages import ControlDropout, everything, told_controls
 from drivesim.training.pvdm_stages import ClipPairBatches
 from drivesim.training.recipe import read_recipe
 from drivesim.training.stream import Draw
@@ -102,7 +102,7 @@ def test_the_joint_loss_is_the_formula(stage: PlaneDenoiserStage) -> None:
     again = torch.Generator().manual_seed(5)
     level = torch.randint(1000, (4,), generator=again)
     noise = torch.randn(batch["latents"].shape, generator=again)
-    told = stage.network.read(told_controls(batch, again, **stage.dropout), 4)
+    told = stage.network.read(told_controls(batch, again, stage.dropout), 4)
     kept = torch.cumprod(1.0 - torch.linspace(0.0015**0.5, 0.0195**0.5, 1000).square(), 0)[level][:, None, None]
     noisy = kept.sqrt() * batch["latents"] + (1.0 - kept).sqrt() * noise
     error = (stage.network(noisy, level, batch["context"], told) - noise).square().mean((1, 2))
@@ -112,8 +112,8 @@ def test_the_joint_loss_is_the_formula(stage: PlaneDenoiserStage) -> None:
 def test_withheld_controls_are_withheld_from_whole_clips(stage: PlaneDenoiserStage) -> None:
     batch = stage.example_batch(12)
     batch |= {name: value + 1 for name, value in batch.items() if name in ("motion", "attributes")}
-    shares = {"layout": 1.0, "raster": 0.0, "motion": 0.5, "attributes": 0.0}
-    told = told_controls(batch, torch.Generator().manual_seed(0), **shares)
+    shares = ControlDropout(layout_dropout=1.0, raster_dropout=0.0, motion_dropout=0.5, attribute_dropout=0.0)
+    told = told_controls(batch, torch.Generator().manual_seed(0), shares)
     assert not told.map_given.any() and not told.actors_given.any() and told.attributes_given.all()
     by_clip = told.motion_given.reshape(12, -1)
     assert 1 < int(by_clip[:, 0].sum()) < 11 and torch.equal(by_clip, by_clip[:, :1].expand_as(by_clip))

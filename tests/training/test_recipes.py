@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from drivesim.errors import InputError
-from drivesim.training.recipe import find_recipe, packaged_recipes, read_recipe
+from drivesim.training.chain import is_done
+from drivesim.training.done import StageDone, write_done
+from drivesim.training.recipe import find_recipe, packaged_recipes, parse_yaml, read_recipe
+from drivesim.training.schedule import Schedule
 from drivesim.training.stage_cli import build_stage
 
 GOOD = """\
@@ -54,8 +57,43 @@ def test_any_field_can_be_overridden(tmp_path: Path) -> None:
         "--model.learning_rate", "0.5", "--checkpoint.minutes", "2.5",
     )  # fmt: skip
     assert cli.datamodule.path == "x.zarr" and cli.datamodule.batch_size == 3
-    assert cli.model.learning_rate == 0.5
+    assert cli.model.schedule == Schedule(learning_rate=0.5, average_decay=0.998), "the rest is the stage's"
     assert [c.minutes for c in cli.trainer.callbacks if hasattr(c, "minutes")] == [2.5]
+
+
+def test_shared_settings_may_stand_alone_or_in_their_group(tmp_path: Path) -> None:
+    alone = GOOD.replace("init_args: {", "init_args: {warmup_steps: 7, learning_rate: 1.0e-3, ")
+    group = GOOD.replace("init_args: {", "init_args: {schedule: {warmup_steps: 7, learning_rate: 1.0e-3}, ")
+    wanted = Schedule(learning_rate=1e-3, warmup_steps=7, average_decay=0.998)
+    assert _build(alone, tmp_path).model.schedule == _build(group, tmp_path).model.schedule == wanted
+    given = ("--model.warmup_steps=9", "--model.init_args.weight_decay", "0.5", "--model.schedule.average_decay=0.9")
+    changed = _build(alone, tmp_path, *given).model.schedule
+    assert changed == Schedule(learning_rate=1e-3, warmup_steps=9, average_decay=0.9, weight_decay=0.5)
+    with pytest.raises(InputError, match=r"model.warmup_steps and model.schedule.warmup_steps are the same setting"):
+        _build(group.replace("schedule:", "warmup_steps: 3, schedule:"), tmp_path)
+    for setting, message in {
+        "learning_rate=-1": "model.learning_rate is -1.0: expected more than 0 and at most 1",
+        "learning_rate=1e308": "model.learning_rate is 1e.308: expected more than 0",
+        "average_decay=1.5": "model.average_decay is 1.5: expected at least 0 and at most 1",
+        "warmup_steps=-3": "model.warmup_steps is -3: expected at least 0",
+    }.items():
+        with pytest.raises(InputError, match=message):
+            _build(GOOD, tmp_path, f"--model.{setting}")
+    with pytest.raises(InputError, match="warmup_step"):
+        _build(alone.replace("warmup_steps", "warmup_step"), tmp_path)
+
+
+def test_a_stage_that_was_finished_before_settings_were_grouped_stays_finished(tmp_path: Path) -> None:
+    cli = _build(GOOD, tmp_path)
+    settings = parse_yaml(cli.parser.dump(cli.config, skip_link_targets=False))
+    old = parse_yaml(cli.parser.dump(cli.config, skip_link_targets=False))
+    old["model"]["init_args"].update(old["model"]["init_args"].pop("schedule"))
+    assert old != settings and old["model"]["init_args"]["learning_rate"] == 6e-4
+    write_done(tmp_path / "done.json", StageDone(updates=2, draws=4, settings=old))
+    assert is_done(tmp_path / "done.json", settings)
+    old["model"]["init_args"]["learning_rate"] = 1.0
+    write_done(tmp_path / "done.json", StageDone(updates=2, draws=4, settings=old))
+    assert not is_done(tmp_path / "done.json", settings)
 
 
 def test_print_config_names_every_field(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
