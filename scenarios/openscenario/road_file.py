@@ -15,13 +15,14 @@ from drivesim.scenarios.openscenario.expressions import Parameters
 
 _KINDS = {"motorway": "motorway", "rural": "rural", "town": "urban", "lowSpeed": "urban"}
 _SPEED_UNITS = {"km/h": 1.0 / 3.6, "mph": 0.44704, "m/s": 1.0}
-_STRAIGHT = 1e-5
+_STRAIGHT, _STRAIGHT_RAD = 1e-5, 1e-3
 _NOTHING = Parameters()
 
 
 @dataclass(frozen=True, kw_only=True)
 class RoadFacts:
-    """One road, by its ``id``, at one place: widths (m) of the driving lanes by their id, ``curvature`` in 1/m, positive to the left.
+    """One road, by its ``id``, at one place: widths (m) of the driving lanes by their id, ``curvature`` in 1/m, positive to the left,
+    and whether there are street lamps beside it.
 
     ``course`` (N, 4) holds s, x, y and heading of the reference line every metre. ``notes`` say what was taken for something
     simpler. Without a file ``known`` is false, ``course`` None, and the rest is assumed.
@@ -33,9 +34,15 @@ class RoadFacts:
     kind: str | None = None
     speed_limit_mps: float | None = None
     left_hand: bool = False
+    lamps: bool = False
     known: bool = True
     notes: tuple[str, ...] = ()
     course: FloatArray | None = None
+
+    @property
+    def straight(self) -> bool:
+        """Whether the whole road keeps its heading."""
+        return self.course is None or float(np.ptp(self.course[:, 3])) < _STRAIGHT_RAD
 
     def centre(self, lane: int) -> float:
         """Offset of a lane's middle from the reference line, m to the left."""
@@ -102,6 +109,11 @@ def road_of(network: Element, path: Path, road_id: str, s: float) -> RoadFacts:
         kind=None if kind is None else _KINDS.get(kind.attributes.get("type", "")),
         speed_limit_mps=None if speed is None else _speed(speed),
         left_hand=road.attributes.get("rule", "RHT") == "LHT",
+        lamps=any(
+            thing.attributes.get("type") == "streetLamp"
+            for group in road.all("objects")
+            for thing in group.all("object")
+        ),
         notes=tuple(notes),
         course=_course(road),
     )

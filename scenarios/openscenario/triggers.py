@@ -22,7 +22,11 @@ _MORE = ("greaterThan", "greaterOrEqual")
 
 
 class Impossible(Exception):
-    """Why something never starts, or why it cannot be said when."""
+    """Why something never starts, or why it cannot be said when; ``by_choice`` where the file's own parameters say so."""
+
+    def __init__(self, why: str, *, by_choice: bool = False) -> None:
+        super().__init__(why)
+        self.by_choice = by_choice
 
 
 @dataclass(frozen=True)
@@ -54,17 +58,33 @@ class StartTrigger:
 
 
 def read_trigger(element: Element, parameters: Parameters, story: Story) -> StartTrigger:
-    """The start that a trigger means; of several groups the first. Raises Impossible."""
+    """The start that a trigger means: of several groups the one that holds first, as far as that is known. Raises Impossible."""
     groups = element.all("ConditionGroup")
     if not groups:
         return StartTrigger()
-    if len(groups) > 1:
-        story.notes.append(f"{element.where}: of {len(groups)} groups of conditions the first is taken")
-        for group in groups[1:]:
+    found: list[StartTrigger] = []
+    reasons: list[Impossible] = []
+    for group in groups:
+        try:
+            found.append(read_group(group, parameters, story))
+        except Impossible as reason:
             group.take()
+            reasons.append(reason)
+    if not found:
+        raise next((reason for reason in reasons if not reason.by_choice), reasons[0])
+    known = [one for one in found if one.time_s is not None]
+    first = min(known, key=lambda one: one.time_s or 0.0) if known else found[0]
+    others = len(found) - 1 + sum(not reason.by_choice for reason in reasons)
+    if others and first.time_s != 0.0:
+        story.notes.append(f"{element.where}: of {others + 1} groups of conditions one is taken ({first.written()})")
+    return first
+
+
+def read_group(group: Element, parameters: Parameters, story: Story) -> StartTrigger:
+    """The start at which all conditions of a group hold. Raises Impossible."""
     found = StartTrigger()
     waiting: list[Element] = []
-    for condition in groups[0].all("Condition"):
+    for condition in group.all("Condition"):
         one = _condition(condition, parameters, story)
         if one.condition is not None:
             waiting.append(condition)
@@ -98,7 +118,7 @@ def _by_value(kind: Element, parameters: Parameters, story: Story, delay: float)
             name = parameters.text(kind, "parameterRef").lstrip("$")
             own = parameters.resolve(f"${name}", kind.where)
             if not _holds(own, parameters.text(kind, "rule"), parameters.text(kind, "value")):
-                raise Impossible(f"it does not happen: {name} is {own}")
+                raise Impossible(f"does not happen: {name} is {own}", by_choice=True)
             return StartTrigger()
         case "StoryboardElementStateCondition":
             name, state = parameters.text(kind, "storyboardElementRef"), parameters.text(kind, "state")
@@ -125,21 +145,28 @@ def _by_entity(entity: Element, parameters: Parameters, story: Story) -> StartTr
             raise Impossible(f"<{kind.tag}> between others than the ego has no counterpart")
         if parameters.text(kind, "rule") not in _LESS:
             raise Impossible(f"<{kind.tag}> above a value has no counterpart")
-        name = "ttc_to_ego" if kind.tag == "TimeToCollisionCondition" else "distance_to_ego"
+        name = "ttc_to_ego" if kind.tag == "TimeToCollisionCondition" else _distance(kind, parameters)
         return StartTrigger(None, {name: {"below": round(parameters.number(kind, "value"), 4)}})
     if kind.tag in ("TraveledDistanceCondition", "ReachPositionCondition") and who == [story.ego]:
-        speed = story.states[story.ego].speed_mps or 0.0
+        speed = abs(story.states[story.ego].speed_mps or 0.0)
         if speed <= 0.0:
             raise Impossible(f"<{kind.tag}> of an ego that stands")
         if kind.tag == "TraveledDistanceCondition":
             way = parameters.number(kind, "value")
         else:
-            way = story.places.distance_ahead(story.places.of(kind.need("Position"), parameters))
+            ahead = story.places.distance_ahead(story.places.of(kind.need("Position"), parameters))
+            way = ahead if (story.states[story.ego].speed_mps or 0.0) > 0.0 else -ahead
         story.notes.append(
             f"{kind.where}: <{kind.tag}> is taken for the time at which the ego gets there at {speed:.2f} m/s"
         )
         return StartTrigger(max(way / speed, 0.0))
     raise Impossible(f"<{kind.tag}> is not read")
+
+
+def _distance(kind: Element, parameters: Parameters) -> str:
+    """Between bumpers along the road, or between middles."""
+    along = parameters.text(kind, "relativeDistanceType", "longitudinal") == "longitudinal"
+    return "gap_to_ego" if along and parameters.flag(kind, "freespace") else "distance_to_ego"
 
 
 def _holds(own: str, rule: str, value: str) -> bool:
