@@ -38,7 +38,13 @@ def tiny_codec() -> FrameCodec:
     """A codec of a few thousand parameters, whose decoder hears layout and past."""
     torch.manual_seed(0)
     blocks = (1, 1, 1, 1)
-    sizes = {"encoder_blocks": blocks, "decoder_blocks": blocks, "layout_widths": (8, 8, 8, 8), "point_widths": (16, 16, 8), "finishing_blocks": 1}
+    sizes = {
+        "encoder_blocks": blocks,
+        "decoder_blocks": blocks,
+        "layout_widths": (8, 8, 8, 8),
+        "point_widths": (16, 16, 8),
+        "finishing_blocks": 1,
+    }
     return woken(FrameCodec(widths=(8, 8, 16, 16), **sizes), 3)
 
 

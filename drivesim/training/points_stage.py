@@ -32,8 +32,11 @@ from drivesim.training.stream import Draw, draw_generator
 KEPT = (1536, 448, 64)
 PIXELS = sum(KEPT)
 
-#: Pixels of the picture along a pixel of the layout, and of them those that become one of the small picture's.
+#: Pixels of the picture along a pixel of the layout, and of them those that become one of the small picture's, which is painted.
 BLOCK, HALF = OUTPUT_SIZE[0] // LAYOUT_SIZE[0], 2
+
+#: Width of the layer that details are read off by.
+DETAIL_WIDTH = 192
 
 #: A pixel of an actor counts as so many of the rest.
 ACTOR_WEIGHT = 4.0
@@ -45,8 +48,8 @@ RIDGE = 1e-4
 RIGHT_WITHIN, CERTAIN = 0.1, 2.0
 
 NUM_PLANES = sum(len(planes) for planes in RASTER_CHANNELS.values())
-#: Colours of the small picture's pixels within one of the layout.
-COLOURS = 3 * (BLOCK // HALF) ** 2
+#: Colours of the picture's pixels within one of the layout.
+COLOURS = 3 * BLOCK**2
 #: Columns of a kept pixel: planes of the layout, whether each raster is known, light, and colours.
 COLUMNS = NUM_LAYOUT_PLANES + LIGHT + COLOURS
 _ACTOR_SHADE = planes_named(Control.ACTORS, ("shade",))[0]
@@ -77,11 +80,13 @@ def kept_pixels(store: ClipStore, clip: int) -> np.ndarray:
 
 
 def _blocks(picture: np.ndarray) -> np.ndarray:
-    """Colours uint8 (pixels of the layout, COLOURS) of a picture (512, 1024, 3) at half its size: red, green, blue, rows, columns."""
-    halved = (
-        reduce(picture.astype(np.float32), "(h a) (w b) c -> h w c", "mean", a=HALF, b=HALF).round().astype(np.uint8)
-    )
-    return rearrange(halved, "(h a) (w b) c -> (h w) (c a b)", a=BLOCK // HALF, b=BLOCK // HALF)
+    """Colours uint8 (pixels of the layout, COLOURS) of a picture (512, 1024, 3): red, green, blue, rows, columns."""
+    return rearrange(picture, "(h a) (w b) c -> (h w) (c a b)", a=BLOCK, b=BLOCK)
+
+
+def _halved(colours: Tensor) -> Tensor:
+    """Colours (P, COLOURS) of the picture's pixels to those of the small one's, as the painter has them: (P, 12)."""
+    return reduce(colours, "p (c a i b j) -> p (c a b)", "mean", c=3, i=HALF, j=HALF, a=BLOCK // HALF)
 
 
 class PointBatches:
@@ -104,7 +109,11 @@ class PointBatches:
 
 
 class PointPainting(nn.Module):
-    """A codec of whose decoder only the network per pixel and the painter learn."""
+    """A codec of whose decoder only the network per pixel and the painter learn.
+
+    ``detail`` reads the full picture's pixels off the features, so that they hold what the decoder's last octave needs; it is
+    for training only.
+    """
 
     def __init__(self, codec: FrameCodec) -> None:
         super().__init__()
@@ -112,12 +121,19 @@ class PointPainting(nn.Module):
         painter = codec.decoder.painter
         for part in (codec.decoder.layout.points, painter.points, painter.light, painter.paint):
             part.requires_grad_(True)
+        width = codec.decoder.layout.point_width
+        self.detail = nn.Sequential(
+            nn.Linear(width + LIGHT, DETAIL_WIDTH), nn.ReLU(inplace=True), nn.Linear(DETAIL_WIDTH, COLOURS)
+        )
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Colours (P, COLOURS) in [-1, 1] of pixels (P, COLUMNS) in [0, 1]."""
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Colours in [-1, 1] of pixels (P, COLUMNS) in [0, 1]: as painted in the small picture (P, 12), and of the large one
+        (P, COLOURS).
+        """
         features = self.features(pixels)
         light = pixels[:, NUM_LAYOUT_PLANES : NUM_LAYOUT_PLANES + LIGHT].to(features.dtype)
-        return self.codec.decoder.painter.colours(features[:, :, None, None], light)[:, :, 0, 0]
+        painted = self.codec.decoder.painter.colours(features[:, :, None, None], light)[:, :, 0, 0]
+        return painted, self.detail(torch.cat([features, light], dim=1))
 
     def features(self, pixels: Tensor) -> Tensor:
         """Features (P, C) of pixels (P, COLUMNS) in [0, 1]."""
@@ -161,11 +177,13 @@ class PointsStage(Stage):
         return PointBatches(self._table(store, folder.parent), self.pixels)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """L1 between painted and true colours."""
+        """L1 between painted and true colours, and between those of the large picture."""
         pixels = batch["pixels"].flatten(0, 1).float() / 255.0
         told = torch.rand(len(pixels), 1, generator=generator) >= self.untold_share
         pixels[:, NUM_LAYOUT_PLANES : NUM_LAYOUT_PLANES + LIGHT] *= told.to(pixels.device)
-        error = (self.network(pixels).float() - (2.0 * pixels[:, -COLOURS:] - 1.0)).abs().mean(1)
+        painted, detail = self.network(pixels)
+        true = 2.0 * pixels[:, -COLOURS:] - 1.0
+        error = _distance(painted, _halved(true)) + _distance(detail, true)
         weights = 1.0 + (ACTOR_WEIGHT - 1.0) * (pixels[:, _ACTOR_SHADE] > 0)
         return (weights * error).sum() / weights.sum()
 
@@ -187,7 +205,7 @@ class PointsStage(Stage):
         pixels = pixels[pixels[:, FACE_PLANES].any(dim=1)]
         layout = self.network.codec.decoder.layout
         after = self.network.features(pixels).float()
-        error = (self.network(pixels).float() - (2.0 * pixels[:, -COLOURS:] - 1.0)).abs().mean(1)
+        error = _distance(self.network(pixels)[0], _halved(2.0 * pixels[:, -COLOURS:] - 1.0))
         learned, layout.points = layout.points, self.before
         before = self.network.features(pixels).float()
         layout.points = learned
@@ -200,6 +218,11 @@ class PointsStage(Stage):
 
     def _table(self, store: ClipStore, work: Path) -> Path:
         return work / "latents" / f"points-{len(store)}x{store.frames_per_clip}.npy"
+
+
+def _distance(colours: Tensor, true: Tensor) -> Tensor:
+    """Mean absolute difference of each pixel's colours (P, C): (P,)."""
+    return (colours.float() - true).abs().mean(1)
 
 
 def refit_readers(codec: FrameCodec, after: Tensor, before: Tensor) -> None:
