@@ -182,18 +182,18 @@ def test_simulated_futures_begin_alike_and_each_develops_its_own_way(tmp_path: P
 
 
 def test_a_simulated_future_is_the_same_alone_and_keeps_its_own_tracks(tmp_path: Path, scenario: Scenario) -> None:
-    three = futures(TinyLoaded(), scenario, num_futures=3, seconds=3.0, seed=7, out=tmp_path / "three", options=ONE)
+    three = futures(TinyLoaded(), scenario, num_futures=3, seconds=2.0, seed=7, out=tmp_path / "three", options=ONE)
     assert not (tmp_path / "three" / "tracks.csv").exists()
-    decided = decide(TinyLoaded(), scenario, num_frames=30, seed=7, options=ONE, several=True)
+    decided = decide(TinyLoaded(), scenario, num_frames=20, seed=7, options=ONE, several=True)
     (alone,) = make(decided, tmp_path / "alone", indices=[2])
     assert np.array_equal(alone.frames(), three[2].frames())
     for future in three:
         scene = decided.scene_of(future.index)
         ego, actors = future.tracks
-        assert np.allclose(ego.positions, scene.ego.positions[:30], atol=1e-4)
+        assert np.allclose(ego.positions, scene.ego.positions[:20], atol=1e-4)
         challenger = next(actor for actor in actors if actor.id == "challenger")
         planned = next(actor for actor in scene.actors if actor.id == "challenger")
-        assert np.allclose(challenger.track.positions, planned.track.positions[:30], atol=1e-4)
+        assert np.allclose(challenger.track.positions, planned.track.positions[:20], atol=1e-4)
 
 
 @pytest.mark.parametrize("actors", ["simulated", "free"])
@@ -225,15 +225,15 @@ def test_a_simulated_ego_among_scripted_actors_is_refused(scenario: Scenario) ->
 
 def test_branches_of_a_simulated_future_share_its_past_and_develop_anew(tmp_path: Path, scenario: Scenario) -> None:
     root = tmp_path / "root"
-    futures(TinyLoaded(), scenario, num_futures=2, seconds=4.0, seed=7, out=root, options=ONE)
-    parent = decide(TinyLoaded(), scenario, num_frames=40, seed=7, options=ONE, several=True).scene_of(1)
+    futures(TinyLoaded(), scenario, num_futures=2, seconds=2.5, seed=7, out=root, options=ONE)
+    parent = decide(TinyLoaded(), scenario, num_frames=25, seed=7, options=ONE, several=True).scene_of(1)
     made = branch(
-        TinyLoaded(), root, at_s=2.0, num_futures=2, seconds=6.0, future=1, out=tmp_path / "branch", options=ONE
+        TinyLoaded(), root, at_s=2.0, num_futures=2, seconds=3.0, future=1, out=tmp_path / "branch", options=ONE
     )
     manifest = made[0].manifest
     first = manifest.scene_frame
     assert manifest.actors == "simulated" and manifest.turns == as_rows(turns_of(RunFolder(root).manifest(), 1))
-    again = decide_branch(TinyLoaded(), root, at_s=2.0, seconds=6.0, future=1, options=ONE)
+    again = decide_branch(TinyLoaded(), root, at_s=2.0, seconds=3.0, future=1, options=ONE)
     goes_on, anew = again.scene_of(0), again.scene_of(1)
     for scene in (goes_on, anew):
         assert np.array_equal(scene.ego.positions[: first + 1], parent.ego.positions[: first + 1])

@@ -39,13 +39,17 @@ from drivesim.world_model import LoadedModel
 SHORTEST_MINUTES = 0.05
 
 
+#: More scenes, futures, seconds or minutes than anybody measures.
+MOST = 10_000
+
+
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
     """How much is measured; every number stands in the report, and reports of other numbers cannot be compared.
 
     ``clips`` held-out scenes of ``seconds``; ``starts`` with ``futures`` each of ``future_seconds``; two rollouts of
     ``scenario`` (a file or the name of a library scenario) of ``minutes``, one scripted and one free, none at 0. Raises InputError
-    for what is too little to be measured.
+    for what is too little to be measured, or more than anybody waits for.
     """
 
     clips: int = 24
@@ -62,10 +66,14 @@ class Protocol:
         for name, bound in least.items():
             if getattr(self, name) < bound:
                 raise InputError(f"--{name} {getattr(self, name)}: expected {bound} or more")
+            if name != "seed" and getattr(self, name) > MOST:
+                raise InputError(f"--{name} {getattr(self, name)}: expected {MOST} or less")
         for name, bound_s in {"seconds": 0.5, "future_seconds": 0.5, "minutes": 0.0}.items():
             value = getattr(self, name)
             if not bound_s <= value < float("inf"):
                 raise InputError(f"--{name.replace('_', '-')} {value:g}: expected a number of {bound_s:g} or more")
+            if value > MOST:
+                raise InputError(f"--{name.replace('_', '-')} {value:g}: expected a number of {MOST} or less")
         if 0.0 < self.minutes < SHORTEST_MINUTES:
             raise InputError(f"--minutes {self.minutes:g}: expected 0, or {SHORTEST_MINUTES:g} or more")
 

@@ -18,6 +18,7 @@ from drivesim.errors import InputError
 from drivesim.evidence.generated import continued, frames_needed, round_trip
 from drivesim.evidence.measure import Progress, judged
 from drivesim.evidence.model_results import FROZEN, RECORDED, ModelResult, VideoSet
+from drivesim.evidence.of_model import MOST
 from drivesim.evidence.rollout_cost import RolloutCost, rollout_costs
 from drivesim.evidence.sections.figures import strip
 from drivesim.evidence.sections.models import model_section, table_section
@@ -54,6 +55,8 @@ class TableProtocol:
     def __post_init__(self) -> None:
         if self.clips < 2:
             raise InputError(f"--clips {self.clips}: expected 2 or more, as sets of videos are compared")
+        if max(self.clips, *self.lengths, 0) > MOST:
+            raise InputError(f"--clips {self.clips}, --lengths {max(self.lengths, default=0)}: expected {MOST} or less")
         if not self.lengths or min(self.lengths) < 2 or list(self.lengths) != sorted(set(self.lengths)):
             shown = ",".join(map(str, self.lengths))
             raise InputError(f"--lengths {shown}: expected rising numbers of frames from 2 on, such as 16,128")
