@@ -73,8 +73,8 @@ def test_unknown_option_exits_2() -> None:
 
 
 def test_missing_model_is_one_line_and_exits_4(tmp_path: Path) -> None:
-    result = run("models", str(tmp_path / "nowhere"))
-    assert result.returncode == 4
+    result = CliRunner().invoke(command_line.app, ["models", str(tmp_path / "nowhere")])
+    assert result.exit_code == 4
     assert result.stderr.startswith("error: model ")
     assert result.stderr.count("\n") == 1
 
