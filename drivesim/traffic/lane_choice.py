@@ -27,6 +27,8 @@ _WISH_SAFE_BRAKING = 1.5
 _ROOM_FOR_SCRIPT_M = 45.0
 #: Nobody changes lanes who is this near, in time, to someone crossing on foot.
 _WALKER_HORIZON_S = 6.0
+#: Nobody changes lanes who would still be at it in a junction, where others turn into the lane beside; seconds.
+_CHANGE_S = 4.5
 
 
 def choose_lane(fleet: Fleet, slot: int) -> Lane | None:
@@ -35,7 +37,9 @@ def choose_lane(fleet: Fleet, slot: int) -> Lane | None:
     A driver on a ramp must leave it: the incentive rises and the accepted braking of others grows towards its end.
     """
     road, here = fleet.road, fleet.lane_at(slot)
-    if here is None or fleet.v[slot] < 1.0 or (here.kind != "ramp" and _someone_crosses_ahead(fleet, slot)):
+    if here is None or fleet.v[slot] < 1.0 or _before_a_junction(fleet, slot):
+        return None
+    if here.kind != "ramp" and _someone_crosses_ahead(fleet, slot):
         return None
     urgency = 0.0
     if here.kind == "ramp":
@@ -68,6 +72,16 @@ def _someone_crosses_ahead(fleet: Fleet, slot: int) -> bool:
     on_foot = fleet.alive[:n] & (fleet.kind[:n] == PEDESTRIAN) & (fleet.motion[:n] == FREE)
     near = (ahead > 0.0) & (ahead < max(_ROOM_FOR_SCRIPT_M, _WALKER_HORIZON_S * fleet.v[slot]))
     return bool((on_foot & near & ~np.isnan(fleet.target_x[:n])).any())
+
+
+def _before_a_junction(fleet: Fleet, slot: int) -> bool:
+    """Whether a driver is in a junction, or would be before he has changed lanes."""
+    ways = [float(fleet.direction[slot] * (junction.s - fleet.s[slot])) for junction in fleet.road.junctions]
+    most = fleet.front[slot] + _CHANGE_S * fleet.v[slot]
+    return any(
+        -one.reach_m - fleet.rear[slot] < way < one.reach_m + most
+        for way, one in zip(ways, fleet.road.junctions, strict=True)
+    )
 
 
 def _beside_a_script(fleet: Fleet, slot: int) -> bool:

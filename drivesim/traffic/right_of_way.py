@@ -15,6 +15,8 @@ from drivesim.traffic.turning import middles, touching
 
 _ARMS: tuple[Leg, ...] = ("left", "right")
 _OPPOSITE: dict[Leg, Leg] = {"ahead": "behind", "behind": "ahead", "left": "right", "right": "left"}
+#: Whether one who moves like that drives, by the code of the motion.
+_IS_DRIVEN = np.isin(np.arange(16), DRIVEN)
 #: Others are looked for this near, and followed this far ahead in time; metres, seconds.
 _NEAR_M, _MOMENTS_S = 300.0, np.arange(0.0, 9.01, 0.6)
 #: Walkers are looked for this near, metres.
@@ -29,6 +31,8 @@ _MARGIN_S, _LEAST_MARGIN_S, _PATIENCE_S = 1.4, 0.7, 25.0
 _PULL_AWAY_MPS2, AMBER_BRAKING_MPS2, RED_BRAKING_MPS2 = 1.5, 3.0, 6.0
 #: Drivers decide this long before they would have to brake; and stand for a stop sign when slower than that.
 _DECIDES_M, _STANDS_MPS = 14.0, 0.3
+#: One who stands in the junction lets those pass who are faster than that, m/s.
+_DRIVES_MPS = 2.0
 #: Who stands looks for a gap this often, and only when he is the first in line; seconds, metres.
 _LOOKS_EVERY_S, _FIRST_IN_LINE_M = 0.3, 6.0
 #: A route is looked at in steps of so many samples.
@@ -52,7 +56,7 @@ def must_wait_at_line(fleet: Fleet, slot: int, time_s: float, dt: float) -> bool
     route, v = fleet.route_of(slot), float(fleet.v[slot])
     junction = route.junction
     if fleet.inside[slot] > 0:
-        return False
+        return _stands_in_it(fleet, slot, time_s)
     line = -float(fleet.route_p[slot]) - float(fleet.front[slot])
     slow = v < 1.0
     if line > (_FIRST_IN_LINE_M if slow else v**2 / 4.0 + _DECIDES_M):
@@ -80,6 +84,22 @@ def must_wait_at_line(fleet: Fleet, slot: int, time_s: float, dt: float) -> bool
     return not may_go
 
 
+def _stands_in_it(fleet: Fleet, slot: int, time_s: float) -> bool:
+    """Whether one who had to stop in the junction, as for somebody ahead, lets others pass before he goes on.
+
+    The gap that he saw is over, so whoever drives there goes first, whatever the signs say; those who stand wait for him.
+    """
+    route = fleet.route_of(slot)
+    if fleet.v[slot] > _STANDS_MPS or fleet.route_p[slot] - fleet.rear[slot] > route.leave_p:
+        return False
+    if time_s < fleet.next_gap[slot]:
+        return True
+    if _gap_is_free(fleet, route, slot, time_s, again=True):
+        return False
+    fleet.next_gap[slot] = time_s + _LOOKS_EVERY_S
+    return True
+
+
 def close_lines(fleet: Fleet, junction: Junction, time_s: float) -> None:
     """Tell traffic along the road where its signals hold it."""
     if junction.signals is None:
@@ -98,10 +118,10 @@ def _across(route_turn: str, side: str) -> bool:
 def _others(fleet: Fleet, junction: Junction, slot: int) -> _Others:
     """Everyone who drives near the junction and has not left it."""
     n = fleet.count
-    x, y, _ = (float(value) for value in fleet.road.frame_at(junction.s))
+    x, y = (float(value) for value in junction.arms[0].road.reference[0, :2])
     away = np.hypot(fleet.x[:n] - x, fleet.y[:n] - y)
     on_foot = fleet.kind[:n] == PEDESTRIAN
-    near = fleet.alive[:n] & np.isin(fleet.motion[:n], DRIVEN) & ~on_foot & (away < _NEAR_M)
+    near = fleet.alive[:n] & _IS_DRIVEN[fleet.motion[:n]] & ~on_foot & (away < _NEAR_M)
     near |= fleet.alive[:n] & on_foot & (fleet.v[:n] > 0.2) & (away < _WALKERS_M)
     near[slot] = False
     slots: list[int] = []
@@ -149,23 +169,34 @@ def _goes_first(route: JunctionRoute, side: str, leg: Leg, inside: bool, crosses
     return opposite and _across(route.turn, side) and not crosses
 
 
-def _gap_is_free(fleet: Fleet, route: JunctionRoute, slot: int, time_s: float) -> bool:
-    """Whether nobody who goes first passes the way while the driver would, with a margin of time around it."""
+def _drives_on(route: JunctionRoute, leg: Leg, inside: bool, speed: float, time_s: float) -> bool:
+    """Whether one who comes from ``leg`` drives, and is not about to stop for a red light, nor behind one on ``route``."""
+    signals = route.junction.signals
+    held = signals is not None and not inside and signals.light(leg in _ARMS, time_s) == "red"
+    return speed > _DRIVES_MPS and not held and (inside or leg != route.origin)
+
+
+def _gap_is_free(fleet: Fleet, route: JunctionRoute, slot: int, time_s: float, again: bool = False) -> bool:
+    """Whether nobody who goes first passes the way while the driver would, with a margin of time around it.
+
+    ``again``: he stands in the junction, and whoever drives goes first.
+    """
     others = _others(fleet, route.junction, slot)
     side = fleet.road.traffic_side
     first = [
         index
-        for index, leg in enumerate(others.legs)
-        if _goes_first(route, side, leg, bool(others.inside[index]), bool(others.crosses[index]), time_s)
+        for index, (leg, inside, crosses) in enumerate(zip(others.legs, others.inside, others.crosses, strict=True))
+        if (
+            _drives_on(route, leg, bool(inside), float(fleet.v[others.slots[index]]), time_s)
+            if again
+            else _goes_first(route, side, leg, bool(inside), bool(crosses), time_s)
+        )
     ]
     if not first:
         return True
     # Each of them once as fast as now, and once as fast as he may become.
     slots = np.tile(others.slots[first], 2)
-    x, y, yaw = (
-        np.concatenate(both)
-        for both in zip(*(_predicted(fleet, others.slots[first], faster) for faster in (False, True)), strict=True)
-    )
+    x, y, yaw = _predicted(fleet, others.slots[first])
     lengths, points, limits = route.span(-2.0, route.leave_p + 25.0, every=_EVERY)
     arrival = _arrivals(fleet, slot, lengths, limits)
     count = len(_MOMENTS_S)
@@ -189,21 +220,24 @@ def _gap_is_free(fleet: Fleet, route: JunctionRoute, slot: int, time_s: float) -
     return not bool(((moment > enters - margin) & (moment < leaves + margin)).any())
 
 
-def _predicted(fleet: Fleet, slots: Slots, speeding_up: bool) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """World x, y of the middles and yaw (J, K) of others at the moments ahead, along their ways."""
+def _predicted(fleet: Fleet, slots: Slots) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """World x, y of the middles and yaw (2 J, K) of others at the moments ahead, along their ways: of all at their present
+    speeds, then of all speeding up.
+    """
     x, y = middles(fleet, slots)
     speed, wish = fleet.v[slots][:, None], np.maximum(fleet.desired[slots], fleet.v[slots])[:, None]
-    step = speed * _MOMENTS_S
-    if speeding_up:
-        step = np.minimum(step + 0.5 * _SPEEDS_UP_MPS2 * _MOMENTS_S**2, wish * _MOMENTS_S)
-    yaw = np.repeat(fleet.yaw[slots][:, None], len(_MOMENTS_S), axis=1)
-    at_x, at_y = x[:, None] + step * np.cos(yaw), y[:, None] + step * np.sin(yaw)
-    for row, slot in enumerate(slots):
-        if fleet.motion[slot] == ON_ROUTE:
-            route, p = fleet.route_of(int(slot)), float(fleet.route_p[slot])
-            ahead = (fleet.front[slot] - fleet.rear[slot]) / 2.0
-            at_x[row], at_y[row], yaw[row] = route.at(p + ahead + step[row], float(fleet.route_d[slot]))
-    return at_x, at_y, yaw
+    now = speed * _MOMENTS_S
+    step = np.stack([now, np.minimum(now + 0.5 * _SPEEDS_UP_MPS2 * _MOMENTS_S**2, wish * _MOMENTS_S)])
+    heading = fleet.yaw[slots][:, None]
+    at_x, at_y = x[:, None] + step * np.cos(heading), y[:, None] + step * np.sin(heading)
+    yaw = np.broadcast_to(heading, step.shape).copy()
+    for row in np.flatnonzero(fleet.motion[slots] == ON_ROUTE):
+        slot = int(slots[row])
+        route, p = fleet.route_of(slot), float(fleet.route_p[slot])
+        ahead = (fleet.front[slot] - fleet.rear[slot]) / 2.0
+        at_x[:, row], at_y[:, row], yaw[:, row] = route.at(p + ahead + step[:, row], float(fleet.route_d[slot]))
+    shape = (-1, len(_MOMENTS_S))
+    return at_x.reshape(shape), at_y.reshape(shape), yaw.reshape(shape)
 
 
 def _arrivals(fleet: Fleet, slot: int, lengths: FloatArray, limits: FloatArray) -> FloatArray:

@@ -29,20 +29,28 @@ def middles(fleet: Fleet, slots: Slots) -> tuple[FloatArray, FloatArray]:
 
 
 def on_samples(
-    points: FloatArray, x: FloatArray, y: FloatArray, yaw: FloatArray, length: FloatArray, width: FloatArray
-) -> tuple[np.ndarray, FloatArray, FloatArray, FloatArray]:
-    """Where boxes (J,) lie on samples (K, 3) of a route.
+    points: FloatArray,
+    x: FloatArray,
+    y: FloatArray,
+    yaw: FloatArray,
+    length: FloatArray,
+    width: FloatArray,
+    last: Slots | int | None = None,
+) -> tuple[Slots, FloatArray, FloatArray, FloatArray]:
+    """Where boxes (J,) lie on samples (K, 3) of a route, or each on samples (J, K, 3) of its own, the last of which is ``last``.
 
     Index (J,) of the nearest sample, the clear distance (J,) between the box and the line there (negative across it), half
     of its extent along the line, and the cosine of its heading to the line.
     """
-    apart = (x[:, None] - points[:, 0]) ** 2 + (y[:, None] - points[:, 1]) ** 2
+    apart = (x[:, None] - points[..., 0]) ** 2 + (y[:, None] - points[..., 1]) ** 2
     index = apart.argmin(axis=1)
-    near = points[index]
+    near = points[index] if points.ndim == 2 else points[np.arange(len(index)), index]
     cosine, sine = np.cos(near[:, 2]), np.sin(near[:, 2])
     beside = np.hypot(x - near[:, 0], y - near[:, 1])
     lateral = np.where(
-        (index == 0) | (index == len(points) - 1), beside, np.abs((y - near[:, 1]) * cosine - (x - near[:, 0]) * sine)
+        (index == 0) | (index == (points.shape[-2] - 1 if last is None else last)),
+        beside,
+        np.abs((y - near[:, 1]) * cosine - (x - near[:, 0]) * sine),
     )
     turn = yaw - near[:, 2]
     across = (np.abs(np.sin(turn)) * length + np.abs(np.cos(turn)) * width) / 2.0
@@ -81,7 +89,8 @@ def drive_routes(fleet: Fleet, waits: dict[int, bool], dt: float, time_s: float)
         return
     steady = fleet.steady[slots]
     wanted = np.zeros(len(slots))
-    wanted[~steady] = _accelerations(fleet, slots[~steady], waits)
+    if not steady.all():
+        wanted[~steady] = _accelerations(fleet, slots[~steady], waits)
     scripted = script_accelerations(fleet, slots, dt)
     told = steady_accelerations(fleet, slots, scripted, dt, time_s)
     wanted = np.where(steady, told, np.fmin(wanted, scripted))
@@ -126,19 +135,18 @@ def _back_on_road(fleet: Fleet, slot: int, route: JunctionRoute) -> None:
 
 def _accelerations(fleet: Fleet, slots: Slots, waits: dict[int, bool]) -> FloatArray:
     """What drivers (R,) do, m/s²: the least that their pace, the bend, those ahead and the line allow."""
-    desired, n = desired_speeds(fleet, slots), fleet.count
+    desired = desired_speeds(fleet, slots)
     wanted = idm_free_acceleration(fleet.v[slots], desired, drivers(fleet, slots).acceleration)
     for row, slot in enumerate(slots):
         v = float(fleet.v[slot])
         limit = fleet.route_of(int(slot)).limit_at(float(fleet.route_p[slot]) + 0.6 * v)
         least = max((limit - v) / 0.6, -5.0) if v > limit else (limit - v) / 0.3 + 0.2
         wanted[row] = min(wanted[row], least)
-    x, y = middles(fleet, np.arange(n))
-    ahead = [_nearest_ahead(fleet, int(slot), x, y) for slot in slots]
-    rows = np.repeat(np.arange(len(slots)), [len(gap) for gap, _, _ in ahead])
+    living = np.flatnonzero(fleet.alive[: fleet.count])
+    x, y = middles(fleet, living)
+    rows, gap, speed, rate = _all_ahead(fleet, slots, living, x, y)
     if len(rows):
         who = slots[rows]
-        gap, speed, rate = (np.concatenate(parts) for parts in zip(*ahead, strict=True))
         driver = DriverParameters(
             headway_s=fleet.headway[who],
             minimum_gap_m=fleet.minimum_gap[who],
@@ -153,34 +161,65 @@ def _accelerations(fleet: Fleet, slots: Slots, waits: dict[int, bool]) -> FloatA
     return np.maximum(wanted, -_HARDEST_BRAKING)
 
 
-def _nearest_ahead(fleet: Fleet, slot: int, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Gap (m), speed along the route and acceleration of everyone on it ahead; walkers and cyclists where they will be.
+def _all_ahead(
+    fleet: Fleet, slots: Slots, living: Slots, x: FloatArray, y: FloatArray
+) -> tuple[Slots, FloatArray, FloatArray, FloatArray]:
+    """Whom drivers (R,) on routes have ahead of them there: rows (P,) of drivers, gap (m), speed along the route and acceleration.
 
-    ``x``, ``y`` are the middles of all boxes.
+    Walkers and cyclists count where they will be too. ``x``, ``y`` are the middles of the boxes of all who are there, whose
+    slots are ``living``.
     """
-    n, route, p = fleet.count, fleet.route_of(slot), float(fleet.route_p[slot])
-    reach = max(12.0, min(_LOOK_AHEAD_M, 4.0 * fleet.v[slot] + 12.0))
-    near = fleet.alive[:n] & (np.hypot(x - fleet.x[slot], y - fleet.y[slot]) < reach + _LONGEST_M)
-    near[slot] = False
-    others = np.flatnonzero(near)
-    if not len(others):
-        return (np.zeros(0),) * 3
-    lengths, points, _ = route.span(p - 2.0, p + fleet.front[slot] + reach, every=2)
-    walking = others[_moves_aside(fleet, others)]
-    slots = np.concatenate([others, np.tile(walking, len(_WATCHED_S))])
-    step = fleet.v[slots] * np.concatenate([np.zeros(len(others)), np.repeat(_WATCHED_S, len(walking))])
-    margin = np.where(fleet.kind[slots] == PEDESTRIAN, 0.6, _MARGIN_M)
-    rows, index, along, cosine = touching(
-        points, x[slots] + step * np.cos(fleet.yaw[slots]), y[slots] + step * np.sin(fleet.yaw[slots]),
-        fleet.yaw[slots], fleet.length[slots], fleet.width[slots], fleet.width[slot] / 2.0 + margin,
-    )  # fmt: skip
-    gap, slots = lengths[index] - p - along - fleet.front[slot], slots[rows]
-    speed = fleet.v[slots] * cosine
+    reach = np.clip(4.0 * fleet.v[slots] + 12.0, 12.0, _LOOK_AHEAD_M)
+    away = np.hypot(x - fleet.x[slots][:, None], y - fleet.y[slots][:, None])
+    rows, column = np.nonzero((away < (reach + _LONGEST_M)[:, None]) & (living != slots[:, None]))
+    others = living[column]
+    # Everyone where he is, and those who move aside where they will be too.
+    aside, times = np.flatnonzero(_moves_aside(fleet, others)), len(_WATCHED_S)
+    chosen = np.concatenate([np.arange(len(rows)), np.tile(aside, times)])
+    step = np.concatenate([np.zeros(len(rows)), np.repeat(_WATCHED_S, len(aside))]) * fleet.v[others[chosen]]
+    rows, others, column = rows[chosen], others[chosen], column[chosen]
+    yaw = fleet.yaw[others]
+    at_x, at_y = x[column] + step * np.cos(yaw), y[column] + step * np.sin(yaw)
+    apart = fleet.width[slots][rows] / 2.0 + np.where(fleet.kind[others] == PEDESTRIAN, 0.6, _MARGIN_M)
+    length, width = fleet.length[others], fleet.width[others]
+    lengths, points, last, low, high = _windows(fleet, slots, reach)
+    slack = apart + (length + width) / 2.0 + _SLACK_M
+    # Nearly everyone is far away, and each pair counts by itself.
+    beyond = (at_x > low[rows, 0] - slack) & (at_x < high[rows, 0] + slack)
+    near = np.flatnonzero(beyond & (at_y > low[rows, 1] - slack) & (at_y < high[rows, 1] + slack))
+    own, others = rows[near], others[near]
+    index, clear, along, cosine = on_samples(
+        points[own], at_x[near], at_y[near], yaw[near], length[near], width[near], last[own]
+    )
+    gap = lengths[own, index] - fleet.route_p[slots][own] - along - fleet.front[slots][own]
+    hit = (clear < apart[near]) & (index > 0) & (index < last[own]) & (gap > -2.0)
+    own, others, gap, cosine = own[hit], others[hit], gap[hit], cosine[hit]
+    speed = fleet.v[others] * cosine
     # Who comes towards one in a turn passes by, or waits; he is no leader to close in on.
     speed = np.where(cosine < 0.3, np.maximum(speed, 0.0), speed)
-    rate = np.where(cosine > 0.8, fleet.a[slots], 0.0)
-    hit = gap > -2.0
-    return gap[hit], speed[hit], rate[hit]
+    return own, gap, speed, np.where(cosine > 0.8, fleet.a[others], 0.0)
+
+
+def _windows(
+    fleet: Fleet, slots: Slots, reach: FloatArray
+) -> tuple[FloatArray, FloatArray, Slots, FloatArray, FloatArray]:
+    """The samples of their routes that drivers (R,) look at: lengths (R, K), points (R, K, 3), the last of each (R,), bounds (R, 2).
+
+    Behind the last come samples that are infinitely far away.
+    """
+    looked = [
+        fleet.route_of(int(slot)).span(p - 2.0, p + front + far, every=2)
+        for slot, p, front, far in zip(slots, fleet.route_p[slots], fleet.front[slots], reach, strict=True)
+    ]
+    last = np.array([len(lengths) - 1 for lengths, _, _ in looked], dtype=np.int64)
+    most = int(last.max()) + 1
+    lengths, points = np.zeros((len(slots), most)), np.zeros((len(slots), most, 3))
+    points[..., :2] = np.inf
+    for row, (at, samples, _) in enumerate(looked):
+        lengths[row, : len(at)], points[row, : len(at)] = at, samples
+    low = np.array([samples[:, :2].min(axis=0) for _, samples, _ in looked])
+    high = np.array([samples[:, :2].max(axis=0) for _, samples, _ in looked])
+    return lengths, points, last, low, high
 
 
 def _moves_aside(fleet: Fleet, slots: Slots) -> np.ndarray:

@@ -55,6 +55,20 @@ class Catalogs:
             raise InputError(f"{reference.where}: catalog '{catalog}' has no '{name}'; it has {', '.join(known[:8])}.")
         return None
 
+    def held(self, holder: Element, name: str, parameters: Parameters) -> tuple[Element, Parameters]:
+        """The <Route> or <Trajectory>, by ``name``, that an element holds or refers to, and the parameters inside it.
+
+        Raises InputError where its catalog is not there, and as :meth:`entry` does.
+        """
+        own = holder.child(name)
+        if own is not None:
+            return own, parameters.extended(own.child("ParameterDeclarations"), {})
+        named = holder.need("CatalogReference")
+        entry = self.entry(named, parameters)
+        if entry is None:
+            raise InputError(f"{named.where}: the catalog of this {name.lower()} is not there; put it beside the file.")
+        return entry
+
     def _catalogs(self, folder: Path) -> list[Element]:
         if folder not in self._read:
             files = [folder] if folder.suffix == ".xosc" and folder.is_file() else sorted(folder.glob("*.xosc"))

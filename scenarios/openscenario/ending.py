@@ -22,6 +22,8 @@ _SHORTEST_S, _LONGEST_S, _AFTERWARDS_S = 4.0, 60.0, 3.0
 _BEHIND_MEETING_S, _LONG_BEHIND_S = 1.0, 4.0
 _MOST_S = 36_000.0
 _PLAYED_FPS = 5.0
+#: The cosine to the ego's heading from which on somebody counts as going its way, or towards it.
+_ALONG = 0.9
 #: Boxes whose middles are further apart do not touch, metres.
 _NEAR_M = 15.0
 
@@ -47,7 +49,8 @@ def ending_of(storyboard: Element, story: Story, ego_mps: float, actors: list[di
         if "meets" in actor:
             continue
         ahead = float(actor["gap"]) if "gap" in actor else float(actor["at"]["x"])
-        closing = ego_mps - (float(actor.get("speed", 0.0)) if "gap" in actor else 0.0)
+        along = math.cos(float(actor.get("yaw", 0.0)))
+        closing = ego_mps - (along * float(actor.get("speed", 0.0)) if abs(along) > _ALONG else 0.0)
         own = max(own, ahead / closing if closing > 1.0 else 0.0)
     events = max((float(event["start"].get("time", 0.0)) + 4.0 for event in story.events), default=0.0)
     wanted = max(own, last) + _AFTERWARDS_S

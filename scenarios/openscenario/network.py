@@ -141,7 +141,7 @@ class Network:
             notes.append("the road goes straight on behind the junction here, which it does not in the file")
         sides = tuple(side for side in ("left", "right") if side in arms)
         return JunctionFacts(
-            beyond_m=sum(arms.values()) / len(arms), arms=sides, arm_lanes=min(lanes, 3), notes=tuple(notes)  # type: ignore[arg-type]
+            beyond_m=sum(arms.values()) / len(arms), arms=sides, arm_lanes=min(lanes, 3), notes=tuple(notes)
         )  # fmt: skip
 
     def _link(self, road: Element, which: str) -> Element | None:

@@ -114,15 +114,7 @@ def read_trajectory(holder: Element, places: PlaceReader, parameters: Parameters
     """
     reference = holder.child("TrajectoryRef")
     holder = holder if reference is None else reference
-    trajectory, inside = holder.child("Trajectory"), parameters
-    if trajectory is None:
-        named = holder.need("CatalogReference")
-        entry = places.catalogs.entry(named, parameters)
-        if entry is None:
-            raise InputError(f"{named.where}: the catalog of this trajectory is not there; put it beside the file.")
-        trajectory, inside = entry
-    else:
-        inside = parameters.extended(trajectory.child("ParameterDeclarations"), {})
+    trajectory, inside = places.catalogs.held(holder, "Trajectory", parameters)
     shape = trajectory.need("Shape").only()
     if shape.tag == "Polyline":
         path = Path.through([places.of(vertex.need("Position"), inside) for vertex in shape.all("Vertex")])

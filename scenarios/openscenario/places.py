@@ -95,15 +95,7 @@ class Places:
 
     def route(self, holder: Element, parameters: Parameters) -> list[Leg]:
         """The way of a <Route> that an element holds or names. Raises InputError for one that no road leads along."""
-        route, inside = holder.child("Route"), parameters
-        if route is None:
-            named = holder.need("CatalogReference")
-            entry = self.catalogs.entry(named, parameters)
-            if entry is None:
-                raise InputError(f"{named.where}: the catalog of this route is not there; put it beside the file.")
-            route, inside = entry
-        else:
-            inside = parameters.extended(route.child("ParameterDeclarations"), {})
+        route, inside = self.catalogs.held(holder, "Route", parameters)
         network = self.read_network()
         if network is None:
             raise InputError(f"{holder.where}: a route needs the road file, which is not there.")

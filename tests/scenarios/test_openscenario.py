@@ -68,6 +68,8 @@ def test_a_target_keeps_its_place_beside_the_middle_standing_or_moving(tmp_path:
     (actor,) = expand(made.scenario, duration_s=3.0).actors
     assert np.ptp(actor.track.positions[:, 1]) < 1e-6
     assert actor.track.positions[-1, 0] == pytest.approx(ahead + 2.9 * float(kph) / 3.6, abs=0.01)
+    reached_s = (ahead - 2.0 - EGO_FRONT_M) / ((50 - float(kph)) / 3.6)
+    assert made.scenario.video_settings.duration > reached_s + 2.5, "it is filmed until the target has been reached"
 
 
 def test_rear_braking_drives_as_the_protocol_says(tmp_path: Path) -> None:

@@ -226,3 +226,35 @@ def test_far_along_an_arm_nobody_drives_into_who_stands_there(before: bool) -> N
     gap = (behind if before else -behind) - 4.5
     assert 0.3 < gap < 6.0, "it stopped behind"
     assert float(made.actors[0].track.speed_mps[-1]) < 0.3
+
+
+def test_nobody_changes_lanes_in_a_junction_that_others_turn_in() -> None:
+    road = road_with(lanes=2)
+    kerb, middle = road.lane(1), road.lane(2)
+    assert kerb is not None and middle is not None
+    left = middle.offset - kerb.offset
+    slow = car("slow", x=AT - 25.0, y=left, speed=4.0, desired_speed=4.0, free=False)
+    behind = car("behind", x=AT - 45.0, y=left, speed=8.0, desired_speed=13.0)
+    made = drive(road, slow, behind, ego=EgoPlan(speed=0.0), seconds=22.0)
+    x, y = made.actors[1].track.positions[:, :2].T
+    assert np.abs(y[x < AT + road.junctions[0].reach_m] - left).max() < 0.5
+    assert abs(y[-1]) < 0.5, "it passes him behind the junction"
+
+
+def test_who_had_to_stop_in_a_junction_looks_again_before_he_goes_on() -> None:
+    """He set off when it was free, somebody held him up, and now somebody comes who would not have been in his gap."""
+    road = road_with()
+    simulation = TrafficSimulation(
+        road, EgoPlan(speed=0.0), [comer(road, "right", 0.0, 0.0), car("comes", x=AT - 34.0, y=0.0, speed=10.0)], fps=10.0,
+        rng=np.random.default_rng(0),
+    )  # fmt: skip
+    fleet = simulation._fleet
+    fleet.inside[1] = 1.0
+    for _ in range(80):
+        simulation.step()
+    assert simulation.crashes == []
+    made = simulation.result()
+    mine, comes = (actor.track.positions for actor in made.actors)
+    passes = int(np.argmax(comes[:, 0] > AT + 5.0))
+    assert abs(float(mine[passes, 1] - mine[0, 1])) < 1.0, "he lets him pass"
+    assert float(mine[-1, 1]) > float(mine[0, 1]) + 4.0, "and then goes"
