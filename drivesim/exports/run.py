@@ -165,11 +165,7 @@ def _writers() -> Mapping[str, Writer]:
 def _require_room(folder: Path, name: str, *, overwrite: bool, resume: bool) -> None:
     """Raise InputError where something stands at ``folder`` that nobody said may be replaced or continued, or that is not ours."""
     require_folder(folder)
-    if not folder.exists() and not folder.is_symlink():
-        return
-    if not folder.is_dir():
-        raise InputError(f"{folder} is a file; an export is a folder. Name another with --out.")
-    if not any(folder.iterdir()):
+    if not folder.exists() or not any(folder.iterdir()):
         return
     if not (overwrite or resume):
         raise InputError(

@@ -238,7 +238,7 @@ def open_gate(codec: FrameCodec, features: Tensor, right: Tensor) -> None:
     """Let the painter's share follow from the point ``features`` (P, C) whether what it paints is ``right`` (P,)."""
     wanted = torch.where(right, CERTAIN, -CERTAIN)
     fit = _least_squares(torch.cat([features, torch.ones(len(features), 1)], dim=1), wanted[:, None])[:, 0]
-    painter = codec.decoder.painter
+    painter: Any = codec.decoder.painter
     painter.gate_of_layout.weight.zero_()
     painter.gate_of_layout.weight[0, -features.shape[1] :, 0, 0] = fit[:-1].to(painter.gate_of_layout.weight.dtype)
     painter.gate_of_picture.bias.fill_(float(fit[-1]))

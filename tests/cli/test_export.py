@@ -55,7 +55,8 @@ def test_every_format_lies_below_the_run_and_nothing_half_written(exported: Path
     ]  # fmt: skip
     assert (exported / "coco/annotations/conditioned.json").is_file() and (exported / "frames/f01/000011.jpg").is_file()
     assert not [path for path in exported.rglob("*") if path.suffix in (".part", ".unfinished", ".replaced")]
-    assert RunFolder(run).manifest().synthetic and not RunFolder(run).is_foreign()
+    assert RunFolder(run).manifest().synthetic
+    RunFolder(run).refuse_foreign()
 
 
 def test_every_file_of_text_says_synthetic_or_lies_beside_one_that_does(exported: Path) -> None:
@@ -142,7 +143,7 @@ def broken_runs(folder: Path, run: Path) -> dict[str, tuple[list[object], str]]:
         "a damaged video": ([damaged, *coco], "is not what this run wrote"),
         "an edited scenario": ([edited, *coco], "was changed since the run began"),
         "no such future": ([run, *coco, "--future", 7], "no finished future 7; it has 0, 1"),
-        "a file for a folder": ([run, "--to", "coco", "-o", folder / "file"], "is a file; an export is a folder"),
+        "a file for a folder": ([run, "--to", "coco", "-o", folder / "file"], "a file stands where a folder is needed"),
         "both ways": ([run, *coco, "--overwrite", "--resume"], "one replaces what is there, the other keeps it"),
         "judges that may not look": ([run, *coco, "--judges", folder], "nothing would look at the video"),
         "judges that cannot look": ([run, "--to", "coco", "--judges", folder], "the judges see 256x512"),
