@@ -33,16 +33,14 @@ _ORIGIN, _ENDS = 2, [1, 3, 6]
 
 @dataclass(frozen=True, eq=False)
 class SeenPoints:
-    """The P pixels of a raster that show boxes: their ``rows`` and ``columns``, the ``box`` of each as its row in the batch,
-    ``shares`` float32 (P, 3), which point of it is seen, as shares of its length, width and height, and ``exits`` float32 (P, 3),
-    where the ray leaves it.
+    """The P pixels of a raster that show boxes: their ``rows`` and ``columns``, the ``box`` of each as its row in the batch, and
+    ``shares`` float32 (P, 3), which point of it is seen, as shares of its length, width and height.
     """
 
     rows: np.ndarray
     columns: np.ndarray
     box: np.ndarray
     shares: np.ndarray
-    exits: np.ndarray
 
 
 class BoxRaster:
@@ -60,7 +58,7 @@ class BoxRaster:
         """Draw A boxes into ``target`` uint8 (num_fills + 11 + K, 128, 256), in place; what no box covers stays as it is.
 
         Its planes: ``num_fills`` fills, box edges, shade of the face, sin and cos of the heading, inverse depth, the K
-        further ``values`` (K, A), 0-255, and 255 times the shares of the points seen and of the exits, which are returned.
+        further ``values`` (K, A), 0-255, and 255 times the shares of the points seen, which are returned, and of the exits.
         ``fills`` (A,) says which fill each box belongs to.
         """
         if not len(boxes.actor_indices):
@@ -93,7 +91,7 @@ class BoxRaster:
         shares, exits = _ends_of_rays(boxes, self._rays[rows, columns], box, face)
         points = slice(first_point, first_point + len(POINT_CHANNELS) + len(EXIT_CHANNELS))
         target[points, rows, columns] = np.round(255.0 * np.concatenate([shares, exits], axis=1).T)
-        return SeenPoints(rows, columns, box, shares, exits)
+        return SeenPoints(rows, columns, box, shares)
 
     def _draw_faces(self, boxes: BoxBatch) -> np.ndarray:
         """Paints the number of each visible face, far to near; returns the mean depth (A, 5) of the drawn faces.
@@ -137,17 +135,15 @@ def _ends_of_rays(
     axes = axes / np.sum(axes * axes, axis=-1, keepdims=True)
     offsets = np.einsum("aki,ai->ak", axes, origins)
     slopes = np.einsum("pki,pi->pk", axes[box], rays)
-    pixels, axis = np.arange(len(box)), _SHARE_OF_FACE[face]
-    slope = slopes[pixels, axis]
     # A face seen edge-on meets its rays nowhere; its pixels show its nearest end.
-    slope = np.where(np.abs(slope) > 1e-9, slope, 1e-9)
-    depth = (_VALUE_OF_FACE[face] + offsets[box, axis]) / slope
+    slopes = np.where(np.abs(slopes) > 1e-9, slopes, 1e-9)
+    pixels, axis = np.arange(len(box)), _SHARE_OF_FACE[face]
+    depth = (_VALUE_OF_FACE[face] + offsets[box, axis]) / slopes[pixels, axis]
     nearest, farthest = boxes.corners[..., 2].min(axis=1), boxes.corners[..., 2].max(axis=1)
     depth = np.clip(depth, np.maximum(nearest, NEAR_M)[box], np.maximum(farthest, NEAR_M)[box])
     found = np.clip(depth[:, None] * slopes - offsets[box], 0.0, 1.0)
     found[pixels, axis] = _VALUE_OF_FACE[face]
     # The ray leaves through the first of the three faces that it runs towards.
-    slopes = np.where(np.abs(slopes) > 1e-9, slopes, 1e-9)
     last = (((slopes > 0.0) + offsets[box]) / slopes).min(axis=1)
     left = np.clip(np.maximum(last, depth)[:, None] * slopes - offsets[box], 0.0, 1.0)
     return found.astype(np.float32), left.astype(np.float32)
@@ -191,5 +187,6 @@ def _nearest(numbers: np.ndarray) -> np.ndarray:
     )
 
 
-_NO_SHARES = np.zeros((0, 3), dtype=np.float32)
-_NOTHING = SeenPoints(np.zeros(0, dtype=int), np.zeros(0, dtype=int), np.zeros(0, dtype=int), _NO_SHARES, _NO_SHARES)
+_NOTHING = SeenPoints(
+    np.zeros(0, dtype=int), np.zeros(0, dtype=int), np.zeros(0, dtype=int), np.zeros((0, 3), dtype=np.float32)
+)

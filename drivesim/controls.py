@@ -96,6 +96,12 @@ RASTER_CHANNELS: dict[Control, tuple[str, ...]] = {
     Control.ACTORS: ACTOR_CHANNELS,
 }
 
+#: The planes of each raster that say how much of a pixel boxes of a class cover; they come first in it.
+BOX_CLASSES: dict[Control, tuple[str, ...]] = {
+    Control.SCENERY: SCENERY_CLASSES,
+    Control.ACTORS: ACTOR_CHANNELS[: ACTOR_CHANNELS.index("box_edge")],
+}
+
 #: Ego motion since the previous frame, in the previous ego frame: dx, dy (m), dyaw (rad), then speed (m/s),
 #: curvature (1/m), and the time step (s).
 MOTION_CHANNELS: tuple[str, ...] = ("dx", "dy", "dyaw", "speed", "curvature", "dt")

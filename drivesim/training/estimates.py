@@ -10,22 +10,15 @@ import torch.nn.functional as F
 from rich.progress import track
 from torch import Tensor
 
-from drivesim.controls import ACTOR_CHANNELS, Control
+from drivesim.controls import BOX_CLASSES
 from drivesim.diffusion.sampler import Denoise, SamplerConfig, sample
 from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.codec import CELL
 from drivesim.models.video_ldm.image_unet import ImageUNet
 from drivesim.models.video_ldm.parts import image_denoiser
-from drivesim.scenery import SCENERY_CLASSES
 from drivesim.training.image_stage import FRAME_CONTROLS, frame_controls
 from drivesim.training.latents import LatentClips
 from drivesim.training.parts import encoding_device, write_rows
-
-#: Planes of the layout that say that a box is seen, by raster: the first ones.
-BOX_CLASSES: dict[Control, tuple[str, ...]] = {
-    Control.SCENERY: SCENERY_CLASSES,
-    Control.ACTORS: ACTOR_CHANNELS[: ACTOR_CHANNELS.index("box_edge")],
-}
 
 #: Noise levels of the estimates of one step: where the layout decides what the latents say.
 LOWEST_SIGMA, HIGHEST_SIGMA = 0.3, 6.0

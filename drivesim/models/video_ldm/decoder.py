@@ -10,14 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from drivesim.controls import (
-    ACTOR_CHANNELS,
-    ATTRIBUTE_CHANNELS,
-    EXIT_CHANNELS,
-    POINT_CHANNELS,
-    SCENERY_CHANNELS,
-    Control,
-)
+from drivesim.controls import ATTRIBUTE_CHANNELS, BOX_CLASSES, EXIT_CHANNELS, POINT_CHANNELS, Control
 from drivesim.models.carry import Past
 from drivesim.models.conditioning_inputs import NUM_LAYOUT_PLANES, planes_named
 from drivesim.models.video_ldm.blocks import CodecBlock
@@ -44,9 +37,7 @@ NUM_WAVES = 4
 FACE_PLANES = planes_named(Control.SCENERY, ("shade",)) + planes_named(Control.ACTORS, ("shade",))
 
 #: Planes that say how much of a pixel is covered by boxes.
-COVER_PLANES = planes_named(Control.SCENERY, SCENERY_CHANNELS[: SCENERY_CHANNELS.index("scenery_edge")]) + planes_named(
-    Control.ACTORS, ACTOR_CHANNELS[: ACTOR_CHANNELS.index("box_edge")]
-)
+COVER_PLANES = tuple(plane for kind, classes in BOX_CLASSES.items() for plane in planes_named(kind, classes))
 
 #: Numbers that say what light a frame is in: its attributes, and whether they are told.
 LIGHT = len(ATTRIBUTE_CHANNELS) + 1
