@@ -21,6 +21,7 @@ from drivesim.evidence.recorded import Recorded, record
 from drivesim.evidence.rendered_ranges import shipped_ranges
 from drivesim.evidence.sections.drift import drift_section, obedience_plot
 from drivesim.evidence.sections.figures import jpeg
+from drivesim.evidence.sections.free import free_section
 from drivesim.evidence.sections.futures import futures_section
 from drivesim.evidence.sections.likeness import likeness_section, steadiness_section
 from drivesim.evidence.sections.obedience import obedience_section, probe_section, start_section, summaries_of
@@ -127,6 +128,7 @@ def evaluate_model(
         start_section(clips, rng),
         likeness_section(clips, rng, i3d),
         steadiness_section(clips, rng),
+        free_section(clips, summaries, rng),
         *(futures_section(each, rng, kind) for kind, each in futures.items()),
         *long,
         probe,

@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from einops import rearrange
 from torch import Tensor
+from torch.nn import functional as F
 
-from drivesim.controls import Control
+from drivesim.controls import BOX_CLASSES, Control
 from drivesim.datasets.store import ClipStore
 from drivesim.diffusion.edm import NoiseDistribution, add_noise
 from drivesim.diffusion.sampler import SamplerConfig
@@ -27,7 +28,7 @@ from drivesim.models.video_ldm.video_unet import VideoUNet, temporal_layers_for
 from drivesim.training.image_stage import decoded_rows
 from drivesim.training.latents import LatentClips, example_latents, load_latents, prepare_latents
 from drivesim.training.parts import DTYPES, Dtype, Parts
-from drivesim.training.schedule import Schedule
+from drivesim.training.schedule import Schedule, require
 from drivesim.training.stage import Batch, Stage
 from drivesim.training.stream import Draw, draw_generator
 
@@ -36,6 +37,17 @@ FITTED = ("block_channels", "block_factors", "latent_channels")
 
 #: Errors kept for recycling.
 BANK_SIZE = 512
+
+#: What a clip may be told, in the order of ``told_shares``: whether the ground (map and scenery) is told on the context, and
+#: later; whether the actors are. A rollout that leaves traffic free knows the actors of its start frame alone, so its first
+#: chunk is of the second kind and all others are of the third.
+TOLD_PATTERNS = (
+    (True, True, True, True),
+    (True, True, True, False),
+    (True, True, False, False),
+    (True, False, True, False),
+    (False, False, False, False),
+)
 
 
 class VideoBatches:
@@ -79,7 +91,8 @@ class VideoStage(Stage):
         schedule: Schedule = Schedule(learning_rate=8e-4),
         num_frames: int = 8,
         context_shares: tuple[float, float, float] = (0.1, 0.2, 0.7),
-        told_shares: tuple[float, float, float, float] = (0.5, 0.25, 0.1, 0.15),
+        told_shares: tuple[float, float, float, float, float] = (0.4, 0.1, 0.3, 0.05, 0.15),
+        actor_weight: float = 3.0,
         scenery_dropout: float = 0.15,
         largest_context_noise: float = 0.7,
         recycled_share: float = 0.5,
@@ -91,9 +104,9 @@ class VideoStage(Stage):
         """See the recipes.
 
         ``context_shares`` are those of 0, 1 and 2 context frames (Video LDM's three; the last is what a rollout does),
-        ``told_shares`` those of clips with the whole layout on all frames; with the actors on the context only, which is
-        free traffic on a known road; with all rasters on the context only; with none. Scenery is withheld from a further
-        share of the clips.
+        ``told_shares`` those of TOLD_PATTERNS. Scenery is withheld from a further share of the clips. ``actor_weight`` is
+        what the loss of a cell that actors fill counts more than that of one without: they are a fiftieth of the picture
+        and all of what is left open where they are not told.
         """
         parts = Parts(Path(work), initial, dtype)
         image = parts.finished("image")
@@ -104,7 +117,14 @@ class VideoStage(Stage):
         self.compute_dtype = DTYPES[dtype]
         self.num_frames = num_frames
         self.context_shares = context_shares
-        self.told_shares = torch.tensor(told_shares)
+        if len(told_shares) != len(TOLD_PATTERNS):
+            raise InputError(
+                f"model.told_shares has {len(told_shares)} numbers, expected {len(TOLD_PATTERNS)}: "
+                "one for each kind of clip, see the recipe"
+            )
+        require("actor_weight", actor_weight)
+        self.told_shares = torch.tensor(told_shares, dtype=torch.float32)
+        self.actor_weight = actor_weight
         self.scenery_dropout = scenery_dropout
         self.largest_context_noise = largest_context_noise
         self.recycled_share = recycled_share
@@ -150,7 +170,8 @@ class VideoStage(Stage):
         if self.training:
             self._bank_errors(clean, noisy, raw, flat_sigma, target_sigma)
         squared = _clips((raw - target).square(), batch_size)
-        return squared[:, num_context:].mean()
+        weights = 1.0 + self.actor_weight * actor_cover(batch["actors"], clean.shape[-2:]).to(clean.device)
+        return (weights * squared)[:, num_context:].mean() / weights[:, num_context:].mean()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the bank of errors beside the clock."""
@@ -184,11 +205,11 @@ class VideoStage(Stage):
 
     def _controls(self, batch: Batch, num_context: int, generator: torch.Generator) -> ControlTensors:
         batch_size, num_frames = batch["latents"].shape[:2]
-        pattern = torch.multinomial(self.told_shares, batch_size, True, generator=generator)
+        picked = torch.multinomial(self.told_shares, batch_size, True, generator=generator)
+        told_on = torch.tensor(TOLD_PATTERNS)[picked].float()
         context = torch.arange(num_frames) < num_context
-        # By pattern: on the later frames, and on the context.
-        ground = torch.where(context, pattern[:, None] <= 2, pattern[:, None] <= 1).float()
-        actors = torch.where(context, pattern[:, None] <= 2, pattern[:, None] == 0).float()
+        ground = torch.where(context, told_on[:, 0, None], told_on[:, 1, None])
+        actors = torch.where(context, told_on[:, 2, None], told_on[:, 3, None])
 
         def kept(dropout: float) -> Tensor:
             return (torch.rand(batch_size, 1, generator=generator) >= dropout).float().expand(-1, num_frames)
@@ -223,6 +244,14 @@ class VideoStage(Stage):
         predicted = _clips(self.network.preconditioning.denoised(noisy, raw, sigma), len(clean))
         errors = (predicted - clean)[(target_sigma > 0.5) & (target_sigma < 8.0), -1]
         self.errors = torch.cat([self.errors.reshape(-1, *errors.shape[1:]), errors.half().cpu()])[-BANK_SIZE:]
+
+
+def actor_cover(rasters: Tensor, size: Sequence[int]) -> Tensor:
+    """How much of each cell actors fill, (B, T, 1, h, w) in [0, 1] for ``size`` (h, w), from their rasters uint8
+    (B, T, C, H, W); a quarter of a cell counts as all of it, since what is far is small.
+    """
+    covered = rasters[:, :, : len(BOX_CLASSES[Control.ACTORS])].float().sum(dim=2).div(255.0).clamp(max=1.0)
+    return (4.0 * F.adaptive_avg_pool2d(covered, list(size))).clamp(max=1.0)[:, :, None]
 
 
 def _flat(clips: Tensor) -> Tensor:

@@ -68,12 +68,23 @@ def test_the_whole_report(tmp_path: Path, judges: Judges) -> None:
         JudgedLoaded(), judges, tmp_path / "out", protocol, said.__setitem__, ranges=RANGES, called="mine"
     )
     titles = [section.title for section in report.sections]
-    assert titles == ["Obedience", "Likeness", "Steadiness", "Futures", "Drift", "The judge"]
+    futures = ["Futures, simulated", "Futures, free"]
+    assert titles == [
+        "Obedience",
+        "Start frame",
+        "Likeness",
+        "Steadiness",
+        "Traffic left free",
+        *futures,
+        "Drift",
+        "The judge",
+    ]
     figures = report.figures()
     assert figures["likeness.fvd"].note == NOT_COMPUTED
     assert {"obedience.recall", "likeness.scripted.mmd", "steadiness.flicker", "drift.free.usable_s"} <= set(
         report.highlights
     )
+    assert {"free.kept", "free.lane_paint_near", "free.road_iou"} <= set(figures)
     assert any("recall" in warning or "speed" in warning for warning in report.warnings)
     assert report.commands["repeat"].startswith("drivesim evaluate mine --clips 4 --seconds 0.5")
     back = Report.from_json(report.to_json(), "report.json")
