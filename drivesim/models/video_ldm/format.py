@@ -31,7 +31,7 @@ PARTS: dict[str, type[ModelMixin]] = {
 
 #: Keys that came later, by part ("model" is model.json), each with the value that its absence in older files means.
 #: A new constructor argument needs an entry here; without it, older models are refused instead of quietly changed.
-ADDED_KEYS: dict[str, dict[str, Any]] = {"model": {}}
+ADDED_KEYS: dict[str, dict[str, Any]] = {"model": {}, "temporal": {"moved_context": False}}
 
 
 def read_config(folder: Path) -> VideoLDMConfig:

@@ -108,7 +108,9 @@ class TemporalLayers(ModelMixin, ConfigMixin):
         head_width: int = 16,
         embedding: int = 256,
         max_frames: int = 16,
+        moved_context: bool = False,
     ) -> None:
+        """``moved_context`` is the video network's: whether new frames see the newest context frame moved by the ego's motion."""
         super().__init__()
         self.layers = nn.ModuleList(
             TemporalLayer(channels, factor, 2 * latent_channels + 2, embedding, factor in attention_factors, head_width)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from drivesim.diffusion.edm import Preconditioning
 from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.image_unet import ImageUNet
+from drivesim.models.video_ldm.standing import moved
 from drivesim.models.video_ldm.temporal import TemporalLayers
 
 #: The frame offset of the newest context frame in the position embedding; older context lies below it.
@@ -48,7 +49,7 @@ class VideoUNet(nn.Module):
         flat_sigma = rearrange(sigma, "b t -> (b t)")
         noise_condition = self.preconditioning.noise_condition(flat_sigma)
         scaled = (flat * self.preconditioning.input_scale(flat_sigma)).to(controls.motion.dtype)
-        context = self._context(rearrange(scaled, "(b t) c h w -> b t c h w", b=batch), num_context)
+        context = self._context(rearrange(scaled, "(b t) c h w -> b t c h w", b=batch), num_context, controls)
         positions = torch.arange(num_frames, device=noisy.device) - num_context + NEWEST_CONTEXT + 1
         embedding = self.temporal.embed(
             controls.motion_features(),
@@ -80,8 +81,12 @@ class VideoUNet(nn.Module):
         )
         return rearrange(clean, "(b t) c h w -> b t c h w", b=len(noisy))
 
-    def _context(self, scaled: Tensor, num_context: int) -> Tensor:
-        """Context input (B*T, 2C + 2, H, W): own latents and mask, then the newest context frame and its mask."""
+    def _context(self, scaled: Tensor, num_context: int, controls: ControlTensors) -> Tensor:
+        """Context input (B*T, 2C + 2, H, W): own latents and mask, then the newest context frame and its mask.
+
+        New frames have no latents of their own; with ``moved_context`` they get the newest context frame's as what stands still
+        would have moved.
+        """
         num_frames = scaled.shape[1]
         mask = torch.zeros_like(scaled[:, :, :1])
         mask[:, :num_context] = 1.0
@@ -89,6 +94,9 @@ class VideoUNet(nn.Module):
         known = torch.zeros_like(mask[:, :1])
         if num_context > 0:
             newest, known = scaled[:, num_context - 1 : num_context], torch.ones_like(known)
+        own = scaled * mask
+        if num_context > 0 and self.temporal.config.moved_context:
+            own = own + moved(newest[:, 0], controls, num_context).to(own.dtype)
         broadcast = torch.cat([newest, known], dim=2).expand(-1, num_frames, -1, -1, -1)
-        stacked = torch.cat([scaled * mask, mask, broadcast], dim=2)
+        stacked = torch.cat([own, mask, broadcast], dim=2)
         return rearrange(stacked, "b t c h w -> (b t) c h w").contiguous(memory_format=torch.channels_last)
