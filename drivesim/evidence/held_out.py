@@ -81,9 +81,11 @@ def junction_clips(first_seed: int, count: int, num_frames: int) -> Iterator[Hel
 
 def _at_junction(seed: int, num_frames: int) -> HeldOutClip | None:
     """The clip of a seed from where the junction is near; None for a motorway, and where the ego does not get there."""
-    if not sample_scene(seed, 1, FPS, junction_share=1.0).road.junctions:
+    looked_at = sample_scene(seed, 1, FPS, junction_share=1.0).road
+    if looked_at is None or not looked_at.junctions:
         return None
     scene = sample_scene(seed, round(APPROACH_S * FPS) + num_frames, FPS, junction_share=1.0)
+    assert scene.road is not None, "a sampled scene has a road"
     (junction,) = scene.road.junctions
     x, y = scene.ego.positions[:, 0], scene.ego.positions[:, 1]
     along, _ = scene.road.to_road(x, y, near_s=x)
