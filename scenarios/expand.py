@@ -48,11 +48,14 @@ ROAD_AHEAD_M = 300.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Development:
-    """One way a scenario goes: the scene, the values of its parameters, and when each event started (None: never)."""
+    """One way a scenario goes: the scene, the values of its parameters, when each event started (None: never), and crashes: seconds,
+    and the ids of the vehicle and of whom it hit.
+    """
 
     scene: Scene
     parameters: dict[str, float | str]
     event_times: dict[str, float | None]
+    crashes: tuple[tuple[float, str, str], ...] = ()
 
 
 def expand(
@@ -93,7 +96,9 @@ def develop(
         drive=None if concrete.ego_plan is None else drive_of(concrete.ego_plan, setting.fps),
     )
     scene = setting.scene(result)
-    return Development(scene=scene, parameters=dict(concrete.parameters), event_times=result.event_times)
+    return Development(
+        scene=scene, parameters=dict(concrete.parameters), event_times=result.event_times, crashes=result.crashes
+    )
 
 
 class OpenDevelopment:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from drivesim.evidence.of_model import Protocol
     from drivesim.report import Report
 
+Starts = Annotated[int | None, typer.Option(help="First frames that futures are sampled from; 4 by default.")]
+Junctions = Annotated[int | None, typer.Option(help="Held-out scenes at junctions, 0 leaves them out; 4 by default.")]
+
 
 def evaluate(
     model: Annotated[
@@ -27,9 +30,7 @@ def evaluate(
     ] = False,
     clips: Annotated[int | None, typer.Option(help="Held-out scenes, 4 or more; 24 by default.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Length of each in seconds; 2.5 by default.")] = None,
-    starts: Annotated[
-        int | None, typer.Option(help="First frames that futures are sampled from; 4 by default.")
-    ] = None,
+    starts: Starts = None,
     futures: Annotated[
         int | None, typer.Option(help="Futures of each, 3 or more, and as many of the world; 6 by default.")
     ] = None,
@@ -37,6 +38,7 @@ def evaluate(
     minutes: Annotated[
         float | None, typer.Option(help="Length of the two long rollouts, 0 leaves them out; 1 by default.")
     ] = None,
+    junctions: Junctions = None,
     scenario: Annotated[str, typer.Option(help="Scenario of the long rollouts.")] = "highway-cut-in",
     i3d: given.I3DFile = None,
     min_recall: given.MinRecall = None,
@@ -69,7 +71,7 @@ def evaluate(
     thresholds = given.thresholds_of(min_recall, require)
     asked = {
         "clips": clips, "seconds": seconds, "starts": starts, "futures": futures, "future_seconds": future_seconds,
-        "minutes": minutes,
+        "minutes": minutes, "junctions": junctions,
     }  # fmt: skip
     numbers = (QUICK if quick else {}) | {name: value for name, value in asked.items() if value is not None}
     protocol = Protocol(scenario=scenario, seed=seed, **numbers)

@@ -22,6 +22,11 @@ from drivesim.scene import Scene
 #: Seeds of reports: held out, and apart from those that validate training and that benchmarks use.
 REPORT_SEED = HELD_OUT_SEED + 40_000
 
+#: A clip at a junction begins where the ego has come this near to it, metres to the line at which the road would wait ...
+JUNCTION_AHEAD_M = 25.0
+#: ... and scenes in which it has not after so many seconds, as in a queue, are passed over.
+APPROACH_S = 8.0
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class HeldOutClip:
@@ -66,6 +71,30 @@ def held_out_clip(seed: int, num_frames: int) -> HeldOutClip:
     start = int(np.random.default_rng([seed, 77]).uniform(0.0, LATEST_START_S) * FPS)
     scene = sample_scene(seed, start + num_frames, FPS)
     return HeldOutClip(seed=seed, start=start, num_frames=num_frames, scene=scene, world=ProceduralWorld(scene, seed))
+
+
+def junction_clips(first_seed: int, count: int, num_frames: int) -> Iterator[HeldOutClip]:
+    """``count`` clips of held-out scenes in which a junction is near ahead as they begin, of seeds from ``first_seed`` on."""
+    made = (_at_junction(seed, num_frames) for seed in itertools.count(first_seed))
+    return itertools.islice((clip for clip in made if clip is not None), count)
+
+
+def _at_junction(seed: int, num_frames: int) -> HeldOutClip | None:
+    """The clip of a seed from where the junction is near; None for a motorway, and where the ego does not get there."""
+    looked_at = sample_scene(seed, 1, FPS, junction_share=1.0).road
+    if looked_at is None or not looked_at.junctions:
+        return None
+    scene = sample_scene(seed, round(APPROACH_S * FPS) + num_frames, FPS, junction_share=1.0)
+    assert scene.road is not None, "a sampled scene has a road"
+    (junction,) = scene.road.junctions
+    x, y = scene.ego.positions[:, 0], scene.ego.positions[:, 1]
+    along, _ = scene.road.to_road(x, y, near_s=x)
+    near = np.flatnonzero(junction.s - junction.reach_m - along[:-num_frames] <= JUNCTION_AHEAD_M)
+    if not len(near):
+        return None
+    return HeldOutClip(
+        seed=seed, start=int(near[0]), num_frames=num_frames, scene=scene, world=ProceduralWorld(scene, seed)
+    )
 
 
 def development(seed: int, num_frames: int, number: int) -> HeldOutClip:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from drivesim.errors import InputError
-from drivesim.evidence.clips import Clips, gather_clips
+from drivesim.evidence.clips import Clips, gather_clips, gather_junctions
 from drivesim.evidence.futures import sample_futures
 from drivesim.evidence.generated import frames_needed
 from drivesim.evidence.held_out import REPORT_SEED
@@ -23,6 +23,7 @@ from drivesim.evidence.sections.drift import drift_section, obedience_plot
 from drivesim.evidence.sections.figures import jpeg
 from drivesim.evidence.sections.free import free_section
 from drivesim.evidence.sections.futures import futures_section
+from drivesim.evidence.sections.junctions import junctions_section
 from drivesim.evidence.sections.likeness import likeness_section, steadiness_section
 from drivesim.evidence.sections.obedience import obedience_section, probe_section, start_section, summaries_of
 from drivesim.judges import JUDGED_HEIGHT, JUDGED_WIDTH
@@ -48,7 +49,7 @@ MOST = 10_000
 class Protocol:
     """How much is measured; every number stands in the report, and reports of other numbers cannot be compared.
 
-    ``clips`` held-out scenes of ``seconds``; ``starts`` with ``futures`` each of ``future_seconds``; two rollouts of
+    ``clips`` held-out scenes of ``seconds``, and ``junctions`` more at junctions, none at 0; ``starts`` with ``futures`` each of ``future_seconds``; two rollouts of
     ``scenario`` (a file or the name of a library scenario) of ``minutes``, one scripted and one free, none at 0. Raises InputError
     for what is too little to be measured, or more than anybody waits for.
     """
@@ -59,11 +60,12 @@ class Protocol:
     futures: int = 6
     future_seconds: float = 3.0
     minutes: float = 1.0
+    junctions: int = 4
     scenario: str = "highway-cut-in"
     seed: int = 0
 
     def __post_init__(self) -> None:
-        least = {"clips": 4, "starts": 1, "futures": 3, "seed": 0}
+        least = {"clips": 4, "starts": 1, "futures": 3, "junctions": 0, "seed": 0}
         for name, bound in least.items():
             if getattr(self, name) < bound:
                 raise InputError(f"--{name} {getattr(self, name)}: expected {bound} or more")
@@ -91,6 +93,7 @@ QUICK: dict[str, Any] = {
     "futures": 3,
     "future_seconds": 0.7,
     "minutes": 0.0,
+    "junctions": 0,
 }
 
 
@@ -119,6 +122,7 @@ def evaluate_model(
     seeds = [REPORT_SEED + 5_000 * protocol.seed + index for index in range(protocol.clips)]
     kept = ("rendered", "scripted") if i3d is not None else ()
     clips = gather_clips(model, judges, seeds, protocol.seconds, progress, keep_frames=kept)
+    junctions = _at_junctions(model, judges, protocol, progress)
     starts = [REPORT_SEED + 3_000 + 5_000 * protocol.seed + index for index in range(protocol.starts)]
     futures = sample_futures(model, judges, starts, protocol.futures, protocol.future_seconds, progress)
     summaries = summaries_of(clips, rng)
@@ -129,6 +133,7 @@ def evaluate_model(
         likeness_section(clips, rng, i3d),
         steadiness_section(clips, rng),
         free_section(clips, summaries, rng),
+        *(junctions_section(each, clips, summaries, np.random.default_rng([protocol.seed, 5])) for each in junctions),
         *(futures_section(each, rng, kind) for kind, each in futures.items()),
         *long,
         probe,
@@ -149,6 +154,14 @@ def _require_measurable(model: LoadedModel, protocol: Protocol, i3d: I3D | None)
             f"--i3d needs clips of {NUM_FRAMES} frames, --seconds {protocol.seconds:g} gives {frames}. "
             f"Use --seconds {NUM_FRAMES / spec.fps:g} or more."
         )
+
+
+def _at_junctions(model: LoadedModel, judges: Judges, protocol: Protocol, progress: Progress) -> list[Clips]:
+    """The clips at junctions; none where the protocol asks for none."""
+    if not protocol.junctions:
+        return []
+    first = REPORT_SEED + 4_000 + 5_000 * protocol.seed
+    return [gather_junctions(model, judges, first, protocol.junctions, protocol.seconds, progress)]
 
 
 def _long(
@@ -212,6 +225,9 @@ def _report(
             "device and dtype": f"{model.device}, {model.dtype}",
             "frames": f"{spec.height}x{spec.width} at {spec.fps:g} a second, judged at 256x512",
             "clips": f"{len(clips.seeds)} of {clips.num_frames} frames, seeds {clips.seeds[0]}-{clips.seeds[-1]}",
+            "at junctions": f"{protocol.junctions} clips of {clips.num_frames} frames"
+            if protocol.junctions
+            else "none",
             "futures": f"{protocol.starts} starts, {protocol.futures} futures of {protocol.future_seconds:g} s",
             "long rollouts": f"{protocol.minutes:g} min of {scenario.id}" if protocol.minutes else "none",
             "seed": str(protocol.seed),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from drivesim.junctions import Arm, Junction, Leg, arm_coordinates
@@ -21,6 +23,9 @@ _TURN_SHARE = 0.16
 _ARM_SHARE, _APPEARS_M, _FORGET_M = 0.7, 110.0, 170.0
 _MIX = {"car": 0.72, "suv": 0.14, "van": 0.14}
 _CLEAR_M = 14.0
+#: How hard one who appears on an arm may have to brake at once, m/s², what he keeps to who stands ahead, between the
+#: middles of two boxes, and how far beside him somebody is no longer ahead; metres.
+_BRAKES_MPS2, _KEEPS_M, _ASIDE_M = 3.0, 8.0, 2.0
 #: A scripted turn begins at most this far before the junction, metres.
 _LATEST_M = 130.0
 TURNS: tuple[TurnSide, ...] = ("left", "straight", "right")
@@ -198,13 +203,24 @@ class JunctionTraffic:
         if bool((near & fleet.alive[:n]).any()):
             return
         pace = float(rng.uniform(0.75, 0.95)) * arm.road.speed_limit_mps
-        speed = 0.0 if standing else min(pace, route.limit_at(p))
+        speed = 0.0 if standing else min(pace, route.limit_at(p), _stoppable(fleet, line, x, y, yaw))
         self._number += 1
         plan = random_plan(
             name, f"ambient_arm{self._number}", rng, x=x, y=y, yaw_rad=yaw, speed=speed, desired_speed=pace
         )
         slot = fleet.add(plan, rng, time_s)
         fleet.take_route(slot, route, p)
+
+
+def _stoppable(fleet: Fleet, line: float, x: float, y: float, yaw: float) -> float:
+    """The speed (m/s) at which one at x, y on an arm, ``line`` metres before its line, can still stop there and behind others."""
+    n = fleet.count
+    dx, dy = fleet.x[:n] - x, fleet.y[:n] - y
+    along, aside = dx * np.cos(yaw) + dy * np.sin(yaw), dy * np.cos(yaw) - dx * np.sin(yaw)
+    ahead = np.flatnonzero(fleet.alive[:n] & (along > 0.0) & (along < line + _KEEPS_M) & (np.abs(aside) < _ASIDE_M))
+    theirs = fleet.v[ahead] * np.maximum(np.cos(fleet.yaw[ahead] - yaw), 0.0)
+    ways = np.maximum(along[ahead] - _KEEPS_M, 0.0) + theirs**2 / (2.0 * _BRAKES_MPS2)
+    return math.sqrt(2.0 * _BRAKES_MPS2 * float(np.min(ways, initial=line)))
 
 
 def _far_on_arm(fleet: Fleet, arm: Arm, away_m: float) -> Mask:

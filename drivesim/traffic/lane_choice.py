@@ -29,6 +29,8 @@ _ROOM_FOR_SCRIPT_M = 45.0
 _WALKER_HORIZON_S = 6.0
 #: Nobody changes lanes who would still be at it in a junction, where others turn into the lane beside; seconds.
 _CHANGE_S = 4.5
+#: How soon, and how hard in m/s², one who comes from behind brakes for an ego that moves into his lane.
+_REACTION_S, _BRAKES_MPS2 = 0.5, 5.0
 
 
 def choose_lane(fleet: Fleet, slot: int) -> Lane | None:
@@ -95,6 +97,15 @@ def beside_is_clear(fleet: Fleet, slot: int, offset: float, clearance_m: float =
     """Whether no one stands or drives beside ``slot`` in the lane at ``offset``."""
     ahead, behind = _neighbours(fleet, slot, offset)
     return ahead[1] > clearance_m and behind[1] > clearance_m
+
+
+def behind_can_brake(fleet: Fleet, slot: int, offset: float) -> bool:
+    """Whether who comes from behind in the lane at ``offset`` can still brake behind ``slot`` if it moves there now."""
+    follower, gap = _neighbours(fleet, slot, offset)[1]
+    if follower is None or fleet.direction[follower] != fleet.direction[slot]:
+        return True
+    closing = max(float(fleet.v[follower] - fleet.v[slot]), 0.0)
+    return gap > _REACTION_S * closing + closing**2 / (2.0 * _BRAKES_MPS2)
 
 
 def _gain(fleet: Fleet, slot: int, offset: float, bias: float, safe: float) -> float | None:

@@ -12,7 +12,7 @@ from drivesim.traffic.doors import swing
 from drivesim.traffic.fleet import FREE, ON_ROAD, ON_ROUTE, Fleet
 from drivesim.traffic.following import follow, follows_well
 from drivesim.traffic.junction_traffic import JunctionTraffic
-from drivesim.traffic.lane_choice import beside_is_clear
+from drivesim.traffic.lane_choice import behind_can_brake, beside_is_clear
 from drivesim.traffic.plans import (
     Action,
     Brake,
@@ -177,6 +177,8 @@ def _begin(fleet: Fleet, slot: int, manoeuvre: Manoeuvre) -> bool:
         if fleet.motion[slot] != ON_ROAD:
             raise InputError(f"manoeuvre {manoeuvre.id!r}: only who drives along the road can change lanes")
         if not action.force and not beside_is_clear(fleet, slot, offset):
+            return False
+        if slot == 0 and not (action.force or fleet.steady[0] or behind_can_brake(fleet, 0, offset)):
             return False
         fleet.begin_change(slot, offset, action.over_s)
     elif isinstance(action, SpeedChange):

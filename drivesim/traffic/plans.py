@@ -12,7 +12,8 @@ from drivesim.scene import Colour
 class LaneChange:
     """Move to offset ``to_d`` (metres) or to lane ``to_lane`` of the own direction within ``over_s`` seconds.
 
-    It waits while a vehicle stands beside it in the target lane, unless ``force``.
+    It waits while a vehicle stands beside it in the target lane, unless ``force``; an ego that reacts waits for who comes from
+    behind there and could not brake too.
     """
 
     to_d: float | None = None

@@ -66,11 +66,14 @@ _LARGEST_STEP_S = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class TrafficResult:
-    """Tracks of a simulation, and the time in seconds at which each manoeuvre started (None: it never did)."""
+    """Tracks of a simulation, the time in seconds at which each manoeuvre started (None: it never did), and the crashes: seconds, and
+    the ids of the vehicle and of whom it hit.
+    """
 
     ego: Track
     actors: tuple[Actor, ...]
     event_times: dict[str, float | None]
+    crashes: tuple[tuple[float, str, str], ...]
 
 
 def simulate(
@@ -209,7 +212,10 @@ class TrafficSimulation:
         actors = tuple(_actor(plan, track) for plan, track in zip(self._fleet.plans[1:], tracks[1:], strict=True))
         started = self._script.started
         return TrafficResult(
-            ego=tracks[0], actors=actors, event_times={name: started.get(name) for name in self._event_ids}
+            ego=tracks[0],
+            actors=actors,
+            event_times={name: started.get(name) for name in self._event_ids},
+            crashes=tuple(self.crashes),
         )
 
 

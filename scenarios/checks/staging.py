@@ -1,7 +1,8 @@
-"""What does not happen although it may: events whose trigger never holds when the traffic is played."""
+"""What shows when the traffic is played: events whose trigger never holds, and crashes that nobody asks about."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -9,12 +10,12 @@ import numpy as np
 
 from drivesim.scenarios.checks.feasibility import values_text
 from drivesim.scenarios.checks.messages import Finding, ScenarioError
-from drivesim.scenarios.language.events import Event, LaneChangeAction, TimeToActorTrigger, TimeTrigger
+from drivesim.scenarios.language.events import CollisionLabel, Event, LaneChangeAction, TimeToActorTrigger, TimeTrigger
 from drivesim.scenarios.language.junctions import TurnAction
 
 if TYPE_CHECKING:
     from drivesim.scenarios.expand import Development
-    from drivesim.scenarios.language.schema import Scenario
+    from drivesim.scenarios.language.schema import ActorSpec, Scenario
 
 #: Variations that are played, and frames a second: traffic itself goes on in steps of a tenth of a second.
 _PLAYED, _FPS = 4, 5.0
@@ -23,7 +24,8 @@ _SOON_S = 8.0
 
 
 def staged_findings(scenario: Scenario) -> Iterator[Finding]:
-    """Events that do not start when a scenario without errors is played for the time of its video, by its script alone.
+    """What shows when a scenario without errors is played for the time of its video, by its script alone: events that do not
+    start, and crashes of those who react which no label is about.
 
     Ambient traffic is left out, so a time that is late only because of it is not told. What starts by the clock and needs
     no room starts always; only where something else is waited for is anything played.
@@ -31,17 +33,22 @@ def staged_findings(scenario: Scenario) -> Iterator[Finding]:
     if all(_starts_by_itself(event) for event in scenario.events):
         return
     alone = scenario.ambient("none", pedestrians=False, parked=False)
-    count = 0
-    missed: dict[str, list[Development]] = {event.id: [] for event in alone.events}
-    for variation in range(min(alone.num_variations, _PLAYED)):
-        try:
-            made = _played(alone, variation)
-        except ScenarioError:
-            continue  # a value that a parameter takes is wrong, of which another finding speaks
-        count += 1
-        for name, started in made.event_times.items():
-            if started is None:
-                missed[name].append(made)
+    played = list(_all_played(alone))
+    yield from _unstarted(alone, played)
+    yield from _crashes(alone, played)
+
+
+def _all_played(scenario: Scenario) -> Iterator[Development]:
+    for variation in range(min(scenario.num_variations, _PLAYED)):
+        # A value that a parameter takes may be wrong, of which another finding speaks.
+        with contextlib.suppress(ScenarioError):
+            yield _played(scenario, variation)
+
+
+def _unstarted(alone: Scenario, played: list[Development]) -> Iterator[Finding]:
+    """Events that do not start."""
+    count = len(played)
+    missed = {event.id: [made for made in played if made.event_times[event.id] is None] for event in alone.events}
     for index, event in enumerate(alone.events):
         if not missed[event.id] or _waits_for_one_that_never_comes(event, missed):
             continue
@@ -50,6 +57,32 @@ def staged_findings(scenario: Scenario) -> Iterator[Finding]:
         values = f" ({values_text(first.parameters)})" if first.parameters and part else ""
         text = f"{part}event '{event.id}' does not start{values}: {_why(event, first)}"
         yield Finding(code="DS069", text=text, location=("events", index), severity="warning")
+
+
+def _crashes(scenario: Scenario, played: list[Development]) -> Iterator[Finding]:
+    """The first crash of each two who react, where no label asks whether either is hit."""
+    asked = {label.collision.actor for label in scenario.labels.values() if isinstance(label, CollisionLabel)}
+    passed_over = {actor.id for actor in scenario.scene.actors if actor.id in asked or not _reacts(actor)}
+    if scenario.scene.ego.reacts is False:
+        passed_over.add("ego")
+    places = {actor.id: index for index, actor in enumerate(scenario.scene.actors)}
+    for made in played:
+        for time_s, *hit in made.crashes:
+            first, second = (name.removesuffix("-door") for name in hit)
+            if {first, second} & passed_over:
+                continue
+            named = second if second in places else first
+            passed_over |= {first, second} - {"ego"}
+            values = f" ({values_text(made.parameters)})" if made.parameters else ""
+            text = (
+                f"'{first}' runs into '{second}' at {time_s:.1f} s when the script is played alone{values}. If that is not meant, change a "
+                f"gap, a speed or when an event starts; if it is, ask for it by a label: {{collision: {{actor: {named}}}}}."
+            )
+            yield Finding(code="DS074", text=text, location=("scene", "actors", places[named]), severity="warning")
+
+
+def _reacts(actor: ActorSpec) -> bool:
+    return actor.meets is None if actor.reacts is None else actor.reacts is not False
 
 
 def _played(scenario: Scenario, variation: int) -> Development:

@@ -9,9 +9,10 @@ import pytest
 import torch
 from tiny_judges import JudgedLoaded, silent, tiny_judges
 
-from drivesim.evidence.clips import KINDS, Clips, gather_clips
+from drivesim.evidence.clips import AT_JUNCTIONS, KINDS, Clips, gather_clips, gather_junctions
 from drivesim.evidence.held_out import REPORT_SEED
 from drivesim.evidence.measure import clip_rows, judged, measure
+from drivesim.evidence.sections.junctions import junctions_section
 from drivesim.evidence.sections.likeness import likeness_section, steadiness_section
 from drivesim.evidence.sections.obedience import obedience_section, probe_section, start_section, summaries_of
 from drivesim.judges.load import Judges
@@ -86,6 +87,23 @@ def test_sections_compare_the_model_with_what_is_reachable(clips: Clips) -> None
     section, warnings = probe_section(summaries_of(clips, rng))
     assert section.figures[0].key == "probe.recall_24px"
     assert any("m/s in speed" in warning for warning in warnings), "an untrained probe misses its bar"
+
+
+def test_junctions_stand_beside_scenes_without_one(clips: Clips, judges: Judges) -> None:
+    said: list[float] = []
+    there = gather_junctions(JudgedLoaded(), judges, REPORT_SEED, 2, 0.2, lambda _, share: said.append(share))
+    assert said == [0.5, 1.0] and set(there.videos) == set(there.flicker) == set(AT_JUNCTIONS)
+    assert len(there.seeds) == len(there.labels) == 2 and there.other == []
+    rng = np.random.default_rng(0)
+    section = junctions_section(there, clips, summaries_of(clips, rng), rng)
+    figures = {figure.key: figure for figure in section.figures}
+    assert set(figures["junctions.flicker"].references) == {"rendered", "codec", "frozen", "shifted"}
+    assert figures["junctions.flicker"].references["rendered"].value == pytest.approx(
+        np.mean(there.flicker["rendered"])
+    )
+    usual = np.mean(clips.flicker["scripted"])
+    assert figures["junctions.flicker"].note.startswith(f"scenes without a junction: {usual:.2f}")
+    assert {len(row) for row in section.tables[0].rows} == {1 + len(AT_JUNCTIONS)} and len(section.pictures) == 2
 
 
 def test_without_a_file_there_is_no_fvd_and_with_one_it_is_used(tmp_path: Path, judges: Judges) -> None:

@@ -19,7 +19,9 @@ from drivesim.metrics.fvd import I3D, NOT_COMPUTED
 from drivesim.report import Report
 from drivesim.report.page import render_html
 
-SMALL: dict[str, Any] = {"clips": 4, "seconds": 0.5, "starts": 1, "futures": 3, "future_seconds": 0.5, "minutes": 0.0}
+SMALL: dict[str, Any] = {
+    "clips": 4, "seconds": 0.5, "starts": 1, "futures": 3, "future_seconds": 0.5, "minutes": 0.0, "junctions": 1,
+}  # fmt: skip
 RANGES = dict.fromkeys(CURVES, (0.0, 255.0))
 
 
@@ -33,6 +35,7 @@ def judges(tmp_path_factory: pytest.TempPathFactory) -> Judges:
     [
         ("clips", 3), ("starts", 0), ("futures", 2), ("seconds", 0.1), ("seconds", float("nan")),
         ("future_seconds", float("inf")), ("minutes", -1.0), ("minutes", 0.001), ("seed", -1),
+        ("junctions", -1), ("junctions", 10_001),
     ],
 )  # fmt: skip
 def test_silly_numbers_are_refused_by_their_option(name: str, value: float) -> None:
@@ -75,11 +78,13 @@ def test_the_whole_report(tmp_path: Path, judges: Judges) -> None:
         "Likeness",
         "Steadiness",
         "Traffic left free",
+        "Junctions",
         *futures,
         "Drift",
         "The judge",
     ]
     figures = report.figures()
+    assert figures["junctions.road_iou"].note.startswith("scenes without a junction: ")
     assert figures["likeness.fvd"].note == NOT_COMPUTED
     assert {"obedience.recall", "likeness.scripted.mmd", "steadiness.flicker", "drift.free.usable_s"} <= set(
         report.highlights

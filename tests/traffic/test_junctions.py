@@ -228,6 +228,25 @@ def test_far_along_an_arm_nobody_drives_into_who_stands_there(before: bool) -> N
     assert float(made.actors[0].track.speed_mps[-1]) < 0.3
 
 
+def test_who_appears_on_an_arm_can_stop_behind_who_stands_there() -> None:
+    """On a rural road he would come at 25 m/s, and a queue may reach to within 20 m of where he does."""
+    road = road_with(road_type="rural")
+    arm = road.junctions[0].arms[1]
+    stands = car("stands", x=AT + 1.75, y=-(arm.stop_s + 92.0), yaw_rad=np.pi / 2, parked=True)
+    ambient = AmbientTraffic(seed=4, density_per_km=28.0, oncoming_per_km=0.0)
+    simulation = TrafficSimulation(
+        road, EgoPlan(speed=0.0), [stands], fps=5.0, rng=np.random.default_rng(1), ambient=ambient
+    )
+    for _ in range(150):
+        simulation.step()
+    made = simulation.result()
+    behind = [
+        a for a in made.actors if a.id.startswith("ambient_arm") and a.track.positions[-1, 1] < -arm.stop_s - 92.0
+    ]
+    assert behind, "somebody has come"
+    assert simulation.crashes == []
+
+
 def test_nobody_changes_lanes_in_a_junction_that_others_turn_in() -> None:
     road = road_with(lanes=2)
     kerb, middle = road.lane(1), road.lane(2)

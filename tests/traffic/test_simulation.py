@@ -131,6 +131,19 @@ def test_lane_change_waits_for_a_vehicle_beside_and_can_be_forced():
         assert result.event_times["change"] == (0.0 if force else None)
 
 
+def test_an_ego_that_reacts_changes_lanes_when_nobody_runs_into_it_and_one_that_does_not_at_once():
+    change = Manoeuvre(id="change", action=LaneChange(to_lane=2, over_s=2.0))
+    fast = ActorPlan(id="fast", **CAR, s=-16.0, lane=2, speed=33.0, desired_speed=33.0, free=False)
+    for steady in (False, True):
+        ego = EgoPlan(speed=18.0, desired_speed=18.0, lane=1, manoeuvres=(change,), steady=steady)
+        result = run(straight(), ego, [fast], 6.0)
+        passed_s = float(np.argmax(actor(result, "fast").track.positions[:, 0] > result.ego.positions[:, 0])) / 10.0
+        started = result.event_times["change"]
+        assert started is not None
+        assert (len(result.crashes) > 0) == steady
+        assert started == 0.0 if steady else started > passed_s > 0.5
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_free_merge_leaves_the_ramp_before_its_end(seed):
     road = straight("motorway", 3, 1, ramp="right")

@@ -43,13 +43,15 @@ COLOUR_LABEL = "colour inside boxes of 24 px and taller, difference to the rende
 
 def summaries_of(clips: Clips, rng: np.random.Generator) -> dict[str, ObedienceSummary]:
     """The pooled obedience of every kind of video: what the model's and the probe's own section both show."""
-    return {kind: pool(_obediences(clips, kind), rng) for kind in KINDS}
+    return {kind: pool(_obediences(clips, kind), rng) for kind in clips.videos}
 
 
 def probe_section(summaries: Mapping[str, ObedienceSummary]) -> tuple[Section, tuple[str, ...]]:
     """What the judge itself misses on video that shows exactly what was commanded, and what to read with care therefore."""
     rendered, codec = summaries["rendered"], summaries["codec"]
-    figures = [_figure(f"probe.{name}", name, "rendered", {"rendered": rendered, "codec": codec}) for name in LEADING]
+    figures = [
+        bounded_figure(f"probe.{name}", name, "rendered", {"rendered": rendered, "codec": codec}) for name in LEADING
+    ]
     groups = [name for name in rendered.groups if name.startswith("recall/")]
     rows = [
         (name.removeprefix("recall/"), rendered.groups[name], codec.groups.get(name),
@@ -81,7 +83,7 @@ def obedience_section(clips: Clips, summaries: Mapping[str, ObedienceSummary], r
     """Whether the model's video shows what it was told."""
     chance = _chance(clips, "scripted", rng)
     figures = [
-        _figure(
+        bounded_figure(
             key_of(name), name, "scripted", summaries,
             judge=f"the probe on rendered video: {shown(summaries['rendered'].figures[name])}",
             note=f"by chance: {shown(chance.figures[name])}" if chance.figures[name].count else "",
@@ -126,7 +128,7 @@ def start_section(clips: Clips, rng: np.random.Generator) -> Section:
         for kind in ("rendered", "codec", "scripted")
     }
     figures = [
-        _figure(f"start.{'recall' if name == 'recall_24px' else name}", name, "scripted", summaries)
+        bounded_figure(f"start.{'recall' if name == 'recall_24px' else name}", name, "scripted", summaries)
         for name in OF_START
     ]
     colour = {kind: value for kind, value in _colour_errors(clips, rng, slice(0, 1)).items() if kind in summaries}
@@ -143,7 +145,7 @@ def start_section(clips: Clips, rng: np.random.Generator) -> Section:
     )
 
 
-def _figure(
+def bounded_figure(
     key: str, name: str, subject: str, summaries: Mapping[str, ObedienceSummary], judge: str = "", note: str = ""
 ) -> Figure:
     """The figure ``name`` of FIGURES of one kind of video, between those of the others."""

@@ -206,6 +206,36 @@ def test_what_does_not_start_when_it_is_played_is_said_before_anything_is_made()
     assert "there is never room for it beside 'ego'" in blocked
 
 
+CUTS = """\
+drivesim: 1
+id: cuts
+video: {{duration: 6 s}}
+scene:
+  road: {{type: motorway, lanes: 2, ego_lane: 1, curvature: 0}}
+  ego: {{speed: 33 m/s, reacts: {ego}}}
+  traffic: none
+  actors:
+    - {{id: lead, class: car, lane: ego, gap: 150 m, speed: 33 m/s}}
+    - {{id: cuts, class: car, lane: left, gap: {gap}, speed: 10 m/s, reacts: {cuts}}}
+events:
+  - {{id: cut, actor: cuts, action: {{lane_change: {{to: ego, over: 2 s}}}}, start: {{time: 0.2 s}}}}
+{labels}"""
+
+
+def test_a_crash_of_two_who_react_is_said_unless_a_label_is_about_it() -> None:
+    def crashes(gap: str = "25 m", ego: str = "true", cuts: str = "true", label: str = "") -> list[str]:
+        labels = f"labels:\n  hit: {{collision: {{actor: {label}}}}}\n" if label else ""
+        report = check_text(CUTS.format(gap=gap, ego=ego, cuts=cuts, labels=labels))
+        assert not report.errors, report.errors
+        return [problem.text for problem in report.warnings if problem.code == "DS074"]
+
+    (said,) = crashes()
+    assert said.startswith("'ego' runs into 'cuts' at ") and "label: {collision: {actor: cuts}}" in said
+    assert len(crashes(label="lead")) == 1
+    assert crashes(gap="140 m") == []
+    assert crashes(label="cuts") == crashes(ego="false") == crashes(cuts="false") == []
+
+
 def test_variations_in_which_it_does_not_start_are_counted() -> None:
     vary = "sampling: {method: grid}\nvary: {gap: {grid: [15 m, 60 m, 80 m]}}\n"
     (said,) = played("{gap_to_ego: {below: 20 m}}", gap="$gap", vary=vary)
