@@ -36,6 +36,7 @@ VOCABULARY = {
     "road",
     "scene",
     "scenery",
+    "storage",
 }
 """Files of drivesim/ that every other part may use."""
 

@@ -37,8 +37,8 @@ from drivesim.runs.manifest import Manifest
 from drivesim.runs.recorder import video_suffixes
 from drivesim.runs.run import Ingredients
 from drivesim.runs.run_folder import state_bytes
-from drivesim.runs.storage import write_atomic
 from drivesim.runs.video import VideoWriter
+from drivesim.storage import write_atomic
 from drivesim.world_model import WorldModel
 
 #: Chunks that are measured at most; the first warms up caches and is timed only where there is no other.

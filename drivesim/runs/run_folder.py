@@ -33,8 +33,8 @@ from safetensors.torch import save as save_safetensors
 from drivesim.errors import InputError
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.records import SegmentRecord, read_segment_record
-from drivesim.runs.storage import make_folder, readable_storage_errors, sha256_of, write_atomic
 from drivesim.runs.timeline import Timeline
+from drivesim.storage import make_folder, readable_storage_errors, sha256_of, write_atomic
 
 #: What to do with a file that is not what the run wrote.
 WAY_OUT = "Put it back as it was, or move it away; 'drivesim doctor RUN' says what becomes of each file."

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from drivesim.cli.main import app
 from drivesim.errors import InputError
-from drivesim.runs.storage import make_folder, require_folder, write_atomic
+from drivesim.storage import make_folder, require_folder, write_atomic
 
 
 @pytest.mark.parametrize(
