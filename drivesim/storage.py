@@ -131,6 +131,15 @@ def _require_ordinary(path: Path) -> None:
     raise InputError(f"cannot write {path}: it is {what}. Choose another name.")
 
 
+def no_folder(path: Path) -> str:
+    """What stands where a folder was expected."""
+    if not os.path.lexists(path):
+        return "there is nothing"
+    return (
+        "it is a link that leads nowhere" if path.is_symlink() and not path.exists() else "it is a file, not a folder"
+    )
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and those above it. Raises InputError where that cannot be."""
     require_folder(folder)
