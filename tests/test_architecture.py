@@ -67,7 +67,8 @@ ALLOWED: dict[str, set[str]] = {
         "report", "runs", "simulate", "run_spec",
     },
     "run_spec": {"vocabulary", "world_model", "scenarios", "conditioning", "runs"},
-    "simulate": {"vocabulary", "world_model", "scenarios", "conditioning", "runs", "models", "run_spec"},
+    "planning": {"vocabulary", "runs", "run_spec"},
+    "simulate": {"vocabulary", "world_model", "scenarios", "conditioning", "runs", "models", "run_spec", "planning"},
     "sweeps": {
         "vocabulary", "world_model", "scenarios", "models", "judges", "metrics", "report", "evidence", "runs", "simulate", "run_spec",
     },
