@@ -10,13 +10,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from measuring import machine, put_between_marks, separately, table
+from measuring import ended_well, machine, put_between_marks, separately, table
 
 #: Seconds of video, who steers the actors, threads as of drivesim rollout (None: what it chooses itself).
 RUNS: tuple[tuple[float, str, str | None], ...] = (
@@ -40,7 +39,7 @@ def predicted(
     command += ["--actors", actors, "--dry-run", "--json", "--out", str(cache / "never-written")]
     command += ["--threads", threads] if threads else []
     environment = os.environ | {"XDG_CACHE_HOME": str(cache)}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    done = ended_well(command, environment)
     plan: dict[str, Any] = json.loads(done.stdout)[0]
     return plan
 

@@ -21,19 +21,25 @@ from drivesim.runs.cost import peak_resident_bytes
 BENCHMARKS = Path(__file__).parent
 
 
+def ended_well(command: Sequence[str], environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """A program run to its end. One that fails ends this one too, with its exit code and what it said last."""
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode:
+        said = "\n".join(done.stderr.strip().splitlines()[-20:])
+        print(f"{' '.join(command)}\nended with {done.returncode}:\n{said}", file=sys.stderr)
+        sys.exit(done.returncode)
+    return done
+
+
 def separately(program: str, *arguments: object, threads: int | None = None) -> dict[str, Any]:
     """What ``benchmarks/<program>`` reports (see :func:`report`) when run alone; ``wall_s`` is that of its process.
 
     ``threads`` is the number of OpenMP threads, otherwise what the surroundings say.
-    Raises RuntimeError with the end of its errors when it fails.
     """
     count = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
     environment = os.environ | count | {"GOMP_SPINCOUNT": "0"}
     started = time.monotonic()
-    command = [sys.executable, str(BENCHMARKS / program), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+    done = ended_well([sys.executable, str(BENCHMARKS / program), *map(str, arguments)], environment)
     return {**json.loads(done.stdout.splitlines()[-1]), "wall_s": time.monotonic() - started}
 
 

@@ -6,10 +6,11 @@ python benchmarks/rollout.py --scenario highway-cut-in --seconds 30 300
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import time
 from pathlib import Path
+
+from measuring import ended_well
 
 TARGET_FRAMES_PER_SECOND = 5.0
 TARGET_MEMORY_GB = 3.0
@@ -24,7 +25,7 @@ def measure(scenario: str, seconds: float, out: Path, extra: list[str]) -> tuple
     )
     command = [sys.executable, "-c", code, "rollout", scenario, "--seconds", str(seconds), "--out", str(out), *extra]
     started = time.monotonic()
-    done = subprocess.run(command, check=True, stderr=subprocess.PIPE, text=True)
+    done = ended_well(command)
     wall = time.monotonic() - started
     peak_kb = next(int(line.split()[1]) for line in done.stderr.splitlines() if line.startswith("peak_kb"))
     return wall, peak_kb / 1e6
@@ -38,10 +39,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark"))
     parser.add_argument("--actors", choices=["free", "scripted"], default="free")
     arguments = parser.parse_args()
+    folders = {seconds: arguments.out / f"{arguments.actors}-{seconds:.0f}s" for seconds in arguments.seconds}
+    for folder in folders.values():
+        if folder.exists():
+            parser.exit(2, f"error: {folder} is there already. Remove it, or choose another folder with --out.\n")
     print(f"{'length s':>9} {'frames':>7} {'wall s':>8} {'frames/s':>9} {'x target':>9} {'peak GB':>8} {'x limit':>8}")
     peaks = []
-    for seconds in arguments.seconds:
-        out = arguments.out / f"{arguments.actors}-{seconds:.0f}s"
+    for seconds, out in folders.items():
         wall, peak = measure(arguments.scenario, seconds, out, ["--actors", arguments.actors])
         rate = 10.0 * seconds / wall
         peaks.append(peak)

@@ -235,15 +235,19 @@ def painter_order(footprints: FloatArray, camera_xy: FloatArray) -> np.ndarray:
     by_distance = np.argsort(-distance, kind="stable")
     if count < 2:
         return by_distance
-    boxes = footprints[by_distance]
-    edges = np.roll(boxes, -1, axis=1) - boxes
-    # Corners run clockwise seen from above, so the left-hand normal of an edge points outwards.
-    normals = np.stack([-edges[..., 1], edges[..., 0]], axis=-1)
-    levels = np.einsum("aek,aek->ae", normals, boxes)
-    outside = (np.einsum("aek,bck->aebc", normals, boxes) > levels[:, :, None, None] - 1e-9).all(axis=-1)
-    camera_outside = np.einsum("aek,k->ae", normals, camera_xy) > levels
-    nearer = (outside & camera_outside[:, :, None]).any(axis=1).T  # nearer[b, a]: b lies on the camera's side of a
-    nearer |= (outside & ~camera_outside[:, :, None]).any(axis=1)  # a hides what lies beyond its far side
+    boxes = footprints[by_distance] - camera_xy
+    centres, sides = 0.5 * (boxes[:, 0] + boxes[:, 2]), (boxes[:, 1] - boxes[:, 0], boxes[:, 3] - boxes[:, 0])
+    nearer = np.zeros((count, count), dtype=bool)  # [b, a]: b is painted after a
+    for side in sides:
+        # Corners run clockwise seen from above: the left-hand normals of front and right side point outwards.
+        normals = np.stack([-side[:, 1], side[:, 0]], axis=-1)
+        front, back = ((normals * boxes[:, corner]).sum(axis=-1, keepdims=True) for corner in (1, 3))
+        middle = normals @ centres.T
+        radius = 0.5 * sum(np.abs(normals @ other.T) for other in sides)
+        before = middle - radius > front - 1e-9  # [a, b]: b lies wholly beyond this side of a
+        behind = middle + radius < back + 1e-9
+        nearer |= (before & (front < 0.0) | behind & (back > 0.0)).T  # b is on the camera's side of a
+        nearer |= before & (front >= 0.0) | behind & (back <= 0.0)  # what lies beyond a's far side is hidden by a
     np.fill_diagonal(nearer, False)
     nearer &= ~nearer.T  # two that hide each other are not in each other's way
     if not np.triu(nearer, 1).any():

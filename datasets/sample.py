@@ -15,6 +15,26 @@ from drivesim.controls import Control
 from drivesim.errors import InputError
 from drivesim.scene import Scene
 
+#: More than anybody means: a number beyond is a slip, and would only be noticed when memory runs out.
+MOST_FRAMES, MOST_ROWS, MOST_FPS = 100_000, 16_384, 500.0
+
+
+def require_form(source: str, *, num_frames: int, fps: float, height: int, width: int) -> None:
+    """Raise InputError for a form of samples that nobody means: frames, frames a second, rows and columns of a frame."""
+    bounds = {
+        "num_frames": (num_frames, 1, MOST_FRAMES),
+        "fps": (fps, 0.001, MOST_FPS),
+        "height": (height, 1, MOST_ROWS),
+        "width": (width, 1, MOST_ROWS),
+    }
+    wrong = [
+        f"{name} is {value}, expected {least:g} to {most:.0f}"
+        for name, (value, least, most) in bounds.items()
+        if not least <= value <= most
+    ]
+    if wrong:
+        raise InputError(f"{source}: {'; '.join(wrong)}.")
+
 
 class BrokenSample(InputError):
     """This sample cannot be read; the message says which file, what is wrong, and how to mend it. Others may be good."""

@@ -71,10 +71,12 @@ if TYPE_CHECKING:
     from drivesim.simulate import Future as Future
     from drivesim.simulate import Options as Options
     from drivesim.simulate import Piece as Piece
+    from drivesim.simulate import Plan as Plan
     from drivesim.simulate import branch as branch
     from drivesim.simulate import futures as futures
     from drivesim.simulate import generate as generate
     from drivesim.simulate import open_run as open_run
+    from drivesim.simulate import plan as plan
     from drivesim.simulate import rollout as rollout
     from drivesim.simulate import start_frame as start_frame
     from drivesim.sweeps.run import sweep as sweep
@@ -92,7 +94,7 @@ _NAMES_OF = {
     "drivesim.scenarios.expand": "expand",
     "drivesim.scenarios.library": "find library",
     "drivesim.scenarios.suite": "Suite load_suite",
-    "drivesim.simulate": "Future Options Piece branch futures generate open_run rollout start_frame",
+    "drivesim.simulate": "Future Options Piece Plan branch futures generate open_run plan rollout start_frame",
     "drivesim.sweeps.run": "sweep",
     "drivesim.sweeps.task": "SweepSettings",
 }

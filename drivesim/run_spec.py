@@ -24,7 +24,6 @@ from drivesim.runs.development import as_rows, turns_of
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.run import Beginning, Ingredients
 from drivesim.runs.run_folder import RunFolder
-from drivesim.runs.storage import sha256_of
 from drivesim.runs.streams import futures_stream, start_frame_stream
 from drivesim.runs.timeline import Timeline
 from drivesim.scenarios import Scenario, loads
@@ -35,6 +34,7 @@ from drivesim.scenarios.language.events import EGO
 from drivesim.scenarios.language.units import LONGEST_S
 from drivesim.scenarios.takeover import require_same_past, taken_over
 from drivesim.scene import Scene
+from drivesim.storage import sha256_of
 from drivesim.world_model import LoadedModel, WorldModelSpec
 
 #: What begins the status of an event: the model is told it, or nobody tells it and the finished video is looked at.

@@ -30,22 +30,27 @@ from numpy.typing import NDArray
 from drivesim.errors import InputError
 from drivesim.models import load_model
 from drivesim.options import DEFAULT_OPTIONS, MOST_FUTURES, Options
+from drivesim.planning import plan_run, require_disk
 from drivesim.run_spec import RunSpec, decide, decide_branch, frames_of
+from drivesim.runs.cost import Pace
 from drivesim.runs.engine import thread_count
 from drivesim.runs.future import Future, open_run
 from drivesim.runs.manifest import Manifest
-from drivesim.runs.run import Listener, chunks_of, make_futures, open_existing, open_or_create
+from drivesim.runs.plan import Plan
+from drivesim.runs.run import Listener, chunks_of, make_futures, open_existing, open_or_create, require_room
 from drivesim.runs.run_folder import FolderInUseError, RunFolder
 from drivesim.runs.tracks import write_tracks
 from drivesim.scenarios import Scenario, load
 from drivesim.scenarios.ego_plan import WrittenPlan
 from drivesim.scene import Scene
+from drivesim.storage import require_folder
 from drivesim.world_model import LoadedModel
 
 __all__ = [
     "Future",
     "Options",
     "Piece",
+    "Plan",
     "branch",
     "futures",
     "generate",
@@ -53,6 +58,7 @@ __all__ = [
     "load_model",
     "make",
     "open_run",
+    "plan",
     "rollout",
     "start_frame",
 ]
@@ -81,7 +87,30 @@ def rollout(
     decided = decide(model, scenario, num_frames=num_frames(model, scenario, seconds), seed=seed, options=options)
     folder = default_folder(decided.manifest) if out is None else Path(out)
     _say_what_is_left(decided.scenario, folder)
-    return make(decided, folder, indices=[0], resume=resume)[0]
+    return _made_where_there_is_room(decided, folder, [0], resume=resume)[0]
+
+
+def plan(
+    model: LoadedModel,
+    scenario: Scenario,
+    *,
+    num_futures: int = 1,
+    seconds: float | None = None,
+    seed: int = 0,
+    out: Path | str | None = None,
+    options: Options = DEFAULT_OPTIONS,
+) -> Plan:
+    """What :func:`rollout`, or with more futures :func:`futures`, would take: ``seconds``, ``disk_bytes``, ``memory_bytes``.
+
+    From what runs of the same settings took on this machine; the first time a few chunks are made to measure it. Nothing is
+    written but that figure, in the user's cache. ``plan(…).text()`` says it in a line, ``require_disk()`` raises InputError
+    where the disk of ``out`` cannot hold it, as rollout, futures and branch do of themselves.
+    """
+    several = len(_indices(num_futures)) > 1
+    length = num_frames(model, scenario, seconds)
+    decided = decide(model, scenario, num_frames=length, seed=seed, options=options, several=several)
+    folder = default_folder(decided.manifest, "-futures" if several else "") if out is None else Path(out)
+    return plan_run(decided, num_futures, folder)
 
 
 def futures(
@@ -107,7 +136,7 @@ def futures(
     decided = decide(model, scenario, num_frames=length, seed=seed, options=options, start=start, several=True)
     folder = default_folder(decided.manifest, "-futures") if out is None else Path(out)
     _say_what_is_left(decided.scenario, folder)
-    return make(decided, folder, indices=indices, resume=resume)
+    return _made_where_there_is_room(decided, folder, indices, resume=resume)
 
 
 def branch(
@@ -136,6 +165,17 @@ def branch(
     )
     folder = branch_folder(decided.manifest, replanned=ego_plan is not None) if out is None else Path(out)
     _say_what_is_left(decided.scenario, folder)
+    return _made_where_there_is_room(decided, folder, indices, resume=resume)
+
+
+def _made_where_there_is_room(
+    decided: RunSpec, folder: Path, indices: Sequence[int], *, resume: bool
+) -> tuple[Future, ...]:
+    if not resume:
+        require_folder(folder)
+        if folder.is_dir():
+            require_room(RunFolder(folder), resume=False)
+        require_disk(decided, len(indices), folder)
     return make(decided, folder, indices=indices, resume=resume)
 
 
@@ -203,7 +243,10 @@ def make(
     resume: bool = False,
     listener: Listener = lambda future, count, found: None,
 ) -> tuple[Future, ...]:
-    """Make futures of what was decided, in a new run folder or, with ``resume``, continuing the one that is there."""
+    """Make futures of what was decided, in a new run folder or, with ``resume``, continuing the one that is there.
+
+    What this shows of the machine's speed is remembered for the next plan.
+    """
     run = RunFolder(folder)
     shared_tracks, own_tracks = _track_writers(decided, run)
     with run.locked():
@@ -211,7 +254,10 @@ def make(
             run, decided.manifest, decided.scenario.to_yaml(), lambda: decided.beginning, shared_tracks, resume=resume
         )
         ingredients = dataclasses.replace(decided.ingredients(beginning), write_tracks=own_tracks)
-        return make_futures(run, ingredients, indices, listener)
+        pace = Pace(listener)
+        made = make_futures(run, ingredients, indices, pace.hear)
+        pace.remember(decided.manifest)
+        return made
 
 
 def make_beside_others(

@@ -14,6 +14,7 @@ from drivesim.scenarios.language.distributions import Value
 from drivesim.scenarios.language.schema import Scenario
 from drivesim.scenarios.library import find
 from drivesim.scenarios.load import load
+from drivesim.storage import write_atomic
 
 #: The file that stands for the folder it lies in.
 _OF_A_FOLDER = "suite.yaml"
@@ -111,18 +112,8 @@ def write_scenarios(about: str, scenarios: Sequence[Scenario], folder: Path) -> 
             raise InputError(f"{path} is there already and is another. Choose another folder with --out, or remove it.")
     for path, text in texts.items():
         if not path.exists():
-            _write_whole(path, text)
+            write_atomic(path, text)
     return list(texts)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def at_values(scenario: Scenario, values: Mapping[str, Value], number: int) -> Scenario:

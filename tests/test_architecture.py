@@ -36,6 +36,7 @@ VOCABULARY = {
     "road",
     "scene",
     "scenery",
+    "storage",
 }
 """Files of drivesim/ that every other part may use."""
 
@@ -66,7 +67,8 @@ ALLOWED: dict[str, set[str]] = {
         "report", "runs", "simulate", "run_spec",
     },
     "run_spec": {"vocabulary", "world_model", "scenarios", "conditioning", "runs"},
-    "simulate": {"vocabulary", "world_model", "scenarios", "conditioning", "runs", "models", "run_spec"},
+    "planning": {"vocabulary", "runs", "run_spec"},
+    "simulate": {"vocabulary", "world_model", "scenarios", "conditioning", "runs", "models", "run_spec", "planning"},
     "sweeps": {
         "vocabulary", "world_model", "scenarios", "models", "judges", "metrics", "report", "evidence", "runs", "simulate", "run_spec",
     },

@@ -11,9 +11,10 @@ import torch
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
+import rollout
 from ablations import Case, GuidedDenoiser, drift
 from cost import compared
-from measuring import flop_of, put_between_marks, significant, table
+from measuring import ended_well, flop_of, put_between_marks, significant, table
 from run_all import Figures, combined, comparison
 from settings_over_length import variants
 
@@ -124,3 +125,22 @@ def test_every_variant_changes_one_setting() -> None:
     assert found["no guidance"]["sampling"] == {"guidance": 0.0, "eta": 1.0}
     planes = {"sampling": {"guidance": 0.0}}
     assert list(variants(planes)) == ["as trained", "guidance 0.1"], "what a PVDM has"
+
+
+def test_a_program_that_fails_ends_the_benchmark_with_what_it_said(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        ended_well([sys.executable, "-c", "import sys; print('error: no room', file=sys.stderr); sys.exit(3)"])
+    said = capfd.readouterr().err
+    assert ended.value.code == 3 and said.endswith("ended with 3:\nerror: no room\n") and "Traceback" not in said
+
+
+def test_an_older_run_is_refused_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "free-300s").mkdir()
+    monkeypatch.setattr(sys, "argv", ["rollout.py", "--out", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        rollout.main()
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and said.startswith(f"error: {tmp_path / 'free-300s'} is there already.")
+    assert said.count("\n") == 1

@@ -37,8 +37,8 @@ from drivesim.runs.cost import Cost, remember_cost, remembered_cost
 from drivesim.runs.inspection import inspect_run
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.records import read_future_record, read_segment_record
-from drivesim.runs.storage import SEAL, sealed_text
 from drivesim.runs.tracks import read_tracks
+from drivesim.storage import SEAL, sealed_text
 from drivesim.training.done import read_done
 
 sys.path.append(str(Path(__file__).parent / "runs"))

@@ -17,9 +17,9 @@ from drivesim.options import Options, Threads
 from drivesim.replay import Replayed, replay
 from drivesim.runs.recorder import finished_record
 from drivesim.runs.run_folder import RunFolder
-from drivesim.runs.storage import sha256_of
 from drivesim.scenarios import loads
 from drivesim.simulate import branch, futures, open_run
+from drivesim.storage import sha256_of
 
 ONE = Options(threads=Threads(denoise=1, decode=1))
 

@@ -27,7 +27,7 @@ from drivesim.datasets.nuscenes.map_lines import map_file, open_map, road_of
 from drivesim.datasets.nuscenes.picture_check import picture_of
 from drivesim.datasets.nuscenes.tables import TABLES, raise_findings
 from drivesim.datasets.nuscenes.weather import environment_of
-from drivesim.datasets.sample import BrokenSample, Sample
+from drivesim.datasets.sample import BrokenSample, Sample, require_form
 from drivesim.errors import InputError
 from drivesim.json_text import JsonFault, parse_object
 from drivesim.scene import Scene
@@ -71,11 +71,9 @@ class NuScenesDataset:
         self.root, self.version, self.split, self.channel = Path(root), version, split, channel
         self.num_frames, self.fps, self.height, self.width = num_frames, fps, height, width
         self.stride, self.use_map = num_frames if stride is None else stride, use_map
-        if min(num_frames, self.stride, height, width) < 1 or not fps > 0.0:
-            raise InputError(
-                f"num_frames {num_frames}, fps {fps}, height {height}, width {width}, stride {self.stride}: "
-                "all must be above 0"
-            )
+        require_form(f"{self.root}", num_frames=num_frames, fps=fps, height=height, width=width)
+        if self.stride < 1:
+            raise InputError(f"{self.root}: stride is {self.stride}, expected at least 1.")
         self._given_categories, self._categories = category_map, categories_with(category_map)
         self._database: Any = None
         self._licence = self._read_licence()
@@ -292,7 +290,7 @@ class NuScenesDataset:
 
 def _middle(width: int, height: int, aspect: float) -> tuple[int, int, int, int]:
     """Left, top, width and height of the largest middle part of a picture with that aspect (width / height)."""
-    cut_width, cut_height = min(width, round(height * aspect)), min(height, round(width / aspect))
+    cut_width, cut_height = min(width, max(1, round(height * aspect))), min(height, max(1, round(width / aspect)))
     return (width - cut_width) // 2, (height - cut_height) // 2, cut_width, cut_height
 
 

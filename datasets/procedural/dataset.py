@@ -10,7 +10,7 @@ import numpy as np
 from drivesim.clip import Clip
 from drivesim.controls import Control
 from drivesim.datasets.procedural.scene_sampler import sample_scene
-from drivesim.datasets.sample import Sample
+from drivesim.datasets.sample import Sample, require_form
 from drivesim.errors import InputError
 from drivesim.renderer.world import ProceduralWorld
 
@@ -48,6 +48,7 @@ class ProceduralDataset:
         for name, count in counts.items():
             if count < 1:
                 raise InputError(f"procedural world: {count} {name}, expected at least 1")
+        require_form("procedural world", num_frames=self.num_frames, fps=FPS, height=self.height, width=self.width)
         if self.height < 16 or self.width < 16 or self.first_seed < 0:
             raise InputError(
                 f"procedural world: pictures of {self.height}x{self.width} from seed {self.first_seed} on; expected "

@@ -155,6 +155,8 @@ def vouched(files: StoreFiles, name: str, sha256: Mapping[str, str]) -> bytes:
 
 
 def _not_a_store(files: StoreFiles) -> str:
+    if not files.url.strip():
+        return f"store {files.url!r}: no name. Give the folder that 'drivesim data pack' wrote."
     if not files.exists():
         return f"{files.url}: there is nothing. Pack data first: drivesim data pack SOURCE OUT.zarr"
     if files.folder is not None and any(files.folder.glob("part-*")):

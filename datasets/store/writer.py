@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 from collections.abc import Callable, Iterable
@@ -100,6 +101,10 @@ def read_attributes(files: StoreFiles) -> dict[str, Any] | None:
     try:
         text = files.read("zarr.json")
     except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        if error.errno != errno.ELOOP:  # a link to itself is nothing, too
+            raise
         return None
     try:
         attributes = parse_object(text).get("attributes")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from drivesim.clip import Clip
-from drivesim.datasets.sample import Sample
+from drivesim.datasets.sample import Sample, require_form
 from drivesim.datasets.video_folder.decode import FrameReader
 from drivesim.datasets.video_folder.entry import Entry, Settings, examine
 from drivesim.datasets.video_folder.pictures import PictureReader
@@ -200,12 +200,10 @@ def _settings(
     frame_folder_fps: float | None,
     index_folder: Path | str | None,
 ) -> Settings:
-    stride = num_frames / fps if stride_s is None and fps > 0 else stride_s
-    numbers = {"num_frames": num_frames, "fps": fps, "height": height, "width": width, "stride_s": stride}
-    wrong = [f"{name}={value}" for name, value in numbers.items() if value is None or not 0 < value < np.inf]
-    if wrong:
-        raise InputError(f"video folder: {', '.join(wrong)}; expected more than 0")
-    assert stride is not None
+    require_form("video folder", num_frames=num_frames, fps=fps, height=height, width=width)
+    stride = num_frames / fps if stride_s is None else stride_s
+    if not 0.0 < stride < np.inf:
+        raise InputError(f"video folder: stride_s is {stride}, expected more than 0.")
     folder = None if index_folder is None else Path(index_folder)
     return Settings(
         num_frames=num_frames,

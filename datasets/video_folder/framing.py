@@ -53,7 +53,7 @@ def frame_picture(recorded: tuple[int, int], wanted: tuple[int, int], horizon_ro
     """
     width, height = recorded
     aspect = wanted[0] / wanted[1]
-    crop_width, crop_height = min(width, round(height * aspect)), min(height, round(width / aspect))
+    crop_width, crop_height = min(width, max(1, round(height * aspect))), min(height, max(1, round(width / aspect)))
     middle = 0.5 * height if horizon_row is None else horizon_row
     top = int(np.clip(round(middle - 0.5 * crop_height), 0, height - crop_height))
     return Framing(

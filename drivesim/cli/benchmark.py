@@ -56,7 +56,7 @@ def benchmark(
     from drivesim.cli.progress import Voice
     from drivesim.evidence.of_models import TableProtocol, output_folder
     from drivesim.report.markdown import tables_markdown
-    from drivesim.runs.storage import write_atomic
+    from drivesim.storage import write_atomic
 
     voice = Voice(quiet=quiet, as_json=as_json)
     named = models if no_default or DEFAULT in models else [DEFAULT, *models]

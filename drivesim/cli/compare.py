@@ -33,7 +33,7 @@ def compare(
     from drivesim.report.compare import comparison_lines
     from drivesim.report.files import read_report
     from drivesim.report.page import render_html
-    from drivesim.runs.storage import require_file, write_atomic
+    from drivesim.storage import require_file, write_atomic
 
     if out is not None and (out.suffix != ".html" or out.is_dir()):
         raise InputError(f"--out {out} is no name of a page. Choose a file that ends in .html, such as compare.html.")

@@ -44,8 +44,8 @@ def coverage(
     from drivesim.report import Report
     from drivesim.report.files import HTML_NAME, write_report
     from drivesim.runs.rows import read_rows
-    from drivesim.runs.storage import require_folder
     from drivesim.scenarios import load
+    from drivesim.storage import require_folder
     from drivesim.sweeps.coverage import next_scenarios
     from drivesim.sweeps.coverage_page import coverage_by_scenario, coverage_lines, coverage_section, coverage_values
     from drivesim.sweeps.plan import SUITE_NAME

@@ -214,7 +214,7 @@ def view(
     from drivesim.errors import InputError
     from drivesim.pictures.store_sheet import spread, store_sheet
     from drivesim.runs.run_folder import write_png
-    from drivesim.runs.storage import require_file
+    from drivesim.storage import require_file
 
     if out.suffix != ".png":
         raise InputError(f"--out {out}: name a .png picture.")

@@ -38,7 +38,7 @@ def diff(
     from drivesim.cli.progress import Voice
     from drivesim.errors import InputError
     from drivesim.pictures.difference import write_difference
-    from drivesim.runs.storage import require_file
+    from drivesim.storage import require_file
 
     if out.suffix != ".mp4" or out.is_dir():
         raise InputError(f"--out {out} is no name of a video. Choose a file that ends in .mp4, such as difference.mp4.")

@@ -53,8 +53,8 @@ def import_scenario(
     """
     from drivesim.cli.progress import Voice
     from drivesim.errors import InputError
-    from drivesim.runs.storage import require_file, write_atomic
     from drivesim.scenarios.openscenario import read_openscenario
+    from drivesim.storage import require_file, write_atomic
 
     voice = Voice(quiet=quiet, as_json=as_json)
     if not file.name or file.is_dir():

@@ -8,7 +8,6 @@ import json
 import re
 import shlex
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -234,6 +233,7 @@ def make_all(
 ) -> Iterator[tuple[Job, tuple[Future, ...]]]:
     """Print the plan of every job and, unless ``dry_run``, make them one after the other, by ``maker`` where one is given."""
     from drivesim.cli.exporting import require_outputs
+    from drivesim.planning import plan_run
     from drivesim.runs.run import require_room
     from drivesim.runs.run_folder import RunFolder
 
@@ -243,7 +243,10 @@ def make_all(
             run = RunFolder(job.folder)
             with run.locked():
                 require_room(run, resume=resume)
-    plans = [_planned(job, voice, measure=dry_run) for job in jobs]
+    plans = [
+        plan_run(job.decided, len(job.indices), job.folder, say=voice.say, anew=dry_run, begun_at=voice.started_at)
+        for job in jobs
+    ]
     _announce(plans, dry_run, voice, selects=maker is not None)
     if dry_run:
         return
@@ -283,19 +286,6 @@ def report(job: Job, made: Sequence[Future], voice: Voice, *, sheet: bool = Fals
     each = " each" if len(made) > 1 else ""
     voice.result(
         f"{where} ({first.duration_s:g} s, {first.num_frames} frame{'s' * (first.num_frames > 1)}{each}){more}", data
-    )
-
-
-def _planned(job: Job, voice: Voice, *, measure: bool) -> Plan:
-    """The plan of a job; the cost of a chunk is measured now, or, unless ``measure``, remembered from an earlier run."""
-    from drivesim.runs.cost import known_cost, resident_bytes
-    from drivesim.runs.plan import make_plan
-
-    decided = job.decided
-    loading_s, loaded_bytes = time.monotonic() - voice.started_at, resident_bytes()
-    cost = known_cost(decided.manifest, lambda: decided.ingredients(decided.beginning), voice.say, anew=measure)
-    return make_plan(
-        decided.manifest, len(job.indices), job.folder, cost, loading_s=loading_s, loaded_bytes=loaded_bytes
     )
 
 
@@ -345,9 +335,7 @@ def make_job(job: Job, plan: Plan, resume: bool, voice: Voice) -> tuple[Future, 
 
 @contextlib.contextmanager
 def watched(job: Job, plan: Plan, resume: bool, voice: Voice) -> Iterator[Progress]:
-    """The progress of a job while the block makes it; says how to continue when it is stopped, and remembers its speed."""
-    from drivesim.runs.cost import remember_cost
-
+    """The progress of a job while the block makes it; says how to continue when it is stopped."""
     progress = Progress(plan.num_frames, voice)
     try:
         with progress.shown():
@@ -359,9 +347,6 @@ def watched(job: Job, plan: Plan, resume: bool, voice: Voice) -> Iterator[Progre
         )
         voice.say(f"Continue with: {again}")
         raise
-    frames = progress.frames
-    if frames.made >= 4 * plan.manifest.timeline.chunk_frames and frames.steady_per_s > 0.0:
-        remember_cost(plan.manifest, plan.cost.scaled(plan.cost.frames_per_s / frames.steady_per_s))
 
 
 def _setting(text: str) -> tuple[str, float | str]:

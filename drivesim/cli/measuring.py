@@ -48,7 +48,7 @@ def thresholds_of(min_recall: float | None, require: Sequence[str] | None) -> li
 
 def writable(folder: Path, junit: Path | None) -> Path:
     """The folder of the report. Raises InputError, before anything is measured, where it or the JUnit file could not be written."""
-    from drivesim.runs.storage import require_file, require_folder
+    from drivesim.storage import require_file, require_folder
 
     require_folder(folder)
     if junit is not None:
@@ -72,7 +72,7 @@ def finish(
     from drivesim.report.junit import junit_xml
     from drivesim.report.thresholds import judge
     from drivesim.report.verdict import conclude
-    from drivesim.runs.storage import write_atomic
+    from drivesim.storage import write_atomic
 
     conclusion = conclude(expected)
     write_report(report, folder, conclusion)

@@ -124,7 +124,7 @@ class Keeping:
     dry_run: DryRun = False
 
     def __post_init__(self) -> None:
-        from drivesim.runs.storage import require_folder
+        from drivesim.storage import require_folder
 
         if self.out is not None:
             require_folder(self.out)

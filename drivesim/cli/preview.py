@@ -39,10 +39,10 @@ def preview(
     """
     from drivesim.cli.making import duration_of, require_variation
     from drivesim.errors import InputError
-    from drivesim.runs.storage import require_file
     from drivesim.scenarios import load
     from drivesim.scenarios.expand import develop
     from drivesim.scenarios.library import find
+    from drivesim.storage import require_file
 
     scenarios = load(find(scenario))
     one_file = out.suffix in (_PNG, _MP4)

@@ -111,8 +111,7 @@ class ProgressCount:
 
     def __init__(self, unit: str, total: int) -> None:
         self.unit, self.total, self.done, self.made = unit, total, 0, 0
-        self._started = self._last_at = time.monotonic()
-        self._first: tuple[float, int] | None = None
+        self._started = time.monotonic()
 
     def add(self, count: int, *, found: bool = False) -> None:
         """``count`` more were made, or found."""
@@ -120,20 +119,11 @@ class ProgressCount:
         if found or not count:
             return
         self.made += count
-        self._last_at = time.monotonic()
-        self._first = self._first or (self._last_at, self.made)
 
     @property
     def per_s(self) -> float:
         """Made a second since the start, found ones not counted."""
         return self.made / max(time.monotonic() - self._started, 1e-6)
-
-    @property
-    def steady_per_s(self) -> float:
-        """Made a second once the first ones were there; 0 before there are more."""
-        if self._first is None or self._last_at <= self._first[0]:
-            return 0.0
-        return (self.made - self._first[1]) / (self._last_at - self._first[0])
 
     def status(self) -> str:
         """``120 of 600 frames, 9.8 frames/s, 0:00:49 left``."""

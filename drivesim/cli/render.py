@@ -42,10 +42,10 @@ def render(
     """
     from drivesim.cli.making import duration_of, require_variation
     from drivesim.errors import InputError
-    from drivesim.runs.storage import require_file
     from drivesim.scenarios import load
     from drivesim.scenarios.expand import expand
     from drivesim.scenarios.library import find
+    from drivesim.storage import require_file
 
     scenarios = load(find(scenario))
     if out.suffix and out.suffix != ".mp4" and not out.is_dir():

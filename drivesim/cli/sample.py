@@ -34,8 +34,8 @@ def sample(
       drivesim sweep cases --out runs/cases
     """
     from drivesim.cli.making import chosen_variations, only_of
-    from drivesim.runs.storage import require_folder
     from drivesim.scenarios.suite import Case, load_suite, write_cases
+    from drivesim.storage import require_folder
     from drivesim.wording import number_of
 
     require_folder(out)

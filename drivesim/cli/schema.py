@@ -29,7 +29,7 @@ def schema(
     if out is None:
         say(text)
         return
-    from drivesim.runs.storage import require_file, write_atomic
+    from drivesim.storage import require_file, write_atomic
 
     require_file(out)
     write_atomic(out, text + "\n")

@@ -34,7 +34,7 @@ def start(
     from drivesim.options import DEFAULT_OPTIONS
     from drivesim.pictures.drawing import camera_overlay
     from drivesim.runs.run_folder import write_png
-    from drivesim.runs.storage import require_file, require_folder
+    from drivesim.storage import require_file, require_folder
 
     (require_file if out.suffix == ".png" else require_folder)(out)
     voice = speech.voice()

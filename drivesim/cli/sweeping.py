@@ -118,8 +118,7 @@ def perform(sweep: Sweep, how: How, *, dry_run: bool, voice: Voice) -> None:
 def _planned(sweep: Sweep, how: How, voice: Voice) -> SweepPlan:
     """The plan, with the cost of one worker measured here, or remembered."""
     from drivesim.models import load_model
-    from drivesim.run_spec import RunSpec
-    from drivesim.runs.cost import Cost, known_cost
+    from drivesim.planning import cost_of
     from drivesim.sweeps.plan import plan_sweep
 
     settings = sweep.settings
@@ -131,11 +130,9 @@ def _planned(sweep: Sweep, how: How, voice: Voice) -> SweepPlan:
         voice.say(f"this machine has no {settings.device}; the cost is measured on its processor instead.")
         model = load_model(settings.model, device="cpu", steps=settings.steps)
     loading_s = time.monotonic() - voice.started_at
-
-    def cost_of(decided: RunSpec) -> Cost:
-        return known_cost(decided.manifest, lambda: decided.ingredients(decided.beginning), voice.say)
-
-    return plan_sweep(sweep, model, cost_of, how.jobs if how.ray is None else None, loading_s)
+    return plan_sweep(
+        sweep, model, lambda decided: cost_of(decided, voice.say), how.jobs if how.ray is None else None, loading_s
+    )
 
 
 def _announce(plan: SweepPlan, *, dry_run: bool, voice: Voice) -> None:

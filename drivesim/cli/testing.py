@@ -113,7 +113,7 @@ def _finish(
     from drivesim.report.files import HTML_NAME, JSON_NAME, write_report
     from drivesim.report.junit import junit_xml
     from drivesim.report.verdict import conclude
-    from drivesim.runs.storage import write_atomic
+    from drivesim.storage import write_atomic
 
     report = trial_report(trials, rules, planner, sys.argv[1:])
     conclusion = conclude(demands(trials))

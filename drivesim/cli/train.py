@@ -67,7 +67,7 @@ def train(
         for line in estimate(chosen, folder, stages=stages, initial=initial, overrides=context.args):
             say(line)
         return
-    from drivesim.runs.storage import require_folder
+    from drivesim.storage import require_folder
     from drivesim.training.chain import run_chain
 
     require_folder(folder)

@@ -35,7 +35,7 @@ def transfer(
     """
     from drivesim.cli.progress import Voice
     from drivesim.models.transfer import transfer as transfer_layers
-    from drivesim.runs.storage import require_folder
+    from drivesim.storage import require_folder
 
     require_folder(out)
     sha256 = transfer_layers(model, backbone, out)

@@ -25,8 +25,8 @@ from drivesim.judges.load import Judges
 from drivesim.metrics.estimate import Estimate, share_of
 from drivesim.runs.future import Future
 from drivesim.runs.run_folder import RunFolder
-from drivesim.runs.storage import sealed_text, unsealed_values, write_atomic
 from drivesim.scenarios import Scenario
+from drivesim.storage import sealed_text, unsealed_values, write_atomic
 
 #: Draws future ``index`` and returns it finished; one that is there already is opened.
 Draw = Callable[[int], Future]

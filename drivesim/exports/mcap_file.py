@@ -21,8 +21,8 @@ from drivesim.errors import InputError
 from drivesim.exports import mcap_messages as messages
 from drivesim.exports.contents import CURVES, SYNTHETIC_NOTE, Contents, SourcedTraffic, danger_curves
 from drivesim.runs.manifest import Manifest
-from drivesim.runs.storage import writing
 from drivesim.runs.video import annex_b_frames
+from drivesim.storage import writing
 
 VIDEO_TOPIC = "/camera/front/video"
 CALIBRATION_TOPIC = "/camera/front/calibration"

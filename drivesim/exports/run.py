@@ -19,7 +19,7 @@ from drivesim.json_text import JsonFault, parse
 from drivesim.judges.load import Judges
 from drivesim.runs.future import Future
 from drivesim.runs.run_folder import future_name
-from drivesim.runs.storage import readable_storage_errors, require_folder, write_atomic
+from drivesim.storage import readable_storage_errors, require_folder, write_atomic
 
 #: Formats whose futures lie beside each other as things of their own; the others are one whole.
 BY_FUTURE = ("mcap", "frames")

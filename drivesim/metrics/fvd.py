@@ -18,7 +18,7 @@ from einops import rearrange
 from drivesim.errors import InputError
 from drivesim.metrics.estimate import Estimate
 from drivesim.metrics.frechet import frechet_at_size, frechet_estimate, split_floor
-from drivesim.runs.storage import sha256_of
+from drivesim.storage import sha256_of
 
 NOT_COMPUTED = "FVD not computed: no --i3d file"
 NUM_FRAMES = 16

@@ -5,6 +5,7 @@ The client is huggingface_hub with its own settings: HF_HOME (cache), HF_TOKEN, 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +20,8 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]*\w")
 
 
 def is_hub_id(name: str | Path) -> bool:
-    """Whether a name is "owner/name" and no folder of this machine; a Path never is."""
-    return isinstance(name, str) and _HUB_ID.fullmatch(name) is not None and not Path(name).exists()
+    """Whether a name is "owner/name" and nothing of this machine, not even a link; a Path never is."""
+    return isinstance(name, str) and _HUB_ID.fullmatch(name) is not None and not os.path.lexists(name)
 
 
 def fetch_model(repo_id: str, revision: str | None = None) -> Path:

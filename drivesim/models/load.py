@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ from drivesim.models.differences import read_object
 from drivesim.models.hashes import PICKLE_SUFFIXES, combined_hash, file_hashes, verify_folder, write_hashes
 from drivesim.models.hub import fetch_model, is_hub_id
 from drivesim.options import MOST_STEPS
+from drivesim.storage import no_folder
 from drivesim.world_model import LoadedModel
 
 PRETRAINED = Path(__file__).parent / "pretrained"
@@ -98,6 +100,10 @@ def model_folder(name: str | Path, revision: str | None = None) -> Path:
 
     Raises ModelError when there is no model.
     """
+    if not str(name).strip():
+        raise ModelError(
+            f"model {str(name)!r}: no name. Name a folder or a packaged model ({', '.join(packaged_models())})"
+        )
     if is_hub_id(name):
         return fetch_model(str(name), revision)
     if revision is not None:
@@ -108,6 +114,10 @@ def model_folder(name: str | Path, revision: str | None = None) -> Path:
         raise ModelError(
             f"{folder}: this is a pickle, which can run code when it is loaded; drivesim reads safetensors only. "
             "Give the model folder that 'drivesim train' wrote, with its model.json and hashes.json."
+        )
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise ModelError(
+            f"model {str(name)!r}: {no_folder(folder)}. Give the model folder that 'drivesim train' wrote, with its model.json"
         )
     if not folder.is_dir():
         raise ModelError(

@@ -24,7 +24,7 @@ from drivesim.conditioning import build_controls
 from drivesim.controls import Controls
 from drivesim.datasets.sample import BrokenSample, Sample, SampleDataset
 from drivesim.datasets.store.files import StoreFiles, storage_errors
-from drivesim.datasets.store.layout import DEFAULT_SHARD_SIZE, FINISHED, StoreLayout, refuse_other
+from drivesim.datasets.store.layout import DEFAULT_SHARD_SIZE, FINISHED, MOST_IN_A_SHARD, StoreLayout, refuse_other
 from drivesim.datasets.store.reader import StoreInfo, inspect, read_layout
 from drivesim.datasets.store.writer import (
     StoredSample,
@@ -36,6 +36,7 @@ from drivesim.datasets.store.writer import (
     write_shard,
 )
 from drivesim.errors import InputError
+from drivesim.storage import require_place
 
 #: Hears how many samples are packed and how many there are, those of earlier runs included.
 OnProgress = Callable[[int, int], None]
@@ -75,6 +76,8 @@ def pack(
     holds other data, nothing in the dataset can be read, or the place cannot be written.
     """
     files = StoreFiles(url)
+    if files.folder is not None:
+        require_place(files.folder)
     if workers > 1 and files.in_memory:
         raise InputError(f"{url}: memory is not shared between processes; pack with one worker")
     layout = _layout(dataset, files, shard_size)
@@ -108,8 +111,8 @@ def problems_of(dataset: SampleDataset) -> tuple[str, ...]:
 
 def _layout(dataset: SampleDataset, files: StoreFiles, shard_size: int) -> StoreLayout:
     """The layout of the store that is there, if it was begun with this dataset; else one that fits the dataset."""
-    if shard_size < 1:
-        raise InputError(f"shards of {shard_size} samples, expected at least 1")
+    if not 1 <= shard_size <= MOST_IN_A_SHARD:
+        raise InputError(f"shards of {shard_size} samples, expected 1 to {MOST_IN_A_SHARD}")
     if len(dataset) == 0:
         raise InputError("the dataset holds no samples")
     wanted: dict[str, Any] = {"samples": len(dataset), "shard_size": shard_size, "dataset": dataset.describe()}

@@ -9,7 +9,7 @@ from drivesim.errors import InputError
 from drivesim.report.document import Report
 from drivesim.report.page import render_html
 from drivesim.report.verdict import Conclusion
-from drivesim.runs.storage import write_atomic
+from drivesim.storage import write_atomic
 
 JSON_NAME, HTML_NAME, VERDICT_NAME = "report.json", "report.html", "verdict.json"
 _NOTHING_DEMANDED = Conclusion()

@@ -35,10 +35,10 @@ from drivesim.noise import NoiseStream
 from drivesim.runs.engine import DecodedChunk, generate
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.recorder import video_suffixes
-from drivesim.runs.run import Ingredients
+from drivesim.runs.run import Ingredients, Listener
 from drivesim.runs.run_folder import state_bytes
-from drivesim.runs.storage import write_atomic
 from drivesim.runs.video import VideoWriter
+from drivesim.storage import write_atomic
 from drivesim.world_model import WorldModel
 
 #: Chunks that are measured at most; the first warms up caches and is timed only where there is no other.
@@ -284,6 +284,37 @@ def known_cost(
         cost = measure_cost(manifest, prepare)
         remember_cost(manifest, cost)
     return cost
+
+
+class Pace:
+    """How fast frames of a run are made once the first are there; a :data:`Listener` that hands on what it hears."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self.made = 0
+        self._last_at = 0.0
+        self._first: tuple[float, int] | None = None
+
+    def hear(self, future: int, count: int, found: bool) -> None:
+        """``count`` more frames were made, or found on disk."""
+        if count and not found:
+            self.made += count
+            self._last_at = time.monotonic()
+            self._first = self._first or (self._last_at, self.made)
+        self._listener(future, count, found)
+
+    @property
+    def frames_per_s(self) -> float:
+        """Frames a second after the first; 0 before there are more."""
+        if self._first is None or self._last_at <= self._first[0]:
+            return 0.0
+        return (self.made - self._first[1]) / (self._last_at - self._first[0])
+
+    def remember(self, manifest: Manifest) -> None:
+        """Let the cost that is remembered of such runs take the time that this one, if it was long enough, has shown."""
+        cost = remembered_cost(manifest)
+        if cost is not None and self.made >= 4 * manifest.timeline.chunk_frames and self.frames_per_s > 0.0:
+            remember_cost(manifest, cost.scaled(cost.frames_per_s / self.frames_per_s))
 
 
 def remembered_cost(manifest: Manifest) -> Cost | None:

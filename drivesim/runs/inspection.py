@@ -14,7 +14,7 @@ from drivesim.runs.recorder import finished_record, video_suffixes, vouched_file
 from drivesim.runs.records import read_segment_record
 from drivesim.runs.run import frame_sha256
 from drivesim.runs.run_folder import FutureFolder, RunFolder, future_name, read_png
-from drivesim.runs.storage import PARTIAL_SUFFIX, SEAL, sha256_of, unsealed_values
+from drivesim.storage import PARTIAL_SUFFIX, SEAL, sha256_of, unsealed_values
 
 Fate = Literal["good", "unfinished", "beside", "unvouched", "missing", "damaged"]
 

@@ -15,8 +15,8 @@ from drivesim.errors import InputError
 from drivesim.json_text import JsonFault, fitted, parse_object
 from drivesim.noise import NoiseStream
 from drivesim.options import ActorMode, EgoMode, Noise, Threads, Told
-from drivesim.runs.storage import sealed_text, unsealed_values
 from drivesim.runs.timeline import Timeline
+from drivesim.storage import sealed_text, unsealed_values
 from drivesim.wording import require_same
 
 #: Version of the file's layout.

@@ -8,7 +8,7 @@ from pathlib import Path
 from drivesim.errors import InputError
 from drivesim.runs.cost import PHASES, Cost, peak_resident_bytes, resident_bytes
 from drivesim.runs.manifest import Manifest
-from drivesim.runs.storage import free_bytes
+from drivesim.storage import free_bytes
 
 
 @dataclass(frozen=True, kw_only=True)

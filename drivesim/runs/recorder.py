@@ -22,8 +22,8 @@ from drivesim.runs.run_folder import (
     state_bytes,
     write_png,
 )
-from drivesim.runs.storage import sha256_of, write_atomic
 from drivesim.runs.video import VideoWriter, concatenate
+from drivesim.storage import sha256_of, write_atomic
 
 
 class Recorder:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from drivesim.errors import InputError
 from drivesim.json_text import JsonFault, fitted, parse_object
-from drivesim.runs.storage import sealed_text, unsealed_values
+from drivesim.storage import sealed_text, unsealed_values
 
 Natural = Annotated[int, Ge(0)]
 Record = TypeVar("Record", "SegmentRecord", "FutureRecord")

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from drivesim.errors import InputError
 from drivesim.json_text import JsonFault, read_as
-from drivesim.runs.storage import write_atomic
+from drivesim.storage import write_atomic
 
 ROWS_NAME = "futures.jsonl"
 

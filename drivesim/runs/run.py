@@ -20,7 +20,7 @@ from drivesim.runs.future import Future
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.recorder import Recorder, finish_future, is_finished, require_intact, video_suffixes
 from drivesim.runs.run_folder import RunFolder, future_name, read_png, read_state, state_bytes, write_png
-from drivesim.runs.storage import remove_partial_files, sha256_of, write_atomic
+from drivesim.storage import remove_partial_files, sha256_of, write_atomic
 from drivesim.world_model import WorldModel
 
 #: Called with (future, frames added, whether they were found on disk rather than made).

@@ -33,8 +33,8 @@ from safetensors.torch import save as save_safetensors
 from drivesim.errors import InputError
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.records import SegmentRecord, read_segment_record
-from drivesim.runs.storage import make_folder, readable_storage_errors, sha256_of, write_atomic
 from drivesim.runs.timeline import Timeline
+from drivesim.storage import make_folder, no_folder, readable_storage_errors, sha256_of, write_atomic
 
 #: What to do with a file that is not what the run wrote.
 WAY_OUT = "Put it back as it was, or move it away; 'drivesim doctor RUN' says what becomes of each file."
@@ -63,7 +63,10 @@ class RunFolder:
     def manifest(self) -> Manifest:
         """The run's manifest. Raises InputError when ``path`` is no run folder."""
         if not self.manifest_path.is_file():
-            raise InputError(f"{self.path} is not a drivesim run: it has no manifest.json.")
+            why = "it has no manifest.json" if self.path.is_dir() else no_folder(self.path)
+            raise InputError(
+                f"{self.path} is not a drivesim run: {why}. Name a folder that 'drivesim rollout' or 'drivesim futures' wrote."
+            )
         return Manifest.from_json(self.manifest_path.read_bytes(), str(self.manifest_path))
 
     def scenario_text(self) -> bytes:

@@ -9,8 +9,8 @@ import numpy as np
 
 from drivesim.errors import InputError
 from drivesim.options import ActorMode, EgoMode
-from drivesim.runs.storage import writing
 from drivesim.scene import Actor, Scene, Track
+from drivesim.storage import writing
 
 #: World frame (x forward, y left, z up at t = 0); actors by box centre, the ego by its rear axle on the ground.
 #: An actor has rows only for the frames in which it is present.

@@ -27,8 +27,8 @@ from drivesim.run_spec import RunSpec
 from drivesim.runs.cost import Cost
 from drivesim.runs.plan import Plan, duration_text, make_plan, size_text
 from drivesim.runs.run_folder import locked_file
-from drivesim.runs.storage import sealed_text, sha256_of, unsealed_values, write_atomic
 from drivesim.scenarios.suite import Case, Suite
+from drivesim.storage import sealed_text, sha256_of, unsealed_values, write_atomic
 from drivesim.sweeps.task import FutureTask, SweepSettings, decide_case
 from drivesim.wording import number_of, require_same
 from drivesim.world_model import LoadedModel

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from drivesim.errors import InputError, ModelError
 from drivesim.runs.rows import ROWS_NAME, FutureRow, Making, write_rows
-from drivesim.runs.storage import write_atomic
 from drivesim.scenarios.suite import Suite
+from drivesim.storage import write_atomic
 from drivesim.sweeps.plan import Sweep
 from drivesim.sweeps.task import DEFAULT_SETTINGS, FutureTask, SweepSettings, TaskFault, TaskReply, kept_row
 from drivesim.sweeps.workers import LocalWorkers, Workers

@@ -15,8 +15,8 @@ from drivesim.report.files import HTML_NAME, write_report
 from drivesim.report.junit import junit_xml
 from drivesim.report.verdict import Demand, conclude
 from drivesim.runs.rows import ROWS_NAME, FutureRow
-from drivesim.runs.storage import write_atomic
 from drivesim.scenarios.suite import Suite
+from drivesim.storage import write_atomic
 from drivesim.sweeps.coverage_page import coverage_by_scenario, coverage_section
 from drivesim.wording import number_of
 

@@ -33,9 +33,9 @@ from drivesim.runs.manifest import Manifest
 from drivesim.runs.recorder import finished_record, is_finished, require_intact
 from drivesim.runs.rows import FutureRow, Making, measures, read_row, replay_command
 from drivesim.runs.run_folder import RunFolder, future_name
-from drivesim.runs.storage import write_atomic
 from drivesim.scenarios import Scenario, loads
 from drivesim.simulate import make_beside_others, num_frames
+from drivesim.storage import write_atomic
 from drivesim.world_model import LoadedModel
 
 

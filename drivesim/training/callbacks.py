@@ -14,6 +14,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 
+from drivesim.storage import writing
 from drivesim.training.stage import Stage
 
 
@@ -80,12 +81,10 @@ class Curve(Callback):
         path = curve_file(trainer)
         rows = read_curve(path) if path.exists() else []
         first = _updates(pl_module)
-        unfinished = path.with_suffix(".unfinished")
-        with unfinished.open("w", newline="") as file:
+        with writing(path) as unfinished, unfinished.open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(("step", "name", "value"))
             writer.writerows((step, name, repr(value)) for step, name, value in rows if step <= first)
-        os.replace(unfinished, path)
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         """Append the figures of this step."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from pydantic import TypeAdapter
 
 from drivesim.errors import InputError
 from drivesim.json_text import JsonFault, read_as
+from drivesim.storage import write_atomic
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +33,7 @@ _READER: TypeAdapter[StageDone] = TypeAdapter(StageDone)
 
 def write_done(path: Path, done: StageDone) -> None:
     """Write the file whole or not at all."""
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(asdict(done), indent=1), encoding="utf-8")
-    os.replace(unfinished, path)
+    write_atomic(path, json.dumps(asdict(done), indent=1))
 
 
 def read_done(path: Path) -> StageDone | None:

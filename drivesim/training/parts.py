@@ -23,6 +23,7 @@ from drivesim.models.kept_parts import SHARD_SIZE, forget_origin
 from drivesim.models.load import DTYPES as DTYPES
 from drivesim.models.load import family_files, family_of, model_folder
 from drivesim.models.video_ldm.codec import FrameCodec
+from drivesim.storage import writing
 
 #: Networks that are no part of a model: what measures models must not be of their making.
 FURTHER_NETWORKS: dict[str, Any] = {"probe": ProbeNetwork, "features": FeatureNetwork}
@@ -186,7 +187,5 @@ def encoding_device() -> torch.device:
 
 def write_rows(file: Path, rows: list[np.ndarray]) -> None:
     """Write arrays as the rows of one .npy file, whole or not at all; its folder is made."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_suffix(".unfinished.npy")
-    np.save(unfinished, np.stack(rows))
-    os.replace(unfinished, file)
+    with writing(file) as unfinished, unfinished.open("wb") as stream:
+        np.save(stream, np.stack(rows))

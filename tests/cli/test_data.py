@@ -146,6 +146,20 @@ def test_encoding_writes_latents_once(store: Path) -> None:
         (("pack", "procedural", "x.zarr", "--fps", "5", "--licence", "MIT"), "--fps, --licence does not apply"),
         (("pack", "procedural", "x.zarr", "--samples", "0"), "0 samples, expected at least 1"),
         (("pack", "procedural", "x.zarr", "--first-seed", "999999"), "mix training scenes and held-out ones"),
+        (
+            ("pack", "procedural", "x.zarr", "--height", "9" * 20),
+            "height is 99999999999999999999, expected 1 to 16384.",
+        ),
+        (("pack", "procedural", "x.zarr", "--frames", "9" * 20), "num_frames is 99999999999999999999, expected 1 to"),
+        (("pack", "procedural", "x.zarr", "--shard-size", "4294967296"), "shards of 4294967296 samples, expected 1 to"),
+        (
+            ("pack", ".", "x.zarr", "--fps", "nan", "--width", "0"),
+            "fps is nan, expected 0.001 to 500; width is 0, expected",
+        ),
+        (("pack", ".", "x.zarr", "--fps", "1e309"), "video folder: fps is inf, expected 0.001 to 500."),
+        (("pack", "procedural", "-"), "cannot write -: nothing is written to standard output by this name."),
+        (("pack", "procedural", " "), "a name of nothing but spaces"),
+        (("pack", "procedural", "~/x.zarr"), "the shell has not put your home folder in place of ~"),
         (("info", "x.zarr"), "x.zarr: there is nothing. Pack data first"),
         (("check", "x.zarr"), "x.zarr: there is nothing. Pack data first"),
         (("view", "x.zarr"), "x.zarr: there is nothing. Pack data first"),
@@ -161,4 +175,4 @@ def test_mistakes_are_one_line(
     assert result.exit_code == 2
     assert message in result.output
     assert result.output.startswith("error: ") and result.output.count("\n") == 1
-    assert not (tmp_path / "x.zarr").exists()
+    assert not list(tmp_path.iterdir())

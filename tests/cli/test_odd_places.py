@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from drivesim.cli.main import app
 from drivesim.errors import InputError
-from drivesim.runs.storage import make_folder, require_folder, write_atomic
+from drivesim.storage import make_folder, require_folder, write_atomic
 
 
 @pytest.mark.parametrize(
@@ -147,3 +147,52 @@ def test_a_folder_that_is_not_there_yet_is_made_where_it_may_be(
     monkeypatch.setattr("os.access", lambda *_: False)
     with pytest.raises(InputError, match="is write-protected"):
         require_folder(tmp_path / "a" / "c")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["replay", "{there}/file"], "it is a file, not a folder. Name a folder that 'drivesim rollout'"),
+        (["replay", "{there}/nowhere"], "there is nothing. Name a folder"),
+        (["export", "{there}/loop", "--to", "coco"], "it is a link that leads nowhere. Name a folder"),
+        (["export", "{there}/folder", "--to", "coco"], "it has no manifest.json. Name a folder"),
+        (["data", "info", "{there}/loop"], "{there}/loop: there is nothing. Pack data first"),
+        (["data", "view", ""], "store '': no name. Give the folder"),
+        (["benchmark", "default", "--data", " "], "store ' ': no name. Give the folder"),
+    ],
+)
+def test_what_is_read_is_said_to_be_no_run_or_store(
+    tmp_path: Path, words: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    there = with_odd_places(tmp_path / "odd")
+    before = sorted(there.iterdir())
+    assert said.format(there=there) in refused(
+        [word.replace("{there}", str(there)) for word in words], toy=there, folder=there
+    )
+    assert sorted(there.iterdir()) == before and [path.name for path in tmp_path.iterdir()] == ["odd"]
+
+
+def with_odd_places(folder: Path) -> Path:
+    """A folder with a file, a folder and a link to itself in it."""
+    (folder / "folder").mkdir(parents=True)
+    (folder / "file").write_text("mine")
+    (folder / "loop").symlink_to(folder / "loop")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("", "no name. Name a folder or a packaged model (default"), ("odd/file", "it is a file, not a folder"),
+        ("odd/loop", "it is a link that leads nowhere"), ("odd/folder", "model.json is missing"),
+    ],
+)  # fmt: skip
+def test_what_is_no_model_is_never_asked_of_a_hub(
+    tmp_path: Path, name: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_odd_places(tmp_path / "odd")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["test", "empty-road", "--model", name, "--out", "new"])
+    assert result.exit_code == 4 and said in result.stderr and result.stderr.count("error:") == 1, result.output
+    assert not (tmp_path / "new").exists()

@@ -17,9 +17,9 @@ from drivesim.options import Options, Threads
 from drivesim.run_spec import decide
 from drivesim.runs.future import Future
 from drivesim.runs.run_folder import RunFolder
-from drivesim.runs.storage import sealed_text
 from drivesim.scenarios import Scenario, loads
 from drivesim.simulate import make
+from drivesim.storage import sealed_text
 
 SEEN, UNSEEN = Verdict(value=True, time_s=1.0), Verdict(value=False)
 LOST = Verdict(value=None, reason="actor 'challenger' was not found in the video")

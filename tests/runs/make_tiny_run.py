@@ -20,9 +20,9 @@ from drivesim.runs.future import Future
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.run import Beginning, Ingredients, make_futures, open_or_create
 from drivesim.runs.run_folder import RunFolder
-from drivesim.runs.storage import sha256_of
 from drivesim.runs.streams import futures_stream, start_frame_stream
 from drivesim.runs.timeline import Timeline
+from drivesim.storage import sha256_of
 
 SCENARIO = "drivesim: 1\nid: tiny\n"
 

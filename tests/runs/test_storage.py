@@ -14,7 +14,7 @@ import pytest
 from forking import ForkServer
 
 from drivesim.errors import InputError
-from drivesim.runs.storage import write_atomic, writing
+from drivesim.storage import write_atomic, writing
 
 sys.path.append(str(Path(__file__).parent))
 from make_tiny_run import make_tiny_run

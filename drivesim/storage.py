@@ -93,14 +93,14 @@ def readable_storage_errors(path: Path) -> Iterator[None]:
 
 def require_file(path: Path) -> None:
     """Raise InputError, before anything is made for it, where nobody could write a file ``path``, which need not be there yet."""
-    _require_place(path)
+    require_place(path)
     _require_ordinary(path)
     require_folder(path.parent)
 
 
 def require_folder(folder: Path) -> None:
     """Raise InputError, before anything is made for it, where nobody could write into ``folder``, which need not be there yet."""
-    _require_place(folder)
+    require_place(folder)
     nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
     if not nearest.is_dir():
         raise InputError(
@@ -110,7 +110,7 @@ def require_folder(folder: Path) -> None:
         raise InputError(f"cannot write {folder}: {nearest} is write-protected. Choose another folder with --out.")
 
 
-def _require_place(path: Path) -> None:
+def require_place(path: Path) -> None:
     """Raise InputError for what is hardly meant as a place on this machine: it would become a file or folder of that name."""
     text = str(path)
     if _URL.match(text):
@@ -129,6 +129,15 @@ def _require_ordinary(path: Path) -> None:
         return
     what = "a folder" if path.is_dir() else "a link that leads nowhere" if path.is_symlink() else "no ordinary file"
     raise InputError(f"cannot write {path}: it is {what}. Choose another name.")
+
+
+def no_folder(path: Path) -> str:
+    """What stands where a folder was expected."""
+    if not os.path.lexists(path):
+        return "there is nothing"
+    return (
+        "it is a link that leads nowhere" if path.is_symlink() and not path.exists() else "it is a file, not a folder"
+    )
 
 
 def make_folder(folder: Path) -> None:
