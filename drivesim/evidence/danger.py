@@ -41,7 +41,7 @@ class Danger:
     """The worst of one future; inf where nothing closed in, NaN where nothing was seen.
 
     ``ttc_s``, ``thw_s``, ``pet_s`` least; ``ttc_actor`` closes in fastest, at ``ttc_at_s`` ("" and NaN where nobody does);
-    ``drac`` greatest (m/s²); ``tet_s`` and ``tit_s2`` below TTC_THRESHOLD_S, of the worst actor; ``collision`` says with
+    ``gap_m`` the least free space; ``drac`` greatest (m/s²); ``tet_s`` and ``tit_s2`` below TTC_THRESHOLD_S, of the worst actor; ``collision`` says with
     whom and when, "" without one; ``off_road_s`` seconds that the ego leaves the road, NaN where that was not asked.
     """
 
@@ -50,6 +50,7 @@ class Danger:
     ttc_at_s: float
     thw_s: float
     pet_s: float
+    gap_m: float
     drac: float
     tet_s: float
     tit_s2: float
@@ -99,6 +100,7 @@ def danger_of(
         ttc_at_s=float("nan") if at is None else at,
         thw_s=_least([smallest(each.thw_s).value for each in found]),
         pet_s=_least([each.pet_s for each in found]),
+        gap_m=_least([smallest(each.gap_m).value for each in found]),
         drac=-_least([-largest(each.drac_mps2).value for each in found]),
         tet_s=max((each.tet_s for each in found), default=0.0),
         tit_s2=max((each.tit_s2 for each in found), default=0.0),

@@ -201,6 +201,7 @@ def _decided(found: ErrorBar, measure: Measure, bound: float, share: float) -> V
         measured=found.value,
         low=found.low,
         high=found.high,
+        bound=bound,
         unit=measure.unit,
         seen_share=share,
     )

@@ -63,7 +63,7 @@ def score_run(
     futures = open_run(run)
     if not futures:
         raise InputError(f"{run} has no finished future yet. Continue it with --resume, then score it.")
-    recorded = record(futures, judges, progress)
+    recorded, manifest = record(futures, judges, progress), futures[0].manifest
     traffic = [traffic_of(each) for each in recorded]
     readings = _rendered_readings(recorded[0])
     error = SHIPPED if readings is None else error_on(recorded[0].commanded.scene, readings)
@@ -75,8 +75,9 @@ def score_run(
         row_of_future(each, measures_of(each, seen, found, labels, number, ranges), judges.sha256)
         for number, (each, seen, found) in enumerate(zip(recorded, traffic, dangers, strict=True))
     )
-    sections = [outcome_section(rows, run), told_section(rows), _obedience_section(recorded, rendered, rng)]
-    if recorded[0].future.manifest.told_boxes and recorded[0].future.num_frames > 1:
+    expected = {manifest.scenario_id: recorded[0].commanded.scenario.expectations}
+    sections = [outcome_section(rows, run, expected), told_section(rows), _obedience_section(recorded, rendered, rng)]
+    if manifest.told_boxes and recorded[0].future.num_frames > 1:
         sections.append(steadiness_section(recorded, rng))
     sections.append(_drift(recorded, ranges))
     sections.append(dataclasses.replace(danger, pictures=(_picture([recorded[index] for index in order]),)))

@@ -13,7 +13,8 @@ class Verdict:
     """``value`` True or False, or None where it cannot be said, and then ``reason`` says why.
 
     ``time_s`` when it was first so, ``done_s`` when an action was done; ``measured`` the worst value of what was measured,
-    in ``unit``, from ``low`` to ``high`` as far as the tracks' error reaches (of an event how much of what counts was shown);
+    in ``unit``, from ``low`` to ``high`` as far as the tracks' error reaches (of an event how much of what counts was shown), and
+    ``bound`` what it is held against;
     ``measure`` is the kind of a label (ttc, drac …), "" for events; ``seen_share`` the part of the frames in which the actor was there to be measured.
     """
 
@@ -24,6 +25,7 @@ class Verdict:
     measured: float | None = None
     low: float | None = None
     high: float | None = None
+    bound: float | None = None
     unit: str = ""
     measure: str = ""
     seen_share: float = 0.0
@@ -37,6 +39,7 @@ class Verdict:
             "time_s": self.time_s,
             "done_s": self.done_s,
             **{name: n if n is not None and np.isfinite(n) else None for name, n in numbers.items()},
+            "bound": self.bound,
             "unit": self.unit,
             "measure": self.measure,
             "seen_share": self.seen_share,

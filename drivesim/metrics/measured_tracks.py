@@ -4,20 +4,53 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from drivesim.geometry import FloatArray, box_corners, project, transform_points, turned, unproject
+from drivesim.geometry import FloatArray, transform_points, turned, unproject
+from drivesim.metrics.ranging import RangeError, ranged, silhouette
+from drivesim.metrics.smoothing import Motion, smoothed_course
 from drivesim.metrics.tracking import FAMILIES, ImageTrack
 from drivesim.scene import CATEGORIES, CATEGORY_SIZES, Actor, Camera, Track
 
 Size = tuple[float, float, float]
 
-#: Slower than this (m/s) the direction of motion says nothing about the heading.
-_HEADING_MPS = {"pedestrian": 0.5}
-_VEHICLE_HEADING_MPS = 1.5
-_NEAR_M = 0.5
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What is known of a category: the error of its ranges, how it moves, below which speed its motion says nothing about its heading
+    (m/s), and how many sightings in a row err alike, so that they count as one.
+    """
+
+    error: RangeError
+    motion: Motion
+    heading_mps: float
+    alike: float
+
+
+#: As ``benchmarks/track_places.py`` finds them on rendered video. Lengths of large vehicles differ most, and with them how far behind
+#: its foot the middle of one is.
+_CAR = Known(
+    error=RangeError(read_share=0.05, read_per_m=0.002, height_share=0.12, foot_share=0.03, edge_px=1.0),
+    motion=Motion(acceleration_mps2=1.0, speed_mps=20.0),
+    heading_mps=1.5,
+    alike=2.0,
+)
+_LARGE = dataclasses.replace(
+    _CAR, error=RangeError(read_share=0.05, read_per_m=0.0005, height_share=0.3, foot_share=0.15, edge_px=1.0)
+)
+_WALKER = Known(
+    error=RangeError(read_share=0.05, read_per_m=0.004, height_share=0.08, foot_share=0.03, edge_px=1.0),
+    motion=Motion(acceleration_mps2=0.5, speed_mps=1.2),
+    heading_mps=0.5,
+    alike=12.0,
+)
+_KNOWN = {"pedestrian": _WALKER, **dict.fromkeys(("truck", "bus", "trailer", "construction_vehicle"), _LARGE)}
+_ROUNDS = 4
+#: Error of the middle of a box, in pixels of a picture 256 high; no line of sight is shorter than the other.
+_SIDEWAYS_PX, _NEAR_M = 1.0, 0.5
 
 
 def integrate_ego(speed_mps: FloatArray, yaw_rate_rps: FloatArray, fps: float) -> Track:
@@ -60,21 +93,21 @@ def measured_actors(
     fps: float,
     *,
     sizes: Mapping[str, Size] | None = None,
-    smoothing_s: float = 1.5,
     min_frames: int = 5,
 ) -> tuple[Actor, ...]:
     """Actors in the ego track's world, named ``measured-<id>``, present from their first to their last sighting.
 
-    ``camera`` has the size of the picture the boxes are in. ``sizes`` (m) replaces CATEGORY_SIZES by category. Places and
-    velocities are Savitzky-Golay fits over ``smoothing_s`` (quadratic for the place, linear for the velocity); the heading
-    is that of the velocity where it is fast enough, else the nearest such one, else the ego's. Objects stand on flat
-    ground. Tracks of fewer than ``min_frames`` are left out: they have no velocity worth the name.
+    ``camera`` has the size of the picture the boxes are in. ``sizes`` (m) replaces CATEGORY_SIZES by category. Of each sighting the
+    distance is what the probe reads, the height of the box and its foot on the ground say together; places and velocities are the
+    likeliest course through all of them (:func:`smoothed_course`), so that where somebody far off was is told by where they are seen
+    later, nearer, and better. The heading is that of the velocity where it is fast enough, else the nearest such one, else the ego's.
+    Objects stand on flat ground. Tracks of fewer than ``min_frames`` are left out: they have no velocity worth the name.
     """
     known = {**CATEGORY_SIZES, **(sizes or {})}
     actors = []
     for track in tracks:
         if len(track) >= min_frames:
-            actors.append(_actor(track, camera, ego, fps, known[CATEGORIES[track.category]], smoothing_s))
+            actors.append(_actor(track, camera, ego, fps, known[CATEGORIES[track.category]]))
     return tuple(actors)
 
 
@@ -122,16 +155,19 @@ def _family(category: str) -> int:
     return next(index for index, names in enumerate(FAMILIES) if category in names)
 
 
-def _actor(track: ImageTrack, camera: Camera, ego: Track, fps: float, size: Size, smoothing_s: float) -> Actor:
-    category = CATEGORIES[track.category]
-    frames = track.frames
-    slow = _HEADING_MPS.get(category, _VEHICLE_HEADING_MPS)
-    xyxy = track.xyxy
-    for _ in range(3):  # the middle of the picture of a box is not the picture of its middle: where, the pose tells
-        seen = back_project(xyxy, track.distance_m, camera)[:, :2]
-        place, velocity = _smoothed(_to_world(seen, ego, frames), fps, smoothing_s)
-        yaw = _headings(velocity, slow, ego.yaw_rad[frames])
-        xyxy = track.xyxy - _offsets(place, yaw, size, camera, ego, frames)
+def _actor(track: ImageTrack, camera: Camera, ego: Track, fps: float, size: Size) -> Actor:
+    category, frames = CATEGORIES[track.category], track.frames
+    known = _KNOWN.get(category, _CAR)
+    middle, distance = 0.5 * (track.xyxy[:, 0] + track.xyxy[:, 2]), track.distance_m
+    share = np.hypot(known.error.read_share, known.error.read_per_m * distance)
+    for _ in range(_ROUNDS):  # what the picture of a box says of its place, its pose tells
+        place, velocity = _course(track, middle, distance, share, camera, ego, fps, known)
+        yaw = _headings(velocity, known.heading_mps, ego.yaw_rad[frames])
+        expected = silhouette(place, yaw, size, camera, ego, frames)
+        distance, share = ranged(track.xyxy, track.distance_m, expected, camera, known.error)
+        # The middle of the picture of a box is not the picture of its middle.
+        beside = 0.5 * (expected.xyxy[:, 0] + expected.xyxy[:, 2]) - expected.middle
+        middle = 0.5 * (track.xyxy[:, 0] + track.xyxy[:, 2]) - np.nan_to_num(beside)
     positions, yaw_rad, speed_mps = np.zeros((len(ego), 3)), np.zeros(len(ego)), np.zeros(len(ego))
     present = np.zeros(len(ego), dtype=bool)
     positions[frames] = np.column_stack([place, np.full(len(frames), 0.5 * size[2])])
@@ -147,18 +183,31 @@ def _actor(track: ImageTrack, camera: Camera, ego: Track, fps: float, size: Size
     )
 
 
-def _to_world(points: FloatArray, ego: Track, frames: np.ndarray) -> FloatArray:
-    return ego.positions[frames, :2] + turned(points, ego.yaw_rad[frames])
-
-
-def _smoothed(places: FloatArray, fps: float, seconds: float) -> tuple[FloatArray, FloatArray]:
-    """Places (K, 2) and velocities (K, 2); the window is odd and no longer than the track."""
-    longest = len(places) if len(places) % 2 else len(places) - 1
-    window = min(longest, max(5, 2 * round(0.5 * seconds * fps) + 1))
-    from scipy.signal import savgol_filter  # takes a second to import
-
-    smooth = savgol_filter(places, window, 2, axis=0)
-    return smooth, savgol_filter(places, window, 1, deriv=1, delta=1.0 / fps, axis=0)
+def _course(
+    track: ImageTrack,
+    middle: FloatArray,
+    distance: FloatArray,
+    share: FloatArray,
+    camera: Camera,
+    ego: Track,
+    fps: float,
+    known: Known,
+) -> tuple[FloatArray, FloatArray]:
+    """Places and velocities (K, 2) in the world, of sightings in column ``middle`` (K,) at ``distance`` (K,), wrong by a ``share`` (K,)."""
+    yaw = ego.yaw_rad[track.frames]
+    pixels = np.column_stack([middle, 0.5 * (track.xyxy[:, 1] + track.xyxy[:, 3])])
+    seen = transform_points(camera.ego_from_optical(), unproject(pixels, distance, camera.intrinsics()))[:, :2]
+    sight = turned(seen - [camera.mount.x, camera.mount.y], yaw)
+    far = np.maximum(np.hypot(*sight.T), _NEAR_M)
+    along = sight / far[:, None]
+    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
+    aside = far * _SIDEWAYS_PX * camera.height / 256.0 / camera.fx
+    precision = np.einsum("ki,kj->kij", along, along) / ((share * far) ** 2)[:, None, None]
+    precision += np.einsum("ki,kj->kij", across, across) / (aside**2)[:, None, None]
+    precision[track.interpolated] = 0.0
+    return smoothed_course(
+        ego.positions[track.frames, :2] + turned(seen, yaw), precision / known.alike, fps, known.motion
+    )
 
 
 def _headings(velocity: FloatArray, slow_mps: float, otherwise: FloatArray) -> FloatArray:
@@ -168,28 +217,3 @@ def _headings(velocity: FloatArray, slow_mps: float, otherwise: FloatArray) -> F
         return np.full(len(velocity), otherwise[0])
     nearest = fast[np.argmin(np.abs(np.arange(len(velocity))[:, None] - fast[None, :]), axis=1)]
     return np.arctan2(velocity[nearest, 1], velocity[nearest, 0])
-
-
-def _offsets(
-    place: FloatArray,
-    yaw: FloatArray,
-    size: Size,
-    camera: Camera,
-    ego: Track,
-    frames: np.ndarray,
-) -> FloatArray:
-    """Shift (K, 4) in pixels, sideways, from the picture of a box's centre to the centre of its picture, cut by the border.
-
-    Zero where part of the box is at or behind the lens.
-    """
-    shifts = np.zeros((len(frames), 4))
-    for row, frame in enumerate(frames):
-        matrix = camera.optical_from_world(ego.pose(int(frame)))
-        centre = np.array([*place[row], 0.5 * size[2]])
-        corners = transform_points(matrix, box_corners(centre, *size, float(yaw[row])))
-        if corners[:, 2].min() < _NEAR_M:
-            continue
-        across = np.clip(project(corners, camera.intrinsics())[:, 0], 0.0, camera.width)
-        middle = project(transform_points(matrix, centre), camera.intrinsics())[0]
-        shifts[row, [0, 2]] = 0.5 * (across.min() + across.max()) - middle
-    return shifts

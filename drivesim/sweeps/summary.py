@@ -76,7 +76,7 @@ def sweep_report(
                 figures=(made,),
                 tables=tuple(tables),
             ),
-            outcome_section(rows, folder),
+            outcome_section(rows, folder, {one.id: one.expectations for one in suite.scenarios}),
             told_section(rows),
             coverage_section([one for _, _, one in coverage_by_scenario(suite.scenarios, rows)], with_modes=False),
             Section(

@@ -16,7 +16,6 @@ from drivesim.evidence.sections.outcome import (
     mode_table,
     outcome_section,
     told_section,
-    worst,
     worst_table,
 )
 from drivesim.metrics.wilson import wilson_interval
@@ -49,33 +48,20 @@ def test_modes_have_shares_with_intervals() -> None:
     assert (share.value, (share.low, share.high)) == (0.5, wilson_interval(2, 4))
 
 
-def test_the_worst_come_first_and_who_never_came_near_not_at_all() -> None:
-    rows = [
-        row(0, 2.0),
-        row(1, "inf"),
-        row(2, None),
-        row(3, 0.4),
-        row(4, 1.0, collision="car at 1.0 s (rear)"),
-        row(5, 3.0),
-    ]
-    assert [one.future for one in worst([*rows, row(6, 4.0), row(7, 5.0)])] == [4, 3, 0, 5, 6]
-    assert worst(rows[1:3]) == []
-
-
 def test_the_worst_are_pictured_beside_what_makes_them_again(tmp_path: Path) -> None:
     folder = tmp_path / "runs/one/v000"
     options = Options(threads=Threads(denoise=1, decode=1))
     decided = decide(JudgedLoaded(), loads(JUDGED_SCENARIO)[0], num_frames=2, seed=3, options=options, several=True)
     make(decided, folder, indices=range(2))
-    section = outcome_section([row(0, 1.0), row(1, 0.5), row(2, "inf")], tmp_path)
+    section = outcome_section([row(0, 1.0), row(1, 0.5), row(2, "inf")], tmp_path, {})
     assert [table.title for table in section.tables] == ["Modes", "Worst"]
     assert [(line[0], line[-1]) for line in section.tables[1].rows] == [
         (f"one/v000/f{k:02d}", f"drivesim replay runs/one/v000 --future {k}") for k in (1, 0)
     ]
     picture = cv2.imdecode(np.frombuffer(section.pictures[0].data, np.uint8), cv2.IMREAD_COLOR)
     assert picture.shape == (2 * (20 + 132), 3 * 260, 3)
-    calm = outcome_section([row(2, "inf")], tmp_path)
-    assert calm.pictures == () and calm.tables[1].note == "In 1 more nobody closes in on the ego."
+    calm = outcome_section([row(2, "inf")], tmp_path, {})
+    assert calm.pictures == () and calm.tables[1].note == "In 1 more nothing is wrong and nobody comes near the ego."
 
 
 def test_what_was_told_stands_against_what_was_seen() -> None:

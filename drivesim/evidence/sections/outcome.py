@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from drivesim.evidence.danger import TTC_THRESHOLD_S
 from drivesim.evidence.ranking import rankings
 from drivesim.evidence.sections.figures import Row, strip, thumbnail, with_bar
+from drivesim.evidence.severity import Expectations, Severe, worst_first
 from drivesim.evidence.track_error import SHIPPED
 from drivesim.metrics.diversity import position_modes
 from drivesim.metrics.estimate import Estimate, mean_of, share_of
@@ -34,7 +36,9 @@ _LONG_S, _MOST_LINES, _POINTS = 10.0, 6, 41
 _ABOUT_OUTCOME = (
     "A mode is what the probe found of a scenario's events and labels: seen, not seen, or open where it cannot be said. Ends are groups of "
     f"the places where each was last seen (average linkage, cut at {_DEVIATIONS:g} standard deviations of the probe's distances, at "
-    f"{_APART_M:g} m at least). The worst futures are those with a collision, then those of least TTC, with the bar of the tracks' error; "
+    f"{_APART_M:g} m at least). The worst futures are those with a collision; then those that count against an 'expect' that was not "
+    "met, by how far they are beyond its bound; then those of which a label, or TTC or PET (held against "
+    f"{TTC_THRESHOLD_S:g} s), is farthest below its bound; each with the reason, and its TTC with the bar of the tracks' error; "
     f"beside them the worst {MOST_SHOWN} by every other figure. Measured tracks err, so these are candidates to look at."
 )
 _ABOUT_TOLD = (
@@ -103,12 +107,6 @@ def _groups(rows: Sequence[FutureRow], who: str) -> list[np.ndarray]:
     return [places[labels == label] for label in range(int(labels.max()) + 1)]
 
 
-def worst(rows: Sequence[FutureRow]) -> list[FutureRow]:
-    """Futures of least TTC, those with a collision before all others; none in which nobody closes in."""
-    near = [row for row in rows if math.isfinite(row.metric("ttc_s"))]
-    return sorted(near, key=lambda row: (not row.metrics.get("collision"), row.metric("ttc_s"), row.id))[:MOST_SHOWN]
-
-
 def worst_table(rows: Sequence[FutureRow], folder: Path) -> Table:
     """The worst futures by every figure and label but the TTC, as far as something is wrong in them by that figure."""
     lines: list[Row] = []
@@ -128,18 +126,19 @@ def worst_table(rows: Sequence[FutureRow], folder: Path) -> Table:
     return Table(title="Worst by every other figure", columns=columns, rows=tuple(lines))
 
 
-def outcome_section(rows: Sequence[FutureRow], folder: Path) -> Section:
-    """Modes and the worst futures of the rows, which lie in ``folder``, with pictures of the two seconds before their least TTC."""
+def outcome_section(rows: Sequence[FutureRow], folder: Path, expectations: Expectations) -> Section:
+    """Modes and the worst futures of the rows, which lie in ``folder``, with pictures of the two seconds before each is at its worst."""
     made = [row for row in rows if row.status == "finished"]
-    shown = worst(made)
+    severe = worst_first(made, expectations)
+    shown = severe[:MOST_SHOWN]
     lines = tuple(
-        (row.id, with_bar(row.metric("ttc_s"), row.metric("ttc_low_s"), row.metric("ttc_high_s")), str(row.metrics.get("ttc_actor") or ""),
-         row.metric("ttc_at_s"), str(row.metrics.get("collision") or "none"), row.replay)
-        for row in shown
+        (one.row.id, one.reason, with_bar(one.row.metric("ttc_s"), one.row.metric("ttc_low_s"), one.row.metric("ttc_high_s")),
+         str(one.row.metrics.get("ttc_actor") or ""), one.at_s, one.row.replay)
+        for one in shown
     )  # fmt: skip
-    columns = ("future", "TTC (s)", "of", "at (s)", "collision", "makes it alone")
-    away = sum(row.metric("ttc_s") == math.inf for row in made)
-    note = f"In {away} more nobody closes in on the ego." if away else ""
+    columns = ("future", "why", "TTC (s)", "of", "at (s)", "makes it alone")
+    away = len(made) - len(severe)
+    note = f"In {away} more nothing is wrong and nobody comes near the ego." if away else ""
     tables = [mode_table(made), Table(title="Worst", columns=columns, rows=lines, note=note)]
     more = [table for table in (worst_table(made, folder), end_table(made)) if table.rows]
     return Section(
@@ -275,19 +274,17 @@ def _by_scenario(rows: Sequence[FutureRow]) -> Iterable[tuple[str, list[FutureRo
         yield scenario, [row for row in rows if row.scenario == scenario]
 
 
-def _pictures(rows: Sequence[FutureRow], folder: Path) -> Picture:
+def _pictures(shown: Sequence[Severe], folder: Path) -> Picture:
     lines = []
-    for row in rows:
+    for one in shown:
+        row = one.row
         future = open_future(folder / row.run, row.future)
         assert future is not None, "its row says that it is finished"
-        at = row.metric("ttc_at_s")
         last = (future.num_frames - 1) / future.fps
+        at = last if math.isnan(one.at_s) else one.at_s
         times = [min(max(at - before, 0.0), last) for before in _BEFORE_S]
         frames = [future.frame_at(time) for time in times]
-        lines.append(
-            (
-                f"{row.id}: TTC {row.metric('ttc_s'):.2f} s at {at:.1f} s",
-                [thumbnail(frame, _HEIGHT) for frame in frames],
-            )
-        )
-    return strip(lines, "Two seconds and one before their least TTC, and at it")
+        lines.append((f"{row.id}: {one.reason}, at {at:.1f} s", [thumbnail(frame, _HEIGHT) for frame in frames]))
+    return strip(
+        lines, "Two seconds and one before they are at their worst, and then; the end where no moment is known"
+    )
