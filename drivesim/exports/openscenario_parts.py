@@ -42,7 +42,7 @@ Entity: TypeAlias = Any
 
 
 def ego_entity() -> xosc.Vehicle:
-    """The ego: its size is fixed, as the model films from it."""
+    """The ego: its size is fixed, as its camera is what the model looks through."""
     size = EgoSize()
     return _vehicle("ego", "car", size.front_m + size.rear_m, size.width_m, EGO_HEIGHT_M)
 

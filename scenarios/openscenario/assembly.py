@@ -17,7 +17,7 @@ from drivesim.scenarios.openscenario.story import Story
 from drivesim.scenarios.placement import make_road, place
 from drivesim.traffic.dimensions import EGO_LENGTH_M, EGO_WIDTH_M
 
-#: A meeting is looked for that much longer than the film lasts, and the film goes on for that long behind it, seconds.
+#: A meeting is looked for that much longer than the video lasts, and the video goes on for that long behind it, seconds.
 _LONGER_S, _BEHIND_S = 8.0, 1.0
 #: Road on which a meeting is placed, metres.
 _ROAD_M = 1500.0
@@ -38,19 +38,19 @@ def assemble(
     if refused:
         made = _values(story, environment, storyboard, identity, title)
     if not made.said_when_to_stop and any(event["actor"] != "ego" for event in made.values["events"]):
-        made.film(seconds_to_contact(_scenario(made.values, path)))
+        made.reach(seconds_to_contact(_scenario(made.values, path)))
     return _scenario(made.values, path)
 
 
 @dataclass
 class _Made:
-    """The values of a scenario's file, and whether the file said when to stop filming."""
+    """The values of a scenario's file, and whether the file said when the video ends."""
 
     values: dict[str, Any]
     said_when_to_stop: bool
 
-    def film(self, seconds: float | None) -> None:
-        """Let the film last so long at least."""
+    def reach(self, seconds: float | None) -> None:
+        """Let the video last so long at least."""
         if seconds is not None and seconds > self.values["video"]["duration"]:
             self.values["video"]["duration"] = seconds
 
@@ -63,16 +63,16 @@ def _scenario(values: dict[str, Any], path: Path) -> Scenario:
 
 
 def _met(made: _Made, path: Path) -> dict[str, str]:
-    """Why actors cannot be placed to meet the ego, by their id; the film lasts until a while after those who can are met."""
+    """Why actors cannot be placed to meet the ego, by their id; the video lasts until a while after those who can are met."""
     if not any("meets" in actor for actor in made.values["scene"]["actors"]):
         return {}
-    film = float(made.values["video"]["duration"])
-    longer = concrete_of(_scenario({**made.values, "video": {"duration": film + _LONGER_S}}, path))
+    duration_s = float(made.values["video"]["duration"])
+    longer = concrete_of(_scenario({**made.values, "video": {"duration": duration_s + _LONGER_S}}, path))
     road = make_road(longer, _ROAD_M)
     why: dict[str, str] = {}
     for actor in (one for one in longer.actors if one.meets is not None):
         try:
-            made.film(round((place(longer, actor, road).meets_s or 0.0) + _BEHIND_S, 3))
+            made.reach(round((place(longer, actor, road).meets_s or 0.0) + _BEHIND_S, 3))
         except ValueError as reason:
             why[actor.id] = str(reason)
     return why

@@ -1,4 +1,4 @@
-"""How long to film: as the stop trigger says where a time can be worked out, else until all has happened."""
+"""How long the video lasts: as the stop trigger says where a time can be worked out, else until all has happened."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from drivesim.scenarios.openscenario.triggers import Impossible, StartTrigger, r
 from drivesim.traffic.dimensions import EGO_FRONT_M, EGO_LENGTH_M, EGO_REAR_M, EGO_WIDTH_M
 
 _SHORTEST_S, _LONGEST_S, _AFTERWARDS_S = 4.0, 60.0, 3.0
-#: A film goes on for that long behind a meeting, at least and at most, whatever would end it, seconds.
+#: A video goes on for that long behind a meeting, at least and at most, whatever would end it, seconds.
 _BEHIND_MEETING_S, _LONG_BEHIND_S = 1.0, 4.0
 _MOST_S = 36_000.0
 _PLAYED_FPS = 5.0
@@ -30,14 +30,14 @@ _NEAR_M = 15.0
 
 @dataclass(frozen=True)
 class Ending:
-    """Seconds to film, and whether the file says so or it is only an estimate."""
+    """Seconds of video, and whether the file says so or it is only an estimate."""
 
     seconds: float
     said: bool
 
 
 def ending_of(storyboard: Element, story: Story, ego_mps: float, actors: list[dict[str, Any]]) -> Ending:
-    """When to stop filming."""
+    """When the video ends."""
     stop = storyboard.child("StopTrigger")
     said = None if stop is None else _stop_time(stop, story)
     last = max((state.touch_s for state in story.states.values() if state.touch_s is not None), default=0.0)
@@ -95,5 +95,5 @@ def _stop_time(stop: Element, story: Story) -> float | None:
     if others or times:
         ends = f"ends after {min(times):.2f} s" if times else "ends when all has happened"
         without = f"; what else would end it does not: {', '.join(others)}" if others else ""
-        story.notes.append(f"{stop.where}: <StopTrigger>: the film {ends}{without}")
+        story.notes.append(f"{stop.where}: <StopTrigger>: the video {ends}{without}")
     return min(times) if times else None
