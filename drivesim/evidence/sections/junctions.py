@@ -9,7 +9,7 @@ import numpy as np
 from drivesim.evidence.clips import AT_JUNCTIONS, KINDS, Clips
 from drivesim.evidence.sections.figures import compared, shown, strip
 from drivesim.evidence.sections.obedience import bounded_figure, summaries_of
-from drivesim.metrics.estimate import mean_of
+from drivesim.metrics.estimate import Estimate, mean_of
 from drivesim.metrics.obedience import FIGURES, ObedienceSummary
 from drivesim.report import Picture, Section, Table
 
@@ -47,7 +47,9 @@ def junctions_section(
             note=f"scenes without a junction: {shown(usual)}",
         )
     )  # fmt: skip
-    rows = [(FIGURES[name].label, *(here[kind].figures[name] for kind in AT_JUNCTIONS)) for name in LEADING]
+    rows: list[tuple[str | float | Estimate | None, ...]] = [
+        (FIGURES[name].label, *(here[kind].figures[name] for kind in AT_JUNCTIONS)) for name in LEADING
+    ]
     rows.append(("warped difference under the exact flow", *(flicker[kind] for kind in AT_JUNCTIONS)))
     return Section(
         title="Junctions",
