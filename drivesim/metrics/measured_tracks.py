@@ -47,7 +47,13 @@ _WALKER = Known(
     heading_mps=0.5,
     alike=12.0,
 )
-_KNOWN = {"pedestrian": _WALKER, **dict.fromkeys(("truck", "bus", "trailer", "construction_vehicle"), _LARGE)}
+#: What stands on the road and stays there.
+_STANDING = dataclasses.replace(_CAR, motion=Motion(acceleration_mps2=0.05, speed_mps=0.1))
+_KNOWN = {
+    "pedestrian": _WALKER,
+    **dict.fromkeys(("truck", "bus", "trailer", "construction_vehicle"), _LARGE),
+    **dict.fromkeys(("traffic_cone", "barrier"), _STANDING),
+}
 _ROUNDS = 4
 #: Error of the middle of a box, in pixels of a picture 256 high; no line of sight is shorter than the other.
 _SIDEWAYS_PX, _NEAR_M = 1.0, 0.5
