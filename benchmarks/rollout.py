@@ -1,6 +1,7 @@
 """Speed and memory of a rollout on this machine: frames/s and peak memory at two lengths, as ratios to the targets.
 
 python benchmarks/rollout.py --scenario highway-cut-in --seconds 30 300
+python benchmarks/rollout.py --model checkpoints/lvdm-small/model --actors scripted --steps 4
 """
 
 from __future__ import annotations
@@ -37,12 +38,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, nargs="+", default=[30.0, 300.0])
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark"))
     parser.add_argument("--actors", choices=["free", "scripted"], default="free")
+    parser.add_argument("--model", default="default")
+    parser.add_argument(
+        "--steps", type=int, help="steps of the sampler instead of the model's own; memory does not depend on them"
+    )
     arguments = parser.parse_args()
+    extra = ["--actors", arguments.actors, "--model", arguments.model]
+    extra += ["--steps", str(arguments.steps)] if arguments.steps else []
     print(f"{'length s':>9} {'frames':>7} {'wall s':>8} {'frames/s':>9} {'x target':>9} {'peak GB':>8} {'x limit':>8}")
     peaks = []
     for seconds in arguments.seconds:
         out = arguments.out / f"{arguments.actors}-{seconds:.0f}s"
-        wall, peak = measure(arguments.scenario, seconds, out, ["--actors", arguments.actors])
+        wall, peak = measure(arguments.scenario, seconds, out, extra)
         rate = 10.0 * seconds / wall
         peaks.append(peak)
         print(
