@@ -1,6 +1,7 @@
 """Speed and memory of a rollout on this machine: frames/s and peak memory at two lengths, as ratios to the targets.
 
 python benchmarks/rollout.py --scenario highway-cut-in --seconds 30 300
+python benchmarks/rollout.py --model checkpoints/lvdm-small/model --actors scripted --steps 4
 """
 
 from __future__ import annotations
@@ -38,7 +39,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, nargs="+", default=[30.0, 300.0])
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark"))
     parser.add_argument("--actors", choices=["free", "scripted"], default="free")
+    parser.add_argument("--model", default="default")
+    parser.add_argument(
+        "--steps", type=int, help="steps of the sampler instead of the model's own; memory does not depend on them"
+    )
     arguments = parser.parse_args()
+    extra = ["--actors", arguments.actors, "--model", arguments.model]
+    extra += ["--steps", str(arguments.steps)] if arguments.steps else []
     folders = {seconds: arguments.out / f"{arguments.actors}-{seconds:.0f}s" for seconds in arguments.seconds}
     for folder in folders.values():
         if folder.exists():
@@ -46,7 +53,7 @@ def main() -> None:
     print(f"{'length s':>9} {'frames':>7} {'wall s':>8} {'frames/s':>9} {'x target':>9} {'peak GB':>8} {'x limit':>8}")
     peaks = []
     for seconds, out in folders.items():
-        wall, peak = measure(arguments.scenario, seconds, out, ["--actors", arguments.actors])
+        wall, peak = measure(arguments.scenario, seconds, out, extra)
         rate = 10.0 * seconds / wall
         peaks.append(peak)
         print(

@@ -15,6 +15,7 @@ import rollout
 from ablations import Case, GuidedDenoiser, drift
 from cost import compared
 from measuring import ended_well, flop_of, put_between_marks, significant, table
+from published_sizes import PUBLISHED, counted, videos_table
 from run_all import Figures, combined, comparison
 from settings_over_length import variants
 
@@ -144,3 +145,23 @@ def test_an_older_run_is_refused_before_anything_is_measured(
     said = capsys.readouterr().err
     assert ended.value.code == 2 and said.startswith(f"error: {tmp_path / 'free-300s'} is there already.")
     assert said.count("\n") == 1
+
+
+def test_the_published_lvdm_is_as_large_and_as_busy_as_the_authors() -> None:
+    coder, denoiser, gflop = counted("lvdm")
+    theirs = PUBLISHED["lvdm"]
+    # Ours are told of the frames, and repeat and convolve where the authors' decoder has transposed convolutions.
+    assert theirs.autoencoder is not None
+    assert coder / theirs.autoencoder == pytest.approx(0.892, abs=0.001)
+    assert denoiser / theirs.denoiser == pytest.approx(1.068, abs=0.001)
+    assert gflop / theirs.gflop == pytest.approx(1.13, abs=0.01)
+
+
+def test_a_video_takes_its_steps_at_the_rate_that_the_paper_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("published_sizes.counted", lambda name: (0, 0, 2.0 * PUBLISHED[name].gflop))
+    short, long = (
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in videos_table({"pvdm": 10.4, "lvdm": 1.0}).splitlines()[2:]
+    )
+    assert short == ["PVDM-L", "16", "400", "40.9 s, 5.2 GB", "2.4", "82 s, 2.00 ×", "10.4 GB, 2.00 ×"]
+    assert long[5] == "656 s, 2.00 ×", "twice the arithmetic takes twice the paper's 328 s"

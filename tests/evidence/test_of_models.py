@@ -41,7 +41,7 @@ def judges(tmp_path_factory: pytest.TempPathFactory) -> Judges:
 
 
 def costs(model: str) -> list[RolloutCost]:
-    return [RolloutCost(num_frames=n, seconds=n / 2.0, peak_bytes=n * 10**9) for n in (3, 7)]
+    return [RolloutCost(num_frames=n, seconds=n / 2.0, processor_seconds=n / 4.0, peak_bytes=n * 10**9) for n in (3, 7)]
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, **changed: object) -> None:
@@ -63,7 +63,7 @@ def test_a_whole_table(store: str, judges: Judges, monkeypatch: pytest.MonkeyPat
     rows = {row[0]: row[1:] for row in first.tables[0].rows}
     assert list(rows) == ["one", "other/model", "recorded", "frozen"]
     assert rows["one"] == rows["other/model"], "the same model on the same clips, with the same noise"
-    assert rows["one"][-4:] == (1.5, 3.5, 3.0, 7.0)
+    assert rows["one"][-6:] == (1.5, 3.5, 0.75, 1.75, 3.0, 7.0)
     psnr = own["one.psnr"].value
     assert psnr is not None and 10.0 < psnr.value < 40.0 and psnr.count == 2
     for length in (3, 7):

@@ -44,7 +44,18 @@ def test_first_stage_of_every_packaged_recipe_is_built(name: str, tmp_path: Path
 def test_the_recipes_of_the_issue_are_there() -> None:
     assert set(packaged_recipes()) >= {
         "default", "small-gpu", "paper", "nuscenes-finetune", "video-folder-finetune", "smoke",
+        "video-ldm-small", "pvdm-small", "lvdm-small",
     }  # fmt: skip
+
+
+def test_the_small_recipes_of_the_families_have_one_budget_and_one_store() -> None:
+    recipes = [read_recipe(f"{family}-small") for family in ("video-ldm", "pvdm", "lvdm")]
+    minutes = []
+    for recipe in recipes:
+        times = [stage["trainer"]["max_time"].split(":") for stage in recipe.stages.values()]
+        minutes.append(sum(int(time[-2]) + int(time[-1]) / 60 for time in times))
+    assert minutes == [25.0, 25.0, 25.0]
+    assert {recipe.shared["data"]["path"] for recipe in recipes} == {"data/clips.zarr"}
 
 
 def test_names_with_and_without_folder_and_suffix() -> None:

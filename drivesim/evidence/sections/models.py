@@ -18,7 +18,7 @@ _ABOUT = (
     "frames through the codec and back at 256x512, its decoder told nothing, or told the layout. The Fréchet distance is between a row "
     "of features for each video and those of as many other recorded clips, so ‘recorded’, the clips that were continued, is "
     "the floor that two sets of one source reach. Seconds run from a first frame to the last one decoded, in a process of its own, whose "
-    "memory at its most stands beside them."
+    "processor time in all threads and memory at its most stand beside them."
 )
 
 
@@ -34,16 +34,17 @@ def table_section(
     with_i3d = bool(reference.i3d)
     columns = ["model", "codec PSNR, dB", "PSNR told, dB", *(f"Fréchet, {length} frames" for length in lengths)]
     columns += [f"FVD, {length} frames" for length in lengths] if with_i3d else []
-    columns += [f"s, {length} frames" for length in lengths] + [f"GB, {length} frames" for length in lengths]
+    columns += [f"{what}, {length} frames" for what in ("s", "processor s", "GB") for length in lengths]
     rows: list[Row] = []
     for result in results:
         found = distances(result.videos, reference, lengths, seed)
-        costs = [cost.seconds for cost in result.costs] + [cost.peak_bytes / 1e9 for cost in result.costs]
+        costs = [cost.seconds for cost in result.costs] + [cost.processor_seconds for cost in result.costs]
+        costs += [cost.peak_bytes / 1e9 for cost in result.costs]
         psnr = [mean_of(values, np.random.default_rng(seed)) for values in (result.psnr, result.psnr_told)]
         rows.append((result.name, *psnr, *found.values(), *costs))
     for kind in (RECORDED, FROZEN):
         found = distances(baselines[kind], reference, lengths, seed)
-        rows.append((kind, None, None, *found.values(), *[None] * (2 * len(lengths))))
+        rows.append((kind, None, None, *found.values(), *[None] * (3 * len(lengths))))
     real = reference.rows[lengths[0]]
     return Section(
         title="All models",
