@@ -22,6 +22,9 @@ def staged(path: object, variation: int) -> LabelOutcome:
     )
 
 
+#: Who turns across the other's path is hit before he has turned.
+HIT_WHILE_TURNING = ("ncap-ccftap", "ncap-cmftap")
+
 EVERYDAY = [entry for entry in library() if "junction" in entry.tags]
 OF_TESTS = [entry for entry in library("ncap") if "junction" in entry.tags]
 
@@ -42,6 +45,5 @@ def test_what_the_everyday_ones_expect_holds(entry, variation: int) -> None:  # 
 def test_those_of_tests_end_in_the_crash_that_they_are_about(entry) -> None:  # type: ignore[no-untyped-def]
     outcome = staged(entry.path, 0)
     assert [verdict.value for verdict in outcome.labels["crash"]] == [True]
-    assert all(verdict.value is True for (verdict,) in outcome.events.values()), (
-        "who turns has turned, or hits who crosses"
-    )
+    turned = entry.name not in HIT_WHILE_TURNING
+    assert [verdict.value for (verdict,) in outcome.events.values()] == [turned] * len(outcome.events)

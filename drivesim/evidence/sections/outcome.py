@@ -13,7 +13,7 @@ import numpy as np
 
 from drivesim.evidence.danger import TTC_THRESHOLD_S
 from drivesim.evidence.ranking import rankings
-from drivesim.evidence.sections.figures import Row, strip, thumbnail, with_bar
+from drivesim.evidence.sections.figures import Row, plain_cell, strip, thumbnail, with_bar
 from drivesim.evidence.severity import Expectations, Severe, worst_first
 from drivesim.evidence.track_error import SHIPPED
 from drivesim.metrics.diversity import position_modes
@@ -133,7 +133,7 @@ def outcome_section(rows: Sequence[FutureRow], folder: Path, expectations: Expec
     shown = severe[:MOST_SHOWN]
     lines = tuple(
         (one.row.id, one.reason, with_bar(one.row.metric("ttc_s"), one.row.metric("ttc_low_s"), one.row.metric("ttc_high_s")),
-         str(one.row.metrics.get("ttc_actor") or ""), one.at_s, one.row.replay)
+         str(one.row.metrics.get("ttc_actor") or ""), plain_cell(one.at_s), one.row.replay)
         for one in shown
     )  # fmt: skip
     columns = ("future", "why", "TTC (s)", "of", "at (s)", "makes it alone")
