@@ -251,7 +251,7 @@ def actor_cover(rasters: Tensor, size: Sequence[int]) -> Tensor:
     (B, T, C, H, W); a quarter of a cell counts as all of it, since what is far is small.
     """
     covered = rasters[:, :, : len(BOX_CLASSES[Control.ACTORS])].float().sum(dim=2).div(255.0).clamp(max=1.0)
-    return (4.0 * F.adaptive_avg_pool2d(covered, list(size))).clamp(max=1.0)[:, :, None]
+    return (4.0 * F.adaptive_avg_pool2d(covered, (size[0], size[1]))).clamp(max=1.0)[:, :, None]
 
 
 def _flat(clips: Tensor) -> Tensor:

@@ -35,8 +35,8 @@ def moved(newest: Tensor, controls: ControlTensors, num_context: int) -> Tensor:
     """
     batch, _, height, width = newest.shape
     frames = len(controls.motion) // batch
-    inverse = _inverse_depth(controls, height, width).unflatten(0, (batch, frames))
-    steps = (controls.motion.float().cpu() * MOTION_SCALE).unflatten(0, (batch, frames)).to(newest.device)
+    inverse = _inverse_depth(controls, height, width).reshape(batch, frames, height, width)
+    steps = (controls.motion.float().cpu() * MOTION_SCALE).reshape(batch, frames, -1).to(newest.device)
     result = newest.new_zeros(batch, frames, *newest.shape[1:], dtype=torch.float32)
     place, heading = steps.new_zeros(batch, 2), steps.new_zeros(batch)
     for frame in range(num_context, frames):
