@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from drivesim.conditioning.projection import FACE_CORNERS, FACES, NEAR_M, BoxBatch
-from drivesim.controls import EXIT_CHANNELS, LAYOUT_SIZE, POINT_CHANNELS
+from drivesim.controls import EXIT_CHANNELS, INVERSE_DEPTH_M, LAYOUT_SIZE, POINT_CHANNELS
 from drivesim.geometry import FloatArray, project
 from drivesim.scene import Camera
 
@@ -156,7 +156,7 @@ def _value_table(boxes: BoxBatch, depth: np.ndarray, further: FloatArray) -> np.
     values[0] = _SHADES
     values[1] = 128.0 + 127.0 * np.sin(boxes.yaw_rad)[:, None]
     values[2] = 128.0 + 127.0 * np.cos(boxes.yaw_rad)[:, None]
-    values[3] = 255.0 * np.minimum(1.0, 4.0 / np.maximum(depth, NEAR_M))
+    values[3] = 255.0 * np.minimum(1.0, INVERSE_DEPTH_M / np.maximum(depth, NEAR_M))
     values[4:] = further[:, :, None]
     table = np.zeros((len(values), 2 * count * faces + 2), dtype=np.uint8)
     table[:, 1:-1] = np.repeat(np.round(values).reshape(len(values), -1), 2, axis=1)

@@ -36,6 +36,11 @@ def require_form(source: str, *, num_frames: int, fps: float, height: int, width
         raise InputError(f"{source}: {'; '.join(wrong)}.")
 
 
+def largest_crop(width: int, height: int, aspect: float) -> tuple[int, int]:
+    """Width and height of the largest part with that ``aspect`` (width / height) of a picture; a pixel each way at least."""
+    return min(width, max(1, round(height * aspect))), min(height, max(1, round(width / aspect)))
+
+
 class BrokenSample(InputError):
     """This sample cannot be read; the message says which file, what is wrong, and how to mend it. Others may be good."""
 

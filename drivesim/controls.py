@@ -29,6 +29,9 @@ class Control(StrEnum):
 #: Planes of the map raster, stored as uint8 0-255 in this order: shares of a pixel. They run on beneath the boxes.
 MAP_CHANNELS: tuple[str, ...] = ("road", "lane_paint", "pavement", "sky")
 
+#: The depth in metres up to which "inverse_depth" is at its largest; it is this over the depth.
+INVERSE_DEPTH_M = 4.0
+
 #: Which point of its box a pixel shows.
 POINT_CHANNELS: tuple[str, ...] = ("along", "across", "up")
 

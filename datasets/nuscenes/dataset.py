@@ -27,7 +27,7 @@ from drivesim.datasets.nuscenes.map_lines import map_file, open_map, road_of
 from drivesim.datasets.nuscenes.picture_check import picture_of
 from drivesim.datasets.nuscenes.tables import TABLES, raise_findings
 from drivesim.datasets.nuscenes.weather import environment_of
-from drivesim.datasets.sample import BrokenSample, Sample, require_form
+from drivesim.datasets.sample import BrokenSample, Sample, largest_crop, require_form
 from drivesim.errors import InputError
 from drivesim.json_text import JsonFault, parse_object
 from drivesim.scene import Scene
@@ -290,7 +290,7 @@ class NuScenesDataset:
 
 def _middle(width: int, height: int, aspect: float) -> tuple[int, int, int, int]:
     """Left, top, width and height of the largest middle part of a picture with that aspect (width / height)."""
-    cut_width, cut_height = min(width, max(1, round(height * aspect))), min(height, max(1, round(width / aspect)))
+    cut_width, cut_height = largest_crop(width, height, aspect)
     return (width - cut_width) // 2, (height - cut_height) // 2, cut_width, cut_height
 
 

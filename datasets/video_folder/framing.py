@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from drivesim.datasets.sample import largest_crop
 from drivesim.errors import InputError
 from drivesim.scene import NUSCENES_FRONT, Camera
 
@@ -52,8 +53,7 @@ def frame_picture(recorded: tuple[int, int], wanted: tuple[int, int], horizon_ro
     ``horizon_row`` in recorded pixels from the top becomes the middle row as far as the picture reaches.
     """
     width, height = recorded
-    aspect = wanted[0] / wanted[1]
-    crop_width, crop_height = min(width, max(1, round(height * aspect))), min(height, max(1, round(width / aspect)))
+    crop_width, crop_height = largest_crop(width, height, wanted[0] / wanted[1])
     middle = 0.5 * height if horizon_row is None else horizon_row
     top = int(np.clip(round(middle - 0.5 * crop_height), 0, height - crop_height))
     return Framing(

@@ -36,8 +36,9 @@ def colour_sums(frames: np.ndarray, truth: np.ndarray, labels: Sequence[FrameLab
         if label.boxes is None:
             continue
         boxes = label.boxes.resized(width, height)
-        tall = (boxes.xyxy[:, 3] - boxes.xyxy[:, 1]) * (512.0 / height) >= TALL_PX
-        inside = np.clip(boxes.xyxy[boxes.counts & tall], 0.0, [width - 1, height - 1, width, height])
+        inside = np.clip(
+            boxes.xyxy[boxes.counts & (boxes.heights_px >= TALL_PX)], 0.0, [width - 1, height - 1, width, height]
+        )
         errors = box_colour_error(frames[index], truth[index], [tuple(row) for row in inside.tolist()])
         sums[index] = float(errors.sum()), len(errors)
     return sums

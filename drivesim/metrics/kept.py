@@ -7,6 +7,7 @@ import numpy as np
 from drivesim.judges.probe.box_overlap import overlaps
 from drivesim.judges.probe.labels import BoxLabels
 from drivesim.judges.probe.reading import Readings
+from drivesim.metrics.obedience import TALL_PX
 from drivesim.metrics.tracking import FAMILIES, track_objects
 from drivesim.scene import CATEGORIES
 
@@ -18,7 +19,7 @@ _BEGUN_BY = 1
 
 
 def kept_vehicles(
-    first: BoxLabels, readings: Readings, seconds: float, *, min_overlap: float = 0.5, min_height_px: float = 24.0
+    first: BoxLabels, readings: Readings, seconds: float, *, min_overlap: float = 0.5, min_height_px: float = TALL_PX
 ) -> tuple[float, float]:
     """Vehicles of the first frame that are still tracked after ``seconds``, and vehicles of the first frame that were found.
 
@@ -32,8 +33,7 @@ def kept_vehicles(
     if frame >= len(readings):
         raise ValueError(f"{seconds:g} s is frame {frame}, after the end of a video of {len(readings)} frames")
     labels = first.resized(readings.width, readings.height)
-    heights = (labels.xyxy[:, 3] - labels.xyxy[:, 1]) * 512.0 / labels.height
-    wanted = labels.counts & (heights >= min_height_px)
+    wanted = labels.counts & (labels.heights_px >= min_height_px)
     wanted &= np.array([CATEGORIES[category] in VEHICLES for category in labels.category], dtype=bool)
     begun = [track for track in track_objects(readings.detections) if track.frames[0] <= _BEGUN_BY]
     begun = [track for track in begun if CATEGORIES[track.category] in VEHICLES]

@@ -134,7 +134,7 @@ def _object_rows(matching: Matching) -> dict[str, np.ndarray]:
     rows = {
         "category": labels.category,
         "distance_m": labels.distance_m,
-        "height_px": (labels.xyxy[:, 3] - labels.xyxy[:, 1]) * 512.0 / labels.height,
+        "height_px": labels.heights_px,
         "found": is_found,
         "centre_px": np.hypot(centres[:, 0], centres[:, 1]),
         "size_ratio": np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) / areas(labels.xyxy),

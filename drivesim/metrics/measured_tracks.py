@@ -201,8 +201,7 @@ def _course(
 ) -> tuple[FloatArray, FloatArray]:
     """Places and velocities (K, 2) in the world, of sightings in column ``middle`` (K,) at ``distance`` (K,), wrong by a ``share`` (K,)."""
     yaw = ego.yaw_rad[track.frames]
-    pixels = np.column_stack([middle, 0.5 * (track.xyxy[:, 1] + track.xyxy[:, 3])])
-    seen = transform_points(camera.ego_from_optical(), unproject(pixels, distance, camera.intrinsics()))[:, :2]
+    seen = back_project(np.column_stack([middle, track.xyxy[:, 1], middle, track.xyxy[:, 3]]), distance, camera)[:, :2]
     sight = turned(seen - [camera.mount.x, camera.mount.y], yaw)
     far = np.maximum(np.hypot(*sight.T), _NEAR_M)
     along = sight / far[:, None]

@@ -8,10 +8,11 @@ import numpy as np
 
 from drivesim.evidence.clips import Clips
 from drivesim.evidence.sections.figures import compared
+from drivesim.evidence.sections.obedience import bounded_figure
 from drivesim.metrics import tally
 from drivesim.metrics.estimate import Estimate
 from drivesim.metrics.kept import kept_vehicles
-from drivesim.metrics.obedience import FIGURES, ObedienceSummary
+from drivesim.metrics.obedience import ObedienceSummary
 from drivesim.report import Section
 
 #: After which time vehicles are looked for again, or at the end of shorter clips.
@@ -28,9 +29,7 @@ def free_section(clips: Clips, summaries: Mapping[str, ObedienceSummary], rng: n
             note="whatever way they went; what leaves the picture is lost in rendered video as well" if kept["free"].count else "",
         )
     ]  # fmt: skip
-    for name in ("lane_paint_near", "road_iou"):
-        estimates = {kind: summary.figures[name] for kind, summary in summaries.items()}
-        figures.append(compared(f"free.{name}", FIGURES[name].label, "free", estimates, better=FIGURES[name].better))
+    figures += [bounded_figure(f"free.{name}", name, "free", summaries) for name in ("lane_paint_near", "road_iou")]
     return Section(
         title="Traffic left free",
         about=(

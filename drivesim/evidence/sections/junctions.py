@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from drivesim.evidence.clips import AT_JUNCTIONS, KINDS, Clips
-from drivesim.evidence.sections.figures import compared, shown, strip
-from drivesim.evidence.sections.obedience import bounded_figure, summaries_of
+from drivesim.evidence.clips import AT_JUNCTIONS, Clips
+from drivesim.evidence.sections.figures import compared, shown
+from drivesim.evidence.sections.obedience import bounded_figure, scene_picture, summaries_of
 from drivesim.metrics.estimate import Estimate, mean_of
 from drivesim.metrics.obedience import FIGURES, ObedienceSummary
-from drivesim.report import Picture, Section, Table
+from drivesim.report import Section, Table
 
 #: Figures of obedience at junctions; roads and turns are what is other than elsewhere.
 LEADING = (
@@ -61,14 +61,8 @@ def junctions_section(
         ),
         figures=tuple(figures),
         tables=(Table(title="Every kind of video at junctions", columns=("figure", *AT_JUNCTIONS), rows=tuple(rows)),),
-        pictures=tuple(_picture(at_junctions, index) for index in range(min(MOST_PICTURES, len(at_junctions.seeds)))),
-    )
-
-
-def _picture(clips: Clips, index: int) -> Picture:
-    rows = ("rendered", "scripted")
-    return strip(
-        [(kind, list(clips.videos[kind][index].shown)) for kind in rows],
-        f"Scene {clips.seeds[index]}, from the first frame to the last: "
-        + "; ".join(f"{kind}: {KINDS[kind]}" for kind in rows),
+        pictures=tuple(
+            scene_picture(at_junctions, index, ("rendered", "scripted"))
+            for index in range(min(MOST_PICTURES, len(at_junctions.seeds)))
+        ),
     )

@@ -117,7 +117,9 @@ def obedience_section(clips: Clips, summaries: Mapping[str, ObedienceSummary], r
             by_group(summaries["scripted"], summaries["rendered"]),
             _confusion(summaries["scripted"], "What the probe finds where the model was told to show an object"),
         ),
-        pictures=tuple(_picture(clips, index) for index in range(min(4, len(clips.seeds)))),
+        pictures=tuple(
+            scene_picture(clips, index, ("rendered", "scripted", "free")) for index in range(min(4, len(clips.seeds)))
+        ),
     )
 
 
@@ -199,10 +201,10 @@ def _confusion(summary: ObedienceSummary, title: str) -> Table:
     return Table(title=title, columns=("commanded", "boxes", "found as"), rows=tuple(rows))
 
 
-def _picture(clips: Clips, index: int) -> Picture:
-    rows: Sequence[str] = ("rendered", "scripted", "free")
+def scene_picture(clips: Clips, index: int, kinds: Sequence[str]) -> Picture:
+    """Moments of a scene's videos of these ``kinds``, one below the other."""
     return strip(
-        [(kind, list(clips.videos[kind][index].shown)) for kind in rows],
+        [(kind, list(clips.videos[kind][index].shown)) for kind in kinds],
         f"Scene {clips.seeds[index]}, from the first frame to the last: "
-        + "; ".join(f"{kind}: {KINDS[kind]}" for kind in rows),
+        + "; ".join(f"{kind}: {KINDS[kind]}" for kind in kinds),
     )

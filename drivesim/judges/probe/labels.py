@@ -63,6 +63,11 @@ class BoxLabels:
     def __len__(self) -> int:
         return len(self.category)
 
+    @property
+    def heights_px(self) -> np.ndarray:
+        """Heights of the boxes (A,) in pixels of a picture 512 high."""
+        return (self.xyxy[:, 3] - self.xyxy[:, 1]) * 512.0 / self.height
+
     def resized(self, width: int, height: int) -> BoxLabels:
         """The same boxes in a picture of another size."""
         scale = np.array([width / self.width, height / self.height] * 2)

@@ -10,12 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from drivesim.controls import LAYOUT_SIZE, SCENERY_CHANNELS
+from drivesim.controls import INVERSE_DEPTH_M, LAYOUT_SIZE, SCENERY_CHANNELS
 from drivesim.models.conditioning_inputs import MOTION_SCALE, ControlTensors
 from drivesim.scene import NUSCENES_FRONT
-
-#: The distance that counts as 1 in the planes "inverse_depth".
-_UNIT_M = 4.0
 
 #: A cell shows scenery where that much of it does.
 _SCENERY_SHARE = 0.5
@@ -36,8 +33,9 @@ def moved(newest: Tensor, controls: ControlTensors, num_context: int) -> Tensor:
     batch, _, height, width = newest.shape
     frames = len(controls.motion) // batch
     inverse = _inverse_depth(controls, height, width).reshape(batch, frames, height, width)
-    steps = (controls.motion.float().cpu() * MOTION_SCALE).reshape(batch, frames, -1).to(newest.device)
-    result = newest.new_zeros(batch, frames, *newest.shape[1:], dtype=torch.float32)
+    steps = (controls.motion.float() * MOTION_SCALE.to(newest.device)).reshape(batch, frames, -1)
+    newest = newest.float().contiguous()
+    result = newest.new_zeros(batch, frames, *newest.shape[1:])
     place, heading = steps.new_zeros(batch, 2), steps.new_zeros(batch)
     for frame in range(num_context, frames):
         forward, left, turn = steps[:, frame, :3].unbind(1)
@@ -45,7 +43,7 @@ def moved(newest: Tensor, controls: ControlTensors, num_context: int) -> Tensor:
         place = place + torch.stack([cos * forward - sin * left, sin * forward + cos * left], dim=1)
         heading = heading + turn
         at = _places(inverse[:, frame], place, heading)
-        result[:, frame] = F.grid_sample(newest.float().contiguous(), at, padding_mode="zeros", align_corners=False)
+        result[:, frame] = F.grid_sample(newest, at, padding_mode="zeros", align_corners=False)
     return result
 
 
@@ -54,12 +52,9 @@ def _inverse_depth(controls: ControlTensors, height: int, width: int) -> Tensor:
     camera = NUSCENES_FRONT.resized(width, height)
     rows = torch.arange(height, device=controls.motion.device) + 0.5
     ground = ((rows - camera.cy) / (camera.fy * camera.mount.z)).clamp_min(0.0)
-    told = F.avg_pool2d(
-        torch.stack([controls.scenery[:, _INVERSE_DEPTH], (controls.scenery[:, _INVERSE_DEPTH] > 0).to(controls.scenery)], 1).float(),
-        LAYOUT_SIZE[0] // height,
-    )  # fmt: skip
-    scenery = told[:, 0] / told[:, 1].clamp_min(1e-3) / _UNIT_M
-    return torch.where(told[:, 1] >= _SCENERY_SHARE, scenery, ground[:, None])
+    plane = controls.scenery[:, _INVERSE_DEPTH].float()
+    sums, shown = F.avg_pool2d(torch.stack([plane, (plane > 0.0).float()], dim=1), LAYOUT_SIZE[0] // height).unbind(1)
+    return torch.where(shown >= _SCENERY_SHARE, sums / shown.clamp_min(1e-3) / INVERSE_DEPTH_M, ground[:, None])
 
 
 def _places(inverse: Tensor, place: Tensor, heading: Tensor) -> Tensor:

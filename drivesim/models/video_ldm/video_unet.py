@@ -90,13 +90,13 @@ class VideoUNet(nn.Module):
         num_frames = scaled.shape[1]
         mask = torch.zeros_like(scaled[:, :, :1])
         mask[:, :num_context] = 1.0
+        own = scaled * mask
         newest = torch.zeros_like(scaled[:, :1])
         known = torch.zeros_like(mask[:, :1])
         if num_context > 0:
             newest, known = scaled[:, num_context - 1 : num_context], torch.ones_like(known)
-        own = scaled * mask
-        if num_context > 0 and self.temporal.config.moved_context:
-            own = own + moved(newest[:, 0], controls, num_context).to(own.dtype)
+            if self.temporal.config.moved_context:
+                own = own + moved(newest[:, 0], controls, num_context).to(own.dtype)
         broadcast = torch.cat([newest, known], dim=2).expand(-1, num_frames, -1, -1, -1)
         stacked = torch.cat([own, mask, broadcast], dim=2)
         return rearrange(stacked, "b t c h w -> (b t) c h w").contiguous(memory_format=torch.channels_last)
