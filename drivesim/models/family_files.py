@@ -39,9 +39,20 @@ def read_settings(
             "Use the version that wrote it, or train its recipe again: drivesim train RECIPE"
         )
     data.pop("family", None)
-    data = {**added.get("model", {}), **data}
+    data = _with_added(data, added.get("model", {}))
     raise_if(key_differences(data, hints, str(path)), folder)
     return data
+
+
+def _with_added(data: dict[str, Any], added: Mapping[str, Any]) -> dict[str, Any]:
+    """``data`` with the keys of ``added`` that it lacks, also those of objects within it that it has."""
+    result = {**data}
+    for key, value in added.items():
+        if not isinstance(value, dict):
+            result.setdefault(key, value)
+        elif isinstance(data.get(key), dict):
+            result[key] = _with_added(data[key], value)
+    return result
 
 
 def settings_of(family: str, version: int, config: Any) -> dict[str, Any]:

@@ -27,12 +27,21 @@ class RolloutConfig:
 
     ``context_noise`` perturbs the context at test time as in training (LVDM). ``anchor_pull`` blends the per-channel
     mean and deviation of every chunk towards those of the start frame (AdaIN, as LTX-Video ships it); 0 is off.
+    ``free_factor`` is how many times as many steps a chunk takes whose actors are withheld: where they go is then open, and the
+    mean over all that they may do, which few steps come down to, shows them nowhere.
     """
 
     # From sigma 0.1 the network's estimate is final; with four steps a smaller last level would waste one of them.
     sampler: SamplerConfig = SamplerConfig(steps=4, sigma_min=0.1)
     context_noise: float = 0.1
     anchor_pull: float = 0.05
+    free_factor: int = 1
+
+    def sampler_for(self, controls: Controls) -> SamplerConfig:
+        """The sampler of a chunk that is told ``controls``."""
+        if controls.actors is not None:
+            return self.sampler
+        return dataclasses.replace(self.sampler, steps=self.free_factor * self.sampler.steps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +108,7 @@ class LatentWorldModel:
             levels = torch.cat([context_sigma, sigma.float()])
             return self.denoiser.denoise(clip, levels, num_context, prepared)[num_context:]
 
-        fresh = sample(denoise, noise.child(0).normal(*shape), self.config.sampler)
+        fresh = sample(denoise, noise.child(0).normal(*shape), self.config.sampler_for(controls))
         fresh = self._pulled(fresh.clamp(-LATENT_LIMIT, LATENT_LIMIT), state)
         kept = self.spec.chunk_frames - self.spec.context_frames
         after = LatentState(

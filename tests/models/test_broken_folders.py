@@ -91,6 +91,14 @@ CASES: dict[str, tuple[Callable[[Path], object], str]] = {
         edit("model.json", lambda d: d["rollout"]["sampler"].update(steps=0)),
         "'rollout: sampler: steps' is 0, expected 1 or more",
     ),
+    "senseless factor": (
+        edit("model.json", lambda d: d["rollout"].update(free_factor=0)),
+        "'rollout: free_factor' is 0, expected 1 or more",
+    ),
+    "reach below nothing": (
+        edit("temporal/config.json", set_to(reach=-1)),
+        r"temporal/config\.json: no network can be built from these values",
+    ),
     "noise upside down": (
         edit("model.json", lambda d: d["start_frame"]["sampler"].update(sigma_max=0.001)),
         r"sigma_max' is 0\.001, expected more than sigma_min \(0\.02\)",
@@ -182,6 +190,17 @@ def test_a_key_that_came_later_has_the_value_of_before(folder: Path, monkeypatch
     write_hashes(folder)
     monkeypatch.setitem(folder_format.ADDED_KEYS, "codec", {"finishing_blocks": 1})
     assert load_model(folder, device="cpu").networks.codec.config.finishing_blocks == 1
+
+
+def test_a_model_of_before_has_neither_reach_nor_more_steps_for_free_traffic(folder: Path) -> None:
+    edit("model.json", lambda d: d["rollout"].pop("free_factor"))(folder)
+    for key in ("reach", "moved_context"):
+        edit("temporal/config.json", lambda d, key=key: d.pop(key))(folder)
+    write_hashes(folder)
+    loaded = load_model(folder, device="cpu")
+    assert loaded.config.rollout.free_factor == 1
+    assert loaded.networks.temporal.config.reach == 0
+    assert not loaded.networks.temporal.config.moved_context
 
 
 def test_a_file_that_no_hash_vouches_for_is_refused(folder: Path) -> None:

@@ -13,13 +13,15 @@ from tiny_video_ldm import tiny_codec, tiny_image, tiny_networks, woken
 
 from drivesim.controls import RASTER_CHANNELS, Control, Controls
 from drivesim.diffusion.edm import Preconditioning
+from drivesim.diffusion.sampler import SamplerConfig
 from drivesim.models.carry import Past
 from drivesim.models.conditioning_inputs import ControlTensors
-from drivesim.models.latent import LatentChunk, LatentWorldModel
+from drivesim.models.latent import LatentChunk, LatentWorldModel, RolloutConfig
 from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.decoder import LARGEST_SHARE, PAST_LEEWAY
 from drivesim.models.video_ldm.image_unet import ImageUNet, with_scenery
 from drivesim.models.video_ldm.load import VideoLDMConfig, assemble
+from drivesim.models.video_ldm.temporal import TemporalConvolution
 from drivesim.models.video_ldm.video_unet import VideoUNet, temporal_layers_for
 from drivesim.noise import NoiseStream
 
@@ -60,6 +62,22 @@ def test_fresh_temporal_layers_leave_the_image_network_as_it_is() -> None:
     scalings = Preconditioning()
     expected = image(noisy[0] * scalings.input_scale(sigma[0]), scalings.noise_condition(sigma[0]), controls)
     assert torch.allclose(video(noisy, sigma, 1, controls)[0], expected, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_fresh_reach_changes_nothing_and_trained_reach_carries_what_moves() -> None:
+    torch.manual_seed(0)
+    pointwise, reaching = TemporalConvolution(4), TemporalConvolution(4, reach=1)
+    missing = reaching.load_state_dict(pointwise.state_dict(), strict=False)
+    assert missing.missing_keys == ["spread.weight"]
+    clip = torch.randn(3, 4, 6, 8)
+    assert torch.equal(reaching(clip, 3), pointwise(clip, 3))
+    assert reaching.spread is not None
+    torch.nn.init.zeros_(reaching.spread.weight)
+    reaching.spread.weight[:4, 0, 1, 0] = 1.0  # of the frame before, each channel's neighbour to the left
+    torch.nn.init.zeros_(reaching.mix.bias)
+    reaching.mix.weight.copy_(torch.eye(12)[:4, :, None, None])
+    assert torch.allclose(reaching(clip, 3)[1:, :, :, 1:], clip[:-1, :, :, :-1])
 
 
 @torch.inference_mode()
@@ -171,6 +189,20 @@ def test_layout_may_be_told_of_the_start_frame_only(model: LatentWorldModel) -> 
     assert chunk.latents.shape == (6, 19, 16, 32)
     assert state.controls.actors is None and len(state.context) == 2
     assert np.isfinite(chunk.latents.numpy()).all()
+
+
+@torch.inference_mode()
+def test_where_actors_are_withheld_a_chunk_takes_more_steps() -> None:
+    def latents(steps: int, free_factor: int, controls: Controls) -> torch.Tensor:
+        rollout = RolloutConfig(sampler=SamplerConfig(steps=steps), free_factor=free_factor)
+        config = VideoLDMConfig(name="toy", rollout=rollout)
+        model = assemble(tiny_networks(), config, "0" * 64, torch.device("cpu")).world_model
+        return model.step(model.begin(torch.zeros(1, 3, 512, 1024), some_controls(1)), controls, NoiseStream(1))[0].latents
+
+    told, free = some_controls(6), some_controls(6).without(Control.ACTORS)
+    assert torch.equal(latents(1, 3, told), latents(1, 1, told))
+    assert torch.equal(latents(1, 3, free), latents(3, 1, free))
+    assert not torch.equal(latents(1, 3, free), latents(1, 1, free))
 
 
 @torch.inference_mode()

@@ -31,7 +31,10 @@ PARTS: dict[str, type[ModelMixin]] = {
 
 #: Keys that came later, by part ("model" is model.json), each with the value that its absence in older files means.
 #: A new constructor argument needs an entry here; without it, older models are refused instead of quietly changed.
-ADDED_KEYS: dict[str, dict[str, Any]] = {"model": {}, "temporal": {"moved_context": False}}
+ADDED_KEYS: dict[str, dict[str, Any]] = {
+    "model": {"rollout": {"free_factor": 1}},
+    "temporal": {"moved_context": False, "reach": 0},
+}
 
 
 def read_config(folder: Path) -> VideoLDMConfig:
@@ -107,6 +110,7 @@ def _senseless_values(config: VideoLDMConfig, path: Path) -> list[str]:
             f"at least context_frames ({config.context_frames})",
         ),
     ]
+    checks.append(("rollout: free_factor", config.rollout.free_factor, config.rollout.free_factor >= 1, "1 or more"))
     for name, sampler in (("rollout", config.rollout.sampler), ("start_frame", config.start_frame.sampler)):
         checks += [(f"{name}: sampler: {key}", *rest) for key, *rest in _sampler_checks(sampler)]
     return senseless(checks, path)

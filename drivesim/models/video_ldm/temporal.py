@@ -19,11 +19,20 @@ from drivesim.models.video_ldm.blocks import ChannelNorm, attention_weights
 
 
 class TemporalConvolution(nn.Module):
-    """A (3, 1, 1) convolution over time, done as a 1x1 convolution of the previous, this and the next frame."""
+    """A convolution over time: a 1x1 convolution of the previous, this and the next frame.
 
-    def __init__(self, channels: int) -> None:
+    With ``reach`` cells above 0 each of the three is first filtered by a kernel per channel (a separable convolution over
+    time and space), so that what moves can be carried from one place to another; fresh kernels leave all as it is.
+    """
+
+    def __init__(self, channels: int, reach: int = 0) -> None:
         super().__init__()
         self.mix = nn.Conv2d(3 * channels, channels, 1)
+        self.spread = None
+        if reach:
+            size = 2 * reach + 1
+            self.spread = nn.Conv2d(3 * channels, 3 * channels, size, padding=reach, groups=3 * channels, bias=False)
+            nn.init.dirac_(self.spread.weight, groups=3 * channels)
 
     def forward(self, x: Tensor, num_frames: int) -> Tensor:
         """(B*T, C, H, W) to the same shape; beyond the clip the features count as zero."""
@@ -32,7 +41,8 @@ class TemporalConvolution(nn.Module):
         before = torch.cat([blank, clips[:, :-1]], dim=1)
         after = torch.cat([clips[:, 1:], blank], dim=1)
         stacked = rearrange(torch.cat([before, clips, after], dim=2), "b t c h w -> (b t) c h w")
-        return self.mix(stacked.contiguous(memory_format=torch.channels_last))
+        stacked = stacked.contiguous(memory_format=torch.channels_last)
+        return self.mix(stacked if self.spread is None else self.spread(stacked))
 
 
 class TemporalAttention(nn.Module):
@@ -63,7 +73,14 @@ class TemporalLayer(nn.Module):
     """One temporal layer: half-width bottleneck, context input, two temporal convolutions, optional attention."""
 
     def __init__(
-        self, channels: int, factor: int, context_channels: int, embedding: int, attention: bool, head_width: int
+        self,
+        channels: int,
+        factor: int,
+        context_channels: int,
+        embedding: int,
+        attention: bool,
+        head_width: int,
+        reach: int = 0,
     ) -> None:
         super().__init__()
         inner = channels // 2
@@ -71,9 +88,9 @@ class TemporalLayer(nn.Module):
         self.enter = nn.Conv2d(channels, inner, 1)
         self.context = nn.Conv2d(context_channels, inner, factor, stride=factor)
         self.modulation = nn.Linear(embedding, inner)
-        self.first = TemporalConvolution(inner)
+        self.first = TemporalConvolution(inner, reach)
         self.norm_inner = ChannelNorm(inner)
-        self.second = TemporalConvolution(inner)
+        self.second = TemporalConvolution(inner, reach)
         self.attention = TemporalAttention(inner, head_width) if attention else None
         self.leave = nn.Conv2d(inner, channels, 1)
         self.mix = nn.Parameter(torch.zeros(()))
@@ -109,11 +126,17 @@ class TemporalLayers(ModelMixin, ConfigMixin):
         embedding: int = 256,
         max_frames: int = 16,
         moved_context: bool = False,
+        reach: int = 0,
     ) -> None:
-        """``moved_context`` is the video network's: whether new frames see the newest context frame moved by the ego's motion."""
+        """``moved_context`` is the video network's: whether new frames see the newest context frame moved by the ego's motion.
+
+        ``reach`` is how many cells away a temporal convolution looks in the frame before and after.
+        """
         super().__init__()
         self.layers = nn.ModuleList(
-            TemporalLayer(channels, factor, 2 * latent_channels + 2, embedding, factor in attention_factors, head_width)
+            TemporalLayer(
+                channels, factor, 2 * latent_channels + 2, embedding, factor in attention_factors, head_width, reach
+            )
             for channels, factor in zip(block_channels, block_factors, strict=True)
         )
         self.position = nn.Embedding(max_frames, embedding)
