@@ -24,16 +24,13 @@ from drivesim.diffusion.edm import NoiseDistribution, add_noise
 from drivesim.diffusion.sampler import SamplerConfig
 from drivesim.errors import InputError
 from drivesim.models.conditioning_inputs import ControlTensors
-from drivesim.models.video_ldm.video_unet import VideoUNet, temporal_layers_for
+from drivesim.models.video_ldm.video_unet import FITTED, VideoUNet, temporal_layers_for
 from drivesim.training.image_stage import decoded_rows
 from drivesim.training.latents import LatentClips, example_latents, load_latents, prepare_latents
 from drivesim.training.parts import DTYPES, Dtype, Parts
 from drivesim.training.schedule import Schedule, require
 from drivesim.training.stage import Batch, Stage
 from drivesim.training.stream import Draw, draw_generator
-
-#: Settings of the temporal layers that follow from the image network.
-FITTED = ("block_channels", "block_factors", "latent_channels")
 
 #: Errors kept for recycling.
 BANK_SIZE = 512

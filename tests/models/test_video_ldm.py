@@ -21,8 +21,8 @@ from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.decoder import LARGEST_SHARE, PAST_LEEWAY
 from drivesim.models.video_ldm.image_unet import ImageUNet, with_scenery
 from drivesim.models.video_ldm.load import VideoLDMConfig, assemble
-from drivesim.models.video_ldm.temporal import TemporalConvolution
-from drivesim.models.video_ldm.video_unet import VideoUNet, temporal_layers_for
+from drivesim.models.video_ldm.temporal import TemporalConvolution, TemporalLayers
+from drivesim.models.video_ldm.video_unet import FITTED, VideoUNet, temporal_layers_for
 from drivesim.noise import NoiseStream
 
 
@@ -36,7 +36,11 @@ def _clip(num_frames: int = 5, seed: int = 0) -> tuple[torch.Tensor, torch.Tenso
 @pytest.fixture
 def video() -> VideoUNet:
     image = tiny_image()
-    return VideoUNet(image, woken(temporal_layers_for(image), 2)).eval()
+    fitting = {name: temporal_layers_for(image).config[name] for name in FITTED}
+    temporal = woken(TemporalLayers(**fitting, moved_context=True, reach=1, transports=True), 2)
+    with torch.no_grad():
+        temporal.transport.amount.fill_(0.5)
+    return VideoUNet(image, temporal).eval()
 
 
 @torch.inference_mode()
@@ -51,6 +55,7 @@ def test_with_every_alpha_at_image_the_video_network_is_the_image_network(video:
     assert not torch.allclose(mixed, expected, atol=1e-3)
     for layer in video.temporal.layers:
         layer.mix.fill_(1e4)
+    video.temporal.transport.amount.zero_()
     assert torch.equal(video(noisy, sigma, 2, controls)[0], expected)
 
 
@@ -197,7 +202,9 @@ def test_where_actors_are_withheld_a_chunk_takes_more_steps() -> None:
         rollout = RolloutConfig(sampler=SamplerConfig(steps=steps), free_factor=free_factor)
         config = VideoLDMConfig(name="toy", rollout=rollout)
         model = assemble(tiny_networks(), config, "0" * 64, torch.device("cpu")).world_model
-        return model.step(model.begin(torch.zeros(1, 3, 512, 1024), some_controls(1)), controls, NoiseStream(1))[0].latents
+        return model.step(model.begin(torch.zeros(1, 3, 512, 1024), some_controls(1)), controls, NoiseStream(1))[
+            0
+        ].latents
 
     told, free = some_controls(6), some_controls(6).without(Control.ACTORS)
     assert torch.equal(latents(1, 3, told), latents(1, 1, told))
