@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivesim.errors import InputError
+from drivesim.folder_lock import FolderInUseError
 from drivesim.models import load_model
 from drivesim.options import DEFAULT_OPTIONS, MOST_FUTURES, Options
 from drivesim.planning import plan_run, require_disk
@@ -38,7 +39,7 @@ from drivesim.runs.future import Future, open_run
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.plan import Plan
 from drivesim.runs.run import Listener, chunks_of, make_futures, open_existing, open_or_create, require_room
-from drivesim.runs.run_folder import FolderInUseError, RunFolder
+from drivesim.runs.run_folder import RunFolder
 from drivesim.runs.tracks import write_tracks
 from drivesim.scenarios import Scenario, load
 from drivesim.scenarios.ego_plan import WrittenPlan

@@ -25,6 +25,7 @@ VOCABULARY = {
     "clip",
     "controls",
     "errors",
+    "folder_lock",
     "geometry",
     "json_text",
     "junctions",

@@ -15,9 +15,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
-import time
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -31,20 +28,14 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 
 from drivesim.errors import InputError
+from drivesim.folder_lock import locked_file
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.records import SegmentRecord, read_segment_record
 from drivesim.runs.timeline import Timeline
-from drivesim.storage import make_folder, no_folder, readable_storage_errors, sha256_of, write_atomic
+from drivesim.storage import no_folder, sha256_of, write_atomic
 
 #: What to do with a file that is not what the run wrote.
 WAY_OUT = "Put it back as it was, or move it away; 'drivesim doctor RUN' says what becomes of each file."
-
-
-_BETWEEN_TRIES_S = 0.05
-
-
-class FolderInUseError(InputError):
-    """Another process is writing where this one would."""
 
 
 class RunFolder:
@@ -277,38 +268,3 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
         return load_safetensors(zlib.decompress(path.read_bytes()))
     except (SafetensorError, zlib.error) as error:
         raise InputError(f"the state {path} is truncated or damaged.") from error
-
-
-@contextlib.contextmanager
-def locked_file(path: Path, *, shared: bool = False, wait_s: float = 0.0) -> Iterator[None]:
-    """Hold the lock of a file, which is made with its folder if need be. Raises FolderInUseError, InputError."""
-    make_folder(path.parent)
-    with readable_storage_errors(path.parent):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        deadline = time.monotonic() + wait_s
-        while not _lock(descriptor, shared):
-            if time.monotonic() >= deadline:
-                raise FolderInUseError(
-                    f"another drivesim process is writing to {path.parent}. Wait for it, stop it, or choose another --out."
-                )
-            time.sleep(_BETWEEN_TRIES_S)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _lock(descriptor: int, shared: bool) -> bool:
-    """Whether the lock could be had. Windows has none that is shared: there those who would share it take turns."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from drivesim.errors import InputError
+from drivesim.folder_lock import locked_file
 from drivesim.json_text import JsonFault, parse_object
 from drivesim.run_spec import RunSpec
 from drivesim.runs.cost import Cost
 from drivesim.runs.plan import Plan, duration_text, make_plan, size_text
-from drivesim.runs.run_folder import locked_file
 from drivesim.scenarios.suite import Case, Suite
 from drivesim.storage import sealed_text, sha256_of, unsealed_values, write_atomic
 from drivesim.sweeps.task import FutureTask, SweepSettings, decide_case

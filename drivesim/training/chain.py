@@ -7,6 +7,7 @@ continues.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ import pytorch_lightning as pl
 
 from drivesim.datasets.store import ClipStore
 from drivesim.errors import InputError
+from drivesim.folder_lock import locked_file
 from drivesim.models.differences import read_object
 from drivesim.models.hashes import write_hashes
 from drivesim.models.load import family_files, model_folder
@@ -43,9 +45,26 @@ def run_chain(
 ) -> None:
     """Train ``stages`` of a recipe in order; where one of them trains a part of a model, complete ``work``/model.
 
-    Raises InputError for settings that cannot be used, FloatingPointError when a loss is no number.
+    Raises InputError for settings that cannot be used, FolderInUseError where another training writes into ``work``,
+    FloatingPointError when a loss is no number.
     """
     first = int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) == 0
+    # A process that Lightning launched works for the one that holds the lock.
+    alone = first and int(os.environ.get("LOCAL_RANK", "0")) == 0
+    with locked_file(work / "lock", option="--work") if alone else contextlib.nullcontext():
+        _run_stages(recipe, work, stages=stages, initial=initial, overrides=overrides, first=first, say=say)
+
+
+def _run_stages(
+    recipe: Recipe,
+    work: Path,
+    *,
+    stages: list[str],
+    initial: str | None,
+    overrides: list[str],
+    first: bool,
+    say: Say,
+) -> None:
     tell = say if first else _silent
     reached: list[str] = []
     family: str | None = None

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from drivesim.cli.main import app
 from drivesim.errors import InputError
+from drivesim.folder_lock import FolderInUseError, locked_file
 from drivesim.models import load_model
 from drivesim.scenarios import load
 from drivesim.scenarios.library import find
@@ -141,6 +142,15 @@ def test_a_broken_loss_stops_with_the_batch_saved(store: Path, tmp_path: Path, m
     saved = torch.load(tmp_path / "codec" / "nan_batch_rank0.pt", weights_only=False)
     assert saved["batch"]["frames"].shape == (4, 3, 128, 256)
     assert not (tmp_path / "codec" / "last.ckpt").exists()
+
+
+def test_two_trainings_in_one_folder_are_one_too_many(trained: Path, store: Path) -> None:
+    settings = [*SHORT, f"--data.path={store}"]
+    with (
+        locked_file(trained / "lock"),
+        pytest.raises(FolderInUseError, match=r"another drivesim process is writing to .* choose another --work\."),
+    ):
+        run_chain(read_recipe("smoke"), trained, stages=["codec"], initial=None, overrides=settings, say=str)
 
 
 def test_a_full_disk_is_said_and_leaves_no_half_checkpoint(
