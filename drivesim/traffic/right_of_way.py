@@ -17,8 +17,9 @@ _ARMS: tuple[Leg, ...] = ("left", "right")
 _OPPOSITE: dict[Leg, Leg] = {"ahead": "behind", "behind": "ahead", "left": "right", "right": "left"}
 #: Whether one who moves like that drives, by the code of the motion.
 _IS_DRIVEN = np.isin(np.arange(16), DRIVEN)
-#: Others are looked for this near, and followed this far ahead in time; metres, seconds.
-_NEAR_M, _MOMENTS_S = 300.0, np.arange(0.0, 9.01, 0.6)
+#: Others are looked for this near, and followed this far ahead in time, moment by moment; metres, seconds.
+_NEAR_M, _STEP_S = 300.0, 0.6
+_MOMENTS_S = np.arange(0.0, 9.01, _STEP_S)
 #: Walkers are looked for this near, metres.
 _WALKERS_M = 35.0
 #: How those who are slow, or stand, may speed up meanwhile, m/s².
@@ -196,7 +197,7 @@ def _gap_is_free(fleet: Fleet, route: JunctionRoute, slot: int, time_s: float, a
         return True
     # Each of them once as fast as now, and once as fast as he may become.
     slots = np.tile(others.slots[first], 2)
-    x, y, yaw = _predicted(fleet, others.slots[first])
+    x, y, yaw, swept = _predicted(fleet, others.slots[first])
     lengths, points, limits = route.span(-2.0, route.leave_p + 25.0, every=_EVERY)
     arrival = _arrivals(fleet, slot, lengths, limits)
     count = len(_MOMENTS_S)
@@ -205,7 +206,7 @@ def _gap_is_free(fleet: Fleet, route: JunctionRoute, slot: int, time_s: float, a
         x.ravel(),
         y.ravel(),
         yaw.ravel(),
-        np.repeat(fleet.length[slots], count),
+        np.repeat(fleet.length[slots], count) + swept.ravel(),
         np.repeat(fleet.width[slots], count),
         np.full(x.size, fleet.width[slot] / 2.0 + 0.4),
     )
@@ -220,9 +221,11 @@ def _gap_is_free(fleet: Fleet, route: JunctionRoute, slot: int, time_s: float, a
     return not bool(((moment > enters - margin) & (moment < leaves + margin)).any())
 
 
-def _predicted(fleet: Fleet, slots: Slots) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """World x, y of the middles and yaw (2 J, K) of others at the moments ahead, along their ways: of all at their present
-    speeds, then of all speeding up.
+def _predicted(fleet: Fleet, slots: Slots) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """World x, y of the middles and yaw (2 J, K) of others at the moments ahead, along their ways, and how far they come around
+    each: of all at their present speeds, then of all speeding up.
+
+    One at 25 m/s comes 15 m from one moment to the next: without what is swept he would pass a narrow way between two of them.
     """
     x, y = middles(fleet, slots)
     speed, wish = fleet.v[slots][:, None], np.maximum(fleet.desired[slots], fleet.v[slots])[:, None]
@@ -237,7 +240,8 @@ def _predicted(fleet: Fleet, slots: Slots) -> tuple[FloatArray, FloatArray, Floa
         ahead = (fleet.front[slot] - fleet.rear[slot]) / 2.0
         at_x[:, row], at_y[:, row], yaw[:, row] = route.at(p + ahead + step[:, row], float(fleet.route_d[slot]))
     shape = (-1, len(_MOMENTS_S))
-    return at_x.reshape(shape), at_y.reshape(shape), yaw.reshape(shape)
+    swept = np.gradient(step, axis=-1).reshape(shape)
+    return at_x.reshape(shape), at_y.reshape(shape), yaw.reshape(shape), swept
 
 
 def _arrivals(fleet: Fleet, slot: int, lengths: FloatArray, limits: FloatArray) -> FloatArray:

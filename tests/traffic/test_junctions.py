@@ -14,6 +14,8 @@ from drivesim.junctions import Control, Side, Signals
 from drivesim.metrics.criticality.off_road import off_road_distance
 from drivesim.road import Road
 from drivesim.scene import Actor
+from drivesim.traffic import right_of_way
+from drivesim.traffic.fleet import ON_ROUTE
 from drivesim.traffic.junction_builder import add_junction
 from drivesim.traffic.plans import ActorPlan, AmbientTraffic, EgoPlan, JunctionTurn, Manoeuvre
 from drivesim.traffic.road_builder import build_road
@@ -277,3 +279,21 @@ def test_who_had_to_stop_in_a_junction_looks_again_before_he_goes_on() -> None:
     passes = int(np.argmax(comes[:, 0] > AT + 5.0))
     assert abs(float(mine[passes, 1] - mine[0, 1])) < 1.0, "he lets him pass"
     assert float(mine[-1, 1]) > float(mine[0, 1]) + 4.0, "and then goes"
+
+
+def test_who_turns_across_sees_the_fast_at_every_distance() -> None:
+    """Somebody at 25 m/s comes 15 m between two of the moments at which others are foreseen."""
+    road = road_with(road_type="rural")
+    made = TrafficSimulation(
+        road, EgoPlan(speed=9.0, desired_speed=9.0, manoeuvres=turn("left")), [], fps=10.0, rng=np.random.default_rng(0)
+    )
+    fleet = made._fleet
+    while fleet.motion[0] != ON_ROUTE or fleet.route_p[0] < -8.0:
+        made.step()
+    route = fleet.route_of(0)
+    coming = car("comes", lane=1, direction=-1, s=AT, speed=25.0, desired_speed=25.0)
+    slot = fleet.add(coming, np.random.default_rng(0), 0.0)
+    for away in np.arange(30.0, 75.0, 1.0):
+        fleet.s[slot] = AT + away
+        fleet.x[slot], fleet.y[slot] = road.to_world(AT + away, float(fleet.d[slot]))[:2]
+        assert not right_of_way._gap_is_free(fleet, route, 0, 0.0), f"{away:g} m away at 25 m/s"
