@@ -60,7 +60,9 @@ def save_toy(folder: Path, steps: int = 2) -> Path:
     """All three as a model folder that makes 512x1024 video in so many steps a chunk; returns the folder."""
     quick = SamplerConfig(steps=steps)
     config = VideoLDMConfig(
-        name="toy", rollout=RolloutConfig(sampler=quick), start_frame=StartFrameConfig(sampler=quick)
+        name="toy",
+        rollout=RolloutConfig(sampler=quick, free_factor=1, free_sigma_max=None),
+        start_frame=StartFrameConfig(sampler=quick),
     )
     save_networks(tiny_networks(), config, folder)
     write_hashes(folder)

@@ -28,20 +28,24 @@ class RolloutConfig:
     ``context_noise`` perturbs the context at test time as in training (LVDM). ``anchor_pull`` blends the per-channel
     mean and deviation of every chunk towards those of the start frame (AdaIN, as LTX-Video ships it); 0 is off.
     ``free_factor`` is how many times as many steps a chunk takes whose actors are withheld: where they go is then open, and the
-    mean over all that they may do, which few steps come down to, shows them nowhere.
+    mean over all that they may do, which few steps come down to, shows them nowhere. Such a chunk begins at ``free_sigma_max`` (None:
+    like any other): in training, latents of sigma 20 still show where something large is; pure noise does not, and the network
+    takes it for a place (Lin et al. 2023, arXiv 2305.08891).
     """
 
     # From sigma 0.1 the network's estimate is final; with four steps a smaller last level would waste one of them.
     sampler: SamplerConfig = SamplerConfig(steps=4, sigma_min=0.1)
     context_noise: float = 0.1
     anchor_pull: float = 0.05
-    free_factor: int = 1
+    free_factor: int = 3
+    free_sigma_max: float | None = 80.0
 
     def sampler_for(self, controls: Controls) -> SamplerConfig:
         """The sampler of a chunk that is told ``controls``."""
         if controls.actors is not None:
             return self.sampler
-        return dataclasses.replace(self.sampler, steps=self.free_factor * self.sampler.steps)
+        highest = self.sampler.sigma_max if self.free_sigma_max is None else self.free_sigma_max
+        return dataclasses.replace(self.sampler, steps=self.free_factor * self.sampler.steps, sigma_max=highest)
 
 
 @dataclass(frozen=True, eq=False)

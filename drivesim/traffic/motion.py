@@ -19,7 +19,7 @@ from drivesim.traffic.fleet import CYCLIST, DRIVEN, FREE, ON_ROAD, PEDESTRIAN, S
 from drivesim.traffic.following import following_script
 from drivesim.traffic.reversing import reversed_speeds
 from drivesim.traffic.steady import steady_accelerations, steady_ways
-from drivesim.traffic.yielding import hidden, must_wait, walked_into
+from drivesim.traffic.yielding import driven_into, hidden, must_wait, walked_into
 
 _HARDEST_BRAKING = 8.0
 _LOOK_AHEAD_M = 250.0
@@ -45,6 +45,10 @@ def accelerations(fleet: Fleet, rows: Slots) -> FloatArray:
     low = their_low[None, :] + np.where(attentive, np.minimum(drift, 0.0), drift)
     high = their_high[None, :] + np.where(attentive, np.maximum(drift, 0.0), drift)
     in_way = (low - margin < own_high[:, None]) & (high + margin > own_low[:, None])
+    expected = driven_into(fleet, rows, columns, gap)
+    in_way |= (their_low[None, :] + expected - margin < own_high[:, None]) & (
+        their_high[None, :] + expected + margin > own_low[:, None]
+    )
     in_way &= (ahead > 0) & (gap < _LOOK_AHEAD_M) & (r != c)
     in_way &= ~hidden(fleet, rows, columns, in_way)
     lead_speed = their_speed[None, :] * sign

@@ -6,12 +6,14 @@ import numpy as np
 
 from drivesim.geometry import FloatArray
 from drivesim.traffic.behaviour import Mask, Slots
-from drivesim.traffic.fleet import DRIVEN, FREE, PEDESTRIAN, STATIC, VEHICLE, Fleet
+from drivesim.traffic.fleet import DRIVEN, FREE, ON_ROUTE, PEDESTRIAN, STATIC, VEHICLE, Fleet
 
 #: A driver who already brakes this hard is trusted to stop; so is one who could stop with less than that, m/s².
 _FIRM_BRAKING = 2.5
 _STEP_OUT_M = 1.3
 _ROOM_M = 0.6
+#: Where somebody who crosses will be is foreseen so far ahead, seconds.
+_FORESEEN_S = 3.5
 
 
 def must_wait(fleet: Fleet, slots: Slots) -> Mask:
@@ -57,6 +59,19 @@ def walked_into(fleet: Fleet, rows: Slots, columns: Slots, gap: FloatArray) -> F
     alert = fleet.alert[rows][:, None]
     horizon = np.clip(gap / np.maximum(fleet.v[rows][:, None], 1.0), 0.3, 3.0)
     return np.asarray(across * np.where(alert > 0, alert * horizon, alert))
+
+
+def driven_into(fleet: Fleet, rows: Slots, columns: Slots, gap: FloatArray) -> FloatArray:
+    """Offsets (R, C) by which the vehicles in ``columns`` that cross a junction will have moved across the road when the drivers in
+    ``rows`` get there; NaN where that is too far ahead to say, or nobody crosses.
+
+    Who crosses was let in by a gap; should he be held up in it, those whose way it is do not insist on it.
+    """
+    turn = fleet.yaw[columns] - fleet.road.frame_at(fleet.s[columns])[2]
+    crossing = (fleet.motion[columns] == ON_ROUTE) & (fleet.inside[columns] > 0)
+    until = gap / np.maximum(fleet.v[rows][:, None], 1.0)
+    soon = crossing[None, :] & (until > 0.0) & (until < _FORESEEN_S)
+    return np.where(soon, (fleet.v[columns] * np.sin(turn))[None, :] * until, np.nan)
 
 
 def hidden(fleet: Fleet, rows: Slots, columns: Slots, candidates: Mask) -> Mask:

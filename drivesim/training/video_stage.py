@@ -87,23 +87,24 @@ class VideoStage(Stage):
         network: dict[str, Any] | None = None,
         schedule: Schedule = Schedule(learning_rate=8e-4),
         num_frames: int = 8,
-        context_shares: tuple[float, float, float] = (0.1, 0.2, 0.7),
-        told_shares: tuple[float, float, float, float, float] = (0.4, 0.1, 0.3, 0.05, 0.15),
+        context_shares: tuple[float, float, float] = (0.05, 0.4, 0.55),
+        told_shares: tuple[float, float, float, float, float] = (0.3, 0.28, 0.3, 0.04, 0.08),
         actor_weight: float = 3.0,
         scenery_dropout: float = 0.15,
         largest_context_noise: float = 0.7,
         recycled_share: float = 0.5,
         motion_dropout: float = 0.15,
         attribute_dropout: float = 0.1,
-        noise_mean: float = 0.5,
-        noise_std: float = 1.5,
+        noise_mean: float = 1.2,
+        noise_std: float = 1.8,
     ) -> None:
         """See the recipes.
 
-        ``context_shares`` are those of 0, 1 and 2 context frames (Video LDM's three; the last is what a rollout does),
+        ``context_shares`` are those of 0, 1 and 2 context frames (Video LDM's three; a rollout begins with one and goes on with two),
         ``told_shares`` those of TOLD_PATTERNS. Scenery is withheld from a further share of the clips. ``actor_weight`` is
         what the loss of a cell that actors fill counts more than that of one without: they are a fiftieth of the picture
-        and all of what is left open where they are not told.
+        and all of what is left open where they are not told. ``noise_mean`` and ``noise_std`` are those of ln(sigma): one clip in
+        25 is noised beyond sigma 80, where a rollout begins.
         """
         parts = Parts(Path(work), initial, dtype)
         image = parts.finished("image")

@@ -95,6 +95,10 @@ CASES: dict[str, tuple[Callable[[Path], object], str]] = {
         edit("model.json", lambda d: d["rollout"].update(free_factor=0)),
         "'rollout: free_factor' is 0, expected 1 or more",
     ),
+    "noise upside down where traffic is free": (
+        edit("model.json", lambda d: d["rollout"].update(free_sigma_max=0.1)),
+        r"'rollout: free_sigma_max' is 0\.1, expected more than sigma_min \(0\.1\), or null",
+    ),
     "reach below nothing": (
         edit("temporal/config.json", set_to(reach=-1)),
         r"temporal/config\.json: no network can be built from these values",
@@ -193,12 +197,13 @@ def test_a_key_that_came_later_has_the_value_of_before(folder: Path, monkeypatch
 
 
 def test_a_model_of_before_has_neither_reach_nor_more_steps_for_free_traffic(folder: Path) -> None:
-    edit("model.json", lambda d: d["rollout"].pop("free_factor"))(folder)
+    for key in ("free_factor", "free_sigma_max"):
+        edit("model.json", lambda d, key=key: d["rollout"].pop(key))(folder)
     for key in ("reach", "moved_context"):
         edit("temporal/config.json", lambda d, key=key: d.pop(key))(folder)
     write_hashes(folder)
     loaded = load_model(folder, device="cpu")
-    assert loaded.config.rollout.free_factor == 1
+    assert loaded.config.rollout.free_factor == 1 and loaded.config.rollout.free_sigma_max is None
     assert loaded.networks.temporal.config.reach == 0
     assert not loaded.networks.temporal.config.moved_context
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -197,19 +198,22 @@ def test_layout_may_be_told_of_the_start_frame_only(model: LatentWorldModel) -> 
 
 
 @torch.inference_mode()
-def test_where_actors_are_withheld_a_chunk_takes_more_steps() -> None:
-    def latents(steps: int, free_factor: int, controls: Controls) -> torch.Tensor:
-        rollout = RolloutConfig(sampler=SamplerConfig(steps=steps), free_factor=free_factor)
-        config = VideoLDMConfig(name="toy", rollout=rollout)
-        model = assemble(tiny_networks(), config, "0" * 64, torch.device("cpu")).world_model
-        return model.step(model.begin(torch.zeros(1, 3, 512, 1024), some_controls(1)), controls, NoiseStream(1))[
-            0
-        ].latents
+def test_where_actors_are_withheld_a_chunk_takes_more_steps_from_more_noise() -> None:
+    networks, begun = tiny_networks(), torch.zeros(1, 3, 512, 1024)
 
+    def latents(controls: Controls, steps: int, sigma_max: float, **free: Any) -> torch.Tensor:
+        rollout = RolloutConfig(sampler=SamplerConfig(steps=steps, sigma_max=sigma_max), **free)
+        config = VideoLDMConfig(name="toy", rollout=rollout)
+        model = assemble(networks, config, "0" * 64, torch.device("cpu")).world_model
+        return model.step(model.begin(begun, some_controls(1)), controls, NoiseStream(1))[0].latents
+
+    plain = {"free_factor": 1, "free_sigma_max": None}
     told, free = some_controls(6), some_controls(6).without(Control.ACTORS)
-    assert torch.equal(latents(1, 3, told), latents(1, 1, told))
-    assert torch.equal(latents(1, 3, free), latents(3, 1, free))
-    assert not torch.equal(latents(1, 3, free), latents(1, 1, free))
+    assert torch.equal(latents(told, 1, 20.0, free_factor=3, free_sigma_max=80.0), latents(told, 1, 20.0, **plain))
+    more = latents(free, 1, 20.0, free_factor=3, free_sigma_max=80.0)
+    assert torch.equal(more, latents(free, 3, 80.0, **plain))
+    assert not torch.equal(more, latents(free, 3, 20.0, **plain))
+    assert not torch.equal(more, latents(free, 1, 80.0, **plain))
 
 
 @torch.inference_mode()

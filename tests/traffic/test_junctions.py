@@ -21,6 +21,7 @@ from drivesim.traffic.plans import ActorPlan, AmbientTraffic, EgoPlan, JunctionT
 from drivesim.traffic.road_builder import build_road
 from drivesim.traffic.routes import JunctionRoute, destination_of, make_route
 from drivesim.traffic.simulation import TrafficResult, TrafficSimulation, simulate
+from drivesim.traffic.yielding import driven_into
 
 AT = 70.0
 
@@ -297,3 +298,22 @@ def test_who_turns_across_sees_the_fast_at_every_distance() -> None:
         fleet.s[slot] = AT + away
         fleet.x[slot], fleet.y[slot] = road.to_world(AT + away, float(fleet.d[slot]))[:2]
         assert not right_of_way._gap_is_free(fleet, route, 0, 0.0), f"{away:g} m away at 25 m/s"
+
+
+def test_who_has_way_foresees_somebody_held_up_in_a_gap() -> None:
+    road = road_with()
+    crosser = comer(road, "right", line=6.0, speed=2.0)
+    near, far = car("near", lane=1, direction=-1, s=AT + 25.0, speed=10.0), car("far", lane=1, s=-40.0, speed=10.0)
+    plans = [crosser, near, far]
+    made = TrafficSimulation(road, EgoPlan(speed=0.0), plans, fps=10.0, rng=np.random.default_rng(0))
+    fleet = made._fleet
+    slots = {plan.id: slot for slot, plan in enumerate(fleet.plans)}
+    rows, columns = np.array([slots["near"], slots["far"]]), np.array([slots["from_right"], slots["near"]])
+    gap = np.array([[20.0, 5.0], [60.0, 5.0]])
+    assert np.isnan(driven_into(fleet, rows, columns, gap)).all(), "nobody is in the junction"
+    fleet.inside[slots["from_right"]] = 1.0
+    found = driven_into(fleet, rows, columns, gap)
+    assert found[0, 0] == pytest.approx(2.0 * 20.0 / 10.0), (
+        "2 m/s to the left of the road, for as long as it takes to get there"
+    )
+    assert np.isnan(found[1, 0]) and np.isnan(found[:, 1]).all()

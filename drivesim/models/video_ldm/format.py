@@ -32,7 +32,7 @@ PARTS: dict[str, type[ModelMixin]] = {
 #: Keys that came later, by part ("model" is model.json), each with the value that its absence in older files means.
 #: A new constructor argument needs an entry here; without it, older models are refused instead of quietly changed.
 ADDED_KEYS: dict[str, dict[str, Any]] = {
-    "model": {"rollout": {"free_factor": 1}},
+    "model": {"rollout": {"free_factor": 1, "free_sigma_max": None}},
     "temporal": {"moved_context": False, "reach": 0, "transports": False},
 }
 
@@ -110,7 +110,17 @@ def _senseless_values(config: VideoLDMConfig, path: Path) -> list[str]:
             f"at least context_frames ({config.context_frames})",
         ),
     ]
-    checks.append(("rollout: free_factor", config.rollout.free_factor, config.rollout.free_factor >= 1, "1 or more"))
+    rollout = config.rollout
+    lowest, highest = rollout.sampler.sigma_min, rollout.free_sigma_max
+    checks += [
+        ("rollout: free_factor", rollout.free_factor, rollout.free_factor >= 1, "1 or more"),
+        (
+            "rollout: free_sigma_max",
+            highest,
+            highest is None or highest > lowest,
+            f"more than sigma_min ({lowest}), or null",
+        ),
+    ]
     for name, sampler in (("rollout", config.rollout.sampler), ("start_frame", config.start_frame.sampler)):
         checks += [(f"{name}: sampler: {key}", *rest) for key, *rest in _sampler_checks(sampler)]
     return senseless(checks, path)

@@ -12,8 +12,10 @@ import torch.nn.functional as F
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
-#: Cells of displacement that one unit of the head's output stands for.
-_CELLS = 4.0
+from drivesim.models.video_ldm.blocks import ChannelNorm
+
+#: Most cells of displacement, and how many one unit of the head's output stands for: steps of training are small next to a cell.
+_MOST_CELLS, _CELLS = 6.0, 0.6
 
 
 class Transport(nn.Module):
@@ -25,7 +27,8 @@ class Transport(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.head = nn.Conv2d(channels, 3, 3, padding=1)
+        self.norm = ChannelNorm(channels)
+        self.head = nn.Conv2d(channels, 3, 1)
         self.amount = nn.Parameter(torch.zeros(()))
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
@@ -34,13 +37,14 @@ class Transport(nn.Module):
         """``newest`` latents (B, C, h, w), float32, as each frame of the ``features`` (B*T, F, h, w) may show them, (B*T, C, h, w),
         and their share of it (B*T, 1, h, w), both float32.
         """
-        read = self.head(features).float()
+        read = self.head(F.silu(self.norm(features))).float()
+        moved = _MOST_CELLS * torch.tanh(_CELLS / _MOST_CELLS * read[:, :2])
         height, width = newest.shape[-2:]
         size = read.new_tensor([width, height])[:, None, None]
         columns = torch.arange(width, device=read.device) + 0.5
         rows = (torch.arange(height, device=read.device) + 0.5)[:, None]
         here = torch.stack(torch.broadcast_tensors(columns, rows))
-        at = 2.0 * (here - _CELLS * read[:, :2]) / size - 1.0
+        at = 2.0 * (here - moved) / size - 1.0
         source = repeat(newest, "b c h w -> (b t) c h w", t=len(read) // len(newest))
         carried = F.grid_sample(
             source, rearrange(at, "n two h w -> n h w two"), padding_mode="border", align_corners=False
