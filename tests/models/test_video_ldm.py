@@ -38,9 +38,7 @@ def _clip(num_frames: int = 5, seed: int = 0) -> tuple[torch.Tensor, torch.Tenso
 def video() -> VideoUNet:
     image = tiny_image()
     fitting = {name: temporal_layers_for(image).config[name] for name in FITTED}
-    temporal = woken(TemporalLayers(**fitting, moved_context=True, reach=1, transports=True), 2)
-    with torch.no_grad():
-        temporal.transport.amount.fill_(0.5)
+    temporal = woken(TemporalLayers(**fitting, moved_context=True, reach=1), 2)
     return VideoUNet(image, temporal).eval()
 
 
@@ -56,7 +54,6 @@ def test_with_every_alpha_at_image_the_video_network_is_the_image_network(video:
     assert not torch.allclose(mixed, expected, atol=1e-3)
     for layer in video.temporal.layers:
         layer.mix.fill_(1e4)
-    video.temporal.transport.amount.zero_()
     assert torch.equal(video(noisy, sigma, 2, controls)[0], expected)
 
 

@@ -33,7 +33,7 @@ PARTS: dict[str, type[ModelMixin]] = {
 #: A new constructor argument needs an entry here; without it, older models are refused instead of quietly changed.
 ADDED_KEYS: dict[str, dict[str, Any]] = {
     "model": {"rollout": {"free_factor": 1, "free_sigma_max": None}},
-    "temporal": {"moved_context": False, "reach": 0, "transports": False},
+    "temporal": {"moved_context": False, "reach": 0},
 }
 
 

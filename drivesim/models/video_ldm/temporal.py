@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from drivesim.controls import MOTION_CHANNELS
 from drivesim.models.video_ldm.blocks import ChannelNorm, attention_weights
-from drivesim.models.video_ldm.transport import Transport
 
 
 class TemporalConvolution(nn.Module):
@@ -128,12 +127,10 @@ class TemporalLayers(ModelMixin, ConfigMixin):
         max_frames: int = 16,
         moved_context: bool = False,
         reach: int = 0,
-        transports: bool = False,
     ) -> None:
         """``moved_context`` is the video network's: whether new frames see the newest context frame moved by the ego's motion.
 
-        ``reach`` is how many cells away a temporal convolution looks in the frame before and after. With ``transports`` what
-        moves by itself is taken from the newest context frame where the network says that it was there.
+        ``reach`` is how many cells away a temporal convolution looks in the frame before and after.
         """
         super().__init__()
         self.layers = nn.ModuleList(
@@ -142,7 +139,6 @@ class TemporalLayers(ModelMixin, ConfigMixin):
             )
             for channels, factor in zip(block_channels, block_factors, strict=True)
         )
-        self.transport = Transport(block_channels[-1]) if transports else None
         self.position = nn.Embedding(max_frames, embedding)
         self.motion = nn.Sequential(
             nn.Linear(len(MOTION_CHANNELS) + 1 + 2, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from einops import rearrange, repeat
 from torch import Tensor, nn
@@ -63,16 +61,10 @@ class VideoUNet(nn.Module):
             repeat(positions, "t -> (b t)", b=batch),
         )
 
-        last: list[Tensor] = []
-
         def after_block(index: int, hidden: Tensor) -> Tensor:
-            last[:] = [self.temporal.layers[index](hidden, context, embedding, num_frames)]
-            return last[0]
+            return self.temporal.layers[index](hidden, context, embedding, num_frames)
 
         raw = self.image(scaled, noise_condition, controls, after_block, layout_features)
-        if self.temporal.transport is not None and num_context > 0:
-            moved_on = self._transported(raw.float(), last[0], noisy.float(), flat_sigma.float(), num_context)
-            raw = moved_on.to(raw.dtype)
         return rearrange(raw, "(b t) c h w -> b t c h w", b=batch)
 
     def denoised(
@@ -91,19 +83,6 @@ class VideoUNet(nn.Module):
             rearrange(sigma, "b t -> (b t)").float(),
         )
         return rearrange(clean, "(b t) c h w -> b t c h w", b=len(noisy))
-
-    def _transported(self, raw: Tensor, features: Tensor, noisy: Tensor, sigma: Tensor, num_context: int) -> Tensor:
-        """Raw output (B*T, C, H, W), float32, whose estimate of the clean latents is drawn towards what is carried on from the newest
-        context frame of ``noisy`` (B, T, C, H, W); the less, the more the noisy latents themselves tell.
-        """
-        transport: Any = self.temporal.transport
-        carried, share = transport(features, noisy[:, num_context - 1])
-        is_new = (torch.arange(noisy.shape[1], device=noisy.device) >= num_context).float()
-        share = share * repeat(is_new, "t -> (b t) 1 1 1", b=len(noisy))
-        estimate = self.preconditioning.denoised(rearrange(noisy, "b t c h w -> (b t) c h w"), raw, sigma)
-        # Of a share s * sigma^2 / (1 + sigma^2) of the estimate this is what the raw output changes by.
-        strength = (sigma / torch.sqrt(1.0 + sigma**2))[:, None, None, None]
-        return raw + share * strength * (carried - estimate)
 
     def _context(self, scaled: Tensor, num_context: int, controls: ControlTensors) -> Tensor:
         """Context input (B*T, 2C + 2, H, W): own latents and mask, then the newest context frame and its mask.
