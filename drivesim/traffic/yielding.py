@@ -67,8 +67,10 @@ def driven_into(fleet: Fleet, rows: Slots, columns: Slots, gap: FloatArray) -> F
 
     Who crosses was let in by a gap; should he be held up in it, those whose way it is do not insist on it.
     """
-    turn = fleet.yaw[columns] - fleet.road.frame_at(fleet.s[columns])[2]
     crossing = (fleet.motion[columns] == ON_ROUTE) & (fleet.inside[columns] > 0)
+    if not crossing.any():
+        return np.full(gap.shape, np.nan)
+    turn = fleet.yaw[columns] - fleet.road.frame_at(fleet.s[columns])[2]
     until = gap / np.maximum(fleet.v[rows][:, None], 1.0)
     soon = crossing[None, :] & (until > 0.0) & (until < _FORESEEN_S)
     return np.where(soon, (fleet.v[columns] * np.sin(turn))[None, :] * until, np.nan)
