@@ -74,6 +74,10 @@ class GuidedDenoiser:
         """Inputs of both passes."""
         return self.denoiser.prepare(context, new), self.denoiser.prepare(context, new.without(*LAYOUT))
 
+    def without_context(self, prepared: Any, num_context: int) -> Any:
+        """Inputs of both passes, for the new frames alone."""
+        return tuple(self.denoiser.without_context(each, num_context) for each in prepared)
+
     def denoise(self, noisy: torch.Tensor, sigma: torch.Tensor, num_context: int, prepared: Any) -> torch.Tensor:
         """The estimate without layout, moved ``scale`` times the way to the one with it."""
         told, untold = (self.denoiser.denoise(noisy, sigma, num_context, one) for one in prepared)

@@ -61,7 +61,7 @@ def save_toy(folder: Path, steps: int = 2) -> Path:
     quick = SamplerConfig(steps=steps)
     config = VideoLDMConfig(
         name="toy",
-        rollout=RolloutConfig(sampler=quick, free_factor=1, free_sigma_max=None),
+        rollout=RolloutConfig(sampler=quick, free_factor=1, free_sigma_max=None, free_guidance=1.0),
         start_frame=StartFrameConfig(sampler=quick),
     )
     save_networks(tiny_networks(), config, folder)

@@ -38,6 +38,10 @@ class Denoiser(Protocol):
         """
         ...
 
+    def without_context(self, prepared: Any, num_context: int) -> Any:
+        """What :meth:`prepare` made, for the new frames alone: for a pass that sees no context."""
+        ...
+
     def denoise(self, noisy: Tensor, sigma: Tensor, num_context: int, prepared: Any) -> Tensor:
         """Estimate of the clean latents (T, ...) from noisy latents and one noise level per frame (T,)."""
         ...

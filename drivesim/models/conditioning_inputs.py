@@ -85,6 +85,10 @@ class ControlTensors:
         """These frames, then those of ``later``."""
         return ControlTensors(**{name: torch.cat([value, getattr(later, name)]) for name, value in vars(self).items()})
 
+    def since(self, first: int) -> ControlTensors:
+        """Those of the frames from ``first`` on."""
+        return ControlTensors(**{name: value[first:] for name, value in vars(self).items()})
+
     def attribute_features(self) -> Tensor:
         """Attributes with their flag (N, 14)."""
         return torch.cat([self.attributes, self.attributes_given[:, None]], dim=1)

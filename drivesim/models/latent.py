@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from drivesim.controls import Control, Controls
-from drivesim.diffusion.sampler import SamplerConfig, sample
+from drivesim.diffusion.sampler import Denoise, SamplerConfig, sample
 from drivesim.models.codec import Codec, Denoiser
 from drivesim.noise import NoiseStream
 from drivesim.world_model import WorldModelSpec
@@ -30,7 +30,9 @@ class RolloutConfig:
     ``free_factor`` is how many times as many steps a chunk takes whose actors are withheld: where they go is then open, and the
     mean over all that they may do, which few steps come down to, shows them nowhere. Such a chunk begins at ``free_sigma_max`` (None:
     like any other): in training, latents of sigma 20 still show where something large is; pure noise does not, and the network
-    takes it for a place (Lin et al. 2023, arXiv 2305.08891).
+    takes it for a place (Lin et al. 2023, arXiv 2305.08891). From sigma ``free_guidance_low`` on it is guided by its context: away from
+    what the network makes of the chunk without any, ``free_guidance`` times as far (history guidance, Song et al. 2025, arXiv
+    2502.06764), though never beyond the newest context frame, so that a vehicle which is there is not averaged away; 1 is off.
     """
 
     # From sigma 0.1 the network's estimate is final; with four steps a smaller last level would waste one of them.
@@ -39,6 +41,8 @@ class RolloutConfig:
     anchor_pull: float = 0.05
     free_factor: int = 3
     free_sigma_max: float | None = 80.0
+    free_guidance: float = 2.5
+    free_guidance_low: float = 1.0
 
     def sampler_for(self, controls: Controls) -> SamplerConfig:
         """The sampler of a chunk that is told ``controls``."""
@@ -46,6 +50,10 @@ class RolloutConfig:
             return self.sampler
         highest = self.sampler.sigma_max if self.free_sigma_max is None else self.free_sigma_max
         return dataclasses.replace(self.sampler, steps=self.free_factor * self.sampler.steps, sigma_max=highest)
+
+    def guidance_for(self, controls: Controls) -> float:
+        """The scale of the guidance of a chunk that is told ``controls``, 1 where it is not guided."""
+        return self.free_guidance if controls.actors is None else 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,18 +108,8 @@ class LatentWorldModel:
             raise ValueError(
                 f"controls of {controls.num_frames} frames, but a chunk of this model has {self.spec.chunk_frames}"
             )
-        num_context = len(state.context)
-        prepared = self.denoiser.prepare(state.controls, controls)
         shape = (self.spec.chunk_frames, *state.context.shape[1:])
-        perturbation = noise.child(1).normal(*state.context.shape)
-        context = state.context + self.config.context_noise * perturbation
-        context_sigma = torch.full((num_context,), max(self.config.context_noise, self.config.sampler.sigma_min))
-
-        def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
-            clip = torch.cat([context, noisy])
-            levels = torch.cat([context_sigma, sigma.float()])
-            return self.denoiser.denoise(clip, levels, num_context, prepared)[num_context:]
-
+        denoise = self._denoiser(state, controls, noise.child(1))
         fresh = sample(denoise, noise.child(0).normal(*shape), self.config.sampler_for(controls))
         fresh = self._pulled(fresh.clamp(-LATENT_LIMIT, LATENT_LIMIT), state)
         kept = self.spec.chunk_frames - self.spec.context_frames
@@ -122,6 +120,33 @@ class LatentWorldModel:
             anchor_std=state.anchor_std,
         )
         return LatentChunk(fresh, controls), after
+
+    def _denoiser(self, state: LatentState, controls: Controls, noise: NoiseStream) -> Denoise:
+        """The network behind the state's context, which ``noise`` perturbs; guided by it where actors are withheld."""
+        num_context = len(state.context)
+        prepared = self.denoiser.prepare(state.controls, controls)
+        context = state.context + self.config.context_noise * noise.normal(*state.context.shape)
+        context_sigma = torch.full((num_context,), max(self.config.context_noise, self.config.sampler.sigma_min))
+
+        def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
+            clip = torch.cat([context, noisy])
+            levels = torch.cat([context_sigma, sigma.float()])
+            return self.denoiser.denoise(clip, levels, num_context, prepared)[num_context:]
+
+        scale, lowest = self.config.guidance_for(controls), self.config.free_guidance_low
+        if scale == 1.0:
+            return denoise
+        alone, newest = self.denoiser.without_context(prepared, num_context), state.context[-1]
+
+        def guided(noisy: Tensor, sigma: Tensor) -> Tensor:
+            told = denoise(noisy, sigma)
+            if float(sigma[0]) < lowest:
+                return told
+            untold = self.denoiser.denoise(noisy, sigma.float(), 0, alone)
+            # Not beyond the newest context frame: else what is wrong there would grow from chunk to chunk.
+            return (untold + scale * (told - untold)).clamp(torch.minimum(told, newest), torch.maximum(told, newest))
+
+        return guided
 
     @torch.inference_mode()
     def draw(self, chunk: LatentChunk) -> LatentChunk:

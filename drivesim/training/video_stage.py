@@ -2,7 +2,8 @@
 
 Context frames (0, 1 or 2) are noised a little (conditional latent perturbation, LVDM, He et al. 2022) and, half of the
 time, carry an error that the network made itself earlier (error recycling as in SVI, arXiv 2510.09212), so that the
-network learns to continue its own output.
+network learns to continue its own output. A share of the batches goes further: their context comes out of a chunk that the
+network draws before the step (the recovery of true clips behind corrupted ones that self-rollouts teach).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from torch.nn import functional as F
 from drivesim.controls import BOX_CLASSES, Control
 from drivesim.datasets.store import ClipStore
 from drivesim.diffusion.edm import NoiseDistribution, add_noise
-from drivesim.diffusion.sampler import SamplerConfig
+from drivesim.diffusion.sampler import SamplerConfig, sample
 from drivesim.errors import InputError
 from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.video_unet import FITTED, VideoUNet, temporal_layers_for
@@ -45,6 +46,13 @@ TOLD_PATTERNS = (
     (True, False, True, False),
     (False, False, False, False),
 )
+
+#: Pattern of a clip by that of the chunk before it: from the second chunk on, context is told what is told later.
+_LATER_PATTERN = (0, 2, 2, 4, 4)
+
+#: How a chunk is drawn that the network then continues: as a rollout draws traffic left free, behind one context frame.
+_ROLLOUT_SAMPLER = SamplerConfig(steps=4, sigma_min=0.1, sigma_max=80.0)
+_ROLLOUT_CONTEXT_NOISE = 0.1
 
 
 class VideoBatches:
@@ -93,6 +101,7 @@ class VideoStage(Stage):
         scenery_dropout: float = 0.15,
         largest_context_noise: float = 0.7,
         recycled_share: float = 0.5,
+        rollout_share: float = 0.0,
         motion_dropout: float = 0.15,
         attribute_dropout: float = 0.1,
         noise_mean: float = 1.2,
@@ -103,7 +112,8 @@ class VideoStage(Stage):
         ``context_shares`` are those of 0, 1 and 2 context frames (Video LDM's three; a rollout begins with one and goes on with two),
         ``told_shares`` those of TOLD_PATTERNS. Scenery is withheld from a further share of the clips. ``actor_weight`` is
         what the loss of a cell that actors fill counts more than that of one without: they are a fiftieth of the picture
-        and all of what is left open where they are not told. ``noise_mean`` and ``noise_std`` are those of ln(sigma): one clip in
+        and all of what is left open where they are not told. ``rollout_share`` is that of the batches whose two context frames are of
+        a chunk of the network's own; such a step costs about twice as much. ``noise_mean`` and ``noise_std`` are those of ln(sigma): one clip in
         25 is noised beyond sigma 80, where a rollout begins.
         """
         parts = Parts(Path(work), initial, dtype)
@@ -121,11 +131,18 @@ class VideoStage(Stage):
                 "one for each kind of clip, see the recipe"
             )
         require("actor_weight", actor_weight)
+        require("rollout_share", rollout_share, most=1.0)
+        if rollout_share > 0.0 and num_frames < 4:
+            raise InputError(
+                f"model.num_frames is {num_frames}, expected 4 or more with a rollout_share: "
+                "a context frame, two more that the network draws, and one to learn from"
+            )
         self.told_shares = torch.tensor(told_shares, dtype=torch.float32)
         self.actor_weight = actor_weight
         self.scenery_dropout = scenery_dropout
         self.largest_context_noise = largest_context_noise
         self.recycled_share = recycled_share
+        self.rollout_share = rollout_share
         self.motion_dropout = motion_dropout
         self.attribute_dropout = attribute_dropout
         self.noise_levels = NoiseDistribution(mean=noise_mean, std=noise_std)
@@ -151,6 +168,18 @@ class VideoStage(Stage):
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """EDM loss on the frames that are not context."""
+        if (
+            self.training
+            and self.rollout_share > 0.0
+            and float(torch.rand((), generator=generator)) < self.rollout_share
+        ):
+            return self._loss(*self._rolled_out(batch, generator), generator)
+        return self._loss(batch, None, None, generator)
+
+    def _loss(
+        self, batch: Batch, context_error: Tensor | None, patterns: Tensor | None, generator: torch.Generator
+    ) -> Tensor:
+        """The loss of clips whose context is off by ``context_error`` (None: by recycled ones), told in ``patterns`` (None: drawn)."""
         clean = batch["latents"].float()
         batch_size, num_frames = clean.shape[:2]
         num_context = int(batch["num_context"])
@@ -158,11 +187,14 @@ class VideoStage(Stage):
         target_sigma = self.noise_levels.sample(batch_size, generator)
         context_sigma = 0.02 + self.largest_context_noise * torch.rand(batch_size, generator=generator)
         sigma = torch.where(is_context[None], context_sigma[:, None], target_sigma[:, None]).to(clean.device)
-        source = clean + self._recycled_errors(clean, is_context, generator)
+        if context_error is None:
+            context_error = self._recycled_errors(clean, is_context, generator)
+        source = clean + context_error
         flat_sigma = rearrange(sigma, "b t -> (b t)")
         noise = torch.randn(source.shape, generator=generator).to(clean.device)
         noisy = add_noise(_flat(source), _flat(noise), flat_sigma)
-        controls = self._controls(batch, num_context, generator)
+        patterns = self._patterns(batch_size, generator) if patterns is None else patterns
+        controls = self._controls(batch, num_context, patterns, generator)
         raw = _flat(self.network(_clips(noisy, batch_size), sigma, num_context, controls)).float()
         target = self.network.preconditioning.target(_flat(clean), noisy, flat_sigma)
         if self.training:
@@ -201,10 +233,37 @@ class VideoStage(Stage):
         noisy[:, :num_context] = clean[:, :num_context]
         return decoded_rows(self.parts, clean[0], noisy[0])
 
-    def _controls(self, batch: Batch, num_context: int, generator: torch.Generator) -> ControlTensors:
+    @torch.no_grad()
+    def _rolled_out(self, batch: Batch, generator: torch.Generator) -> tuple[Batch, Tensor, Tensor]:
+        """The rest of the clips behind two frames of a chunk that the network draws, how far those are off, and their patterns."""
+        clean = batch["latents"].float()
+        batch_size, num_frames = clean.shape[:2]
+        patterns = self._patterns(batch_size, generator)
+        controls = self._controls(batch, 1, patterns, generator)
+        context = clean[:, :1]
+        noise = torch.randn(clean.shape, generator=generator).to(clean.device)
+        context = context + _ROLLOUT_CONTEXT_NOISE * noise[:, :1]
+
+        def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
+            levels = sigma[:, None].expand(-1, num_frames).clone()
+            levels[:, 0] = _ROLLOUT_CONTEXT_NOISE
+            return self.network.denoised(torch.cat([context, noisy], dim=1), levels, 1, controls)[:, 1:]
+
+        drawn = sample(denoise, noise[:, 1:], _ROLLOUT_SAMPLER)
+        first = int(torch.randint(1, num_frames - 2, (), generator=generator))
+        rest = {name: value[:, first:] if value.ndim > 1 else value for name, value in batch.items()}
+        rest["num_context"] = torch.tensor(2)
+        error = torch.zeros_like(clean[:, first:])
+        error[:, :2] = drawn[:, first - 1 : first + 1] - clean[:, first : first + 2]
+        return rest, error, torch.tensor(_LATER_PATTERN)[patterns]
+
+    def _patterns(self, batch_size: int, generator: torch.Generator) -> Tensor:
+        """Which of TOLD_PATTERNS each clip is, (B,)."""
+        return torch.multinomial(self.told_shares, batch_size, True, generator=generator)
+
+    def _controls(self, batch: Batch, num_context: int, patterns: Tensor, generator: torch.Generator) -> ControlTensors:
         batch_size, num_frames = batch["latents"].shape[:2]
-        picked = torch.multinomial(self.told_shares, batch_size, True, generator=generator)
-        told_on = torch.tensor(TOLD_PATTERNS)[picked].float()
+        told_on = torch.tensor(TOLD_PATTERNS)[patterns].float()
         context = torch.arange(num_frames) < num_context
         ground = torch.where(context, told_on[:, 0, None], told_on[:, 1, None])
         actors = torch.where(context, told_on[:, 2, None], told_on[:, 3, None])

@@ -99,6 +99,14 @@ CASES: dict[str, tuple[Callable[[Path], object], str]] = {
         edit("model.json", lambda d: d["rollout"].update(free_sigma_max=0.1)),
         r"'rollout: free_sigma_max' is 0\.1, expected more than sigma_min \(0\.1\), or null",
     ),
+    "guidance away from the context": (
+        edit("model.json", lambda d: d["rollout"].update(free_guidance=0.5)),
+        r"'rollout: free_guidance' is 0\.5, expected 1 or more",
+    ),
+    "guidance below no noise": (
+        edit("model.json", lambda d: d["rollout"].update(free_guidance_low=-1.0)),
+        r"'rollout: free_guidance_low' is -1\.0, expected 0 or more",
+    ),
     "reach below nothing": (
         edit("temporal/config.json", set_to(reach=-1)),
         r"temporal/config\.json: no network can be built from these values",
@@ -196,14 +204,15 @@ def test_a_key_that_came_later_has_the_value_of_before(folder: Path, monkeypatch
     assert load_model(folder, device="cpu").networks.codec.config.finishing_blocks == 1
 
 
-def test_a_model_of_before_has_neither_reach_nor_more_steps_for_free_traffic(folder: Path) -> None:
-    for key in ("free_factor", "free_sigma_max"):
+def test_a_model_of_before_has_neither_reach_nor_steps_or_guidance_of_free_traffic(folder: Path) -> None:
+    for key in ("free_factor", "free_sigma_max", "free_guidance", "free_guidance_low"):
         edit("model.json", lambda d, key=key: d["rollout"].pop(key))(folder)
     for key in ("reach", "moved_context"):
         edit("temporal/config.json", lambda d, key=key: d.pop(key))(folder)
     write_hashes(folder)
     loaded = load_model(folder, device="cpu")
     assert loaded.config.rollout.free_factor == 1 and loaded.config.rollout.free_sigma_max is None
+    assert loaded.config.rollout.free_guidance == 1.0
     assert loaded.networks.temporal.config.reach == 0
     assert not loaded.networks.temporal.config.moved_context
 

@@ -204,13 +204,39 @@ def test_where_actors_are_withheld_a_chunk_takes_more_steps_from_more_noise() ->
         model = assemble(networks, config, "0" * 64, torch.device("cpu")).world_model
         return model.step(model.begin(begun, some_controls(1)), controls, NoiseStream(1))[0].latents
 
-    plain = {"free_factor": 1, "free_sigma_max": None}
+    plain = {"free_factor": 1, "free_sigma_max": None, "free_guidance": 1.0}
+    unguided = {"free_factor": 3, "free_sigma_max": 80.0, "free_guidance": 1.0}
     told, free = some_controls(6), some_controls(6).without(Control.ACTORS)
-    assert torch.equal(latents(told, 1, 20.0, free_factor=3, free_sigma_max=80.0), latents(told, 1, 20.0, **plain))
-    more = latents(free, 1, 20.0, free_factor=3, free_sigma_max=80.0)
+    assert torch.equal(latents(told, 1, 20.0, **unguided), latents(told, 1, 20.0, **plain))
+    more = latents(free, 1, 20.0, **unguided)
     assert torch.equal(more, latents(free, 3, 80.0, **plain))
     assert not torch.equal(more, latents(free, 3, 20.0, **plain))
     assert not torch.equal(more, latents(free, 1, 80.0, **plain))
+
+
+@torch.inference_mode()
+def test_where_actors_are_withheld_a_chunk_is_guided_by_its_context() -> None:
+    networks, begun = tiny_networks(), torch.zeros(1, 3, 512, 1024)
+
+    def first_chunk(controls: Controls, **free: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        once = SamplerConfig(steps=1, sigma_max=5.0)
+        rollout = RolloutConfig(sampler=once, free_factor=1, free_sigma_max=None, anchor_pull=0.0, **free)
+        config = VideoLDMConfig(name="toy", rollout=rollout)
+        model = assemble(networks, config, "0" * 64, torch.device("cpu")).world_model
+        state = model.begin(begun, some_controls(1))
+        return model.step(state, controls, NoiseStream(1))[0].latents, state.context[-1]
+
+    told, free = some_controls(6), some_controls(6).without(Control.ACTORS)
+    assert torch.equal(first_chunk(told, free_guidance=3.0)[0], first_chunk(told, free_guidance=1.0)[0])
+    (plain, newest), (guided, _) = first_chunk(free, free_guidance=1.0), first_chunk(free, free_guidance=3.0)
+    noisy = 5.0 * NoiseStream(1).child(0).normal(6, 19, 16, 32)
+    video = VideoUNet(networks.image, networks.temporal)
+    alone = video.denoised(noisy[None], torch.full((1, 6), 5.0), 0, ControlTensors.from_controls(free))[0]
+    assert not torch.allclose(plain, alone, atol=1e-3)
+    assert not torch.allclose(guided, plain, atol=1e-3)
+    beyond = alone + 3.0 * (plain - alone)
+    assert torch.allclose(guided, beyond.clamp(torch.minimum(plain, newest), torch.maximum(plain, newest)), atol=1e-4)
+    assert torch.equal(first_chunk(free, free_guidance=3.0, free_guidance_low=5.1)[0], plain)
 
 
 @torch.inference_mode()

@@ -32,7 +32,7 @@ PARTS: dict[str, type[ModelMixin]] = {
 #: Keys that came later, by part ("model" is model.json), each with the value that its absence in older files means.
 #: A new constructor argument needs an entry here; without it, older models are refused instead of quietly changed.
 ADDED_KEYS: dict[str, dict[str, Any]] = {
-    "model": {"rollout": {"free_factor": 1, "free_sigma_max": None}},
+    "model": {"rollout": {"free_factor": 1, "free_sigma_max": None, "free_guidance": 1.0, "free_guidance_low": 0.0}},
     "temporal": {"moved_context": False, "reach": 0},
 }
 
@@ -120,6 +120,8 @@ def _senseless_values(config: VideoLDMConfig, path: Path) -> list[str]:
             highest is None or highest > lowest,
             f"more than sigma_min ({lowest}), or null",
         ),
+        ("rollout: free_guidance", rollout.free_guidance, 1.0 <= rollout.free_guidance < float("inf"), "1 or more"),
+        ("rollout: free_guidance_low", rollout.free_guidance_low, rollout.free_guidance_low >= 0.0, "0 or more"),
     ]
     for name, sampler in (("rollout", config.rollout.sampler), ("start_frame", config.start_frame.sampler)):
         checks += [(f"{name}: sampler: {key}", *rest) for key, *rest in _sampler_checks(sampler)]

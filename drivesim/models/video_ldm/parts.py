@@ -86,6 +86,10 @@ class VideoDenoiser:
         controls = joined.to(self.device, self.network.image.dtype)
         return PreparedControls(controls, self.network.image.read_layout(controls))
 
+    def without_context(self, prepared: PreparedControls, num_context: int) -> PreparedControls:
+        """What was prepared, for the new frames alone."""
+        return PreparedControls(prepared.controls.since(num_context), prepared.layout_features[num_context:])
+
     def denoise(self, noisy: Tensor, sigma: Tensor, num_context: int, prepared: PreparedControls) -> Tensor:
         """Estimate of the clean latents (T, C, h, w) on the CPU."""
         clip, levels = noisy[None].to(self.device), sigma[None].to(self.device)
