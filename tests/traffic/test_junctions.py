@@ -300,6 +300,32 @@ def test_who_turns_across_sees_the_fast_at_every_distance() -> None:
         assert not right_of_way._gap_is_free(fleet, route, 0, 0.0), f"{away:g} m away at 25 m/s"
 
 
+def test_who_turns_across_sees_who_changes_lanes_on_the_way() -> None:
+    """Where somebody heads just now is not where he drives: he follows the road, in one lane or the other."""
+    road = road_with(road_type="rural")
+    made = TrafficSimulation(
+        road, EgoPlan(speed=9.0, desired_speed=9.0, manoeuvres=turn("left")), [], fps=10.0, rng=np.random.default_rng(0)
+    )
+    fleet = made._fleet
+    while fleet.motion[0] != ON_ROUTE or fleet.route_p[0] < -8.0:
+        made.step()
+    route = fleet.route_of(0)
+    coming = car("comes", lane=1, direction=-1, s=AT, speed=18.0, desired_speed=18.0)
+    slot = fleet.add(coming, np.random.default_rng(0), 0.0)
+    d = float(fleet.d[slot])
+    for away in np.arange(30.0, 60.0, 2.5):
+        fleet.s[slot] = AT + away
+        fleet.x[slot], fleet.y[slot], line = road.to_world(AT + away, d)
+        fleet.yaw[slot] = line + np.pi
+        assert not right_of_way._gap_is_free(fleet, route, 0, 0.0), f"{away:g} m away"
+        # On his way back from the lane beside, heading across the road.
+        fleet.d[slot] = d + 3.0
+        fleet.x[slot], fleet.y[slot], line = road.to_world(AT + away, d + 3.0)
+        fleet.change_s[slot], fleet.change_to[slot], fleet.yaw[slot] = 3.0, d, line + np.pi + 0.2
+        assert not right_of_way._gap_is_free(fleet, route, 0, 0.0), f"{away:g} m away, changing lanes"
+        fleet.d[slot], fleet.change_s[slot] = d, 0.0
+
+
 def test_who_has_way_foresees_somebody_held_up_in_a_gap() -> None:
     road = road_with()
     crosser = comer(road, "right", line=6.0, speed=2.0)
