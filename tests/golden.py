@@ -173,7 +173,9 @@ def bits(folder: Path) -> dict[str, Any]:
 def main() -> None:
     """Write golden.json anew. Anything on the command line is refused: who asks for help does not mean to change results."""
     if len(sys.argv) > 1:
-        sys.exit(f"error: got {' '.join(sys.argv[1:])}, expected nothing: 'python tests/golden.py' writes {FILE.name} anew")
+        sys.exit(
+            f"error: got {' '.join(sys.argv[1:])}, expected nothing: 'python tests/golden.py' writes {FILE.name} anew"
+        )
     with tempfile.TemporaryDirectory() as scratch:
         golden = {"machine": machine(), "bits": bits(Path(scratch)), "coarse": coarse()}
     FILE.write_text(json.dumps(golden, indent=1) + "\n")

@@ -15,7 +15,7 @@ from drivesim.metrics.criticality.off_road import off_road_distance
 from drivesim.road import Road
 from drivesim.scene import Actor
 from drivesim.traffic import right_of_way
-from drivesim.traffic.fleet import ON_ROUTE
+from drivesim.traffic.fleet import ON_ROUTE, Fleet
 from drivesim.traffic.junction_builder import add_junction
 from drivesim.traffic.plans import ActorPlan, AmbientTraffic, EgoPlan, JunctionTurn, Manoeuvre
 from drivesim.traffic.road_builder import build_road
@@ -282,8 +282,8 @@ def test_who_had_to_stop_in_a_junction_looks_again_before_he_goes_on() -> None:
     assert float(mine[-1, 1]) > float(mine[0, 1]) + 4.0, "and then goes"
 
 
-def test_who_turns_across_sees_the_fast_at_every_distance() -> None:
-    """Somebody at 25 m/s comes 15 m between two of the moments at which others are foreseen."""
+def about_to_turn_left() -> tuple[Road, Fleet, JunctionRoute]:
+    """A country road, an ego 8 m before the junction where it turns left, and its way."""
     road = road_with(road_type="rural")
     made = TrafficSimulation(
         road, EgoPlan(speed=9.0, desired_speed=9.0, manoeuvres=turn("left")), [], fps=10.0, rng=np.random.default_rng(0)
@@ -291,7 +291,12 @@ def test_who_turns_across_sees_the_fast_at_every_distance() -> None:
     fleet = made._fleet
     while fleet.motion[0] != ON_ROUTE or fleet.route_p[0] < -8.0:
         made.step()
-    route = fleet.route_of(0)
+    return road, fleet, fleet.route_of(0)
+
+
+def test_who_turns_across_sees_the_fast_at_every_distance() -> None:
+    """Somebody at 25 m/s comes 15 m between two of the moments at which others are foreseen."""
+    road, fleet, route = about_to_turn_left()
     coming = car("comes", lane=1, direction=-1, s=AT, speed=25.0, desired_speed=25.0)
     slot = fleet.add(coming, np.random.default_rng(0), 0.0)
     for away in np.arange(30.0, 75.0, 1.0):
@@ -302,14 +307,7 @@ def test_who_turns_across_sees_the_fast_at_every_distance() -> None:
 
 def test_who_turns_across_sees_who_changes_lanes_on_the_way() -> None:
     """Where somebody heads just now is not where he drives: he follows the road, in one lane or the other."""
-    road = road_with(road_type="rural")
-    made = TrafficSimulation(
-        road, EgoPlan(speed=9.0, desired_speed=9.0, manoeuvres=turn("left")), [], fps=10.0, rng=np.random.default_rng(0)
-    )
-    fleet = made._fleet
-    while fleet.motion[0] != ON_ROUTE or fleet.route_p[0] < -8.0:
-        made.step()
-    route = fleet.route_of(0)
+    road, fleet, route = about_to_turn_left()
     coming = car("comes", lane=1, direction=-1, s=AT, speed=18.0, desired_speed=18.0)
     slot = fleet.add(coming, np.random.default_rng(0), 0.0)
     d = float(fleet.d[slot])
