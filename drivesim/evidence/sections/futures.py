@@ -47,7 +47,7 @@ def futures_section(futures: Futures, rng: np.random.Generator, kind: str) -> Se
     ]
     figures = [
         Figure(
-            key=f"{prefix}.calibration", label="spread of generated futures over the world's own",
+            key=f"{prefix}.calibration", label=f"spread of {kind} futures over the world's own",
             value=calibration.ratio if calibration.ratio.count else None, better="none",
             note="1 is calibrated, below 1 too certain, above 1 too uncertain"
             if calibration.ratio.count
