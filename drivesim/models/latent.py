@@ -20,6 +20,9 @@ from drivesim.world_model import WorldModelSpec
 #: Latents further out than this many standard deviations never occur in training.
 LATENT_LIMIT = 8.0
 
+#: Guidance by less than that is left out, as it costs a second pass.
+LEAST_GUIDANCE = 1.1
+
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutConfig:
@@ -32,7 +35,8 @@ class RolloutConfig:
     like any other): in training, latents of sigma 20 still show where something large is; pure noise does not, and the network
     takes it for a place (Lin et al. 2023, arXiv 2305.08891). From sigma ``free_guidance_low`` on it is guided by its context: away from
     what the network makes of the chunk without any, ``free_guidance`` times as far (history guidance, Song et al. 2025, arXiv
-    2502.06764), though never beyond the newest context frame, so that a vehicle which is there is not averaged away; 1 is off.
+    2502.06764), though never beyond the newest context frame, so that a vehicle which is there is not averaged away; 1 is off. Of every
+    further chunk without actors it has half as much: what is wrong in the context grows by it, too.
     """
 
     # From sigma 0.1 the network's estimate is final; with four steps a smaller last level would waste one of them.
@@ -41,7 +45,7 @@ class RolloutConfig:
     anchor_pull: float = 0.05
     free_factor: int = 3
     free_sigma_max: float | None = 80.0
-    free_guidance: float = 2.5
+    free_guidance: float = 3.0
     free_guidance_low: float = 1.0
 
     def sampler_for(self, controls: Controls) -> SamplerConfig:
@@ -51,19 +55,23 @@ class RolloutConfig:
         highest = self.sampler.sigma_max if self.free_sigma_max is None else self.free_sigma_max
         return dataclasses.replace(self.sampler, steps=self.free_factor * self.sampler.steps, sigma_max=highest)
 
-    def guidance_for(self, controls: Controls) -> float:
-        """The scale of the guidance of a chunk that is told ``controls``, 1 where it is not guided."""
-        return self.free_guidance if controls.actors is None else 1.0
+    def guidance_for(self, controls: Controls, free_chunks: int) -> float:
+        """The scale of the guidance of a chunk told ``controls`` behind ``free_chunks`` without actors, 1 where it is not guided."""
+        scale = 1.0 + (self.free_guidance - 1.0) * 0.5**free_chunks
+        return scale if controls.actors is None and scale > LEAST_GUIDANCE else 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class LatentState:
-    """Everything a rollout carries: the newest context latents (K, ...), their controls, and the anchor statistics."""
+    """Everything a rollout carries: the newest context latents (K, ...), their controls, the anchor statistics, and how many chunks
+    were made since actors were last told.
+    """
 
     context: Tensor
     controls: Controls
     anchor_mean: Tensor
     anchor_std: Tensor
+    free_chunks: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +126,7 @@ class LatentWorldModel:
             controls=controls.window(kept, self.spec.chunk_frames),
             anchor_mean=state.anchor_mean,
             anchor_std=state.anchor_std,
+            free_chunks=state.free_chunks + 1 if controls.actors is None else 0,
         )
         return LatentChunk(fresh, controls), after
 
@@ -133,7 +142,7 @@ class LatentWorldModel:
             levels = torch.cat([context_sigma, sigma.float()])
             return self.denoiser.denoise(clip, levels, num_context, prepared)[num_context:]
 
-        scale, lowest = self.config.guidance_for(controls), self.config.free_guidance_low
+        scale, lowest = self.config.guidance_for(controls, state.free_chunks), self.config.free_guidance_low
         if scale == 1.0:
             return denoise
         alone, newest = self.denoiser.without_context(prepared, num_context), state.context[-1]
@@ -163,6 +172,8 @@ class LatentWorldModel:
     def pack_state(self, state: LatentState) -> dict[str, Tensor]:
         """The state as named tensors."""
         tensors = {"context": state.context, "anchor_mean": state.anchor_mean, "anchor_std": state.anchor_std}
+        if state.free_chunks:
+            tensors["free_chunks"] = torch.tensor(state.free_chunks)
         for kind in state.controls.given():
             tensors[kind.value] = torch.from_numpy(np.ascontiguousarray(getattr(state.controls, kind.value)))
         return tensors
@@ -178,6 +189,7 @@ class LatentWorldModel:
             controls=Controls(num_frames=len(tensors["context"]), **given),
             anchor_mean=tensors["anchor_mean"],
             anchor_std=tensors["anchor_std"],
+            free_chunks=int(tensors.get("free_chunks", 0)),
         )
 
     def _pulled(self, latents: Tensor, state: LatentState) -> Tensor:

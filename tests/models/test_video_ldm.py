@@ -240,6 +240,27 @@ def test_where_actors_are_withheld_a_chunk_is_guided_by_its_context() -> None:
 
 
 @torch.inference_mode()
+def test_guidance_by_the_context_halves_from_chunk_to_chunk_until_actors_are_told_again() -> None:
+    rollout = RolloutConfig(sampler=SamplerConfig(steps=1), free_factor=1, free_guidance=3.0)
+    told, free = some_controls(6), some_controls(6).without(Control.ACTORS)
+    assert [rollout.guidance_for(free, chunks) for chunks in range(6)] == [3.0, 2.0, 1.5, 1.25, 1.125, 1.0]
+    assert rollout.guidance_for(told, 0) == 1.0
+    config = VideoLDMConfig(name="toy", rollout=rollout)
+    model = assemble(tiny_networks(), config, "0" * 64, torch.device("cpu")).world_model
+    state = model.begin(torch.zeros(1, 3, 512, 1024), some_controls(1))
+    counts = []
+    for number, controls in enumerate((free, free, told, free)):
+        _, state = model.step(state, controls, NoiseStream(number))
+        counts.append(state.free_chunks)
+        packed = model.unpack_state(model.pack_state(state))
+        again = model.step(packed, free, NoiseStream(9))[0].latents
+        assert torch.equal(again, model.step(state, free, NoiseStream(9))[0].latents)
+    assert counts == [1, 2, 0, 1]
+    fresh = dataclasses.replace(state, free_chunks=0)
+    assert not torch.equal(again, model.step(fresh, free, NoiseStream(9))[0].latents)
+
+
+@torch.inference_mode()
 def test_cells_have_the_colour_that_their_latents_carry() -> None:
     codec = tiny_codec()
     colours = torch.tensor([0.8, -0.2, -0.6])[None, :, None, None]
