@@ -43,7 +43,7 @@ class RolloutConfig:
     sampler: SamplerConfig = SamplerConfig(steps=4, sigma_min=0.1)
     context_noise: float = 0.1
     anchor_pull: float = 0.05
-    free_factor: int = 3
+    free_factor: int = 2
     free_sigma_max: float | None = 80.0
     free_guidance: float = 3.0
     free_guidance_low: float = 1.0
