@@ -21,7 +21,7 @@ from drivesim.world_model import WorldModelSpec
 LATENT_LIMIT = 8.0
 
 #: Guidance by less than that is left out, as it costs a second pass.
-LEAST_GUIDANCE = 1.1
+LEAST_GUIDANCE = 1.3
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -162,13 +162,14 @@ class PhaseClock:
         self.seconds[phase].append(time.perf_counter() - started)
 
     def steady(self, phase: str, *, overlap: bool) -> float:
-        """Mean seconds per chunk once warm, 0 for a phase that never ran.
+        """Mean seconds per chunk of the later half, 0 for a phase that never ran.
 
-        The first chunk warms up; overlapped, the decoding of the last has the machine to itself.
+        The first chunk warms up, and a model may take more time for the first few, as where it guides traffic left free; overlapped,
+        the decoding of the last has the machine to itself.
         """
         seconds = self.seconds[phase]
         last = len(seconds) - 1 if overlap and phase == "decode" and len(seconds) > 2 else len(seconds)
-        warm = seconds[1:last] or seconds
+        warm = seconds[max(1, len(seconds) // 2) : last] or seconds
         return float(np.mean(warm)) if warm else 0.0
 
 

@@ -243,7 +243,7 @@ def test_where_actors_are_withheld_a_chunk_is_guided_by_its_context() -> None:
 def test_guidance_by_the_context_halves_from_chunk_to_chunk_until_actors_are_told_again() -> None:
     rollout = RolloutConfig(sampler=SamplerConfig(steps=1), free_factor=1, free_guidance=3.0)
     told, free = some_controls(6), some_controls(6).without(Control.ACTORS)
-    assert [rollout.guidance_for(free, chunks) for chunks in range(6)] == [3.0, 2.0, 1.5, 1.25, 1.125, 1.0]
+    assert [rollout.guidance_for(free, chunks) for chunks in range(6)] == [3.0, 2.0, 1.5, 1.0, 1.0, 1.0]
     assert rollout.guidance_for(told, 0) == 1.0
     config = VideoLDMConfig(name="toy", rollout=rollout)
     model = assemble(tiny_networks(), config, "0" * 64, torch.device("cpu")).world_model
