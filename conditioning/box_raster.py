@@ -103,14 +103,16 @@ class BoxRaster:
         whole = (boxes.corners[..., 2] >= NEAR_M).all(axis=1)
         fixed = np.zeros((len(whole), 8, 2), dtype=np.int32)
         fixed[whole] = _fixed_points(project(boxes.corners[whole], self._intrinsics))
-        for row in range(len(whole)):
-            faces = np.flatnonzero(boxes.facing[row])
-            outlines = fixed[row][FACE_CORNERS[faces]] if whole[row] else self._cut_outlines(boxes, row, faces, depth)
-            for face, outline in zip(faces, outlines, strict=True):
-                if len(outline) >= 3:
-                    number = 2 * (len(FACES) * row + int(face)) + 1
-                    cv2.fillConvexPoly(self._faces, outline, (number,), cv2.LINE_8, _SHIFT)
-                    cv2.polylines(self._faces, [outline], True, (number + 1,), 1, cv2.LINE_8, _SHIFT)
+        rows, faces = np.nonzero(boxes.facing)
+        outlines: list[np.ndarray] = list(fixed[rows[:, None], FACE_CORNERS[faces]])
+        for row in np.flatnonzero(~whole):
+            mine = np.flatnonzero(rows == row)
+            for at, outline in zip(mine, self._cut_outlines(boxes, int(row), faces[mine], depth), strict=True):
+                outlines[at] = outline
+        for number, outline in zip((2 * (len(FACES) * rows + faces) + 1).tolist(), outlines, strict=True):
+            if len(outline) >= 3:
+                cv2.fillConvexPoly(self._faces, outline, number, cv2.LINE_8, _SHIFT)
+                cv2.polylines(self._faces, [outline], True, number + 1, 1, cv2.LINE_8, _SHIFT)
         return depth
 
     def _cut_outlines(self, boxes: BoxBatch, row: int, faces: np.ndarray, depth: np.ndarray) -> list[np.ndarray]:
