@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from drivesim.conditioning.attributes import scene_attributes
@@ -63,11 +65,11 @@ class SceneControls:
         told: dict[str, np.ndarray] = {}
         frames = range(start, stop)
         if self._painter is not None and Control.MAP in self.kinds:
-            told["map"] = np.stack([self._painter.draw_map(frame) for frame in frames])
+            told["map"] = _drawn(self._painter.draw_map, Control.MAP, frames)
         if self._painter is not None and Control.ACTORS in self.kinds:
-            told["actors"] = np.stack([self._painter.draw_actors(frame) for frame in frames])
+            told["actors"] = _drawn(self._painter.draw_actors, Control.ACTORS, frames)
         if self._scenery is not None:
-            told["scenery"] = np.stack([self._scenery.draw(frame) for frame in frames])
+            told["scenery"] = _drawn(self._scenery.draw, Control.SCENERY, frames)
         if self._flow is not None:
             told["flow"] = np.stack([self._flow.at(frame) for frame in frames])
         if Control.MOTION in self.kinds:
@@ -75,6 +77,14 @@ class SceneControls:
         if Control.ATTRIBUTES in self.kinds:
             told["attributes"] = np.repeat(scene_attributes(self.scene)[None], stop - start, axis=0)
         return Controls(num_frames=stop - start, **told)
+
+
+def _drawn(draw: Callable[[int, np.ndarray], np.ndarray], kind: Control, frames: range) -> np.ndarray:
+    """Rasters (T, C, 128, 256) of ``frames``, each drawn where it stays: a copy of them would take a tenth of the time."""
+    rasters = np.zeros((len(frames), len(RASTER_CHANNELS[kind]), *LAYOUT_SIZE), dtype=np.uint8)
+    for frame, raster in zip(frames, rasters, strict=True):
+        draw(frame, raster)
+    return rasters
 
 
 class LayoutFlow:

@@ -40,6 +40,7 @@ class LayoutPainter:
     def __init__(self, scene: Scene, *, causal: bool = False) -> None:
         self.scene = scene
         self._ground = GroundView(scene.camera)
+        self._sky = np.round(255.0 * self._ground.sky).astype(np.uint8)
         self._geometry = BoxGeometry(scene)
         self._raster = BoxRaster(scene.camera)
         self._fills = np.array([_FILLS.index(CLASS_OF_CATEGORY[actor.category]) for actor in scene.actors], dtype=int)
@@ -51,10 +52,10 @@ class LayoutPainter:
         ego = scene.ego.positions
         self._ego_s = None if scene.road is None else positions_on_road(scene.road, ego[:, 0], ego[:, 1])
 
-    def draw_map(self, frame: int) -> np.ndarray:
-        """Map raster uint8 (4, 128, 256) of ``frame``, planes as in MAP_CHANNELS."""
-        raster = np.zeros((len(MAP_CHANNELS), *LAYOUT_SIZE), dtype=np.uint8)
-        raster[MAP_CHANNELS.index("sky")] = np.round(255.0 * self._ground.sky)
+    def draw_map(self, frame: int, raster: np.ndarray | None = None) -> np.ndarray:
+        """Map raster uint8 (4, 128, 256) of ``frame``, planes as in MAP_CHANNELS; drawn into ``raster``, which is zero, if given."""
+        raster = np.zeros((len(MAP_CHANNELS), *LAYOUT_SIZE), dtype=np.uint8) if raster is None else raster
+        raster[MAP_CHANNELS.index("sky")] = self._sky
         if self.scene.road is not None and self._ego_s is not None:
             ego = self.scene.ego.pose(frame)
             planes = self._ground.road_planes(self.scene.road, ego, float(self._ego_s[frame]))
@@ -62,9 +63,9 @@ class LayoutPainter:
                 raster[MAP_CHANNELS.index(name)] = np.round(255.0 * plane)
         return raster
 
-    def draw_actors(self, frame: int) -> np.ndarray:
-        """Actors' raster uint8 (25, 128, 256) of ``frame``, planes as in ACTOR_CHANNELS."""
-        raster = np.zeros((len(ACTOR_CHANNELS), *LAYOUT_SIZE), dtype=np.uint8)
+    def draw_actors(self, frame: int, raster: np.ndarray | None = None) -> np.ndarray:
+        """Actors' raster uint8 (25, 128, 256) of ``frame``, planes as in ACTOR_CHANNELS; drawn into ``raster``, which is zero, if given."""
+        raster = np.zeros((len(ACTOR_CHANNELS), *LAYOUT_SIZE), dtype=np.uint8) if raster is None else raster
         boxes = self._geometry.at(frame)
         actors = boxes.actor_indices
         braking = np.array([self._braking[index][frame] for index in actors], dtype=np.float32)

@@ -48,9 +48,9 @@ class SceneryPainter:
         self._standing = StandingBoxes(scene)
         self._raster = BoxRaster(scene.camera)
 
-    def draw(self, frame: int) -> np.ndarray:
-        """Scenery raster uint8 (21, 128, 256) of ``frame``, planes as in SCENERY_CHANNELS."""
-        raster = np.zeros((len(SCENERY_CHANNELS), *LAYOUT_SIZE), dtype=np.uint8)
+    def draw(self, frame: int, raster: np.ndarray | None = None) -> np.ndarray:
+        """Scenery raster uint8 (21, 128, 256) of ``frame``, planes as in SCENERY_CHANNELS; drawn into ``raster``, which is zero, if given."""
+        raster = np.zeros((len(SCENERY_CHANNELS), *LAYOUT_SIZE), dtype=np.uint8) if raster is None else raster
         boxes = self._standing.at(frame)
         numbers = np.arange(len(boxes))
         seen = project_boxes(self.scene, frame, numbers, boxes.centres, boxes.sizes, boxes.yaw_rad, reach_m=REACH_M)
