@@ -42,14 +42,27 @@ def sample(denoise: Denoise, noise: torch.Tensor, config: SamplerConfig) -> torc
     return latents
 
 
-def guided(conditional: Denoise, unconditional: Denoise, scale: float, sigma_low: float, sigma_high: float) -> Denoise:
-    """Classifier-free guidance (Ho & Salimans 2022) inside a noise interval (Kynkäänniemi et al. 2024)."""
+def guided(
+    conditional: Denoise,
+    unconditional: Denoise,
+    scale: float,
+    sigma_low: float,
+    sigma_high: float,
+    bound: torch.Tensor | None = None,
+) -> Denoise:
+    """Classifier-free guidance (Ho & Salimans 2022) inside a noise interval (Kynkäänniemi et al. 2024).
+
+    With ``bound``, latents of one row, no estimate leaves the values between the conditional one and those.
+    """
 
     def denoise(latents: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
         told = conditional(latents, sigma)
         if scale == 1.0 or not sigma_low <= float(sigma[0]) <= sigma_high:
             return told
         untold = unconditional(latents, sigma)
-        return untold + scale * (told - untold)
+        estimate = untold + scale * (told - untold)
+        if bound is None:
+            return estimate
+        return estimate.clamp(torch.minimum(told, bound), torch.maximum(told, bound))
 
     return denoise

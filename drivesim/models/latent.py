@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from drivesim.controls import Control, Controls
-from drivesim.diffusion.sampler import Denoise, SamplerConfig, sample
+from drivesim.diffusion.sampler import Denoise, SamplerConfig, guided, sample
 from drivesim.models.codec import Codec, Denoiser
 from drivesim.noise import NoiseStream
 from drivesim.world_model import WorldModelSpec
@@ -142,20 +143,14 @@ class LatentWorldModel:
             levels = torch.cat([context_sigma, sigma.float()])
             return self.denoiser.denoise(clip, levels, num_context, prepared)[num_context:]
 
-        scale, lowest = self.config.guidance_for(controls, state.free_chunks), self.config.free_guidance_low
-        if scale == 1.0:
-            return denoise
-        alone, newest = self.denoiser.without_context(prepared, num_context), state.context[-1]
+        alone = self.denoiser.without_context(prepared, num_context)
 
-        def guided(noisy: Tensor, sigma: Tensor) -> Tensor:
-            told = denoise(noisy, sigma)
-            if float(sigma[0]) < lowest:
-                return told
-            untold = self.denoiser.denoise(noisy, sigma.float(), 0, alone)
-            # Not beyond the newest context frame: else what is wrong there would grow from chunk to chunk.
-            return (untold + scale * (told - untold)).clamp(torch.minimum(told, newest), torch.maximum(told, newest))
+        def denoise_alone(noisy: Tensor, sigma: Tensor) -> Tensor:
+            return self.denoiser.denoise(noisy, sigma.float(), 0, alone)
 
-        return guided
+        scale = self.config.guidance_for(controls, state.free_chunks)
+        # Not beyond the newest context frame: else what is wrong there would grow from chunk to chunk.
+        return guided(denoise, denoise_alone, scale, self.config.free_guidance_low, math.inf, bound=state.context[-1])
 
     @torch.inference_mode()
     def draw(self, chunk: LatentChunk) -> LatentChunk:

@@ -33,7 +33,7 @@ def accelerations(fleet: Fleet, rows: Slots) -> FloatArray:
     r, c = rows[:, None], columns[None, :]
     sign = fleet.direction[r]
     their_low, their_high, their_front, their_rear, their_speed = occupied(fleet, columns)
-    own_low, own_high = _corridor(fleet, rows)
+    own_low, own_high = corridor(fleet, rows)
     same_way = fleet.direction[c] == sign
     near_end = np.where(same_way, their_rear[None, :], their_front[None, :])
     ahead = sign * (fleet.s[c] - fleet.s[r])
@@ -100,7 +100,7 @@ def desired_speeds(fleet: Fleet, slots: Slots) -> FloatArray:
 
 def occupied(fleet: Fleet, columns: Slots) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
     """Right and left offset, reach forward and back, and speed along the road of everyone in ``columns``."""
-    low, high = _corridor(fleet, columns)
+    low, high = corridor(fleet, columns)
     front, rear = fleet.front[columns].copy(), fleet.rear[columns].copy()
     speed = fleet.v[columns] * fleet.direction[columns]
     loose = fleet.motion[columns] != ON_ROAD
@@ -119,7 +119,7 @@ def occupied(fleet: Fleet, columns: Slots) -> tuple[FloatArray, FloatArray, Floa
     return low, high, front, rear, speed
 
 
-def _corridor(fleet: Fleet, slots: Slots) -> tuple[FloatArray, FloatArray]:
+def corridor(fleet: Fleet, slots: Slots) -> tuple[FloatArray, FloatArray]:
     """Right and left offset of the band that each road user covers now and on its way into another lane."""
     half = fleet.width[slots] / 2.0
     d = fleet.d[slots]

@@ -10,6 +10,7 @@ from drivesim.geometry import FloatArray
 from drivesim.junctions import Junction, Leg
 from drivesim.traffic.behaviour import Slots
 from drivesim.traffic.fleet import DRIVEN, ON_ROAD, ON_ROUTE, PEDESTRIAN, Fleet
+from drivesim.traffic.motion import corridor
 from drivesim.traffic.routes import SPACING_M, JunctionRoute
 from drivesim.traffic.turning import middles, touching
 
@@ -197,8 +198,7 @@ def _gap_is_free(fleet: Fleet, route: JunctionRoute, slot: int, time_s: float, a
         return True
     # Each of them once as fast as now, and once as fast as he may become.
     slots = np.tile(others.slots[first], 2)
-    x, y, yaw, swept = _predicted(fleet, others.slots[first])
-    changing = np.where(fleet.change_s[slots] > 0, np.abs(fleet.change_to[slots] - fleet.d[slots]), 0.0)
+    x, y, yaw, swept, width = _predicted(fleet, others.slots[first])
     lengths, points, limits = route.span(-2.0, route.leave_p + 25.0, every=_EVERY)
     arrival = _arrivals(fleet, slot, lengths, limits)
     count = len(_MOMENTS_S)
@@ -208,7 +208,7 @@ def _gap_is_free(fleet: Fleet, route: JunctionRoute, slot: int, time_s: float, a
         y.ravel(),
         yaw.ravel(),
         np.repeat(fleet.length[slots], count) + swept.ravel(),
-        np.repeat(fleet.width[slots] + changing, count),
+        np.repeat(np.tile(width, 2), count),
         np.full(x.size, fleet.width[slot] / 2.0 + 0.4),
     )
     if not len(rows):
@@ -222,9 +222,9 @@ def _gap_is_free(fleet: Fleet, route: JunctionRoute, slot: int, time_s: float, a
     return not bool(((moment > enters - margin) & (moment < leaves + margin)).any())
 
 
-def _predicted(fleet: Fleet, slots: Slots) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+def _predicted(fleet: Fleet, slots: Slots) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
     """World x, y of the middles and yaw (2 J, K) of others at the moments ahead, along their ways, and how far they come around
-    each: of all at their present speeds, then of all speeding up.
+    each: of all at their present speeds, then of all speeding up. Behind them the width (J,) that each takes.
 
     One at 25 m/s comes 15 m from one moment to the next: without what is swept he would pass a narrow way between two of them.
     Who drives along the road follows it, between both lanes while he changes from one to another, wherever he heads just now.
@@ -241,17 +241,18 @@ def _predicted(fleet: Fleet, slots: Slots) -> tuple[FloatArray, FloatArray, Floa
         route, p = fleet.route_of(slot), float(fleet.route_p[slot])
         ahead = (fleet.front[slot] - fleet.rear[slot]) / 2.0
         at_x[:, row], at_y[:, row], yaw[:, row] = route.at(p + ahead + step[:, row], float(fleet.route_d[slot]))
-    along = fleet.motion[slots] == ON_ROAD
+    width, along = fleet.width[slots].copy(), fleet.motion[slots] == ON_ROAD
     if along.any():
         some = slots[along]
         ahead = fleet.direction[some] * (fleet.front[some] - fleet.rear[some]) / 2.0
-        aim = np.where(fleet.change_s[some] > 0, fleet.change_to[some], fleet.d[some])
+        low, high = corridor(fleet, some)
+        width[along] = high - low
         s = (fleet.s[some] + ahead)[:, None] + fleet.direction[some][:, None] * step[:, along]
-        at_x[:, along], at_y[:, along], line = fleet.road.to_world(s, (0.5 * (fleet.d[some] + aim))[:, None])
+        at_x[:, along], at_y[:, along], line = fleet.road.to_world(s, (0.5 * (low + high))[:, None])
         yaw[:, along] = line + np.where(fleet.direction[some] < 0, np.pi, 0.0)[:, None]
     shape = (-1, len(_MOMENTS_S))
     swept = np.gradient(step, axis=-1).reshape(shape)
-    return at_x.reshape(shape), at_y.reshape(shape), yaw.reshape(shape), swept
+    return at_x.reshape(shape), at_y.reshape(shape), yaw.reshape(shape), swept, width
 
 
 def _arrivals(fleet: Fleet, slot: int, lengths: FloatArray, limits: FloatArray) -> FloatArray:

@@ -8,7 +8,6 @@ network draws before the step (the recovery of true clips behind corrupted ones 
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -168,18 +167,10 @@ class VideoStage(Stage):
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """EDM loss on the frames that are not context."""
-        if (
-            self.training
-            and self.rollout_share > 0.0
-            and float(torch.rand((), generator=generator)) < self.rollout_share
-        ):
-            return self._loss(*self._rolled_out(batch, generator), generator)
-        return self._loss(batch, None, None, generator)
-
-    def _loss(
-        self, batch: Batch, context_error: Tensor | None, patterns: Tensor | None, generator: torch.Generator
-    ) -> Tensor:
-        """The loss of clips whose context is off by ``context_error`` (None: by recycled ones), told in ``patterns`` (None: drawn)."""
+        context_error = patterns = None
+        rolls_out = self.training and self.rollout_share > 0.0
+        if rolls_out and float(torch.rand((), generator=generator)) < self.rollout_share:
+            batch, context_error, patterns = self._rolled_out(batch, generator)
         clean = batch["latents"].float()
         batch_size, num_frames = clean.shape[:2]
         num_context = int(batch["num_context"])
@@ -221,17 +212,24 @@ class VideoStage(Stage):
         num_context = 2
         every = torch.ones(1, clean.shape[1])
         controls = self._assembled(clip, {kind.value: every for kind in Control})
-        levels = SamplerConfig(steps=4, sigma_min=0.1).levels().tolist()
-        noise = torch.randn(clean.shape, generator=self._generator(batch)).to(self.device)
-        noisy = levels[0] * noise
-        for level, following in itertools.pairwise(levels):
-            sigma = torch.full(clean.shape[:2], level, device=self.device)
-            sigma[:, :num_context] = 0.05
-            noisy[:, :num_context] = clean[:, :num_context]
-            denoised = self.network.denoised(noisy, sigma, num_context, controls)
-            noisy = denoised + (noisy - denoised) * (following / level)
-        noisy[:, :num_context] = clean[:, :num_context]
-        return decoded_rows(self.parts, clean[0], noisy[0])
+        noise = torch.randn(clean.shape, generator=self._generator(batch)).to(self.device)[:, num_context:]
+        context = clean[:, :num_context]
+        drawn = self._continued(context, 0.05, noise, controls, SamplerConfig(steps=4, sigma_min=0.1))
+        return decoded_rows(self.parts, clean[0], torch.cat([context, drawn], dim=1)[0])
+
+    def _continued(
+        self, context: Tensor, context_sigma: float, noise: Tensor, controls: ControlTensors, config: SamplerConfig
+    ) -> Tensor:
+        """What the network draws of ``noise`` (B, T, C, h, w) behind context latents (B, K, C, h, w); ``controls`` are of all."""
+        num_context = context.shape[1]
+
+        def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
+            clips = torch.cat([context, noisy], dim=1)
+            levels = sigma[:, None].expand(clips.shape[:2]).clone()
+            levels[:, :num_context] = context_sigma
+            return self.network.denoised(clips, levels, num_context, controls)[:, num_context:]
+
+        return sample(denoise, noise, config)
 
     @torch.no_grad()
     def _rolled_out(self, batch: Batch, generator: torch.Generator) -> tuple[Batch, Tensor, Tensor]:
@@ -240,16 +238,9 @@ class VideoStage(Stage):
         batch_size, num_frames = clean.shape[:2]
         patterns = self._patterns(batch_size, generator)
         controls = self._controls(batch, 1, patterns, generator)
-        context = clean[:, :1]
         noise = torch.randn(clean.shape, generator=generator).to(clean.device)
-        context = context + _ROLLOUT_CONTEXT_NOISE * noise[:, :1]
-
-        def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
-            levels = sigma[:, None].expand(-1, num_frames).clone()
-            levels[:, 0] = _ROLLOUT_CONTEXT_NOISE
-            return self.network.denoised(torch.cat([context, noisy], dim=1), levels, 1, controls)[:, 1:]
-
-        drawn = sample(denoise, noise[:, 1:], _ROLLOUT_SAMPLER)
+        context = clean[:, :1] + _ROLLOUT_CONTEXT_NOISE * noise[:, :1]
+        drawn = self._continued(context, _ROLLOUT_CONTEXT_NOISE, noise[:, 1:], controls, _ROLLOUT_SAMPLER)
         first = int(torch.randint(1, num_frames - 2, (), generator=generator))
         rest = {name: value[:, first:] if value.ndim > 1 else value for name, value in batch.items()}
         rest["num_context"] = torch.tensor(2)
