@@ -1,12 +1,17 @@
-"""Clip: RGB frames with their rate, and the only place where uint8 and [-1, 1] meet."""
+"""Clip: RGB frames with their rate, and the only place where uint8 and [-1, 1] meet.
+
+torch is imported by what makes tensors: who packs, checks or looks at data holds clips and needs none.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from einops import rearrange
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +37,18 @@ class Clip:
 
 def frames_to_tensor(frames: np.ndarray) -> torch.Tensor:
     """uint8 (..., H, W, 3) to float32 (..., 3, H, W) in [-1, 1]."""
+    import torch
+    from einops import rearrange
+
     tensor = torch.from_numpy(np.ascontiguousarray(frames))
     return rearrange(tensor, "... h w c -> ... c h w").to(torch.float32) / 127.5 - 1.0
 
 
 def tensor_to_frames(tensor: torch.Tensor) -> np.ndarray:
     """Float (..., 3, H, W) in [-1, 1] to uint8 (..., H, W, 3), rounded and clipped."""
+    import torch
+    from einops import rearrange
+
     pictures = tensor.detach().reshape(-1, *tensor.shape[-3:])
     frames = np.empty((len(pictures), *tensor.shape[-2:], 3), dtype=np.uint8)
     # Picture by picture and in place: the working set stays in the processor's cache, a quarter of the time.

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
@@ -17,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import torch
 import zarr
 
 from drivesim.conditioning import build_controls
@@ -169,7 +169,7 @@ def _pack_in_workers(
     workers: int,
     on_done: Callable[[int], None],
 ) -> None:
-    # "spawn": a forked child would inherit torch's thread pool in an unusable state.
+    # "spawn": where torch was imported, a forked child would inherit its thread pool in an unusable state.
     context = get_context("spawn")
     counter = context.Value("q", 0)
     others = set(active_children())
@@ -211,7 +211,10 @@ def _begin_worker(*setting: Any) -> None:
     global _setting
     _setting = setting
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, which ends the workers
-    torch.set_num_threads(1)
+    # Who packs needs no torch, which takes longer to import than a clip to make; a dataset of another's may.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
     cv2.setNumThreads(1)
     zarr.config.set({"threading.max_workers": 1})
     threading.Thread(target=_end_with_parent, daemon=True).start()
