@@ -41,9 +41,10 @@ demo: $(READY)
 	@ls -l $(DEMO)/*.mp4
 
 # One worker a core, one thread a worker; a file's tests stay together, as they share what their fixtures made, and the files
-# that take longest are drawn first (tests/conftest.py), not those with most tests.
+# that take longest are drawn first (tests/conftest.py), not those with most tests. What was compiled is kept, whatever the
+# shell says: else every run rewrites all tests, and every process that one starts compiles the package.
 test: lint
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --dist loadfile --no-loadscope-reorder
+	@OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n logical --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	@$(BIN)/ruff check .

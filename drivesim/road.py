@@ -132,7 +132,8 @@ class Road:
     def frame_at(self, s: FloatArray | float) -> tuple[FloatArray, FloatArray, FloatArray]:
         """x, y and yaw of the reference line at ``s`` (any shape); beyond the ends it goes straight on."""
         s = np.asarray(s, dtype=np.float64)
-        position = np.clip((s - self.s_start) / self.spacing, 0.0, len(self.reference) - 1)
+        # Asked for each road user in each frame: np.clip, which says the same, would take a third of the time.
+        position = np.minimum(np.maximum((s - self.s_start) / self.spacing, 0.0), len(self.reference) - 1)
         index = np.minimum(position.astype(np.int64), len(self.reference) - 2)
         weight = position - index
         first, second = self.reference[index], self.reference[index + 1]

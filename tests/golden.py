@@ -117,7 +117,10 @@ def coarse() -> dict[str, list[float]]:
 def rollouts(folder: Path) -> dict[str, str]:
     """Two seconds scripted, stored, by a tiny model; and a chunk of a toy video LDM whose actors are free, in memory."""
     scripted = Options(actors="scripted", lossless=True, threads=ONE)
-    made = rollout(TinyLoaded(), loads(SCENARIO_TEXT)[0], seconds=2.0, seed=7, out=folder / "run", options=scripted)
+    (written,) = loads(
+        SCENARIO_TEXT.replace("duration: 4 s", "duration: 12 s")
+    )  # the scene is as long, whatever is shown
+    made = rollout(TinyLoaded(), written, seconds=2.0, seed=7, out=folder / "run", options=scripted)
     toy = load_model(save_toy(folder / "toy"), device="cpu", dtype="float32")
     (scenario,) = load(find("highway-cut-in"))
     pieces = generate(toy, scenario, seconds=0.9, seed=3, future=1, options=Options(actors="free", threads=ONE))

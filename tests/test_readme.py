@@ -35,12 +35,13 @@ def commands(program: str) -> list[str]:
 def test_the_readme_python_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With the shipped weights; shortened to one chunk and two futures."""
+    """With the shipped weights; shortened to one chunk of few steps and two futures."""
     (program,) = blocks(README, "python")
     assert len([line for line in program.splitlines() if line and not line.startswith(("from", "import"))]) <= 10
     short = (
         re.sub(r"seconds=\d+", "seconds=0.6", program)
         .replace("num_futures=8", "num_futures=2")
+        .replace("load_model()", "load_model(steps=2)")
         .replace("(4.0)", "(0.5)")
     )
     monkeypatch.chdir(tmp_path)

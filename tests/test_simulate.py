@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from tiny_loaded import SCENARIO_TEXT, TinyLoaded
+from tiny_loaded import LONG_TEXT, TinyLoaded
 from tiny_model import TinyWorldModel
 
 from drivesim.controls import Control
@@ -31,7 +31,7 @@ ONE = Options(threads=Threads(denoise=1, decode=1))
 
 @pytest.fixture(scope="module")
 def scenario() -> Scenario:
-    return loads(SCENARIO_TEXT)[0]
+    return loads(LONG_TEXT)[0]
 
 
 @pytest.fixture(scope="module")
@@ -243,7 +243,7 @@ def test_branches_of_a_simulated_future_share_its_past_and_develop_anew(tmp_path
 
 
 def test_a_conditioned_event_is_told_unless_actors_are_free(scenario: Scenario) -> None:
-    conditioned = loads(SCENARIO_TEXT.replace("mode: select", "mode: condition"))[0]
+    conditioned = loads(LONG_TEXT.replace("mode: select", "mode: condition"))[0]
     manifest = decide(TinyLoaded(), conditioned, num_frames=20, seed=7, options=ONE).manifest
     assert manifest.actors == "scripted"
     assert manifest.events[0]["status"].startswith(TOLD)
@@ -266,13 +266,13 @@ def test_controls_that_a_model_does_not_obey_are_refused_by_name(scenario: Scena
     assert decide(model, scenario, num_frames=20, seed=7, options=ONE).manifest.ego == "free"
     with pytest.raises(InputError, match="--ego planned: model 'tiny' does not take the ego's motion"):
         decide(model, scenario, num_frames=20, seed=7, options=dataclasses.replace(ONE, ego="planned"))
-    conditioned = loads(SCENARIO_TEXT.replace("mode: select", "mode: condition"))[0]
+    conditioned = loads(LONG_TEXT.replace("mode: select", "mode: condition"))[0]
     with pytest.raises(InputError, match="event 'cut_in' has mode: condition: this needs a model that takes boxes"):
         decide(model, conditioned, num_frames=20, seed=7, options=ONE)
 
 
 def test_another_video_shape_than_the_models_is_refused() -> None:
-    large = loads(SCENARIO_TEXT.replace("height: 64, width: 128", "height: 512, width: 1024"))[0]
+    large = loads(LONG_TEXT.replace("height: 64, width: 128", "height: 512, width: 1024"))[0]
     with pytest.raises(InputError, match="asks for 512x1024 at 10 fps, model 'tiny' makes 64x128 at 10 fps"):
         decide(TinyLoaded(), large, num_frames=20, seed=7)
 
@@ -288,7 +288,7 @@ def test_a_picture_to_start_from_is_covered_and_cropped(tmp_path: Path, scenario
     photo = np.zeros((90, 300, 3), np.uint8)
     photo[:, 100:200] = (250, 10, 10)
     cv2.imwrite(str(tmp_path / "photo.png"), photo[..., ::-1])
-    (tmp_path / "s.yaml").write_text(SCENARIO_TEXT + "start: {image: photo.png}\n")
+    (tmp_path / "s.yaml").write_text(LONG_TEXT + "start: {image: photo.png}\n")
     from drivesim.scenarios import load
 
     begun = load(tmp_path / "s.yaml")[0]
@@ -335,7 +335,7 @@ class TestBranch:
 
 def test_resuming_with_a_changed_scenario_names_it(tmp_path: Path, scenario: Scenario) -> None:
     rollout(TinyLoaded(), scenario, seconds=1.0, seed=7, out=tmp_path / "run", options=ONE)
-    changed = loads(SCENARIO_TEXT.replace("speed: 25 m/s", "speed: 26 m/s"))[0]
+    changed = loads(LONG_TEXT.replace("speed: 25 m/s", "speed: 26 m/s"))[0]
     with pytest.raises(InputError, match="scenario sha256: the run has"):
         rollout(TinyLoaded(), changed, seconds=1.0, seed=7, out=tmp_path / "run", resume=True, options=ONE)
 

@@ -23,7 +23,7 @@ def silent(what: str, share: float) -> None:
 
 def make_run(folder: Path, num_futures: int = 2, **options: object) -> Path:
     """A run of the tiny model, 1.2 s long."""
-    scenario = loads(SCENARIO_TEXT.replace("duration: 12 s", "duration: 2 s"))[0]
+    scenario = loads(SCENARIO_TEXT.replace("duration: 4 s", "duration: 2 s"))[0]
     chosen = Options(threads=ONE, **options)  # type: ignore[arg-type]
     futures(TinyLoaded(), scenario, num_futures=num_futures, seconds=1.2, out=folder, options=chosen)
     return folder

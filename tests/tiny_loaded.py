@@ -9,7 +9,7 @@ from tiny_model import TinyStartFrameModel, TinyWorldModel
 SCENARIO_TEXT = """\
 drivesim: 1
 id: tiny-cut-in
-video: {height: 64, width: 128, fps: 10, duration: 12 s}
+video: {height: 64, width: 128, fps: 10, duration: 4 s}
 vary:
   gap: {uniform: [20 m, 30 m]}
 scene:
@@ -24,6 +24,9 @@ events:
 labels:
   crash: {collision: {actor: challenger}}
 """
+
+#: The same with a development that is as long as the longest videos of it: shorter ones are then the beginning of those.
+LONG_TEXT = SCENARIO_TEXT.replace("duration: 4 s", "duration: 8 s")
 
 
 @dataclass(frozen=True, eq=False)

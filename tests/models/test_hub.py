@@ -6,43 +6,32 @@ The client reads its settings when it is imported, so each setting has a process
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from forking import ForkServer
 from tiny_hub import Repositories, serve
 
 from drivesim.models import verify_folder
 from drivesim.models.hub import is_hub_id
 
-#: Runs each line of Python given, and prints what it gave or the ModelError it raised.
-RUNNER = """
-import json, sys, warnings
-warnings.simplefilter("ignore")
-from drivesim.errors import ModelError
-from drivesim.models import load_model, verify_folder
-from drivesim.models.hub import fetch_model
-results = []
-for line in sys.argv[1:]:
-    try:
-        results.append(str(eval(line)))
-    except ModelError as error:
-        results.append(f"ModelError: {error}")
-print("RESULTS" + json.dumps(results))
-"""
+PROGRAM = Path(__file__).with_name("hub_lines.py")
 
 
-def run(home: Path, *lines: str, **settings: str) -> list[str]:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    with ForkServer(PROGRAM, tmp_path_factory.mktemp("said")) as started:
+        yield started
+
+
+def run(server: ForkServer, home: Path, *lines: str, **settings: str) -> list[str]:
     """What each line gave in one fresh process with the hub client's settings."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
-    environment |= {"HF_HOME": str(home), "HF_HUB_DISABLE_TELEMETRY": "1", "HF_TOKEN": "hf_secret", **settings}
-    done = subprocess.run(
-        [sys.executable, "-c", RUNNER, *lines], env=environment, capture_output=True, text=True, check=False, cwd=home
-    )
-    assert "RESULTS" in done.stdout, done.stderr
-    return json.loads(done.stdout.split("RESULTS")[1])
+    settings = {"HF_HOME": str(home), "HF_HUB_DISABLE_TELEMETRY": "1", "HF_TOKEN": "hf_secret", **settings}
+    results = home / "results.json"
+    done = server.run(json.dumps(settings), results, *lines)
+    assert done.returncode == 0, done.stderr
+    return json.loads(results.read_text())
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -79,12 +68,13 @@ def test_what_counts_as_a_hub_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert not is_hub_id(local), local
 
 
-def test_a_cached_model_needs_no_network(model_folder: Path, tmp_path: Path) -> None:
+def test_a_cached_model_needs_no_network(server: ForkServer, model_folder: Path, tmp_path: Path) -> None:
     files = content(model_folder)
     cached(tmp_path, "me/whole", files)
     cached(tmp_path, "me/part", {name: data for name, data in files.items() if "temporal/diffusion" not in name})
     cached(tmp_path, "me/other", {"README.md": b"something else"})
     loaded, part, other, absent = run(
+        server,
         tmp_path,
         "load_model('me/whole', device='cpu').world_model.spec.weights_sha256",
         "load_model('me/part')",
@@ -100,8 +90,9 @@ def test_a_cached_model_needs_no_network(model_folder: Path, tmp_path: Path) -> 
     )
 
 
-def test_without_a_network_the_message_says_what_to_do(tmp_path: Path) -> None:
+def test_without_a_network_the_message_says_what_to_do(server: ForkServer, tmp_path: Path) -> None:
     fetched, pushed = run(
+        server,
         tmp_path,
         "fetch_model('me/absent')",
         "__import__('drivesim.models.hub').models.hub.upload_model('x', 'me/absent', commit_message='x')",
@@ -115,7 +106,7 @@ def test_without_a_network_the_message_says_what_to_do(tmp_path: Path) -> None:
     assert "ConnectError" in pushed and "Check the network" in pushed
 
 
-def test_pushed_and_fetched_again(model_folder: Path, tmp_path: Path) -> None:
+def test_pushed_and_fetched_again(server: ForkServer, model_folder: Path, tmp_path: Path) -> None:
     (model_folder / "README.md").write_text("# A toy\n")
     repositories: Repositories = {
         "me/pickles": {"model.json": b"{}", "pytorch_model.bin": b"evil", "weights.safetensors": b"0"},
@@ -124,6 +115,7 @@ def test_pushed_and_fetched_again(model_folder: Path, tmp_path: Path) -> None:
     }
     with serve(repositories) as (address, requests):
         pushed, loaded, again, pickles, language, absent, revision = run(
+            server,
             tmp_path,
             f"load_model({str(model_folder)!r}, device='cpu').push_to_hub('me/toy', private=True, commit_message='A toy')",
             "load_model('me/toy', device='cpu').world_model.spec.weights_sha256",

@@ -97,7 +97,7 @@ def test_latents_in_the_store_are_read_instead_of_encoding_again(trained: Path, 
     encoded = tmp_path / "encoded.zarr"
     shutil.copytree(store, encoded)
     assert encode_store(Parts(trained).finished("codec"), encoded)
-    overrides = [*SHORT, f"--data.path={encoded}", "--trainer.max_steps=2"]
+    overrides = [*SHORT, f"--data.path={encoded}", "--trainer.max_steps=2", SMALL]
     settings = {"stages": ["image"], "initial": str(trained / "model"), "overrides": overrides, "say": str}
     run_chain(read_recipe("smoke"), tmp_path / "work", **settings)
     assert not (tmp_path / "work" / "latents").exists()
@@ -121,7 +121,7 @@ def test_reading_in_a_worker_changes_nothing(trained: Path, store: Path, tmp_pat
 
 def test_starting_from_a_trained_model_needs_no_other_stage(trained: Path, store: Path, tmp_path: Path) -> None:
     recipe = read_recipe("smoke")
-    overrides = [*SHORT, f"--data.path={store}", "--trainer.max_steps=1"]
+    overrides = [*SHORT, f"--data.path={store}", "--trainer.max_steps=1", SMALL]
     run_chain(recipe, tmp_path, stages=["decoder"], initial=str(trained / "model"), overrides=overrides, say=str)
     hashes = [json.loads((w / "model" / "hashes.json").read_text()) for w in (trained, tmp_path)]
     same = {name for name in hashes[0] if hashes[0][name] == hashes[1].get(name) and name.endswith("safetensors")}

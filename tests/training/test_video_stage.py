@@ -72,11 +72,11 @@ def test_shares_of_another_number_of_kinds_are_refused(toy: str, tmp_path: Path)
 
 
 def test_context_of_a_share_of_the_steps_is_what_the_network_draws_itself(toy: str, tmp_path: Path) -> None:
-    stage = VideoStage(tmp_path, toy, dtype="float32", num_frames=6, rollout_share=1.0, told_shares=(0, 1, 0, 0, 0))
+    stage = VideoStage(tmp_path, toy, dtype="float32", num_frames=5, rollout_share=1.0, told_shares=(0, 1, 0, 0, 0))
     batch = stage.example_batch(2)
     batch["latents"] = torch.randn(batch["latents"].shape, generator=torch.Generator().manual_seed(1))
     seen = set()
-    for seed in (4, 5, 6):
+    for seed in (4, 5):
         rest, error, patterns = stage._rolled_out(batch, torch.Generator().manual_seed(seed))
         frames = rest["latents"].shape[1]
         seen.add(frames)
@@ -87,7 +87,7 @@ def test_context_of_a_share_of_the_steps_is_what_the_network_draws_itself(toy: s
         assert patterns.tolist() == [2, 2], "behind its first chunk a free rollout knows the actors of no frame"
     again = stage._rolled_out(batch, torch.Generator().manual_seed(seed))[1]
     assert torch.equal(error, again)
-    assert seen == {3, 4, 5}
+    assert seen == {3, 4}, "the chunk is left after its first or its second frame"
     assert all(parameter.grad is None for parameter in stage.trained().parameters())
 
 
