@@ -85,11 +85,11 @@ MEASURED = ("--actors", "scripted", "--threads", "1")
 
 def test_a_dry_run_writes_nothing(tmp_path: Path, toy: Path, scenario: Path) -> None:
     out = tmp_path / "run"
-    asked = ("--minutes", "5", "--futures", "2", "--model", toy, "--out", out, *MEASURED)
+    asked = ("--minutes", "1", "--futures", "2", "--model", toy, "--out", out, *MEASURED)
     plan = json.loads(succeed("rollout", scenario, *asked, "--dry-run", "--json").stdout)[0]
-    assert (plan["frames"], plan["futures"], plan["frames_per_future"]) == (6000, 2, 3000)
+    assert (plan["frames"], plan["futures"], plan["frames_per_future"]) == (1200, 2, 600)
     looped_s = plan["seconds"] - plan["loading_s"] - plan["start_s"]
-    assert looped_s == pytest.approx(6000 / plan["frames_per_s"], rel=0.02)
+    assert looped_s == pytest.approx(1200 / plan["frames_per_s"], rel=0.02)
     assert 0.05 < plan["memory_gb"] < 8.0
     assert plan["disk_bytes"] > 0
     assert not out.exists()
@@ -216,7 +216,7 @@ def test_a_missing_model_has_exit_code_4(scenario: Path, tmp_path: Path) -> None
 
 def test_ctrl_c_says_how_to_continue_and_exits_with_130(tmp_path: Path, toy: Path, scenario: Path) -> None:
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "drivesim", "rollout", scenario, "--minutes", "2", "--model", toy, "--out", out]
+    command = [sys.executable, "-m", "drivesim", "rollout", scenario, "--seconds", "30", "--model", toy, "--out", out]
     process = subprocess.Popen([str(part) for part in (*command, *MEASURED)], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 240.0
     while not (out / "futures/f00/segments/000000.json").exists():
@@ -225,5 +225,5 @@ def test_ctrl_c_says_how_to_continue_and_exits_with_130(tmp_path: Path, toy: Pat
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert "of 1200 frames" in stderr and "Traceback" not in stderr
+    assert "of 300 frames" in stderr and "Traceback" not in stderr
     assert "--resume" in stderr
