@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tiny_loaded import SCENARIO_TEXT, TinyLoaded
-from tiny_video_ldm import save_toy
+from tiny_video_ldm import EMPTY_ROAD, save_toy
 from typer.testing import CliRunner
 
 from drivesim.cli.main import app
@@ -95,8 +95,9 @@ def test_a_replay_needs_the_run_as_it_was(tmp_path: Path, run: Path) -> None:
 def test_the_command_says_equal_and_takes_dtype_and_steps_from_the_run(tmp_path: Path) -> None:
     toy, out = save_toy(tmp_path / "toy"), tmp_path / "run"
     common = ["--model", str(toy)]
+    (tmp_path / "empty.yaml").write_text(EMPTY_ROAD)
     made = CliRunner().invoke(
-        app, ["futures", "empty-road", "--futures", "2", "--seconds", "0.3", "--steps", "3", "--dtype", "float32", "--threads", "1+1",
+        app, ["futures", str(tmp_path / "empty.yaml"), "--futures", "2", "--seconds", "0.3", "--steps", "3", "--dtype", "float32", "--threads", "1+1",
               "--out", str(out), *common],
     )  # fmt: skip
     assert made.exit_code == 0, made.output

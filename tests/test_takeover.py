@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tiny_loaded import SCENARIO_TEXT, TinyLoaded
-from tiny_video_ldm import save_toy
+from tiny_video_ldm import EMPTY_ROAD, save_toy
 from typer.testing import CliRunner
 
 from drivesim.cli.main import app
@@ -155,7 +155,8 @@ def test_the_command_branches_with_a_plan(tmp_path: Path) -> None:
         return CliRunner().invoke(app, [str(argument) for argument in (*arguments, *common)])
 
     out = tmp_path / "run"
-    assert drivesim("rollout", "empty-road", "--seconds", "1.2", "--out", out).exit_code == 0
+    (tmp_path / "empty.yaml").write_text(EMPTY_ROAD)
+    assert drivesim("rollout", tmp_path / "empty.yaml", "--seconds", "1.2", "--out", out).exit_code == 0
     speed = open_run(out)[0].tracks[0].speed_mps
     plan = tmp_path / "plan.csv"
     plan.write_text(f"time,speed\n0,{speed[8]}\n9,{speed[8]}\n")

@@ -16,6 +16,17 @@ from drivesim.models.video_ldm.load import VideoLDM, VideoLDMConfig, save_networ
 from drivesim.models.video_ldm.parts import StartFrameConfig
 from drivesim.models.video_ldm.video_unet import temporal_layers_for
 
+#: Two seconds alone on a road: without a length, a minute would be simulated for each future, however little of it is shown.
+EMPTY_ROAD = """\
+drivesim: 1
+id: empty-road
+video: {duration: 2 s}
+scene:
+  road: {type: rural, lanes: 1}
+  ego: {speed: 75 km/h}
+  traffic: {density: none}
+"""
+
 
 def woken(network: nn.Module, seed: int) -> nn.Module:
     """The network with small random values wherever training starts from zero."""

@@ -59,7 +59,7 @@ def test_the_chain_ends_in_a_model_that_makes_a_start_frame(trained: Path) -> No
     model = load_model(trained / "model")
     assert model.config.name == "smoke"
     (scenario,) = load(find("empty-road"))
-    frame = start_frame(model, scenario, seed=1)
+    frame = start_frame(model, scenario.video(duration=1), seed=1)
     assert frame.shape == (512, 1024, 3) and frame.std() > 1.0
 
 
