@@ -1,7 +1,6 @@
 """Makes the shared test models (tests/*.py) importable (appended, so that no folder here shadows a library); orders files."""
 
 import gc
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -25,10 +24,6 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
-
-
-# No test outlives a power cut, so none needs to wait until a disk has written for good; a descriptor that is none is told still.
-os.fsync = os.fstat  # type: ignore[assignment]
 
 
 #: The files that take longest (five seconds or more), the longest first: workers that share the tests draw them first, so that at
