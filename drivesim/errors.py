@@ -14,6 +14,11 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+def one_line(text: str) -> str:
+    """A :func:`printable` text without line breaks, as for a comment: what stands behind a break in a name would be read as content."""
+    return " ".join(printable(text).split())
+
+
 class DriveSimError(Exception):
     """Something the user can mend; the command line prints it as one clear message and exits with ``exit_code``."""
 

@@ -27,6 +27,8 @@ def usable_cores() -> int:
 
 #: More of each than anybody means: a number beyond is a slip, and would only be noticed when memory runs out.
 MOST_FUTURES, MOST_STEPS, MOST_THREADS = 1_000_000, 1000, 1024
+#: Of any whole number, a seed above all; it is also what 'seed' of a scenario may be.
+MOST_NUMBER = 2**63 - 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from drivesim.errors import InputError
+from drivesim.errors import InputError, one_line
 from drivesim.scenarios.checks.messages import Finding, Problem, ScenarioError
 from drivesim.scenarios.concrete import ConcreteScenario
 from drivesim.scenarios.language.distributions import Value
@@ -106,9 +106,9 @@ def write_scenarios(about: str, scenarios: Sequence[Scenario], folder: Path) -> 
     """Like :func:`write_cases`, of any scenarios; ``about`` stands in the suite's first line."""
     texts = {folder / f"{scenario.id}.yaml": scenario.to_yaml() for scenario in scenarios}
     listed = "".join(f"  - {path.name}\n" for path in texts)
-    texts[folder / _OF_A_FOLDER] = f"drivesim: 1 # {about}\nscenarios:\n{listed}"
+    texts[folder / _OF_A_FOLDER] = f"drivesim: 1 # {one_line(about)}\nscenarios:\n{listed}"
     for path, text in texts.items():
-        if path.exists() and (not path.is_file() or path.read_text(encoding="utf-8") != text):
+        if path.exists() and (not path.is_file() or path.read_bytes() != text.encode()):
             raise InputError(f"{path} is there already and is another. Choose another folder with --out, or remove it.")
     for path, text in texts.items():
         if not path.exists():

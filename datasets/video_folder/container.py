@@ -31,7 +31,8 @@ def open_video(path: Path) -> tuple[Any, Any, str]:
     if found.st_size == 0:
         raise InputError("empty, 0 bytes. Copy it again")
     try:
-        container = av.open(str(path), metadata_errors="replace")
+        # Absolute, as FFmpeg takes what stands before the colon of 10:30.mp4 for a protocol.
+        container = av.open(str(path.absolute()), metadata_errors="replace")
     except PermissionError as error:
         raise InputError("may not be read (permission denied). Mend its rights (chmod u+r)") from error
     except (av.error.FFmpegError, OSError) as error:

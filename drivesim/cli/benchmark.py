@@ -90,6 +90,6 @@ def _numbers(text: str) -> tuple[int, ...]:
     from drivesim.errors import InputError
 
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() for part in parts):
-        raise InputError(f"--lengths {text}: expected numbers of frames with commas, such as 16,128")
+    if not all(part.isdecimal() and len(part) < 9 for part in parts):
+        raise InputError(f"--lengths {text[:40]}: expected numbers of frames with commas, such as 16,128")
     return tuple(map(int, parts))

@@ -63,7 +63,7 @@ def future_at(path: Path) -> Future:
     from drivesim.errors import InputError
     from drivesim.runs.future import open_future, open_run
 
-    if named := re.fullmatch(r"f(\d+)\.(mp4|mkv)", path.name):
+    if named := re.fullmatch(r"f([0-9]{2,7})\.(mp4|mkv)", path.name):
         found = open_future(path.parent, int(named[1]))
         if found is None:
             raise InputError(f"{path} is no finished future of {path.parent}.")

@@ -52,6 +52,7 @@ def _print_table(scenario: object, variation: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from drivesim.errors import printable
     from drivesim.scenarios import Scenario
     from drivesim.scenarios.explanation import CARRIERS, is_scripted
     from drivesim.scenarios.explanation import explain as explain_scenario
@@ -59,12 +60,12 @@ def _print_table(scenario: object, variation: int) -> None:
     if not isinstance(scenario, Scenario):
         raise TypeError(f"expected a Scenario, got {type(scenario).__name__}")
     rows = explain_scenario(scenario, variation)
-    table = Table(title=f"{scenario.id}: {scenario.title}", title_justify="left", box=None, pad_edge=False)
+    table = Table(title=printable(f"{scenario.id}: {scenario.title}"), title_justify="left", box=None, pad_edge=False)
     for heading in ("field", "value", "reaches the model through"):
         table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(row.field, row.value, row.carrier)
-    console = Console()
+        table.add_row(*map(printable, (row.field, row.value, row.carrier)))
+    console = Console(markup=False, emoji=False)  # a title may have brackets
     console.print(table)
     console.print()
     for carrier in dict.fromkeys(row.carrier for row in rows):

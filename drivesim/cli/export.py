@@ -10,6 +10,7 @@ import typer
 
 from drivesim.cli import exporting, measuring
 from drivesim.cli.options import AsJson, Quiet
+from drivesim.options import MOST_FUTURES
 
 
 class Format(StrEnum):
@@ -24,7 +25,8 @@ class Format(StrEnum):
 
 To = Annotated[list[Format], typer.Option("--to", help="The format; repeat it for several.")]
 Chosen = Annotated[
-    list[int] | None, typer.Option("--future", min=0, help="Only this future; repeat it for several. All by default.")
+    list[int] | None,
+    typer.Option("--future", min=0, max=MOST_FUTURES, help="Only this future; repeat it for several. All by default."),
 ]
 Out = Annotated[
     Path | None,

@@ -92,11 +92,12 @@ def import_scenario(
 
 def _text(file: Path, imported: Sequence[Imported], notes: Sequence[str], left_out: Sequence[str]) -> str:
     """The scenario file, or a suite, with what was lost as comments on top."""
+    from drivesim.errors import one_line
     from drivesim.scenarios.language.yaml_writer import scenario_text, suite_text
 
     lines = [f"From {file.name} (OpenSCENARIO) by drivesim import."]
     lines += [f"Simpler: {note}" for note in notes] + [f"Left out: {line}" for line in left_out]
-    head = "".join(f"# {line}\n" for line in lines)
+    head = "".join(f"# {one_line(line)}\n" for line in lines)
     scenarios = [each.scenario.to_dict() for each in imported]
     return head + (scenario_text(scenarios[0]) if len(scenarios) == 1 else suite_text(scenarios))
 

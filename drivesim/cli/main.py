@@ -5,6 +5,7 @@ Help must answer at once, so nothing here imports torch, and listing the command
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -70,6 +71,21 @@ drivesim futures my.yaml --futures 8            eight ways it may go on
 drivesim rollout --help                         every option of one command"""
 
 
+_NO_RIGHTS = ". Mend the rights of it and of the folders above it (ls -ld, chmod), or name another place."
+
+#: What to do about what the system refuses where nobody foresaw it.
+_WAYS_OUT = {
+    errno.EACCES: _NO_RIGHTS,
+    errno.EPERM: _NO_RIGHTS,
+    errno.EROFS: ". Name a place on another disk.",
+    errno.ENOSPC: ". Free some space and repeat the command.",
+    errno.EDQUOT: ". Free some space and repeat the command.",
+    errno.ENAMETOOLONG: ". Choose a shorter name.",
+    errno.ELOOP: ": a link that leads back to itself. Name the file that is meant.",
+    errno.EMFILE: ". Raise the limit (ulimit -n) and repeat the command.",
+    errno.EIO: ". The disk or its connection fails: copy the file elsewhere and repeat the command.",
+}
+
 #: Commands whose names Python keeps to itself, and what their file and function are called.
 KEYWORDS = {"import": "import_scenario"}
 
@@ -83,14 +99,15 @@ class LazyCommands(Mapping[str, Any]):
         if name not in SUMMARIES:
             raise KeyError(name)
         from drivesim.cli.grouped import flattened
+        from drivesim.cli.values import guarded
 
         word = KEYWORDS.get(name, name)
         module = importlib.import_module(f"drivesim.cli.{word}")
         if isinstance(getattr(module, word), typer.Typer):  # a group of commands of its own
-            return typer.main.get_command(getattr(module, word))
+            return guarded(typer.main.get_command(getattr(module, word)))
         holder = typer.Typer(add_completion=False, rich_markup_mode=None)
         holder.command(name, context_settings=getattr(module, "PASS_ON", None))(flattened(getattr(module, word)))
-        return typer.main.get_command(holder)
+        return guarded(typer.main.get_command(holder))
 
     def __iter__(self) -> Iterator[str]:
         return iter(SUMMARIES)
@@ -147,10 +164,11 @@ class LazyGroup(TyperGroup):
 
 
 def _in_words(error: OSError) -> str:
-    """What the system refused, and of which file, without its number."""
+    """What the system refused, of which file, and what to do, without its number."""
+    way_out = _WAYS_OUT.get(error.errno or 0, "")
     if error.filename is None or error.strerror is None:
-        return str(error)
-    return f"{error.filename}: {error.strerror}"
+        return f"{error}{way_out}"
+    return f"{error.filename}: {error.strerror}{way_out}"
 
 
 def _fail(message: str, exit_code: int) -> None:

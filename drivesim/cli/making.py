@@ -126,7 +126,7 @@ def duration_of(option: str, text: str | None, unit_s: float = 1.0) -> float | N
             raise InputError(f"{option}: {error}") from None
     if not 0.0 <= seconds <= LONGEST_S:
         raise InputError(
-            f"{option} {text}: expected a time from 0 to a day ({LONGEST_S:g} s), such as 8, 8s or 1.5 min."
+            f"{option} {text[:40]}: expected a time from 0 to a day ({LONGEST_S:g} s), such as 8, 8s or 1.5 min."
         )
     return seconds
 

@@ -54,7 +54,8 @@ def display(voice: Voice) -> Iterator[Show]:
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bars
 
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=28), TextColumn("{task.fields[status]}"))
+    said = [TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[status]}")]
+    columns = (said[0], BarColumn(bar_width=28), said[1])
     with Bars(*columns, console=Console(stderr=True), transient=True, refresh_per_second=4) as bars:
         tasks: dict[str, Any] = {}
 

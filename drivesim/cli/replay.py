@@ -9,11 +9,14 @@ from typing import Annotated
 import typer
 
 from drivesim.cli import options as given
+from drivesim.options import MOST_FUTURES
 
 #: The replay is not what the run stored.
 DIFFERENT = 1
 
-Future = Annotated[int, typer.Option("--future", min=0, help="The number of the future, as in f07.mp4.")]
+Future = Annotated[
+    int, typer.Option("--future", min=0, max=MOST_FUTURES, help="The number of the future, as in f07.mp4.")
+]
 
 
 def replay(

@@ -39,7 +39,10 @@ RayAddress = Annotated[
     ),
 ]
 Gpus = Annotated[
-    float, typer.Option(min=0.0, help="With --ray: accelerators set aside for one future, such as 1 or 0.25.")
+    float,
+    typer.Option(
+        min=0.0, max=MOST_THREADS, help="With --ray: accelerators set aside for one future, such as 1 or 0.25."
+    ),
 ]
 Retries = Annotated[
     int, typer.Option(min=0, max=1000, help="Times that a future is tried again when its worker fails or is lost.")

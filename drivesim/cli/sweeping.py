@@ -40,6 +40,12 @@ class How:
     gpus: float
     retries: int
 
+    def __post_init__(self) -> None:
+        if self.gpus and self.ray is None:
+            raise InputError(
+                f"--gpus {self.gpus:g} without --ray: processes here share the accelerator of --device. Leave out --gpus."
+            )
+
 
 def jobs_of(asked: int | None, ray: str | None) -> int:
     """Processes side by side. Raises InputError for a number of them where Ray decides it."""

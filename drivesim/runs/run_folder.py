@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -36,6 +37,10 @@ from drivesim.storage import no_folder, sha256_of, write_atomic
 
 #: What to do with a file that is not what the run wrote.
 WAY_OUT = "Put it back as it was, or move it away; 'drivesim doctor RUN' says what becomes of each file."
+
+
+#: As :func:`future_name` writes it.
+_FUTURE_NAME = re.compile(r"f[0-9]{2,7}")
 
 
 class RunFolder:
@@ -86,7 +91,8 @@ class RunFolder:
 
     def future_indices(self) -> list[int]:
         """Futures that have been started, in order."""
-        return sorted(int(folder.name[1:]) for folder in (self.path / "futures").glob("f[0-9]*"))
+        names = (folder.name for folder in (self.path / "futures").glob("f[0-9]*"))
+        return sorted(int(name[1:]) for name in names if _FUTURE_NAME.fullmatch(name))  # not of "f00 (copy)"
 
     def video(self, index: int, lossless: bool = False) -> Path:
         """Where the finished video of future ``index`` is."""

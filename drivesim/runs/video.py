@@ -218,7 +218,8 @@ def _open_output(
     """An output container; a path is replaced atomically when ``cleanup`` closes."""
     on_disk = isinstance(target, Path)
     path = target if isinstance(target, Path) else Path("video in memory")
-    file = str(cleanup.enter_context(writing(path))) if on_disk else target
+    # Absolute, as FFmpeg takes what stands before the colon of 10:30.mp4 for a protocol.
+    file = str(cleanup.enter_context(writing(path)).absolute()) if on_disk else target
     try:
         with readable_storage_errors(path):
             container = av.open(
@@ -261,10 +262,17 @@ def _add_stream(container: Any, width: int, height: int, rate: Fraction, lossles
 def _open_input(path: Path) -> Iterator[Any]:
     if not path.is_file():
         raise InputError(f"there is no video {path}.")
+    damaged = f"{path} is not a complete video file (truncated or damaged)."
     try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise InputError(f"{path} holds no video.")
+        opened = av.open(str(path.absolute()))
+    except PermissionError as error:
+        raise InputError(f"{path} may not be read (permission denied). Mend its rights (chmod u+r).") from error
+    except av.error.FFmpegError as error:
+        raise InputError(damaged) from error
+    with opened as container:
+        if not container.streams.video:
+            raise InputError(f"{path} holds no video.")
+        try:
             yield container
-    except av.error.InvalidDataError as error:
-        raise InputError(f"{path} is not a complete video file (truncated or damaged).") from error
+        except av.error.InvalidDataError as error:  # not what the block writes elsewhere: a full disk is no damage
+            raise InputError(damaged) from error

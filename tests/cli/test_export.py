@@ -220,3 +220,13 @@ def test_import_writes_a_scenario_with_what_was_lost_on_top(tmp_path: Path) -> N
     wrong = drivesim("import", path, "--set", "v_kph", "-o", tmp_path / "x.yaml")
     assert wrong.exit_code == 2 and "expected parameter=value" in wrong.stderr
     assert drivesim("import", path, "-o", tmp_path).exit_code == 2
+
+
+def test_a_file_name_is_a_comment_and_no_part_of_what_is_imported(tmp_path: Path) -> None:
+    path = write(tmp_path, CROSSING)
+    odd = path.rename(path.with_name("a\nscene: {}\x85id: b\u2028\x1b[31m.xosc"))
+    done = drivesim("import", odd, "-o", tmp_path / "crossing.yaml", "--id", "crossing")
+    assert done.exit_code == 0, done.output
+    first, *_ = (tmp_path / "crossing.yaml").read_text().splitlines()
+    assert first.startswith("# From a scene: {}\\x85id: b\\u2028\\x1b[31m.xosc (OpenSCENARIO)")
+    assert check(tmp_path / "crossing.yaml").ok

@@ -76,12 +76,14 @@ def test_a_bound_that_is_not_kept_ends_with_1_and_stands_in_junit(run: Path, jud
     assert "obedience.recall" in (run / "report" / "report.html").read_text()
 
 
-def test_what_could_not_be_measured_is_not_kept_either(run: Path, judges: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("bound", ["drift.f00.usable_s >= 1", "futures.diversity >= 0.1"])
+def test_what_could_not_be_measured_is_not_kept_either(run: Path, judges: Path, tmp_path: Path, bound: str) -> None:
+    """Usable seconds of a video too short for them, the spread of a single future."""
     junit = tmp_path / "verdicts.xml"
-    result = score(run, judges, "--require", "drift.f00.usable_s>=1", "--junit", junit, "--json", "--quiet")
+    result = score(run, judges, "--require", bound, "--junit", junit, "--json", "--quiet")
     assert result.exit_code == 1
     # One verdict: exit code, the line that a quiet command owes, JUnit, JSON and page.
-    assert "drift.f00.usable_s >= 1: not measured" in result.stderr
+    assert f"{bound}: not measured" in result.stderr
     suite = ElementTree.parse(junit).getroot()
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors"), suite.get("skipped")) == (
         "1",

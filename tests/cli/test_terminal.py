@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import signal
@@ -153,3 +154,26 @@ def test_sigterm_ends_like_ctrl_c_and_says_so() -> None:
         process.send_signal(number)
         _, error = process.communicate(timeout=60)
         assert (process.returncode, error.strip().startswith("stopped")) == (code, True), error
+
+
+def test_brackets_of_a_title_are_no_markup(tmp_path: Path) -> None:
+    path = tmp_path / "title.yaml"
+    path.write_text('drivesim: 1\nid: t\ntitle: "rain [/b] [red]x \\e[31m :car:"\nscene: {ego: {speed: 5}}\n')
+    result = CliRunner().invoke(app, ["explain", str(path)])
+    assert result.exit_code == 0 and "\x1b" not in result.output, result.output
+    assert "t: rain [/b] [red]x \\x1b[31m :car:" in result.output
+
+
+def test_everything_is_printed_by_the_one_who_knows_terminals() -> None:
+    """What an encoding lacks would end in a traceback elsewhere."""
+    root = Path(__file__).resolve().parents[2]
+    loose = [
+        f"{path.relative_to(root)}:{call.lineno}"
+        for folder in ("drivesim", "datasets", "scenarios", "conditioning")
+        for path in (root / folder).rglob("*.py")
+        if path.name != "terminal.py"
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call)
+        and ast.unparse(call.func) in ("print", "typer.echo", "typer.secho", "sys.stdout.write")
+    ]
+    assert loose == []

@@ -74,7 +74,7 @@ def test_what_stands_in_the_folder(tmp_path: Path) -> None:
 
 
 def test_annotations_stand_at_key_frames_while_the_actor_is_present(tmp_path: Path) -> None:
-    out = write_nuscenes(tmp_path / "out", [RecordedScene(scene=scene(), frames=pictures(8))])
+    out = write_nuscenes(str(tmp_path / "out"), [RecordedScene(scene=scene(), frames=pictures(8))])
     rows = table(out, "sample_annotation")
     assert len(rows) == 3 and [row["num_lidar_pts"] for row in rows] == [1, 1, 1]
     assert rows[0]["size"] == [1.8, 4.5, 1.6]

@@ -162,3 +162,13 @@ def test_edited_tracks_are_not_used(run: Path) -> None:
     RunFolder(run).shared_tracks_path.write_text("frame,t_s\n8,0.0\n")
     with pytest.raises(InputError, match=r"tracks\.csv is not what this run wrote"):
         _ = future.tracks
+
+
+def test_what_somebody_put_among_the_futures_is_none(run: Path) -> None:
+    for name in ("f00 (copy)", "f", "f0", "fff", "f99999999"):
+        shutil.copytree(run / "futures/f00", run / "futures" / name)
+    (run / "futures/f01").write_text("a file")
+    (run / "futures/f02").symlink_to(run / "futures/f02")
+    assert [future.index for future in open_run(run)] == [0]
+    result = doctor(run)
+    assert result.exit_code == 0 and "f00 (copy)/future.json" in result.output, result.output

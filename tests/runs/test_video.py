@@ -101,3 +101,15 @@ def test_unreadable_videos_end_in_one_clear_line(tmp_path: Path, frames: np.ndar
             read_frames(tmp_path / name)
     with pytest.raises(InputError, match="no frames 50"):
         read_frames(tmp_path / "v.mp4", 50, 60)
+
+
+@pytest.mark.parametrize(
+    "name", ["10:30.mp4", "file:a.mp4", "a\nb.mp4", "\x1b[31mred.mp4", "%03d.mp4", "-.mp4", "a b\u00fc.mp4"]
+)
+def test_any_name_is_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frames: np.ndarray, name: str) -> None:
+    """To FFmpeg what stands before a colon is a protocol."""
+    monkeypatch.chdir(tmp_path)
+    path = write(Path(name), frames[:3])
+    assert path.is_file() and read_frames(path).shape == (3, HEIGHT, WIDTH, 3)
+    assert concatenate([path, path], Path("joined-" + name)) == 6
+    assert sorted(one.name for one in tmp_path.iterdir()) == sorted([name, "joined-" + name])

@@ -224,3 +224,14 @@ def test_the_command_samples_what_is_chosen(tmp_path: Path) -> None:
     assert json.loads(result.stdout)["scenarios"] == [str(out / f"highway-cut-in-v00{k}.yaml") for k in (2, 3)]
     assert drivesim("sample", "highway-cut-in", "--only", "no", "--out", out).exit_code == 2
     assert "has 8, counted from 0" in drivesim("sample", "highway-cut-in", "--variation", "8", "--out", out).stderr
+
+
+def test_a_suite_may_be_named_anything_and_replaces_nothing(tmp_path: Path) -> None:
+    write(tmp_path, one=ONE)
+    odd = (tmp_path / "one.yaml").rename(tmp_path / "a\nscenarios: []\x85.yaml")
+    assert drivesim("sample", odd, "--variation", "0", "--out", tmp_path / "out").exit_code == 0
+    assert [one.id for one in load_suite(str(tmp_path / "out" / "suite.yaml")).scenarios] == ["one-v000"]
+    (tmp_path / "out" / "suite.yaml").write_bytes(b"\xff\xfe")
+    again = drivesim("sample", odd, "--variation", "0", "--out", tmp_path / "out")
+    assert again.exit_code == 2 and "suite.yaml is there already and is another" in again.output
+    assert (tmp_path / "out" / "suite.yaml").read_bytes() == b"\xff\xfe"

@@ -223,3 +223,9 @@ def test_no_window_of_the_dashcam_video_is_lost() -> None:
     sample = dataset[10]
     assert sample.clip.frames.shape == (8, 256, 512, 3) and sample.large is None
     assert np.abs(np.diff(sample.times_us) - 100000).max() <= 20000
+
+
+def test_a_recording_named_by_the_time_of_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_video(tmp_path / "10:30.mp4", numbered_frames(8))
+    monkeypatch.chdir(tmp_path)
+    assert len(VideoFolderDataset("10:30.mp4", 4, 10.0, HEIGHT, WIDTH)) == 2
