@@ -147,6 +147,18 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
+def files_below(folder: Path) -> list[Path]:
+    """Every file below a folder, in order. Raises OSError for a folder that may not be looked into, over which ``rglob`` passes:
+    what is in it would count as not there.
+    """
+
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):  # removed meanwhile, or none
+            raise error
+
+    return sorted(Path(where, name) for where, _, names in os.walk(folder, onerror=refuse) for name in names)
+
+
 def remove_partial_files(folder: Path, stem: str = "") -> None:
     """Remove what a killed writer left behind below ``folder``, or only of files there whose names begin with ``stem``."""
     found = folder.glob(f".{stem}.*{PARTIAL_SUFFIX}") if stem else folder.rglob(f".*{PARTIAL_SUFFIX}")

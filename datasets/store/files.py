@@ -15,6 +15,7 @@ from zarr.abc.store import Store
 from zarr.storage import FsspecStore, LocalStore
 
 from drivesim.errors import InputError
+from drivesim.storage import files_below
 
 #: What zarr and this module add to the name of a file that is still being written.
 PARTIAL_SUFFIX = ".partial"
@@ -110,7 +111,7 @@ class StoreFiles:
     def names(self) -> set[str]:
         """Names of all objects below the root."""
         if self.folder is not None:
-            return {path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_file()}
+            return {path.relative_to(self.folder).as_posix() for path in files_below(self.folder) if path.is_file()}
         filesystem, root = self._open()
         filesystem.invalidate_cache()
         return {str(path)[len(root) :].lstrip("/") for path in filesystem.find(root)}

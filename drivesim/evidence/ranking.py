@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -207,7 +208,8 @@ def rows_of_run(folder: Path, indices: set[int] | None, judges: Judges | None, p
     for each in record(tuple(missing), loaded, progress) if missing else []:
         known[each.future.index] = row_of_future(each, measured_alone(each), loaded.sha256)
     if missing:
-        write_rows(path, [known[index] for index in sorted(known)])
+        with contextlib.suppress(InputError):  # where nothing can be written, they are measured again the next time
+            write_rows(path, [known[index] for index in sorted(known)])
     return [known[index] for index in sorted(indices)]
 
 

@@ -33,6 +33,8 @@ def read_object(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path}: the file is missing; copy the model again")
     try:
         data = parse(path.read_bytes())
+    except PermissionError as error:
+        raise ModelError(f"{path}: may not be read (permission denied). Mend its rights (chmod u+r)") from error
     except JsonFault as error:
         raise ModelError(f"{path}: not readable as JSON ({error}); copy the model again") from error
     if not isinstance(data, dict):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from drivesim.errors import ModelError
 from drivesim.json_text import JsonFault, parse
+from drivesim.storage import files_below
 
 HASHES = "hashes.json"
 HASHED_SUFFIXES = (".safetensors", ".json")
@@ -29,6 +30,15 @@ def write_hashes(folder: Path) -> None:
 
 def verify_folder(folder: Path) -> str:
     """Check every file against hashes.json and return the hash of the whole. Raises ModelError naming the file."""
+    try:
+        return _verified(folder)
+    except PermissionError as error:
+        raise ModelError(
+            f"{error.filename}: may not be read (permission denied). Mend the rights of the folder (chmod -R u+rX) or copy it"
+        ) from error
+
+
+def _verified(folder: Path) -> str:
     pickles = [path.name for path in _visible_files(folder) if path.suffix in PICKLE_SUFFIXES]
     if pickles:
         raise ModelError(
@@ -75,5 +85,5 @@ def combined_hash(hashes: dict[str, str]) -> str:
 
 def _visible_files(folder: Path) -> list[Path]:
     """Files of a folder without those of hidden folders, where download tools keep their notes."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
+    files = [path for path in files_below(folder) if path.is_file()]
     return sorted(path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts))

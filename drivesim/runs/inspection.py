@@ -14,7 +14,7 @@ from drivesim.runs.recorder import finished_record, video_suffixes, vouched_file
 from drivesim.runs.records import read_segment_record
 from drivesim.runs.run import frame_sha256
 from drivesim.runs.run_folder import FutureFolder, RunFolder, future_name, read_png
-from drivesim.storage import PARTIAL_SUFFIX, SEAL, sha256_of, unsealed_values
+from drivesim.storage import PARTIAL_SUFFIX, SEAL, files_below, sha256_of, unsealed_values
 
 Fate = Literal["good", "unfinished", "beside", "unvouched", "missing", "damaged"]
 
@@ -51,7 +51,7 @@ def inspect_run(path: Path) -> Iterator[FileFate]:
         if found.name not in seen:
             seen.add(found.name)
             yield found
-    for file in sorted(path.rglob("*")):
+    for file in files_below(path):
         name = file.relative_to(path).as_posix()
         if not file.is_dir() and name not in seen and file.name != run.lock_path.name:
             left_over = file.name.endswith(PARTIAL_SUFFIX)
@@ -67,7 +67,7 @@ def _known(run: RunFolder) -> Iterator[FileFate]:
         manifest = run.manifest()
     except InputError as error:
         yield FileFate(name=name, fate="damaged", text=f"{error} Without it nothing vouches for the rest.")
-        for file in sorted(run.path.rglob("*")):
+        for file in files_below(run.path):
             if file.is_file() and file not in (run.manifest_path, run.lock_path):
                 yield FileFate(
                     name=file.relative_to(run.path).as_posix(), fate="unvouched", text="the manifest is damaged"
@@ -123,7 +123,7 @@ def _future(run: RunFolder, manifest: Manifest, index: int) -> Iterator[FileFate
     except InputError as error:
         yield FileFate(name=record_name, fate="damaged", text=str(error))
         videos = [run.video(index, lossless=suffix == ".mkv") for suffix in video_suffixes(manifest)]
-        for path in (*videos, *sorted(folder.path.rglob("*"))):
+        for path in (*videos, *files_below(folder.path)):
             if path.is_file():
                 text = f"{record_name} is damaged"
                 yield FileFate(name=path.relative_to(run.path).as_posix(), fate="unvouched", text=text)

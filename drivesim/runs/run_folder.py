@@ -91,7 +91,10 @@ class RunFolder:
 
     def future_indices(self) -> list[int]:
         """Futures that have been started, in order."""
-        names = (folder.name for folder in (self.path / "futures").glob("f[0-9]*"))
+        folder = self.path / "futures"
+        names = (
+            [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+        )  # a glob passes over one without rights
         return sorted(int(name[1:]) for name in names if _FUTURE_NAME.fullmatch(name))  # not of "f00 (copy)"
 
     def video(self, index: int, lossless: bool = False) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tiny_video_ldm import save_toy
 from typer.testing import CliRunner
+from unprivileged import unprivileged
 
 from drivesim.cli.main import app
 from drivesim.errors import InputError
@@ -196,3 +197,23 @@ def test_what_is_no_model_is_never_asked_of_a_hub(
     result = CliRunner().invoke(app, ["test", "empty-road", "--model", name, "--out", "new"])
     assert result.exit_code == 4 and said in result.stderr and result.stderr.count("error:") == 1, result.output
     assert not (tmp_path / "new").exists()
+
+
+def test_a_protected_place_is_refused_by_every_command(
+    tmp_path: Path, toy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "closed").mkdir(mode=0o555)
+    given = {
+        name: [
+            word.format(toy=toy, folder=tmp_path / "run") for word in [*words, f"closed/x{ENDINGS.get(name, '.png')}"]
+        ]
+        for name, words in {**FILES, **FOLDERS}.items()
+    }
+
+    def ask() -> dict[str, tuple[int, str]]:
+        found = {name: CliRunner().invoke(app, words) for name, words in given.items()}
+        return {name: (one.exit_code, one.stderr) for name, one in found.items()}
+
+    wrong = {name: one for name, one in unprivileged(ask).items() if one[0] != 2 or "is write-protected" not in one[1]}
+    assert wrong == {} and [path.name for path in tmp_path.iterdir()] == ["closed"]

@@ -69,12 +69,12 @@ def test_every_command_is_among_them() -> None:
     }
 
 
-@pytest.mark.parametrize("value", ["nan", LONG, "1e999", "abc", "-1e400"])
+@pytest.mark.parametrize("value", ["nan", LONG, "1e999", "abc"])
 def test_no_option_takes_what_is_no_usable_number(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for line, option in OPTIONS:
         said = refused([*line.split(), f"{option}={value}"])
-        got = {"1e999": "(inf|1e999)", "-1e400": "(-inf|-1e400)", LONG: r"(9{25}|1e\+25)"}.get(value, value)
+        got = {"1e999": "(inf|1e999)", LONG: r"(9{25}|1e\+25)"}.get(value, value)
         assert option in said and re.search(got, said), (line, option, said)
     assert list(tmp_path.iterdir()) == []
 
