@@ -19,6 +19,13 @@ def one_line(text: str) -> str:
     return " ".join(printable(text).split())
 
 
+def why(error: Exception) -> str:
+    """What an error says; of one of the system neither its number nor the file, which the message names, but what to do."""
+    if isinstance(error, PermissionError):
+        return "permission denied; mend its rights"
+    return getattr(error, "strerror", None) or str(error)
+
+
 class DriveSimError(Exception):
     """Something the user can mend; the command line prints it as one clear message and exits with ``exit_code``."""
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from drivesim.errors import InputError
+from drivesim.errors import InputError, why
 from drivesim.geometry import FloatArray, wrap_angle
 from drivesim.scenarios.language.ego_plan import COLUMNS, MAX_ROWS, TURNING, EgoPlanColumns
 from drivesim.traffic.dimensions import EGO_WHEELBASE_M
@@ -58,7 +58,7 @@ def read_plan(path: str | Path) -> dict[str, tuple[float, ...]]:
             f"there is no plan {file}. Give a CSV file with columns such as time,speed,curvature."
         ) from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{file} is no CSV file that can be read ({error}).") from error
+        raise InputError(f"{file} is no CSV file that can be read ({why(error)}).") from error
     known = {name: _ALIASES.get(name, name) for name in header}
     if "id" in header:  # a tracks file: its speed is that of the trajectory
         known = {name: column for name, column in known.items() if column in ("time", "x", "y", "yaw")}

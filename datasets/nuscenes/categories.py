@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from drivesim.datasets.nuscenes.tables import Row, TableFinding
-from drivesim.errors import InputError
+from drivesim.errors import InputError, why
 from drivesim.json_text import JsonFault, parse
 from drivesim.scene import CATEGORIES
 
@@ -67,7 +67,7 @@ def read_category_map(path: Path) -> Categories:
     try:
         given = parse(path.read_bytes())
     except (OSError, JsonFault) as error:
-        raise InputError(f"{path}: cannot be read as JSON ({error})") from error
+        raise InputError(f"{path}: cannot be read as JSON ({why(error)})") from error
     texts = isinstance(given, dict) and all(value is None or isinstance(value, str) for value in given.values())
     if not texts:
         raise InputError(f'{path}: expected an object such as {{"car": "car", "animal": null}}')

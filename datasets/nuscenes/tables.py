@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from drivesim.errors import InputError
+from drivesim.errors import InputError, why
 
 #: The 13 tables of nuScenes v1.0.
 TABLES: tuple[str, ...] = (
@@ -97,7 +97,7 @@ def read_table(root: Path, version: str, table: str) -> list[Row] | TableFinding
     except UnicodeDecodeError as error:
         return TableFinding(file, f"is no text at byte {error.start}", again)
     except (RecursionError, ValueError, OSError) as error:
-        return TableFinding(file, f"cannot be read as JSON ({error})", again)
+        return TableFinding(file, f"cannot be read as JSON ({why(error)})", again)
     if not isinstance(rows, list) or not all(isinstance(row, dict) and "token" in row for row in rows):
         return TableFinding(file, "is no list of rows with a token", again)
     return rows

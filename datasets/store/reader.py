@@ -38,7 +38,7 @@ from drivesim.datasets.store.layout import (
 from drivesim.datasets.store.scenes import scene_from_json
 from drivesim.datasets.store.shard_file import ShardReader
 from drivesim.datasets.store.writer import read_attributes
-from drivesim.errors import InputError
+from drivesim.errors import InputError, why
 from drivesim.json_text import JsonFault, fitted, parse, parse_object
 from drivesim.scene import Scene
 
@@ -351,7 +351,7 @@ class ClipStore:
                 if not isinstance(content, list):
                     raise JsonFault("no list of samples")
             except (OSError, EOFError, JsonFault, zlib.error) as error:
-                raise InputError(f"{self.files.url}/{name}: missing or damaged ({error}). {_CHECK}") from error
+                raise InputError(f"{self.files.url}/{name}: missing or damaged ({why(error)}). {_CHECK}") from error
             self._scenes_read = shard, content
         return self._scenes_read[1]
 

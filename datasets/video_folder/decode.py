@@ -17,7 +17,7 @@ from drivesim.datasets.sample import BrokenSample
 from drivesim.datasets.video_folder.colour import ColourReader
 from drivesim.datasets.video_folder.container import RAW_FORMATS, open_video, pixel_aspect
 from drivesim.datasets.video_folder.orientation import Orientation, orientation_of
-from drivesim.errors import InputError
+from drivesim.errors import InputError, why
 
 #: A step back of decoding time by less than this, in seconds, away from a key frame, is untidiness and no new clock.
 _RESTART_S = 1.0
@@ -239,7 +239,9 @@ class FrameReader:
         try:
             found = self._read(numbers)
         except (InputError, av.error.FFmpegError, OSError) as error:
-            raise BrokenSample(f"{self.path}: cannot be read any more ({error}); was it changed or moved?") from error
+            raise BrokenSample(
+                f"{self.path}: cannot be read any more ({why(error)}); was it changed or moved?"
+            ) from error
         if found is None:
             raise BrokenSample(
                 f"{self.path}: frames {numbers[0]} to {numbers[-1]} decoded once and do not any more; was it changed?"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from drivesim.errors import InputError
+from drivesim.errors import InputError, why
 
 #: No recording has frames of more digits; Python refuses to convert thousands of them.
 _MOST_DIGITS = 18
@@ -101,7 +101,7 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except (UnicodeDecodeError, OSError) as error:
-        raise InputError(f"{path}: cannot be read as UTF-8 text ({error}); save it as UTF-8") from error
+        raise InputError(f"{path}: cannot be read as UTF-8 text ({why(error)}); save it as UTF-8") from error
 
 
 def _whole(text: str) -> int:
