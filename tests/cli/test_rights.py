@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import sys
 from pathlib import Path
@@ -20,7 +21,7 @@ from drivesim.models.hashes import verify_folder, write_hashes
 from drivesim.packing import pack
 from drivesim.report import Figure, Report, Section
 from drivesim.report.files import write_report
-from drivesim.runs.cost import remembered_cost
+from drivesim.runs.cost import Cost, remember_cost, remembered_cost
 from drivesim.runs.future import open_run
 from drivesim.runs.inspection import inspect_run
 
@@ -39,7 +40,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_report(
         Report(title="T", subject="S", sections=(Section(title="A", about="B", figures=(figure,)),)), folder / "r"
     )
-    for name in ("a.yaml", "a.xosc", "map.json", "plan.csv", "recipe.yaml", "model/model.json"):
+    for name in ("a.yaml", "a.xosc", "plan.csv", "model/model.json"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("{}")
     (folder / "suite").mkdir()
@@ -75,10 +76,8 @@ UNREADABLE: dict[str, tuple[list[str], int]] = {
     "a.xosc": (["import", "a.xosc"], 2),
     "r/report.json": (["compare", "r", "r"], 2),
     "r": (["compare", "r", "r"], 2),
-    "map.json": (["data", "check", "videos", "--category-map", "map.json"], 2),
     "plan.csv": (["rollout", "empty-road", "--ego-plan", "plan.csv"], 2),
-    "recipe.yaml": (["train", "recipe.yaml", "--work", "w"], 2),
-    "model/model.json": (["check", "a.yaml", "--model", "model"], 4),
+    "model/model.json": (["check", "empty-road", "--model", "model"], 4),
     "suite": (["check", "suite/a.yaml"], 2),
     "videos/a.mp4": (["data", "check", "videos"], 2),
     "videos/inner": (["data", "check", "videos"], 2),
@@ -125,7 +124,7 @@ def test_a_protected_run_is_read_and_never_written_to(place: Path) -> None:
     fates, futures, frames = unprivileged(read)
     assert set(fates) == {"good"} and (futures, frames) == (1, 13)
     for words in (
-        ["export", "run", "--to", "coco"],
+        ["export", "run", "--to", "coco", "--no-measure"],
         ["score", "run"],
         ["score", "run", "--junit", "run/j.xml", "--out", "o"],
     ):
@@ -150,9 +149,17 @@ def test_a_protected_run_is_read_and_never_written_to(place: Path) -> None:
 def test_a_protected_cache_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cache").mkdir(mode=0o500)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert unprivileged(lambda: remembered_cost(tiny_manifest(TinyWorldModel())) is None)
+    manifest = tiny_manifest(TinyWorldModel())
+    given = {field.name: 1.5 for field in dataclasses.fields(Cost)}
+    cost = Cost(**{**given, "chunk_frames": 4, "overlap": True})
+
+    def remember() -> bool:
+        remember_cost(manifest, cost)
+        return remembered_cost(manifest) is None
+
+    assert unprivileged(remember)
     (tmp_path / "cache").chmod(0)
-    assert unprivileged(lambda: remembered_cost(tiny_manifest(TinyWorldModel())) is None)
+    assert unprivileged(remember)
 
 
 def test_a_part_of_a_model_that_may_not_be_read_is_not_missing(tmp_path: Path) -> None:

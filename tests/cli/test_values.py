@@ -33,8 +33,8 @@ def commands() -> Iterator[tuple[list[str], Callable[..., None]]]:
             yield [name], flattened(found)
 
 
-def numeric_options() -> Iterator[tuple[str, list[str]]]:
-    """Every option of every command that takes a number, with the command line that it is added to."""
+def numeric_options() -> Iterator[tuple[str, str, list[str]]]:
+    """Every option of every command that takes a number, ``int`` or ``float``, and the command line that it is added to."""
     for words, function in commands():
         parameters = inspect.signature(function, eval_str=True).parameters
         filled = list(words)
@@ -45,14 +45,14 @@ def numeric_options() -> Iterator[tuple[str, list[str]]]:
                 filled += [f"--{name}", "coco" if name == "to" else "x"] if option else ["x"]
         for name, one in declared.items():
             text = str(get_args(one.annotation)[0])
-            if re.search(r"\b(int|float)\b", text):
+            if kind := re.search(r"\b(int|float)\b", text):
                 option = next(
                     (word for word in get_args(one.annotation)[1].param_decls or () if word[:2] == "--"), None
                 )
-                yield option or f"--{name.replace('_', '-')}", filled
+                yield option or f"--{name.replace('_', '-')}", kind[1], filled
 
 
-OPTIONS = sorted((" ".join(words), option) for option, words in numeric_options())
+OPTIONS = sorted((" ".join(words), option, kind) for option, kind, words in numeric_options())
 
 
 def refused(words: list[str]) -> str:
@@ -65,16 +65,18 @@ def refused(words: list[str]) -> str:
 def test_every_command_is_among_them() -> None:
     assert len(OPTIONS) > 50
     assert {"evaluate", "replay", "score", "sweep", "test", "export", "benchmark", "rollout", "futures", "data"} <= {
-        line.split()[0] for line, _ in OPTIONS
+        line.split()[0] for line, *_ in OPTIONS
     }
 
 
 @pytest.mark.parametrize("value", ["nan", LONG, "1e999", "abc"])
 def test_no_option_takes_what_is_no_usable_number(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for line, option in OPTIONS:
+    for line, option, kind in OPTIONS:
+        if value == LONG and kind == "float":  # a number of its own, which its own bound refuses
+            continue
         said = refused([*line.split(), f"{option}={value}"])
-        got = {"1e999": "(inf|1e999)", LONG: r"(9{25}|1e\+25)"}.get(value, value)
+        got = {"1e999": "(inf|1e999)", LONG: "9{25}"}.get(value, value)
         assert option in said and re.search(got, said), (line, option, said)
     assert list(tmp_path.iterdir()) == []
 
