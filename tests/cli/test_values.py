@@ -91,7 +91,7 @@ SPECIAL: dict[str, tuple[list[str], str]] = {
     "minutes": (["evaluate", "--minutes", "1e-9"], "--minutes 1e-09: expected 0, or 0.05 or more"),
     "a parameter": (["rollout", "highway-cut-in", "--set", "gap=nan", "--dry-run"], "gap"),
     "variations": (["sample", "highway-cut-in", "--out", "x", "--variation", "9" * 30], "expected a number such as 3"),
-    "a video of no future": (["diff", f"f{'9' * 5000}.mp4", "b.mp4", "--out", "x.mp4"], "is not a drivesim run"),
+    "a video of no future": (["diff", f"f{'9' * 5000}.mp4", "b.mp4", "--out", "x.mp4"], "Choose a shorter name"),
     "a bound": (["score", "x", "--require", "obedience.recall>=nan"], "'nan' is no number"),
 }
 
