@@ -118,7 +118,12 @@ def raising(error: BaseException) -> typer.Typer:
         (
             OSError(28, "No space left on device", "run/v.mp4"),
             2,
-            "error: run/v.mp4: No space left on device\n",
+            "error: run/v.mp4: No space left on device. Free some space and repeat the command.\n",
+        ),
+        (
+            PermissionError(13, "Permission denied", "a/b"),
+            2,
+            "error: a/b: Permission denied. Mend the rights of it and of the folders above it (ls -ld, chmod), or name another place.\n",
         ),
         (MemoryError(), 4, "error: out of memory. Ask for fewer futures at once, or close other programs.\n"),
         (KeyboardInterrupt(), 130, "stopped\n"),
