@@ -37,7 +37,7 @@ class StandingBoxes:
         for key in self._scenery.arm_buckets(s, x, y, BEHIND_M, REACH_M):
             things += self._scenery.arm_bucket(*key)
         time_s = self._start_s + frame / self._fps
-        return boxes_of(things + self._scenery.signals(s, time_s, BEHIND_M, REACH_M))
+        return boxes_of(things + self._scenery.signals(s, time_s, BEHIND_M, REACH_M), seen_from=(x, y))
 
 
 class SceneryPainter:

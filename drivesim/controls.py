@@ -39,6 +39,9 @@ POINT_CHANNELS: tuple[str, ...] = ("along", "across", "up")
 #: its box is met somewhere between them, or not at all.
 EXIT_CHANNELS: tuple[str, ...] = ("exit_along", "exit_across", "exit_up")
 
+#: Where in the cycle of its legs a walker or rider is, 128 + 127 * sine and cosine times how far they swing; 0 where nobody knows.
+GAIT_CHANNELS: tuple[str, ...] = ("gait_sin", "gait_cos")
+
 #: The binary digits of the number of an actor's body among those of its class.
 KIND_CHANNELS: tuple[str, ...] = ("kind_1", "kind_2", "kind_4")
 
@@ -68,6 +71,7 @@ ACTOR_CHANNELS: tuple[str, ...] = (
     "instance",
     "braking",
     *KIND_CHANNELS,
+    *GAIT_CHANNELS,
     *POINT_CHANNELS,
     *EXIT_CHANNELS,
 )
@@ -131,7 +135,7 @@ ATTRIBUTE_CHANNELS: tuple[str, ...] = (
 class Controls:
     """What a model is told of T frames.
 
-    ``map`` uint8 (T, 4, 128, 256), ``scenery`` uint8 (T, 21, 128, 256), ``actors`` uint8 (T, 25, 128, 256), ``motion``
+    ``map`` uint8 (T, 4, 128, 256), ``scenery`` uint8 (T, 21, 128, 256), ``actors`` uint8 (T, 27, 128, 256), ``motion``
     float32 (T, 6) in SI units, ``attributes`` float32 (T, 13). None means "not told", which models are trained for.
 
     ``flow`` float32 (T, 3, 128, 256) follows from the told boxes and poses: for every pixel of the rasters where its point

@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from drivesim import gait
 from drivesim.geometry import (
     VEHICLE_FROM_OPTICAL,
     FloatArray,
@@ -181,7 +182,8 @@ class Actor:
 
     ``colour`` is the body or clothing colour (RGB 0-255) when known, ``look`` the words it came from, ``preset`` a
     shape inside the category (``van``, ``estate``, ``child``) that was asked for, ``form`` the body of a car where it is known
-    (``drivesim.kinds.CAR_FORMS``), ``parked`` tells that it never moves.
+    (``drivesim.kinds.CAR_FORMS``), ``parked`` tells that it never moves. ``gait_rad`` is where in the cycle of its legs a walker or
+    rider is in frame 0 (``drivesim.gait``), None where nobody knows, as of recorded ones.
     """
 
     id: str
@@ -195,6 +197,18 @@ class Actor:
     preset: str | None = None
     form: str | None = None
     parked: bool = False
+    gait_rad: float | None = None
+
+    def window(self, start: int, stop: int, fps: float) -> Actor:
+        """The actor on frames ``start`` to ``stop`` (exclusive)."""
+        phase = self.gait_rad
+        if phase is not None and 0 <= start < len(self.track):
+            phase = float(self.gait_phase_rad(phase, fps)[start])
+        return dataclasses.replace(self, track=self.track.window(start, stop), gait_rad=phase)
+
+    def gait_phase_rad(self, first: float, fps: float) -> FloatArray:
+        """Where in the cycle of its legs it is at each frame (T,), from ``first`` in frame 0."""
+        return gait.phase_rad(first, self.category, self.height, self.track.speed_mps, fps)
 
     def braking(self, fps: float, *, causal: bool = False) -> np.ndarray:
         """Whether the brake lights are on at each frame, bool (T,): while it slows down markedly, or waits.
@@ -369,7 +383,7 @@ class Scene:
 
     def window(self, start: int, stop: int) -> Scene:
         """The scene on frames ``start`` to ``stop`` (exclusive), still in the same world frame."""
-        actors = tuple(dataclasses.replace(a, track=a.track.window(start, stop)) for a in self.actors)
+        actors = tuple(actor.window(start, stop, self.fps) for actor in self.actors)
         start_s = self.start_s + start / self.fps
         return dataclasses.replace(self, ego=self.ego.window(start, stop), actors=actors, start_s=start_s)
 

@@ -41,7 +41,7 @@ from drivesim.training.recipe import read_recipe
 FILE = Path(__file__).with_name("golden.json")
 ONE = Threads(denoise=1, decode=1)
 #: Fields that came later and say nothing where they have these values: what is without them keeps its digest.
-ADDED: dict[str, Any] = {"flare": None, "stop_lines": (), "junctions": (), "start_s": 0.0}
+ADDED: dict[str, Any] = {"flare": None, "stop_lines": (), "junctions": (), "start_s": 0.0, "gait_rad": None}
 RANGES = dict.fromkeys(("luma", "saturation", "contrast", "sharpness", "motion"), (0.0, 255.0))
 JUDGES = """\
 recipe: judges

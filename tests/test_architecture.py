@@ -26,6 +26,7 @@ VOCABULARY = {
     "controls",
     "errors",
     "folder_lock",
+    "gait",
     "geometry",
     "json_text",
     "junctions",

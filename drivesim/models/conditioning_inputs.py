@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from drivesim.controls import (
+    ACTOR_CHANNELS,
     ATTRIBUTE_CHANNELS,
+    GAIT_CHANNELS,
     LAYOUT_SIZE,
     MOTION_CHANNELS,
     RASTER_CHANNELS,
@@ -31,7 +33,7 @@ SHAPES: dict[Control, tuple[int, ...]] = {
 
 @dataclass(frozen=True, eq=False)
 class ControlTensors:
-    """Controls of N frames: the rasters ``map`` (N, 4, 128, 256), ``scenery`` (N, 21, ...) and ``actors`` (N, 25, ...) in
+    """Controls of N frames: the rasters ``map`` (N, 4, 128, 256), ``scenery`` (N, 21, ...) and ``actors`` (N, 27, ...) in
     [0, 1], ``motion`` (N, 6) scaled, ``attributes`` (N, 13).
 
     The ``*_given`` flags (N,) are 1 where the control is told and 0 where it is withheld; withheld values are zero.
@@ -97,16 +99,29 @@ class ControlTensors:
         """Motion with its flag (N, 7)."""
         return torch.cat([self.motion, self.motion_given[:, None]], dim=1)
 
+    def coarse_actors(self) -> tuple[Tensor, Tensor]:
+        """The actors' raster in two parts, without the gait between them: what no limb can be seen in need not know of limbs."""
+        return self.actors[:, :_GAIT], self.actors[:, _GAIT + len(GAIT_CHANNELS) :]
+
+    def coarse_planes(self) -> Tensor:
+        """:meth:`layout_planes` without the gait: (N, 53, 128, 256)."""
+        return self._with_flags(self.map, self.scenery, *self.coarse_actors())
+
     def layout_planes(self) -> Tensor:
-        """All rasters and, as planes of their own, their flags: (N, 53, 128, 256)."""
-        kinds = [kind.value for kind in RASTER_CHANNELS]
-        flags = torch.stack([getattr(self, f"{name}_given") for name in kinds], dim=1)
-        rasters = [getattr(self, name) for name in kinds]
+        """All rasters and, as planes of their own, their flags: (N, 55, 128, 256)."""
+        return self._with_flags(self.map, self.scenery, self.actors)
+
+    def _with_flags(self, *rasters: Tensor) -> Tensor:
+        flags = torch.stack([self.map_given, self.scenery_given, self.actors_given], dim=1)
         return torch.cat([*rasters, flags[:, :, None, None].expand(-1, -1, *rasters[0].shape[-2:])], dim=1)
 
 
-#: Planes of :meth:`ControlTensors.layout_planes`.
+#: Planes of :meth:`ControlTensors.layout_planes`, and of its coarse ones.
 NUM_LAYOUT_PLANES = sum(len(planes) + 1 for planes in RASTER_CHANNELS.values())
+NUM_COARSE_PLANES = NUM_LAYOUT_PLANES - len(GAIT_CHANNELS)
+
+#: Where in the actors' raster the planes of the gait begin.
+_GAIT = ACTOR_CHANNELS.index(GAIT_CHANNELS[0])
 
 
 def planes_named(kind: Control, names: Iterable[str]) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from einops import reduce
 from torch import Tensor, nn
 
 from drivesim.controls import ATTRIBUTE_CHANNELS, MOTION_CHANNELS
-from drivesim.models.conditioning_inputs import NUM_LAYOUT_PLANES, ControlTensors
+from drivesim.models.conditioning_inputs import NUM_COARSE_PLANES, ControlTensors
 
 #: Pixels of the layout that one cell of features reads, in each direction.
 FOLD = 4
@@ -23,14 +23,14 @@ class FrameStem(nn.Module):
     def __init__(self, features: int, height: int, width: int) -> None:
         super().__init__()
         self.size = (height, width)
-        self.mix = nn.Conv2d((NUM_LAYOUT_PLANES + PLACES) * FOLD**2, 2 * features, 1)
+        self.mix = nn.Conv2d((NUM_COARSE_PLANES + PLACES) * FOLD**2, 2 * features, 1)
         self.motion = nn.Linear(len(MOTION_CHANNELS) + 1, 2 * features)
         self.spread = nn.Conv2d(2 * features, features, 3, padding=1)
 
     def forward(self, controls: ControlTensors) -> Tensor:
         """Features of the frames; what is withheld is flagged, so it is not taken for empty."""
         height, width = self.size
-        planes = F.adaptive_avg_pool2d(controls.layout_planes(), (FOLD * height, FOLD * width))
+        planes = F.adaptive_avg_pool2d(controls.coarse_planes(), (FOLD * height, FOLD * width))
         rows = torch.linspace(-1.0, 1.0, FOLD * height, device=planes.device, dtype=planes.dtype)
         columns = torch.linspace(-1.0, 1.0, FOLD * width, device=planes.device, dtype=planes.dtype)
         places = torch.stack([rows[:, None].expand(-1, FOLD * width), columns.expand(FOLD * height, -1)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from drivesim.gait import swing
 from drivesim.kinds import car_form
 from drivesim.noise import NoiseStream
 from drivesim.renderer import people, vehicles
@@ -25,9 +26,9 @@ class ActorModel:
         self._skin = _SKIN[int(rng.integers(len(_SKIN)))]
         self._trousers = _TROUSERS[int(rng.integers(len(_TROUSERS)))]
         self._form = actor.form or car_form(actor.id, actor.preset, actor.length, actor.height)
-        self._phase = float(rng.uniform(0.0, 2.0 * np.pi))
-        step = np.abs(actor.track.speed_mps) / fps
-        self._travelled = np.concatenate([[0.0], np.cumsum(step[:-1])]) if len(step) else np.zeros(0)
+        own = float(rng.uniform(0.0, 2.0 * np.pi))
+        self._gait = actor.gait_phase_rad(own if actor.gait_rad is None else actor.gait_rad, fps)
+        self._swing = swing(actor.category, actor.track.speed_mps)
         self._braking = actor.braking(fps)
         self._rigid: dict[bool, Shape] = {}
 
@@ -37,9 +38,10 @@ class ActorModel:
         if category == "pedestrian":
             return self._pedestrian(frame)
         if category == "bicycle":
-            pedal = self._phase + float(self._travelled[frame]) / 0.9
             a = self.actor
-            return people.bicycle(a.length, a.height, self.colour, self._skin, (0.25, 0.26, 0.30), pedal)
+            return people.bicycle(
+                a.length, a.height, self.colour, self._skin, (0.25, 0.26, 0.30), float(self._gait[frame])
+            )
         braking = bool(self._braking[frame])
         if braking not in self._rigid:
             self._rigid[braking] = self._build(braking)
@@ -47,10 +49,7 @@ class ActorModel:
 
     def _pedestrian(self, frame: int) -> Shape:
         a = self.actor
-        pace = abs(float(a.track.speed_mps[frame]))
-        stride = people.STRIDE_M * a.height / 1.75 * (0.75 + 0.25 * min(pace / 1.4, 2.0))
-        phase = self._phase + 2.0 * np.pi * float(self._travelled[frame]) / stride
-        moving = min(1.0, pace / 0.7)
+        phase, moving = float(self._gait[frame]), float(self._swing[frame])
         return people.pedestrian(a.width, a.height, self.colour, self._skin, self._trousers, phase, moving)
 
     def _build(self, braking: bool) -> Shape:

@@ -10,8 +10,6 @@ from drivesim.renderer.semantics import Semantic
 from drivesim.renderer.shapes import Colour3, Shape, ShapeBuilder
 from drivesim.renderer.vehicles import HEADLIGHT, TAIL, TYRE, shade
 
-#: Metres of walking per full cycle of both legs, for a height of 1.75 m.
-STRIDE_M = 1.45
 _RING = np.linspace(0.0, 2.0 * np.pi, 11)
 
 

@@ -67,11 +67,17 @@ class Roadside:
             self._buckets[key] = [self._standing(thing) for thing in self.scenery.arm_bucket(number, bucket)]
         return self._buckets[key]
 
+    def shape(self, thing: Thing) -> Shape:
+        """The shape of a thing where it stands in the world."""
+        local = self._shape(thing)
+        if thing.kind is ThingKind.GUARD_RAIL:  # a rail's pieces are made between two points of the world
+            return local
+        return local.placed(thing.x, thing.y, 0.0, thing.yaw_rad)
+
     def _standing(self, thing: Thing) -> StandingObject:
-        shape = self._shape(thing)
-        if thing.kind is not ThingKind.GUARD_RAIL:  # a rail's pieces are made between two points of the world
-            shape = shape.placed(thing.x, thing.y, 0.0, thing.yaw_rad)
-        return StandingObject(shape, thing.order, thing.s, thing.d, self._shadow(thing), self._light(thing.s, thing.d))
+        return StandingObject(
+            self.shape(thing), thing.order, thing.s, thing.d, self._shadow(thing), self._light(thing.s, thing.d)
+        )
 
     def _light(self, s: float, d: float) -> float:
         if not self._lit:

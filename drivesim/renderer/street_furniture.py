@@ -8,7 +8,17 @@ from drivesim.renderer.semantics import Semantic
 from drivesim.renderer.shapes import Colour3, Shape, ShapeBuilder
 from drivesim.renderer.vehicles import GLASS, patch, shade
 from drivesim.scenery import STOREY_M, Thing, ThingKind
-from drivesim.scenery.things import BEAM_EDGES_M, BOARD_EDGES_M, BOARD_M, STEEL, board_middles
+from drivesim.scenery.things import (
+    BEAM_EDGES_M,
+    BOARD_EDGES_M,
+    BOARD_M,
+    BOARD_POSTS_M,
+    PILLAR_INSET_M,
+    STEEL,
+    TRUNK,
+    TRUNK_SHARE,
+    board_middles,
+)
 
 LAMP: Colour3 = (1.0, 0.90, 0.66)
 LIT_WINDOW: Colour3 = (0.98, 0.80, 0.46)
@@ -27,8 +37,8 @@ def tree(thing: Thing, snow: float) -> Shape:
     height, leaf = thing.high if conifer else thing.high / 0.95, thing.colour
     dark, light = _mix(shade(leaf, 0.66), _SNOW, 0.35 * snow), _mix(shade(leaf, 1.18), _SNOW, 0.8 * snow)
     leaf = _mix(leaf, _SNOW, 0.55 * snow)
-    trunk: Colour3 = (0.30, 0.24, 0.18)
-    b.capsule((0.0, 0.0, 0.0), (0.0, 0.0, 0.5 * height), 0.028 * height, 0.02 * height, trunk)
+    thick = 0.5 * TRUNK_SHARE * height
+    b.capsule((0.0, 0.0, 0.0), (0.0, 0.0, 0.5 * height), thick, 0.7 * thick, TRUNK)
     if conifer:
         for low, high, wide, colour in ((0.14, 0.62, 0.20, dark), (0.36, 0.84, 0.15, leaf), (0.58, 1.0, 0.09, light)):
             b.capsule((0, 0, low * height), (0, 0, high * height), wide * height, 0.015 * height, colour)
@@ -217,7 +227,7 @@ def _board(b: ShapeBuilder, right: float, left: float, low: float, high: float, 
 def direction_board(colour: Colour3) -> Shape:
     """A large direction board on two posts."""
     b = ShapeBuilder(Semantic.POLE_SIGN)
-    for y in (-1.2, 1.2):
+    for y in BOARD_POSTS_M:
         b.capsule((0.1, y, 0), (0.1, y, 3.5), 0.08, 0.08, STEEL)
     _board(b, -1.9, 1.9, 1.8, 4.3, colour)
     return b.build()
@@ -240,7 +250,7 @@ def overpass(right: float, left: float) -> Shape:
     """A concrete bridge over the road."""
     b = ShapeBuilder(Semantic.BUILDING)
     concrete = (0.60, 0.59, 0.57)
-    for y in (right + 9.0, left - 9.0):
+    for y in (right + PILLAR_INSET_M, left - PILLAR_INSET_M):
         b.box((-3.5, y - 0.6, 0.0), (3.5, y + 0.6, 5.6), shade(concrete, 0.92))
         b.next_part()
     b.box((-4.5, right, 5.5), (4.5, left, 7.0), concrete)

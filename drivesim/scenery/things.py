@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 
 import numpy as np
 
@@ -21,6 +22,16 @@ STOREY_M, BAY_M = 3.1, 3.2
 
 
 STEEL: Colour3 = (0.52, 0.54, 0.56)
+TRUNK: Colour3 = (0.30, 0.24, 0.18)
+
+#: Thickness of a trunk as a share of the tree's height.
+TRUNK_SHARE = 0.056
+
+#: Where a direction board's posts stand, metres aside of its middle, and how far an overpass's pillars stand from its ends.
+BOARD_POSTS_M, PILLAR_INSET_M = (-1.2, 1.2), 9.0
+
+#: Supports are told up to so many times their thickness: there they are a third of a pixel of the layout wide.
+SUPPORT_REACH = 600.0
 
 
 class ThingKind(StrEnum):
@@ -63,7 +74,7 @@ class Thing:
     along the heading, ``width`` across it and reaches from ``low`` to ``high`` metres over the ground; its middle lies
     ``aside`` metres to the left of the foot. ``side`` is +1 left of the road, -1 right of it; ``order`` the ground point
     that sorts it by distance. ``colour`` RGB 0-1 is that of its largest part, ``detail`` the seed of what is too fine to
-    be told, ``storeys`` those of a building.
+    be told, ``storeys`` those of a building; ``is_support`` of what only holds another thing up.
     """
 
     kind: ThingKind
@@ -82,11 +93,17 @@ class Thing:
     side: int = 1
     detail: int = 0
     storeys: int = 0
+    is_support: bool = False
 
     @property
     def bays(self) -> int:
         """Window bays along the front of a building, 0 of all else."""
         return max(2, round(self.length / BAY_M)) if self.kind is ThingKind.BUILDING else 0
+
+    @cached_property
+    def told_numbers(self) -> FloatArray:
+        """What :func:`boxes_of` needs of the boxes that tell it, a row each: worked out once, for it is asked for in every frame."""
+        return np.array([_numbers(part) for part in told_parts(self)], dtype=float)
 
     def detail_rng(self) -> np.random.Generator:
         """The draws of its finer looks, the same each time."""
@@ -122,31 +139,86 @@ def board_middles(right: float, left: float) -> tuple[float, ...]:
 
 
 def told_parts(thing: Thing) -> tuple[Thing, ...]:
-    """The boxes that tell a thing: its own, or of a gantry, whose box is nearly all sky, its beam and boards."""
-    if thing.kind is not ThingKind.GANTRY:
+    """The boxes that tell a thing: its own, or of a gantry, whose box is nearly all sky, its beam and boards; then what it stands on,
+    which its own box does not hold.
+    """
+    if thing.is_support:
         return (thing,)
-    middles = board_middles(thing.aside - 0.5 * thing.width, thing.aside + 0.5 * thing.width)
-    beam = replace(thing, low=BEAM_EDGES_M[0], high=BEAM_EDGES_M[1], colour=STEEL)
-    return beam, *(replace(thing, aside=middle, width=BOARD_M) for middle in middles)
+    whole = (thing,) if thing.kind is not ThingKind.GANTRY else _beam_and_boards(thing)
+    return *whole, *supports_of(thing)
 
 
-def boxes_of(things: Sequence[Thing]) -> SceneryBoxes:
-    """The boxes that tell of things, as arrays."""
-    things = [part for thing in things for part in told_parts(thing)]
-    count = len(things)
-    yaw = np.array([thing.yaw_rad for thing in things], dtype=float)
-    aside = np.array([thing.aside for thing in things], dtype=float)
-    foot = np.array([(thing.x, thing.y) for thing in things], dtype=float).reshape(count, 2)
-    low = np.array([thing.low for thing in things], dtype=float)
-    high = np.array([thing.high for thing in things], dtype=float)
-    centres = np.stack([foot[:, 0] - np.sin(yaw) * aside, foot[:, 1] + np.cos(yaw) * aside, 0.5 * (low + high)], axis=1)
-    flat = np.array([(thing.length, thing.width) for thing in things], dtype=float).reshape(count, 2)
+def _beam_and_boards(gantry: Thing) -> tuple[Thing, ...]:
+    middles = board_middles(*_ends(gantry))
+    beam = replace(gantry, low=BEAM_EDGES_M[0], high=BEAM_EDGES_M[1], colour=STEEL)
+    return beam, *(replace(gantry, aside=middle, width=BOARD_M) for middle in middles)
+
+
+def supports_of(thing: Thing) -> tuple[Thing, ...]:
+    """Trunks, poles, legs and arms beside a thing's own box. Those of guard rails, one every few metres, show best how fast the
+    camera goes. Each is a thing of the same kind.
+    """
+
+    def support(
+        size_m: tuple[float, float], high: float, colour: Colour3 = STEEL, *, low: float = 0.0, aside: float = 0.0
+    ) -> Thing:
+        length, width = size_m
+        return replace(
+            thing, length=length, width=width, low=low, high=high, aside=aside, colour=colour, is_support=True
+        )
+
+    match thing.kind:
+        case ThingKind.TREE | ThingKind.CONIFER:
+            thick = TRUNK_SHARE * thing.high
+            return (support((thick, thick), thing.low, TRUNK),)
+        case ThingKind.SIGN:
+            return (support((0.08, 0.08), thing.low),)
+        case ThingKind.DIRECTION_BOARD:
+            return tuple(support((0.16, 0.16), thing.low, aside=y) for y in BOARD_POSTS_M)
+        case ThingKind.GANTRY:
+            return tuple(support((0.44, 0.44), BEAM_EDGES_M[1], aside=y) for y in _ends(thing))
+        case ThingKind.OVERPASS:
+            right, left = _ends(thing)
+            sizes = (7.0, 1.2), thing.low, thing.colour
+            return tuple(support(*sizes, aside=y) for y in (right + PILLAR_INSET_M, left - PILLAR_INSET_M))
+        case ThingKind.STREET_LAMP:
+            return (support((0.2, 2.1), thing.high + 0.5, low=thing.high, aside=-1.05 * thing.side),)
+        case ThingKind.GUARD_RAIL:
+            back = 0.5 * thing.length
+            x, y = thing.x - back * float(np.cos(thing.yaw_rad)), thing.y - back * float(np.sin(thing.yaw_rad))
+            return (replace(support((0.12, 0.12), thing.low), x=x, y=y),)
+    return ()
+
+
+def _ends(thing: Thing) -> tuple[float, float]:
+    """The right and left end of what reaches across the road, metres aside of its foot."""
+    return thing.aside - 0.5 * thing.width, thing.aside + 0.5 * thing.width
+
+
+def boxes_of(things: Sequence[Thing], seen_from: tuple[float, float] | None = None) -> SceneryBoxes:
+    """The boxes that tell of things, as arrays; without the supports that are too far to be seen from a place (x, y) in the world."""
+    rows = np.concatenate([np.empty((0, _NUM_NUMBERS)), *[thing.told_numbers for thing in things]])
+    if seen_from is not None:
+        rows = rows[np.hypot(rows[:, 0] - seen_from[0], rows[:, 1] - seen_from[1]) < rows[:, 14]]
+    x, y, yaw, aside, low, high = rows[:, :6].T
     return SceneryBoxes(
-        centres=centres,
-        sizes=np.concatenate([flat, (high - low)[:, None]], axis=1),
+        centres=np.stack([x - np.sin(yaw) * aside, y + np.cos(yaw) * aside, 0.5 * (low + high)], axis=1),
+        sizes=np.concatenate([rows[:, 6:8], (high - low)[:, None]], axis=1),
         yaw_rad=yaw,
-        classes=np.array([SCENERY_CLASSES.index(thing.kind.scenery_class) for thing in things], dtype=int),
-        kinds=np.array([_KINDS.index(thing.kind) for thing in things], dtype=int),
-        colours=np.array([thing.colour for thing in things], dtype=float).reshape(count, 3),
-        bays=np.array([thing.bays for thing in things], dtype=int),
+        classes=rows[:, 8].astype(int),
+        kinds=rows[:, 9].astype(int),
+        colours=rows[:, 10:13],
+        bays=rows[:, 13].astype(int),
     )
+
+
+def _numbers(part: Thing) -> tuple[float, ...]:
+    kind = part.kind
+    reach_m = SUPPORT_REACH * min(part.length, part.width) if part.is_support else np.inf
+    return (
+        *(part.x, part.y, part.yaw_rad, part.aside, part.low, part.high, part.length, part.width),
+        *(SCENERY_CLASSES.index(kind.scenery_class), _KINDS.index(kind), *part.colour, part.bays, reach_m),
+    )
+
+
+_NUM_NUMBERS = 15

@@ -31,7 +31,7 @@ SHAPE_SCALE = 4
 
 
 class PatchDiscriminator(nn.Module):
-    """Frames (N, 3, H, W) and their layout planes (N, 53, H/4, W/4) to logits (N, 1, H/8, W/8)."""
+    """Frames (N, 3, H, W) and their layout planes (N, 55, H/4, W/4) to logits (N, 1, H/8, W/8)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class PatchDiscriminator(nn.Module):
 
 class ShapeDiscriminator(nn.Module):
     """Frames (N, 3, H, W), seen at a quarter of their size where one logit sees a whole vehicle, and their layout planes
-    (N, 53, H/4, W/4) to logits (N, 1, H/32, W/32).
+    (N, 55, H/4, W/4) to logits (N, 1, H/32, W/32).
 
     The fine discriminator's logit sees 38 pixels: near vehicles stayed smeared under it, sharp only in their texture.
     """
@@ -80,7 +80,7 @@ class ShapeDiscriminator(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """What the discriminators see: frames ``drawn`` and their ``truth`` (N, 3, H, W), the layout ``planes`` (N, 53, H/4, W/4)
+    """What the discriminators see: frames ``drawn`` and their ``truth`` (N, 3, H, W), the layout ``planes`` (N, 55, H/4, W/4)
     that the decoder was told, and ``weights`` (N, 1, H, W) of the pixels.
     """
 

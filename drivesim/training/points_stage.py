@@ -7,21 +7,25 @@ per pixel learns that thousands of times faster than a decoder does, of whose st
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from einops import rearrange, reduce
+import torch.nn.functional as F
+from einops import rearrange, reduce, repeat
 from rich.progress import track
 from torch import Tensor, nn
 
-from drivesim.controls import ACTOR_CHANNELS, LAYOUT_SIZE, RASTER_CHANNELS, SCENERY_CHANNELS, Control
+from drivesim.controls import ACTOR_CHANNELS, BOX_CLASSES, LAYOUT_SIZE, RASTER_CHANNELS, SCENERY_CHANNELS, Control
 from drivesim.datasets.store import ClipStore
 from drivesim.models.conditioning_inputs import NUM_LAYOUT_PLANES, planes_named
 from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.decoder import FACE_PLANES, LIGHT
+from drivesim.renderer.semantics import Semantic
+from drivesim.scenery import ThingKind
 from drivesim.training.decoder_stage import OUTPUT_SIZE, clips_with_pictures, is_full_size, pictures_of, refuse_small
 from drivesim.training.parts import Dtype, Parts, write_rows
 from drivesim.training.schedule import Schedule
@@ -44,14 +48,35 @@ ACTOR_WEIGHT = 4.0
 #: Ridge of the refits, as a share of the features' mean square.
 RIDGE = 1e-4
 
-#: A painted pixel is right within this much of [-1, 1]; there the painter's share begins at the sigmoid of CERTAIN, else of -CERTAIN.
-RIGHT_WITHIN, CERTAIN = 0.1, 2.0
+#: A painted pixel is right within this much of [-1, 1].
+RIGHT_WITHIN = 0.1
+
+#: What a body does not cover of its box counts so little for the painter, and for the details.
+BESIDE_PAINTED, BESIDE_DETAIL = 0.05, 0.25
+
+#: How much it counts whether the painter's share is open where it shows a body and is right.
+GATE_WEIGHT = 0.3
+
+#: What pixels of each class of actors and of each kind of scenery are, in the order of their numbers.
+_SHOWN_AS_ACTOR = (
+    Semantic.CAR, Semantic.LARGE_VEHICLE, Semantic.PEDESTRIAN, Semantic.TWO_WHEELER, Semantic.STATIC_OBJECT,
+)  # fmt: skip
+_SHOWN_AS_THING = {
+    **dict.fromkeys((ThingKind.BUILDING, ThingKind.HOUSE, ThingKind.OVERPASS), Semantic.BUILDING),
+    **dict.fromkeys((ThingKind.TREE, ThingKind.CONIFER, ThingKind.BUSH), Semantic.VEGETATION),
+    **dict.fromkeys((ThingKind.BIN, ThingKind.CABINET), Semantic.STATIC_OBJECT),
+    ThingKind.TRAFFIC_LIGHT: Semantic.TRAFFIC_LIGHT,
+    ThingKind.GUARD_RAIL: Semantic.GUARD_RAIL,
+}
 
 NUM_PLANES = sum(len(planes) for planes in RASTER_CHANNELS.values())
 #: Colours of the picture's pixels within one of the layout.
 COLOURS = 3 * BLOCK**2
-#: Columns of a kept pixel: planes of the layout, whether each raster is known, light, and colours.
-COLUMNS = NUM_LAYOUT_PLANES + LIGHT + COLOURS
+#: Shares of the pixels of the small picture within one of the layout that show the body of the box that is told there.
+BODIES = (BLOCK // HALF) ** 2
+#: Columns of a kept pixel: planes of the layout, whether each raster is known, light, shares of the body, and colours.
+COLUMNS = NUM_LAYOUT_PLANES + LIGHT + BODIES + COLOURS
+_ACTOR_CLASSES = BOX_CLASSES[Control.ACTORS]
 _ACTOR_SHADE = planes_named(Control.ACTORS, ("shade",))[0]
 
 
@@ -67,7 +92,13 @@ def kept_pixels(store: ClipStore, clip: int) -> np.ndarray:
     is_actor = rasters[Control.ACTORS][ACTOR_CHANNELS.index("shade")] > 0
     is_scenery = (rasters[Control.SCENERY][SCENERY_CHANNELS.index("shade")] > 0) & ~is_actor
     groups = [np.flatnonzero(group) for group in (is_actor, is_scenery, ~is_actor & ~is_scenery)]
-    chosen = [rng.choice(group, count) for group, count in zip(groups, KEPT, strict=True) if len(group)]
+    covered = rasters[Control.ACTORS][: len(_ACTOR_CLASSES)].reshape(len(_ACTOR_CLASSES), -1)
+    likely = _classes_alike(covered[:, groups[0]]), None, None
+    chosen = [
+        rng.choice(group, count, p=chance)
+        for group, count, chance in zip(groups, KEPT, likely, strict=True)
+        if len(group)
+    ]
     places = np.concatenate(chosen)
     places = np.concatenate([places, rng.choice(places, PIXELS - len(places))])
     planes = np.concatenate(list(rasters.values())).reshape(NUM_PLANES, -1)[:, places].T
@@ -75,8 +106,37 @@ def kept_pixels(store: ClipStore, clip: int) -> np.ndarray:
     attributes = np.asarray(store.read("attributes", clip, frame), np.float32)
     light = 255.0 * np.append(attributes, float(store.gives("attributes", clip)))
     shared = np.append(known, light.clip(0.0, 255.0).round()).astype(np.uint8)
-    colours = _blocks(picture)[places]
-    return np.concatenate([planes, np.broadcast_to(shared, (PIXELS, len(shared))), colours], axis=1)
+    bodies = bodies_of(rasters, store.read("semantic", clip, frame) if store.gives("semantic", clip) else None)
+    shared = np.broadcast_to(shared, (PIXELS, len(shared)))
+    return np.concatenate([planes, shared, bodies[places], _blocks(picture)[places]], axis=1)
+
+
+def bodies_of(rasters: Mapping[Control, np.ndarray], semantic: np.ndarray | None) -> np.ndarray:
+    """How much of each pixel of the small picture shows what the box told there is: uint8 (pixels of the layout, BODIES), by the
+    semantic classes (H, W) of the picture; all of it where these are not known. A body does not fill its box.
+    """
+    actors, scenery = rasters[Control.ACTORS], rasters[Control.SCENERY]
+    kinds = np.array([_SHOWN_AS_THING.get(kind, Semantic.POLE_SIGN) for kind in ThingKind])
+    number = np.round(scenery[SCENERY_CHANNELS.index("kind")] * (len(ThingKind) / 255.0)).astype(int) - 1
+    told = np.where(scenery[SCENERY_CHANNELS.index("shade")] > 0, kinds[number], -1)
+    classes = np.array(_SHOWN_AS_ACTOR)[actors[: len(_ACTOR_CLASSES)].argmax(axis=0)]
+    told = np.where(actors[ACTOR_CHANNELS.index("shade")] > 0, classes, told)
+    if semantic is None:
+        return np.repeat(255 * (told >= 0).astype(np.uint8).reshape(-1, 1), BODIES, axis=1)
+    around = semantic.shape[0] // LAYOUT_SIZE[0]
+    shown = rearrange(semantic, "(h a) (w b) -> (h w) a b", a=around, b=around) == told.reshape(-1, 1, 1)
+    share = reduce(255.0 * shown, "p (a i) (b j) -> p (a b)", "mean", a=BLOCK // HALF, b=BLOCK // HALF)
+    return np.asarray(share.round(), np.uint8)
+
+
+def _classes_alike(shares: np.ndarray) -> np.ndarray:
+    """How likely each pixel of actors is drawn (P,), by the ``shares`` (classes, P) that cover it: half of the pixels from all of
+    them, half from each class alike, for a walker covers a hundredth of what a lorry does.
+    """
+    if not shares.shape[1]:
+        return np.zeros(0)
+    seen, which, counts = np.unique(shares.argmax(axis=0), return_inverse=True, return_counts=True)
+    return 0.5 / shares.shape[1] + 0.5 / (len(seen) * counts[which])
 
 
 def _blocks(picture: np.ndarray) -> np.ndarray:
@@ -118,22 +178,26 @@ class PointPainting(nn.Module):
     def __init__(self, codec: FrameCodec) -> None:
         super().__init__()
         self.codec = codec.requires_grad_(False)
-        painter = codec.decoder.painter
+        painter: Any = codec.decoder.painter
         for part in (codec.decoder.layout.points, painter.points, painter.light, painter.paint):
             part.requires_grad_(True)
         width = codec.decoder.layout.point_width
         self.detail = nn.Sequential(
             nn.Linear(width + LIGHT, DETAIL_WIDTH), nn.ReLU(inplace=True), nn.Linear(DETAIL_WIDTH, COLOURS)
         )
+        self.gate = nn.Linear(width, 1)
+        with torch.no_grad():
+            self.gate.weight.copy_(painter.gate_of_layout.weight[:, -width:, 0, 0])
+            self.gate.bias.copy_(painter.gate_of_picture.bias)
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Colours in [-1, 1] of pixels (P, COLUMNS) in [0, 1]: as painted in the small picture (P, 12), and of the large one
-        (P, COLOURS).
+        (P, COLOURS); then the painter's share before its sigmoid (P,).
         """
         features = self.features(pixels)
         light = pixels[:, NUM_LAYOUT_PLANES : NUM_LAYOUT_PLANES + LIGHT].to(features.dtype)
         painted = self.codec.decoder.painter.colours(features[:, :, None, None], light)[:, :, 0, 0]
-        return painted, self.detail(torch.cat([features, light], dim=1))
+        return painted, self.detail(torch.cat([features, light], dim=1)), self.gate(features)[:, 0]
 
     def features(self, pixels: Tensor) -> Tensor:
         """Features (P, C) of pixels (P, COLUMNS) in [0, 1]."""
@@ -177,13 +241,21 @@ class PointsStage(Stage):
         return PointBatches(self._table(store, folder.parent), self.pixels)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """L1 between painted and true colours, and between those of the large picture."""
+        """L1 between painted and true colours, and between those of the large picture, where a body is seen; and whether the painter's
+        share is open where it shows a body and is right (cross entropy). Beside a body its box shows what is behind, which nothing told
+        says: learned too, it was painted into the box as a ghost.
+        """
         pixels = batch["pixels"].flatten(0, 1).float() / 255.0
         told = torch.rand(len(pixels), 1, generator=generator) >= self.untold_share
         pixels[:, NUM_LAYOUT_PLANES : NUM_LAYOUT_PLANES + LIGHT] *= told.to(pixels.device)
-        painted, detail = self.network(pixels)
+        painted, detail, gate = self.network(pixels)
         true = 2.0 * pixels[:, -COLOURS:] - 1.0
-        error = _distance(painted, _halved(true)) + _distance(detail, true)
+        body = pixels[:, -COLOURS - BODIES : -COLOURS]
+        error = _distance(painted, _halved(true), body, BESIDE_PAINTED)
+        is_right = (_distance(painted.detach(), _halved(true), body, 0.0) < RIGHT_WITHIN).float()
+        error = error + _distance(detail, true, body, BESIDE_DETAIL)
+        wanted = body.mean(dim=1) * is_right
+        error = error + GATE_WEIGHT * F.binary_cross_entropy_with_logits(gate.float(), wanted, reduction="none")
         weights = 1.0 + (ACTOR_WEIGHT - 1.0) * (pixels[:, _ACTOR_SHADE] > 0)
         return (weights * error).sum() / weights.sum()
 
@@ -196,8 +268,8 @@ class PointsStage(Stage):
 
     @torch.no_grad()
     def finish(self, store: ClipStore) -> None:
-        """Let the painter be heard where it is right, and refit the other layers that read the features: by least squares they see
-        what they saw before, as far as the new features say it.
+        """Give the painter the share that was learned, and refit the other layers that read the features: by least squares they see what
+        they saw before, as far as the new features say it.
         """
         table = np.load(self._table(store, self.parts.work), mmap_mode="r")
         clips = np.linspace(0, len(table) - 1, min(len(table), 64)).astype(int)
@@ -205,12 +277,11 @@ class PointsStage(Stage):
         pixels = pixels[pixels[:, FACE_PLANES].any(dim=1)]
         layout = self.network.codec.decoder.layout
         after = self.network.features(pixels).float()
-        error = _distance(self.network(pixels)[0], _halved(2.0 * pixels[:, -COLOURS:] - 1.0))
         learned, layout.points = layout.points, self.before
         before = self.network.features(pixels).float()
         layout.points = learned
         refit_readers(self.network.codec, after, before)
-        open_gate(self.network.codec, after, error < RIGHT_WITHIN)
+        give_gate(self.network)
 
     def trained(self) -> nn.Module:
         """The codec."""
@@ -220,9 +291,15 @@ class PointsStage(Stage):
         return work / "latents" / f"points-{len(store)}x{store.frames_per_clip}.npy"
 
 
-def _distance(colours: Tensor, true: Tensor) -> Tensor:
-    """Mean absolute difference of each pixel's colours (P, C): (P,)."""
-    return (colours.float() - true).abs().mean(1)
+def _distance(colours: Tensor, true: Tensor, body: Tensor, beside: float) -> Tensor:
+    """Mean absolute difference of each pixel's colours (P, C): (P,), where the ``body`` (P, BODIES) covers them; beside it they count
+    ``beside``.
+    """
+    within = round(math.sqrt(colours.shape[1] / (3 * BODIES)))
+    counts = repeat(
+        beside + (1.0 - beside) * body, "p (a b) -> p (c a i b j)", a=BLOCK // HALF, c=3, i=within, j=within
+    )
+    return ((colours.float() - true).abs() * counts).sum(1) / counts.sum(1).clamp(min=1.0)
 
 
 def refit_readers(codec: FrameCodec, after: Tensor, before: Tensor) -> None:
@@ -234,14 +311,14 @@ def refit_readers(codec: FrameCodec, after: Tensor, before: Tensor) -> None:
         layer.weight[:, -after.shape[1] :, 0, 0] = (told @ fit.T).to(layer.weight.dtype)
 
 
-def open_gate(codec: FrameCodec, features: Tensor, right: Tensor) -> None:
-    """Let the painter's share follow from the point ``features`` (P, C) whether what it paints is ``right`` (P,)."""
-    wanted = torch.where(right, CERTAIN, -CERTAIN)
-    fit = _least_squares(torch.cat([features, torch.ones(len(features), 1)], dim=1), wanted[:, None])[:, 0]
-    painter: Any = codec.decoder.painter
-    painter.gate_of_layout.weight.zero_()
-    painter.gate_of_layout.weight[0, -features.shape[1] :, 0, 0] = fit[:-1].to(painter.gate_of_layout.weight.dtype)
-    painter.gate_of_picture.bias.fill_(float(fit[-1]))
+def give_gate(network: PointPainting) -> None:
+    """Let the painter's share be what was learned of it by the point features alone."""
+    painter: Any = network.codec.decoder.painter
+    width = network.gate.in_features
+    for layer in (painter.gate_of_layout, painter.gate_of_picture):
+        layer.weight.zero_()
+    painter.gate_of_layout.weight[0, -width:, 0, 0] = network.gate.weight[0].to(painter.gate_of_layout.weight.dtype)
+    painter.gate_of_picture.bias.copy_(network.gate.bias)
 
 
 def _least_squares(told: Tensor, wanted: Tensor) -> Tensor:

@@ -69,6 +69,19 @@ def test_walking_moves_the_legs_and_standing_does_not(make_scene, make_actor):
     assert legs(0.0) == 0.0
 
 
+def test_the_legs_are_where_the_gait_says(make_scene, make_actor):
+    def stride(gait_rad):
+        scene = make_scene(make_actor("pedestrian", 9.0, 0.0, yaw=0.0, speed=1.4, gait_rad=gait_rad), speed=1.4)
+        side = dataclasses.replace(NUSCENES_FRONT, mount=Pose(x=9.0, y=-6.0, z=1.2, yaw_rad=np.pi / 2))
+        mask = ProceduralWorld(dataclasses.replace(scene, camera=side), 1).render(0, 512, 256).instance == 1
+        rows, columns = np.nonzero(mask)
+        feet = columns[rows > rows.max() - 0.1 * np.ptp(rows)]
+        return np.ptp(feet) / np.ptp(rows)
+
+    apart, together = stride(0.5 * np.pi), stride(np.pi)
+    assert apart > 0.25 and apart > together + 0.1
+
+
 def test_brake_lights_shine_when_a_car_slows_down(make_scene, make_actor):
     steady = make_actor("car", 10.0, 0.0, speed=12.0, colour=(20, 60, 160))
     slowing = dataclasses.replace(
