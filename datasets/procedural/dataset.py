@@ -24,6 +24,9 @@ LATEST_START_S = 6.0
 LARGEST_HEIGHT = 512
 
 FPS = 10.0
+#: Settings that say how many scenes are of a kind; a store that has none of it does not name it.
+_SHARES = ("junction_share", "crowd_share")
+
 SOURCE = "drivesim procedural world"
 LICENCE = "Apache-2.0"
 
@@ -33,7 +36,7 @@ class ProceduralDataset:
     """``num_samples`` windows of ``num_frames`` rendered frames at 10 frames a second, with exact semantic classes.
 
     Seeds from :data:`HELD_OUT_SEED` on are held out: never train on them. ``junction_share`` of the urban and rural roads
-    have a junction. Raises InputError for sizes and shares that cannot be, and for seeds on both sides of the border.
+    have a junction, in ``crowd_share`` of the towns people walk about close before an ego that waits. Raises InputError for sizes and shares that cannot be, and for seeds on both sides of the border.
     """
 
     first_seed: int = 0
@@ -42,6 +45,7 @@ class ProceduralDataset:
     height: int = 256
     width: int = 512
     junction_share: float = 0.0
+    crowd_share: float = 0.0
 
     def __post_init__(self) -> None:
         counts = {"samples": self.num_samples, "frames": self.num_frames}
@@ -54,8 +58,9 @@ class ProceduralDataset:
                 f"procedural world: pictures of {self.height}x{self.width} from seed {self.first_seed} on; expected "
                 "at least 16x16 and a seed of 0 or more"
             )
-        if not 0.0 <= self.junction_share <= 1.0:
-            raise InputError(f"procedural world: junction_share is {self.junction_share}; expected 0 to 1")
+        for name in _SHARES:
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise InputError(f"procedural world: {name} is {getattr(self, name)}; expected 0 to 1")
         if self.first_seed < HELD_OUT_SEED < self.first_seed + self.num_samples:
             raise InputError(
                 f"procedural world: seeds {self.first_seed} to {self.first_seed + self.num_samples - 1} mix training "
@@ -72,7 +77,8 @@ class ProceduralDataset:
         seed = self.first_seed + index
         rng = np.random.default_rng([seed, 77])
         start = int(rng.uniform(0.0, LATEST_START_S) * FPS)
-        scene = sample_scene(seed, start + self.num_frames, FPS, junction_share=self.junction_share)
+        shares = {name: getattr(self, name) for name in _SHARES}
+        scene = sample_scene(seed, start + self.num_frames, FPS, **shares)
         world = ProceduralWorld(scene, appearance_seed=seed)
         frames = [world.render(frame, self.width, self.height) for frame in range(start, start + self.num_frames)]
         window = scene.window(start, start + self.num_frames)
@@ -93,5 +99,5 @@ class ProceduralDataset:
 
     def describe(self) -> dict[str, Any]:
         """Seeds, sizes and licence."""
-        told = {name: value for name, value in asdict(self).items() if name != "junction_share" or value > 0.0}
+        told = {name: value for name, value in asdict(self).items() if name not in _SHARES or value > 0.0}
         return {"kind": "procedural", **told, "source": SOURCE, "licence": LICENCE}

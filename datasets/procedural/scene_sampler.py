@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from drivesim.datasets.procedural.crowd_sampler import crowd_of, has_crowd
 from drivesim.datasets.procedural.environment_sampler import sample_environment
 from drivesim.datasets.procedural.junction_sampler import with_junction
 from drivesim.datasets.procedural.situations import SITUATIONS, FilledRoad, Situation, merge, queue
@@ -14,22 +15,28 @@ from drivesim.road import Road, RoadType
 from drivesim.scene import NUSCENES_FRONT, Camera, Scene
 from drivesim.scenery import Scenery
 from drivesim.traffic.road_builder import build_road
-from drivesim.traffic.simulation import ActorPlan, AmbientTraffic, EgoPlan, simulate
+from drivesim.traffic.simulation import ActorPlan, AmbientTraffic, EgoPlan, Manoeuvre, simulate
 
 _ROAD_SHARES: dict[RoadType, float] = {"motorway": 0.35, "rural": 0.25, "urban": 0.40}
 _QUEUE_SHARE: dict[RoadType, float] = {"motorway": 0.14, "rural": 0.05, "urban": 0.2}
 
 
 def sample_scene(
-    seed: int, num_frames: int, fps: float = 10.0, development: int = 0, junction_share: float = 0.0
+    seed: int,
+    num_frames: int,
+    fps: float = 10.0,
+    development: int = 0,
+    junction_share: float = 0.0,
+    crowd_share: float = 0.0,
 ) -> Scene:
     """A random scene of ``num_frames`` frames at ``fps``: road, weather, ego, traffic and an event, from ``seed`` alone.
 
     ``development`` k of the same seed and length starts from the same frame 0 and goes on otherwise: drivers follow, hesitate
     and change lanes as another draw of theirs has it.
 
-    ``junction_share`` of the urban and rural roads are straight ones with a junction ahead (:mod:`.junction_sampler`); the
-    other scenes are the same whatever it is.
+    ``junction_share`` of the urban and rural roads are straight ones with a junction ahead (:mod:`.junction_sampler`), in
+    ``crowd_share`` of the towns people walk about close before an ego that waits (:mod:`.crowd_sampler`); the other scenes are the
+    same whatever these are.
 
     Motorway 35 %, rural 25 %, urban 40 %; 60 % day, 15 % dusk or dawn, 25 % night; right-hand traffic in 90 %.
     """
@@ -45,18 +52,15 @@ def sample_scene(
     road, ego_manoeuvres = with_junction(road, ego_lane_number, ego_speed, seed, junction_share)
     ego_lane = road.lane(ego_lane_number)
     assert ego_lane is not None and ego_lane.kind == "driving"
+    waits = has_crowd(road_type, seed, crowd_share)
+    if waits:
+        situation, ego_speed = crowd_of(seed), 0.0
     filled = FilledRoad(road=road, ego_lane=ego_lane, ego_speed=ego_speed, duration_s=duration_s, rng=rng)
     situation(filled)
     filled.plans = _without_overlaps(filled)
     result = simulate(
         road,
-        EgoPlan(
-            speed=ego_speed,
-            lane=ego_lane_number,
-            desired_speed=max(limit * float(rng.uniform(0.8, 1.02)), ego_speed),
-            free=bool(rng.random() < 0.45),
-            manoeuvres=ego_manoeuvres,
-        ),
+        _ego_plan(ego_lane_number, ego_speed, 0.0 if waits else limit, ego_manoeuvres, rng),
         filled.plans,
         duration_s=duration_s,
         fps=fps,
@@ -75,6 +79,18 @@ def sample_scene(
         environment=environment,
         seed=seed,
         scenery=Scenery(road=road, seed=seed, lamps=environment.street_lights),
+    )
+
+
+def _ego_plan(
+    lane: int, speed: float, limit: float, manoeuvres: tuple[Manoeuvre, ...], rng: np.random.Generator
+) -> EgoPlan:
+    return EgoPlan(
+        speed=speed,
+        lane=lane,
+        desired_speed=max(limit * float(rng.uniform(0.8, 1.02)), speed) if limit else 0.0,
+        free=bool(rng.random() < 0.45),
+        manoeuvres=manoeuvres,
     )
 
 

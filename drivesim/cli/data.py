@@ -68,6 +68,9 @@ def pack(
         float | None,
         typer.Option(help="procedural: share, 0 to 1, of urban and rural roads with a junction (default 0)"),
     ] = None,
+    crowd_share: Annotated[
+        float | None, typer.Option(help="procedural: share, 0 to 1, of urban roads with people close ahead (default 0)")
+    ] = None,
     first_seed: Annotated[
         int | None, typer.Option(min=0, help="procedural: the first scene; scenes from 1000000 on are held out.")
     ] = None,
@@ -97,8 +100,8 @@ def pack(
     from drivesim.packing import pack as pack_dataset
 
     options = SourceOptions(
-        samples=samples, first_seed=first_seed, frames=frames, fps=fps, height=height, width=width,
-        split=split, version=version, licence=licence, category_map=category_map, junction_share=junction_share,
+        samples=samples, first_seed=first_seed, frames=frames, fps=fps, height=height, width=width, split=split,
+        version=version, licence=licence, category_map=category_map, junction_share=junction_share, crowd_share=crowd_share,
     )  # fmt: skip
     with counting("reading", "recordings") as progress:
         dataset = open_source(source, options, progress)

@@ -32,11 +32,12 @@ class SourceOptions:
     licence: str | None = None
     category_map: Path | None = None
     junction_share: float | None = None
+    crowd_share: float | None = None
 
 
 #: The options of ``drivesim data pack`` that each kind of source has.
 _ONLY_FOR: dict[str, tuple[str, ...]] = {
-    PROCEDURAL: ("samples", "first_seed", "frames", "height", "width", "junction_share"),
+    PROCEDURAL: ("samples", "first_seed", "frames", "height", "width", "junction_share", "crowd_share"),
     "nuScenes": ("samples", "frames", "fps", "height", "width", "split", "version", "category_map"),
     "video": ("samples", "frames", "fps", "height", "width", "licence"),
 }
