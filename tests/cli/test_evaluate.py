@@ -41,7 +41,7 @@ def evaluate(*arguments: object) -> Result:
         (["--futures", "2"], "--futures 2: expected 3 or more"),
         (["--seconds", "0"], "--seconds 0: expected a number of 0.5 or more"),
         (["--minutes", "nan"], "--minutes nan"),
-        (["--clips", "9" * 26], "expected 10000 or less"),
+        (["--clips", "9" * 18], "expected 10000 or less"),
         (["--minutes", "1e308"], "--minutes 1e+308: expected a number of 10000 or less"),
         (["--scenario", "no-such-drive"], "no-such-drive"),
         (["--require", "recall"], "no threshold"),
