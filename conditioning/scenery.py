@@ -8,8 +8,18 @@ from drivesim.conditioning.box_raster import BoxRaster
 from drivesim.conditioning.ground import positions_on_road
 from drivesim.conditioning.projection import project_boxes
 from drivesim.controls import LAYOUT_SIZE, SCENERY_CHANNELS
+from drivesim.geometry import FloatArray
 from drivesim.scene import Scene
-from drivesim.scenery import SCENERY_CLASSES, STOREY_M, Scenery, SceneryBoxes, ThingKind, boxes_of
+from drivesim.scenery import (
+    BUCKET_M,
+    SCENERY_CLASSES,
+    STOREY_M,
+    Scenery,
+    SceneryBoxes,
+    ThingKind,
+    boxes_from,
+    told_numbers_of,
+)
 
 #: How far ahead of the ego, and behind it, scenery is told, metres along the road.
 REACH_M, BEHIND_M = 190.0, 24.0
@@ -28,16 +38,21 @@ class StandingBoxes:
         self._ego = ego = scene.ego.positions
         self._start_s, self._fps = scene.start_s, scene.fps
         self._ego_s = positions_on_road(self._scenery.road, ego[:, 0], ego[:, 1])
+        self._near: tuple[tuple[object, ...], FloatArray] | None = None
 
     def at(self, frame: int) -> SceneryBoxes:
         """From a little behind the ego at ``frame`` to as far ahead as scenery is told."""
         s = float(self._ego_s[frame])
-        things = self._scenery.between(s - BEHIND_M, s + REACH_M)
         x, y = float(self._ego[frame, 0]), float(self._ego[frame, 1])
-        for key in self._scenery.arm_buckets(s, x, y, BEHIND_M, REACH_M):
-            things += self._scenery.arm_bucket(*key)
-        time_s = self._start_s + frame / self._fps
-        return boxes_of(things + self._scenery.signals(s, time_s, BEHIND_M, REACH_M), seen_from=(x, y))
+        arms = self._scenery.arm_buckets(s, x, y, BEHIND_M, REACH_M)
+        near = ((s - BEHIND_M) // BUCKET_M, (s + REACH_M) // BUCKET_M, *arms)
+        if self._near is None or self._near[0] != near:  # for some frames on end the same buckets are near
+            things = self._scenery.between(s - BEHIND_M, s + REACH_M)
+            for key in arms:
+                things += self._scenery.arm_bucket(*key)
+            self._near = near, told_numbers_of(things)
+        signals = self._scenery.signals(s, self._start_s + frame / self._fps, BEHIND_M, REACH_M)
+        return boxes_from(np.concatenate([self._near[1], told_numbers_of(signals)]), seen_from=(x, y))
 
 
 class SceneryPainter:

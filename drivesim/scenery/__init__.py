@@ -1,7 +1,16 @@
 """What stands beside the road, as boxes: the renderer draws it, and a model may be told of it."""
 
 from drivesim.scenery.placement import BUCKET_M, LAMP_SPACING_M, Scenery, paved_edges
-from drivesim.scenery.things import SCENERY_CLASSES, STOREY_M, SceneryBoxes, Thing, ThingKind, boxes_of
+from drivesim.scenery.things import (
+    SCENERY_CLASSES,
+    STOREY_M,
+    SceneryBoxes,
+    Thing,
+    ThingKind,
+    boxes_from,
+    boxes_of,
+    told_numbers_of,
+)
 
 __all__ = [
     "BUCKET_M",
@@ -12,6 +21,8 @@ __all__ = [
     "SceneryBoxes",
     "Thing",
     "ThingKind",
+    "boxes_from",
     "boxes_of",
     "paved_edges",
+    "told_numbers_of",
 ]

@@ -197,7 +197,16 @@ def _ends(thing: Thing) -> tuple[float, float]:
 
 def boxes_of(things: Sequence[Thing], seen_from: tuple[float, float] | None = None) -> SceneryBoxes:
     """The boxes that tell of things, as arrays; without the supports that are too far to be seen from a place (x, y) in the world."""
-    rows = np.concatenate([np.empty((0, _NUM_NUMBERS)), *[thing.told_numbers for thing in things]])
+    return boxes_from(told_numbers_of(things), seen_from)
+
+
+def told_numbers_of(things: Sequence[Thing]) -> FloatArray:
+    """The rows of ``Thing.told_numbers`` of several things, one below the other."""
+    return np.concatenate([np.empty((0, _NUM_NUMBERS)), *[thing.told_numbers for thing in things]])
+
+
+def boxes_from(rows: FloatArray, seen_from: tuple[float, float] | None = None) -> SceneryBoxes:
+    """What :func:`boxes_of` makes of :func:`told_numbers_of`, for who keeps these from frame to frame."""
     if seen_from is not None:
         rows = rows[np.hypot(rows[:, 0] - seen_from[0], rows[:, 1] - seen_from[1]) < rows[:, 14]]
     x, y, yaw, aside, low, high = rows[:, :6].T
