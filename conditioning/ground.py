@@ -193,7 +193,9 @@ def _coarse_cells(rows: np.ndarray, columns: np.ndarray, width: int) -> tuple[np
 def _interpolate(table: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, ...]:
     clipped = np.clip(position, 0.0, table.shape[1] - 1.001)
     index = clipped.astype(np.intp)
-    weight = clipped - index.astype(np.float32)  # whole numbers would make all that follows float64, at twice the time
+    weight: np.ndarray = clipped - index.astype(
+        np.float32
+    )  # whole numbers would make all that follows float64, at twice the time
     low = table.take(index, axis=1, mode="clip")
     between = table.take(index + 1, axis=1, mode="clip")
     between -= low

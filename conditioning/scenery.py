@@ -17,7 +17,7 @@ from drivesim.scenery import (
     Scenery,
     SceneryBoxes,
     ThingKind,
-    boxes_from,
+    boxes_of,
     told_numbers_of,
 )
 
@@ -52,7 +52,7 @@ class StandingBoxes:
                 things += self._scenery.arm_bucket(*key)
             self._near = near, told_numbers_of(things)
         signals = self._scenery.signals(s, self._start_s + frame / self._fps, BEHIND_M, REACH_M)
-        return boxes_from(np.concatenate([self._near[1], told_numbers_of(signals)]), seen_from=(x, y))
+        return boxes_of(np.concatenate([self._near[1], told_numbers_of(signals)]), seen_from=(x, y))
 
 
 class SceneryPainter:

@@ -7,6 +7,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from drivesim.scenery import ThingKind
+
 
 class Semantic(IntEnum):
     """Class of a pixel; the numbers are stored in files, so they never change."""
@@ -27,6 +29,24 @@ class Semantic(IntEnum):
     PEDESTRIAN = 13
     TWO_WHEELER = 14
     STATIC_OBJECT = 15
+
+
+#: What the pixels of an actor are, by the class of its category, and those of a thing beside the road, by its kind.
+SEMANTIC_OF_CLASS: dict[str, Semantic] = {
+    "car": Semantic.CAR,
+    "large_vehicle": Semantic.LARGE_VEHICLE,
+    "pedestrian": Semantic.PEDESTRIAN,
+    "two_wheeler": Semantic.TWO_WHEELER,
+    "static_object": Semantic.STATIC_OBJECT,
+}
+SEMANTIC_OF_THING: dict[ThingKind, Semantic] = {
+    **dict.fromkeys(ThingKind, Semantic.POLE_SIGN),
+    **dict.fromkeys((ThingKind.BUILDING, ThingKind.HOUSE, ThingKind.OVERPASS), Semantic.BUILDING),
+    **dict.fromkeys((ThingKind.TREE, ThingKind.CONIFER, ThingKind.BUSH), Semantic.VEGETATION),
+    **dict.fromkeys((ThingKind.BIN, ThingKind.CABINET), Semantic.STATIC_OBJECT),
+    ThingKind.TRAFFIC_LIGHT: Semantic.TRAFFIC_LIGHT,
+    ThingKind.GUARD_RAIL: Semantic.GUARD_RAIL,
+}
 
 
 @dataclass(frozen=True, eq=False)

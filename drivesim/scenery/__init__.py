@@ -7,7 +7,6 @@ from drivesim.scenery.things import (
     SceneryBoxes,
     Thing,
     ThingKind,
-    boxes_from,
     boxes_of,
     told_numbers_of,
 )
@@ -21,7 +20,6 @@ __all__ = [
     "SceneryBoxes",
     "Thing",
     "ThingKind",
-    "boxes_from",
     "boxes_of",
     "paved_edges",
     "told_numbers_of",

@@ -142,8 +142,6 @@ def told_parts(thing: Thing) -> tuple[Thing, ...]:
     """The boxes that tell a thing: its own, or of a gantry, whose box is nearly all sky, its beam and boards; then what it stands on,
     which its own box does not hold.
     """
-    if thing.is_support:
-        return (thing,)
     whole = (thing,) if thing.kind is not ThingKind.GANTRY else _beam_and_boards(thing)
     return *whole, *supports_of(thing)
 
@@ -195,18 +193,15 @@ def _ends(thing: Thing) -> tuple[float, float]:
     return thing.aside - 0.5 * thing.width, thing.aside + 0.5 * thing.width
 
 
-def boxes_of(things: Sequence[Thing], seen_from: tuple[float, float] | None = None) -> SceneryBoxes:
-    """The boxes that tell of things, as arrays; without the supports that are too far to be seen from a place (x, y) in the world."""
-    return boxes_from(told_numbers_of(things), seen_from)
-
-
 def told_numbers_of(things: Sequence[Thing]) -> FloatArray:
     """The rows of ``Thing.told_numbers`` of several things, one below the other."""
     return np.concatenate([np.empty((0, _NUM_NUMBERS)), *[thing.told_numbers for thing in things]])
 
 
-def boxes_from(rows: FloatArray, seen_from: tuple[float, float] | None = None) -> SceneryBoxes:
-    """What :func:`boxes_of` makes of :func:`told_numbers_of`, for who keeps these from frame to frame."""
+def boxes_of(rows: FloatArray, seen_from: tuple[float, float] | None = None) -> SceneryBoxes:
+    """The boxes that tell of things, by their :func:`told_numbers_of`; without the supports that are too far to be seen from a place
+    (x, y) in the world.
+    """
     if seen_from is not None:
         rows = rows[np.hypot(rows[:, 0] - seen_from[0], rows[:, 1] - seen_from[1]) < rows[:, 14]]
     x, y, yaw, aside, low, high = rows[:, :6].T

@@ -24,7 +24,7 @@ from drivesim.datasets.store import ClipStore
 from drivesim.models.conditioning_inputs import NUM_LAYOUT_PLANES, planes_named
 from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.decoder import FACE_PLANES, LIGHT
-from drivesim.renderer.semantics import Semantic
+from drivesim.renderer.semantics import SEMANTIC_OF_CLASS, SEMANTIC_OF_THING
 from drivesim.scenery import ThingKind
 from drivesim.training.decoder_stage import OUTPUT_SIZE, clips_with_pictures, is_full_size, pictures_of, refuse_small
 from drivesim.training.parts import Dtype, Parts, write_rows
@@ -56,18 +56,6 @@ BESIDE_PAINTED, BESIDE_DETAIL = 0.05, 0.25
 
 #: How much it counts whether the painter's share is open where it shows a body and is right.
 GATE_WEIGHT = 0.3
-
-#: What pixels of each class of actors and of each kind of scenery are, in the order of their numbers.
-_SHOWN_AS_ACTOR = (
-    Semantic.CAR, Semantic.LARGE_VEHICLE, Semantic.PEDESTRIAN, Semantic.TWO_WHEELER, Semantic.STATIC_OBJECT,
-)  # fmt: skip
-_SHOWN_AS_THING = {
-    **dict.fromkeys((ThingKind.BUILDING, ThingKind.HOUSE, ThingKind.OVERPASS), Semantic.BUILDING),
-    **dict.fromkeys((ThingKind.TREE, ThingKind.CONIFER, ThingKind.BUSH), Semantic.VEGETATION),
-    **dict.fromkeys((ThingKind.BIN, ThingKind.CABINET), Semantic.STATIC_OBJECT),
-    ThingKind.TRAFFIC_LIGHT: Semantic.TRAFFIC_LIGHT,
-    ThingKind.GUARD_RAIL: Semantic.GUARD_RAIL,
-}
 
 NUM_PLANES = sum(len(planes) for planes in RASTER_CHANNELS.values())
 #: Colours of the picture's pixels within one of the layout.
@@ -116,10 +104,12 @@ def bodies_of(rasters: Mapping[Control, np.ndarray], semantic: np.ndarray | None
     semantic classes (H, W) of the picture; all of it where these are not known. A body does not fill its box.
     """
     actors, scenery = rasters[Control.ACTORS], rasters[Control.SCENERY]
-    kinds = np.array([_SHOWN_AS_THING.get(kind, Semantic.POLE_SIGN) for kind in ThingKind])
+    kinds = np.array([SEMANTIC_OF_THING[kind] for kind in ThingKind])
     number = np.round(scenery[SCENERY_CHANNELS.index("kind")] * (len(ThingKind) / 255.0)).astype(int) - 1
     told = np.where(scenery[SCENERY_CHANNELS.index("shade")] > 0, kinds[number], -1)
-    classes = np.array(_SHOWN_AS_ACTOR)[actors[: len(_ACTOR_CLASSES)].argmax(axis=0)]
+    classes = np.array([SEMANTIC_OF_CLASS[name] for name in _ACTOR_CLASSES])[
+        actors[: len(_ACTOR_CLASSES)].argmax(axis=0)
+    ]
     told = np.where(actors[ACTOR_CHANNELS.index("shade")] > 0, classes, told)
     if semantic is None:
         return np.repeat(255 * (told >= 0).astype(np.uint8).reshape(-1, 1), BODIES, axis=1)
@@ -288,7 +278,7 @@ class PointsStage(Stage):
         return self.network.codec
 
     def _table(self, store: ClipStore, work: Path) -> Path:
-        return work / "latents" / f"points-{len(store)}x{store.frames_per_clip}.npy"
+        return work / "latents" / f"points-{COLUMNS}-{len(store)}x{store.frames_per_clip}.npy"
 
 
 def _distance(colours: Tensor, true: Tensor, body: Tensor, beside: float) -> Tensor:

@@ -7,7 +7,8 @@ import pytest
 
 from drivesim.geometry import project, transform_points
 from drivesim.renderer import ProceduralWorld
-from drivesim.scene import CATEGORIES, NUSCENES_FRONT, Pose
+from drivesim.renderer.semantics import SEMANTIC_OF_CLASS
+from drivesim.scene import CATEGORIES, CLASS_OF_CATEGORY, NUSCENES_FRONT, Pose
 
 
 def projected_box(scene, index, frame):
@@ -30,6 +31,7 @@ def test_an_actor_fills_its_projected_box_and_stays_inside(make_scene, make_acto
     thin = category in ("pedestrian", "bicycle", "motorcycle", "traffic_cone")
     assert mask.sum() > (0.25 if thin else 0.45) * box_pixels
     assert (frame.depth[mask] > nearest - 0.3).all() and (frame.depth[mask] < farthest + 0.3).all()
+    assert set(frame.semantic[mask]) == {SEMANTIC_OF_CLASS[CLASS_OF_CATEGORY[category]]}
 
 
 @pytest.mark.parametrize("category", ["car", "truck", "bus", "trailer", "pedestrian"])

@@ -9,10 +9,11 @@ import pytest
 
 from drivesim.renderer.lighting import lighting_of
 from drivesim.renderer.roadside import Roadside
+from drivesim.renderer.semantics import SEMANTIC_OF_THING
 from drivesim.renderer.shapes import CAPSULE, DISC, Shape
 from drivesim.road import RoadType
 from drivesim.scene import Environment
-from drivesim.scenery import BUCKET_M, SCENERY_CLASSES, Scenery, ThingKind, boxes_of, paved_edges
+from drivesim.scenery import BUCKET_M, SCENERY_CLASSES, Scenery, ThingKind, boxes_of, paved_edges, told_numbers_of
 from drivesim.scenery.things import told_parts
 from drivesim.traffic.road_builder import build_road
 
@@ -50,8 +51,8 @@ def test_nothing_but_bridges_and_gantries_stands_on_the_lanes(road_type: RoadTyp
 
 def test_boxes_stand_where_their_things_do() -> None:
     things = Scenery(road=road_of("urban"), seed=4).between(0.0, 300.0)
-    assert len(boxes_of(())) == 0
-    boxes = boxes_of(things)
+    assert len(boxes_of(told_numbers_of(()))) == 0
+    boxes = boxes_of(told_numbers_of(things))
     things = [part for thing in things for part in told_parts(thing)]
     assert len(boxes) == len(things)
     assert (boxes.sizes > 0.0).all() and (boxes.colours >= 0.0).all() and (boxes.colours <= 1.0).all()
@@ -111,7 +112,8 @@ def test_whatever_stands_beside_the_road_is_within_the_boxes_that_tell_it(road_t
         if thing.kind in (ThingKind.BUILDING, ThingKind.HOUSE):  # eaves and gables reach a little beyond
             continue
         seen.add(thing.kind)
-        boxes = boxes_of([thing])
+        assert set(roadside.shape(thing).semantic) == {SEMANTIC_OF_THING[thing.kind]}
+        boxes = boxes_of(thing.told_numbers)
         points = outline_of(roadside.shape(thing))
         across = points[:, None] - boxes.centres
         c, n = np.cos(boxes.yaw_rad), np.sin(boxes.yaw_rad)
@@ -138,6 +140,7 @@ def outline_of(shape: Shape) -> np.ndarray:
 
 def test_supports_are_told_as_long_as_they_can_be_seen() -> None:
     things = Scenery(road=road_of("motorway"), seed=2).between(0.0, 480.0)
-    near, far = boxes_of(things, seen_from=(100.0, 0.0)), boxes_of(things, seen_from=(1e6, 0.0))
+    rows = told_numbers_of(things)
+    near, far = boxes_of(rows, seen_from=(100.0, 0.0)), boxes_of(rows, seen_from=(1e6, 0.0))
     assert len(far) == len([part for thing in things for part in told_parts(thing) if not part.is_support])
-    assert len(far) < len(near) < len(boxes_of(things))
+    assert len(far) < len(near) < len(boxes_of(rows))
