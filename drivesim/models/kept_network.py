@@ -1,0 +1,77 @@
+"""What every network here derives from: it writes itself into a folder and is read from it again, as diffusers' networks are.
+
+diffusers is imported without torch's compiler. diffusers marks its attention for that compiler, which nothing here uses, and
+importing it takes longer than importing torch; diffusers does without where it is missing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+_COMPILER = "torch._dynamo"
+
+
+@contextmanager
+def _without_compiler() -> Iterator[None]:
+    """Importing torch's compiler fails meanwhile, unless somebody has it already."""
+    there = _COMPILER in sys.modules
+    if not there:
+        sys.modules[_COMPILER] = None  # type: ignore[assignment]  # what Python's import system takes as "not to be found"
+    try:
+        yield
+    finally:
+        if not there:
+            del sys.modules[_COMPILER]
+
+
+with _without_compiler():
+    from diffusers import ConfigMixin, ModelMixin
+    from diffusers.configuration_utils import register_to_config
+    from diffusers.utils import logging
+
+__all__ = ["KeptNetwork", "logging", "register_to_config", "shapes_alone"]
+
+
+class KeptNetwork(ModelMixin, ConfigMixin):
+    """A network whose constructor's arguments (``register_to_config``) are kept as config.json beside its weights.
+
+    Where it lies and how it is moved are plain torch: diffusers first asks its hooks for offloading, of which there are none,
+    and imports them all for it, the compiler with them.
+    """
+
+    to: Any = nn.Module.to
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights lie."""
+        weight: Tensor = next(self.parameters())
+        return weight.device
+
+
+class _Unfilled(TorchFunctionMode):
+    """Tensors stay as they are where they would be filled with normal numbers."""
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        given = kwargs or {}
+        if function in (nn.init.normal_, Tensor.normal_):
+            return args[0] if args else given["tensor"]
+        return function(*args, **given)
+
+
+@contextmanager
+def shapes_alone() -> Iterator[None]:
+    """Networks that are built meanwhile have shapes and no weights.
+
+    Normal numbers are left out because torch imports its compiler to draw none of them.
+    """
+    with torch.device("meta"), _Unfilled():
+        yield
