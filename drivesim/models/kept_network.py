@@ -32,8 +32,8 @@ def _without_compiler() -> Iterator[None]:
 
 
 with _without_compiler():
-    from diffusers import ConfigMixin, ModelMixin
-    from diffusers.configuration_utils import register_to_config
+    from diffusers import ModelMixin
+    from diffusers.configuration_utils import ConfigMixin, register_to_config
     from diffusers.utils import logging
 
 __all__ = ["KeptNetwork", "logging", "register_to_config", "shapes_alone"]
