@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 _COMPILER = "torch._dynamo"
 
@@ -34,6 +33,7 @@ def _without_compiler() -> Iterator[None]:
 with _without_compiler():
     from diffusers import ModelMixin
     from diffusers.configuration_utils import ConfigMixin, register_to_config
+    from diffusers.models.modeling_utils import no_init_weights
     from diffusers.utils import logging
 
 __all__ = ["KeptNetwork", "logging", "register_to_config", "shapes_alone"]
@@ -55,23 +55,11 @@ class KeptNetwork(ModelMixin, ConfigMixin):
         return weight.device
 
 
-class _Unfilled(TorchFunctionMode):
-    """Tensors stay as they are where they would be filled with normal numbers."""
-
-    def __torch_function__(
-        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        given = kwargs or {}
-        if function in (nn.init.normal_, Tensor.normal_):
-            return args[0] if args else given["tensor"]
-        return function(*args, **given)
-
-
 @contextmanager
 def shapes_alone() -> Iterator[None]:
     """Networks that are built meanwhile have shapes and no weights.
 
-    Normal numbers are left out because torch imports its compiler to draw none of them.
+    Nothing is filled, which takes as long as building does without weights too, and for normal numbers torch imports its compiler.
     """
-    with torch.device("meta"), _Unfilled():
+    with torch.device("meta"), no_init_weights():
         yield

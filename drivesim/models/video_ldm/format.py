@@ -13,7 +13,7 @@ from drivesim.models.video_ldm.codec import COLOUR_CHANNELS, FrameCodec
 from drivesim.models.video_ldm.config import FRAME_SIZE, VideoLDMConfig
 from drivesim.models.video_ldm.image_unet import ImageUNet
 from drivesim.models.video_ldm.temporal import TemporalLayers
-from drivesim.models.video_ldm.video_unet import NEWEST_CONTEXT, temporal_layers_for
+from drivesim.models.video_ldm.video_unet import NEWEST_CONTEXT, fitted_sizes
 
 #: The format that this version writes and reads. Format 1 has no "version" key in model.json; its decoder and its image
 #: network were never told the layout as three rasters. In format 2 the decoder saw the frame before as planes, and its last
@@ -75,14 +75,14 @@ def _disagreements(folder: Path, config: VideoLDMConfig) -> list[str]:
     """Values of one part that do not fit another's; each part by itself is known to be right."""
     part = {name: read_object(folder / name / "config.json") for name in PARTS}
     with shapes_alone():
-        layers: Any = temporal_layers_for(ImageUNet.from_config(part["image"] | older_values(folder, "image"))).config
+        fitted = fitted_sizes(ImageUNet.from_config(part["image"] | older_values(folder, "image")))
     codec_channels = part["codec"]["latent_channels"] + COLOUR_CHANNELS
     reach = config.chunk_frames + NEWEST_CONTEXT + 1
     wanted: list[tuple[str, str, Any, str]] = [
         ("image", "latent_channels", codec_channels, f"the codec's and {COLOUR_CHANNELS} of colour"),
         ("temporal", "latent_channels", codec_channels, f"the codec's and {COLOUR_CHANNELS} of colour"),
-        ("temporal", "block_channels", list(layers.block_channels), "those of the image network's blocks"),
-        ("temporal", "block_factors", list(layers.block_factors), "those of the image network's blocks"),
+        ("temporal", "block_channels", list(fitted["block_channels"]), "those of the image network's blocks"),
+        ("temporal", "block_factors", list(fitted["block_factors"]), "those of the image network's blocks"),
     ]
     lines = [
         f"{folder / name / 'config.json'}: {key!r} is {part[name][key]}, expected {value}, {why}"
