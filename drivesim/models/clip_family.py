@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Self, get_type_hints
 
 import torch
-from diffusers import ModelMixin
 
 from drivesim.controls import Control
 from drivesim.models.clip_model import FRAME_SIZE, ClipCodec, ClipPredictor, ClipWorldModel
@@ -23,6 +22,7 @@ from drivesim.models.family_files import (
     senseless,
     settings_of,
 )
+from drivesim.models.kept_network import KeptNetwork
 from drivesim.models.kept_parts import Keepable, load_parts, read_card, save_parts
 from drivesim.models.start_frames import BorrowedStartFrames
 from drivesim.world_model import WorldModelSpec
@@ -121,7 +121,7 @@ class ClipFamily:
 
     name: str
     version: int
-    parts: dict[str, type[ModelMixin]]
+    parts: dict[str, type[KeptNetwork]]
     config: type[ClipConfig]
     disagreements: Callable[[Path, Any], list[str]]
     predictor: Callable[[dict[str, Any], Any, torch.device], ClipPredictor]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
 from einops import rearrange
 from torch import Tensor, nn
+
+from drivesim.models.kept_network import KeptNetwork, register_to_config
 
 #: Latents are bounded smoothly to this, as those of the frame codec: no outlier leaves the range that diffusion covers.
 BOUND = 3.0
@@ -44,7 +44,7 @@ def _strides(time_factor: int, space_factor: int) -> list[tuple[int, int, int]]:
     return strides
 
 
-class ClipAutoencoder3D(ModelMixin, ConfigMixin):
+class ClipAutoencoder3D(KeptNetwork):
     """Clips (B, 3, T, H, W) in [-1, 1] to latents (B, C, T / time_factor, H / space_factor, W / space_factor), and back.
 
     The published one is variational with a weight of 0 on the divergence (4x8x8, 32 hidden channels), which leaves a plain
