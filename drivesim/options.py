@@ -29,6 +29,8 @@ def usable_cores() -> int:
 MOST_FUTURES, MOST_STEPS, MOST_THREADS = 1_000_000, 1000, 1024
 #: Of any whole number, a seed above all; it is also what 'seed' of a scenario may be.
 MOST_NUMBER = 2**63 - 1
+#: Frame rates of a video file that is made of a run.
+LEAST_FPS, MOST_FPS = 0.5, 240.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,7 +41,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "replay": "Make one future of a run again and say whether it is the same.",
     },
     "Share": {
-        "export": "Write a run as MCAP, nuScenes, COCO, a frame folder or OpenSCENARIO.",
+        "export": "Write a run as MCAP, nuScenes, COCO, frames, OpenSCENARIO or video at another rate.",
         "import": "Turn an OpenSCENARIO file into a scenario file, and list what is lost.",
     },
     "Measure": {
