@@ -63,12 +63,18 @@ def test_procedural_samples_are_the_rendered_scene(undisturbed: Path) -> None:
     assert store.read("times_us", seed).tolist() == [start * 100_000, (start + 1) * 100_000]
 
 
-def test_held_out_scenes_are_not_mixed_with_training_scenes() -> None:
+def test_held_out_scenes_are_not_mixed_with_training_scenes(tmp_path: Path) -> None:
     assert len(ProceduralDataset(first_seed=HELD_OUT_SEED, num_samples=10)) == 10
     with pytest.raises(InputError, match="mix training scenes and held-out ones; stay below 1000000"):
         ProceduralDataset(first_seed=HELD_OUT_SEED - 5, num_samples=10)
     with pytest.raises(InputError, match="0 frames, expected at least 1"):
         ProceduralDataset(num_frames=0)
+    with pytest.raises(
+        InputError, match=r"num_frames is 100001, expected 1 to 100000; width is 0, expected 1 to 16384\."
+    ):
+        ProceduralDataset(num_frames=100_001, width=0)
+    with pytest.raises(InputError, match="shards of 65537 samples, expected 1 to 65536"):
+        pack(ProceduralDataset(num_samples=1), str(tmp_path / "x.zarr"), shard_size=65_537)
 
 
 def test_killed_and_continued_is_bit_equal_and_leaves_no_worker_behind(undisturbed: Path, tmp_path: Path) -> None:
