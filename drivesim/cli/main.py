@@ -139,7 +139,8 @@ class LazyGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run a command; a :class:`DriveSimError`, a full disk or Ctrl-C ends in one line, never in a traceback."""
         try:
-            return super().invoke(ctx)
+            with terminal.saying_what_is_not_kept():
+                return super().invoke(ctx)
         except DriveSimError as error:
             _fail(str(error), error.exit_code)
         except BrokenPipeError:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from full_disk import largest_file
 from striped_dataset import StripedDataset
 
 from drivesim.conditioning import build_controls
@@ -233,19 +231,6 @@ def test_two_writers_keep_out_of_each_others_way(tmp_path: Path) -> None:
     pack(StripedDataset(), tmp_path / "s.zarr")
     with StoreFiles(tmp_path / "s.zarr").locked(), pytest.raises(InputError, match="another process is writing"):
         pack(StripedDataset(), tmp_path / "s.zarr")
-
-
-@contextmanager
-def largest_file(limit: int) -> Iterator[None]:
-    """No file may grow beyond ``limit`` bytes, as on a disk that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, previous)
 
 
 def test_a_full_disk_is_one_line_and_the_store_continues(tmp_path: Path) -> None:
