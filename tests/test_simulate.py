@@ -275,6 +275,9 @@ def test_another_video_shape_than_the_models_is_refused() -> None:
     large = loads(LONG_TEXT.replace("height: 64, width: 128", "height: 512, width: 1024"))[0]
     with pytest.raises(InputError, match="asks for 512x1024 at 10 fps, model 'tiny' makes 64x128 at 10 fps"):
         decide(TinyLoaded(), large, num_frames=20, seed=7)
+    faster = loads(LONG_TEXT.replace("fps: 10", "fps: 25"))[0]
+    with pytest.raises(InputError, match=r"64x128 at 25 fps, .* 'drivesim export RUN --to video --fps 25' then writes"):
+        decide(TinyLoaded(), faster, num_frames=20, seed=7)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.01, float("nan")])

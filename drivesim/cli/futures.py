@@ -9,6 +9,7 @@ import typer
 
 from drivesim.cli import measuring
 from drivesim.cli import options as given
+from drivesim.cli.values import a_time
 from drivesim.options import MOST_FUTURES, Options
 
 FutureCount = Annotated[
@@ -17,13 +18,16 @@ FutureCount = Annotated[
         min=1, max=MOST_FUTURES, help="How many futures; 'sampling: futures' of the scenario (16) by default."
     ),
 ]
-Seconds = Annotated[str, typer.Option(help="Length of each, such as 8 or '8s'.")]
+Seconds = Annotated[str, typer.Option(callback=a_time("--seconds"), help="Length of each, such as 8 or '8s'.")]
 OnlyFuture = Annotated[
     int | None,
     typer.Option(min=0, max=MOST_FUTURES, help="Make just this one of the futures; it is the same as among all."),
 ]
 From = Annotated[Path | None, typer.Option("--from", help="Branch off this run folder instead of starting a scenario.")]
-At = Annotated[str | None, typer.Option(help="With --from: the moment to branch at, such as 4.0 or '42s'.")]
+At = Annotated[
+    str | None,
+    typer.Option(callback=a_time("--at"), help="With --from: the moment to branch at, such as 4.0 or '42s'."),
+]
 Future = Annotated[
     int, typer.Option(min=0, max=MOST_FUTURES, help="With --from: which future of that run to branch off.")
 ]
