@@ -34,7 +34,7 @@ PARTS: dict[str, type[ModelMixin]] = {
 #: A new constructor argument needs an entry here; without it, older models are refused instead of quietly changed.
 ADDED_KEYS: dict[str, dict[str, Any]] = {
     "model": {"rollout": {"free_factor": 1, "free_sigma_max": None, "free_guidance": 1.0, "free_guidance_low": 0.0}},
-    "temporal": {"moved_context": False, "reach": 0},
+    "temporal": {"moved_context": False, "reach": 0, "strides": [1], "key_frames": 4},
 }
 
 
