@@ -211,6 +211,9 @@ def require_maker(run: Path, manifest: Manifest, spec: WorldModelSpec, why: str)
             f"{run} was made by model {manifest.model!r} ({manifest.weights_sha256[:12]}), this is {spec.name!r} "
             f"({spec.weights_sha256[:12]}). {why}; choose it with --model."
         )
+    if manifest.mode != spec.mode:
+        made, here = (f"in mode {mode}" if mode else "in the model's own mode" for mode in (manifest.mode, spec.mode))
+        raise InputError(f"{run} was made {made}, this goes on {here}: {why}. Use the same --mode.")
 
 
 def stored_scenario(run: RunFolder) -> Scenario:
@@ -247,6 +250,7 @@ def _decided(
         model=spec.name,
         weights_sha256=spec.weights_sha256,
         steps=model.steps,
+        mode=spec.mode,
         width=spec.width,
         height=spec.height,
         fps=spec.fps,

@@ -14,7 +14,7 @@ from pydantic import AllowInfNan, TypeAdapter
 from drivesim.errors import InputError
 from drivesim.json_text import JsonFault, fitted, parse_object
 from drivesim.noise import NoiseStream
-from drivesim.options import ActorMode, EgoMode, Noise, Threads, Told
+from drivesim.options import ActorMode, EgoMode, Noise, RolloutMode, Threads, Told
 from drivesim.runs.timeline import Timeline
 from drivesim.storage import sealed_text, unsealed_values
 from drivesim.wording import require_same
@@ -51,7 +51,7 @@ class Manifest:
     above the futures. The scene was expanded to ``scene_frames`` frames; ``scene_frame`` is the index of frame 0 on its
     grid (not 0 in a branch), ``parameters`` the values of what varies in the scenario, ``turns`` the (frame, seed, whether
     the ego is part of it) at which the traffic that all futures share took another course than ``seed`` gives it (see
-    ``runs/development.py``). ``files`` holds the SHA-256 of the files that were written before it, by name.
+    ``runs/development.py``). ``mode`` is the way that the model went on where it was not its own. ``files`` holds the SHA-256 of the files that were written before it, by name.
     """
 
     scenario_id: str
@@ -81,6 +81,7 @@ class Manifest:
     map: Told = "withheld"
     scenery: Told = "withheld"
     noise: Noise = "own"
+    mode: RolloutMode | None = None
     turns: tuple[tuple[Natural, Natural, bool], ...] = ()
     parameters: dict[str, Finite | str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
@@ -128,6 +129,7 @@ class Manifest:
             "model": self.model,
             "weights sha256": self.weights_sha256,
             "steps": self.steps,
+            "mode": self.mode,
             "size": f"{self.width}x{self.height}",
             "fps": self.fps,
             "frames": self.timeline.num_frames,
