@@ -44,10 +44,13 @@ def networks() -> VideoLDM:
     return hierarchical_networks(strides=(1, 2), key_frames=2)
 
 
-class TestHierarchicalWorldModel(WorldModelConformance):
-    @pytest.fixture(scope="class")
-    def model(self, networks: VideoLDM) -> HierarchicalWorldModel:
-        return hierarchical(networks)
+@pytest.fixture(scope="module")
+def model(networks: VideoLDM) -> HierarchicalWorldModel:
+    return hierarchical(networks)
+
+
+class TestConformance(WorldModelConformance):
+    """The whole contract of a world model."""
 
 
 class LineCodec:
