@@ -128,5 +128,7 @@ def test_a_hierarchical_run_is_made_again_in_its_mode_and_in_no_other(tmp_path: 
     assert manifest.mode == "hierarchical" and manifest.timeline.chunk_frames == 4
     result = CliRunner().invoke(app, ["replay", str(out), "--model", str(toy)])
     assert result.exit_code == 0 and "equal byte for byte" in result.stdout, result.output
+    other = CliRunner().invoke(app, ["replay", str(out)])
+    assert other.exit_code == 2 and "was made by model 'toy'" in other.stderr, other.output
     with pytest.raises(InputError, match="was made in mode hierarchical, this goes on in the model's own mode"):
         replay(load_model(toy, device="cpu", dtype="float32"), out, out=tmp_path / "other")
