@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Self, get_type_hints
 
 import torch
-from diffusers import ModelMixin
 
 from drivesim.controls import Control
 from drivesim.errors import InputError
@@ -24,6 +23,7 @@ from drivesim.models.family_files import (
     senseless,
     settings_of,
 )
+from drivesim.models.kept_network import KeptNetwork
 from drivesim.models.kept_parts import Keepable, load_parts, read_card, save_parts
 from drivesim.models.start_frames import BorrowedStartFrames
 from drivesim.options import RolloutMode
@@ -131,7 +131,7 @@ class ClipFamily:
 
     name: str
     version: int
-    parts: dict[str, type[ModelMixin]]
+    parts: dict[str, type[KeptNetwork]]
     config: type[ClipConfig]
     disagreements: Callable[[Path, Any], list[str]]
     predictor: Callable[[dict[str, Any], Any, torch.device], ClipPredictor]

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from diffusers import ModelMixin
-
 from drivesim.errors import ModelError
 from drivesim.models.differences import key_differences, network_differences, read_object
+from drivesim.models.kept_network import KeptNetwork
 
 #: Keys that came later, by part ("model" is model.json), each with the value that its absence in older files means.
 AddedKeys = Mapping[str, dict[str, Any]]
@@ -70,7 +69,7 @@ def settings_of(family: str, version: int, config: Any) -> dict[str, Any]:
     return {"family": family, "version": version, **dataclasses.asdict(config)}
 
 
-def check_networks(folder: Path, parts: Mapping[str, type[ModelMixin]], added: AddedKeys) -> None:
+def check_networks(folder: Path, parts: Mapping[str, type[KeptNetwork]], added: AddedKeys) -> None:
     """Raise ModelError with every difference between the parts and their classes."""
     lines = []
     for name, network in parts.items():

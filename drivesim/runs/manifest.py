@@ -6,7 +6,8 @@ import dataclasses
 import importlib.metadata
 import platform
 from dataclasses import dataclass, field
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge, Gt, Lt
 from pydantic import AllowInfNan, TypeAdapter
@@ -18,6 +19,9 @@ from drivesim.options import ActorMode, EgoMode, Noise, RolloutMode, Threads, To
 from drivesim.runs.timeline import Timeline
 from drivesim.storage import sealed_text, unsealed_values
 from drivesim.wording import require_same
+
+if TYPE_CHECKING:
+    from drivesim.world_model import WorldModelSpec
 
 #: Version of the file's layout.
 MANIFEST_VERSION = 1
@@ -183,6 +187,18 @@ class Manifest:
             refused=f"{where} cannot be resumed with other settings",
             advice="Repeat the command that started it with --resume, or start a new run with --out.",
         )
+
+
+def require_maker(run: Path, manifest: Manifest, spec: WorldModelSpec, why: str) -> None:
+    """Raise InputError, with the reason ``why`` it matters, for another model than the one that made a run, or another mode of it."""
+    if manifest.weights_sha256 != spec.weights_sha256:
+        raise InputError(
+            f"{run} was made by model {manifest.model!r} ({manifest.weights_sha256[:12]}), this is {spec.name!r} "
+            f"({spec.weights_sha256[:12]}). {why}; choose it with --model."
+        )
+    if manifest.mode != spec.mode:
+        made, here = (f"in mode {mode}" if mode else "in the model's own mode" for mode in (manifest.mode, spec.mode))
+        raise InputError(f"{run} was made {made}, this goes on {here}: {why}. Use the same --mode.")
 
 
 #: Reads a manifest with the types of its fields; older files lack some of them, others stay as they are.

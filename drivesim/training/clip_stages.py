@@ -20,6 +20,7 @@ from drivesim.training.clip_batches import CONTROL_ARRAYS, WindowBatches
 from drivesim.training.parts import Dtype, Parts
 from drivesim.training.reconstruction import psnr_db, reconstruction_loss
 from drivesim.training.schedule import Schedule, require
+from drivesim.training.small_copies import SmallCopies
 from drivesim.training.stage import Batch, Stage
 
 #: Steps of the sampler in the pictures beside the curve.
@@ -53,9 +54,18 @@ class ClipAutoencoderStage(Stage):
         self.squared_weight = squared_weight
         self.latent_noise = latent_noise
 
+    def prepare(self, store: ClipStore, folder: Path) -> None:
+        """Shrink the store's frames once."""
+        self._frames(store, folder).make()
+
+    def _frames(self, store: ClipStore, folder: Path) -> SmallCopies:
+        return SmallCopies(
+            store, folder.parent / "latents", dict.fromkeys(("rgb", "semantic"), self.network.clip_shape[1:])
+        )
+
     def batches(self, store: ClipStore, folder: Path) -> WindowBatches:
         """Windows of the store's clips."""
-        return WindowBatches(store, self.network.clip_shape, self.recoloured_share)
+        return WindowBatches(self._frames(store, folder), self.network.clip_shape, self.recoloured_share)
 
     def example_batch(self, count: int) -> Batch:
         """Grey clips."""

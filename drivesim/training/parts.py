@@ -141,7 +141,7 @@ class Parts:
 
 
 def cast(network: Any, dtype: torch.dtype) -> Any:
-    """Parameters in another dtype, in place; diffusers' own ``to`` warns about a list that is empty here."""
+    """Parameters in another dtype, in place; buffers keep theirs."""
     for parameter in network.parameters():
         parameter.data = parameter.data.to(dtype)
     return network

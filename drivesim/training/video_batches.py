@@ -22,15 +22,21 @@ LEAST_KEY_FRAMES = 4
 class ClipKinds:
     """The kinds of clips, one of which a whole batch is.
 
-    ``num_frames`` of a clip that goes on, or as many as the stored ones hold; ``context_shares`` of 0, 1, 2 ... known frames before them. Of several
-    ``strides``, ``task_shares`` are those of neighbouring frames that go on, of key frames (of the largest stride) that do, and of frames
-    between two that are known (of every smaller stride alike).
+    ``num_frames`` of a clip that goes on, key frames as many of them as fit; ``context_shares`` of 0, 1 and 2 known ones among them. Of
+    several ``strides``, ``task_shares`` are those of neighbouring frames that go on, of key frames (of the largest stride) that do, and of frames
+    between two that are known (of every smaller stride alike). Raises InputError for shares that nothing can be drawn by.
     """
 
     num_frames: int
     context_shares: Sequence[float]
     strides: tuple[int, ...] = (1,)
     task_shares: Sequence[float] = (0.4, 0.3, 0.3)
+
+    def __post_init__(self) -> None:
+        for name in ("context_shares", "task_shares"):
+            shares = getattr(self, name)
+            if len(shares) != 3 or min(shares) < 0.0 or not 0.0 < sum(shares) < float("inf"):
+                raise InputError(f"model.{name} is {list(shares)}: expected three numbers from 0, not all 0")
 
     def key_frames(self, frames_per_clip: int) -> int:
         """Frames of a clip of key frames, as many as fit. Raises InputError where that are too few."""

@@ -29,7 +29,7 @@ from drivesim.errors import InputError
 from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.known import KnownFrames
 from drivesim.models.video_ldm.temporal import TemporalLayers, with_strides
-from drivesim.models.video_ldm.video_unet import FITTED, VideoUNet, temporal_layers_for
+from drivesim.models.video_ldm.video_unet import VideoUNet, fitted_sizes
 from drivesim.training.image_stage import decoded_rows
 from drivesim.training.latents import example_latents, load_latents, prepare_latents
 from drivesim.training.parts import DTYPES, Dtype, Parts
@@ -97,32 +97,18 @@ class VideoStage(Stage):
         """
         parts = Parts(Path(work), initial, dtype)
         image = parts.finished("image")
-        fresh = temporal_layers_for(image).config
-        fitting = {name: fresh[name] for name in FITTED}
-        temporal = _temporal_layers(parts, {**fitting, **(network or {})})
+        temporal = _temporal_layers(parts, {**fitted_sizes(image), **(network or {})})
         super().__init__(VideoUNet(image, temporal), parts, schedule)
         self.compute_dtype = DTYPES[dtype]
         self.num_frames = num_frames
-        _require_shares("context_shares", context_shares)
-        _require_shares("task_shares", task_shares)
         self.kinds = ClipKinds(
             num_frames=num_frames,
             context_shares=context_shares,
             strides=temporal.strides,
             task_shares=task_shares,
         )
-        if len(told_shares) != len(TOLD_PATTERNS):
-            raise InputError(
-                f"model.told_shares has {len(told_shares)} numbers, expected {len(TOLD_PATTERNS)}: "
-                "one for each kind of clip, see the recipe"
-            )
         require("actor_weight", actor_weight)
-        require("rollout_share", rollout_share, most=1.0)
-        if rollout_share > 0.0 and num_frames < 4:
-            raise InputError(
-                f"model.num_frames is {num_frames}, expected 4 or more with a rollout_share: "
-                "a context frame, two more that the network draws, and one to learn from"
-            )
+        _require_clips(told_shares, rollout_share, num_frames)
         self.told_shares = torch.tensor(told_shares, dtype=torch.float32)
         self.actor_weight = actor_weight
         self.scenery_dropout = scenery_dropout
@@ -316,10 +302,19 @@ def _temporal_layers(parts: Parts, settings: dict[str, Any]) -> TemporalLayers:
     return placed
 
 
-def _require_shares(name: str, shares: Sequence[float]) -> None:
-    """Raise InputError for shares that nothing can be drawn by."""
-    if len(shares) != 3 or min(shares) < 0.0 or not 0.0 < sum(shares) < float("inf"):
-        raise InputError(f"model.{name} is {list(shares)}: expected three numbers from 0, not all 0")
+def _require_clips(told_shares: Sequence[float], rollout_share: float, num_frames: int) -> None:
+    """Raise InputError for shares of another number of kinds of clips, or clips too short to be continued."""
+    if len(told_shares) != len(TOLD_PATTERNS):
+        raise InputError(
+            f"model.told_shares has {len(told_shares)} numbers, expected {len(TOLD_PATTERNS)}: "
+            "one for each kind of clip, see the recipe"
+        )
+    require("rollout_share", rollout_share, most=1.0)
+    if rollout_share > 0.0 and num_frames < 4:
+        raise InputError(
+            f"model.num_frames is {num_frames}, expected 4 or more with a rollout_share: "
+            "a context frame, two more that the network draws, and one to learn from"
+        )
 
 
 def actor_cover(rasters: Tensor, size: Sequence[int]) -> Tensor:

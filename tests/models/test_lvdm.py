@@ -47,8 +47,9 @@ def _given(*mask: float, level: int = 100, sparse: int = 0) -> GivenLatents:
 
 
 @torch.inference_mode()
-def test_the_autoencoder_shrinks_time_and_space_and_standardises() -> None:
-    network = tiny_autoencoder()
+@pytest.mark.parametrize("patch", [1, 2, 8])
+def test_the_autoencoder_shrinks_time_and_space_and_standardises(patch: int) -> None:
+    network = ClipAutoencoder3D(**{**tiny_autoencoder().config, "patch": patch})
     clips = torch.rand(3, 3, 4, 32, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
     raw = network.encode(clips)
     assert raw.shape == (3, *network.latent_shape) == (3, 4, 2, 4, 8)
@@ -64,7 +65,13 @@ def test_the_autoencoder_shrinks_time_and_space_and_standardises() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"), [({"time_factor": 3}, "a power of 2"), ({"num_frames": 6}, "clips of 6 frames of 128x256")]
+    ("settings", "message"),
+    [
+        ({"time_factor": 3}, "a power of 2"),
+        ({"num_frames": 6}, "clips of 6 frames of 128x256"),
+        ({"patch": 3}, "patch is 3; a power of 2"),
+        ({"patch": 16}, "patch is 16, more than the space_factor of 8"),
+    ],
 )
 def test_sizes_that_cannot_be_are_refused(settings: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):

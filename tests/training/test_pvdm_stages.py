@@ -79,7 +79,7 @@ def test_a_context_is_the_window_before_the_frame_before_or_nothing(
         window = next(w for w in range(5) if np.array_equal(batch["latents"][0].numpy(), latents.of(clip, w)))
         context = batch["context"][0].numpy()
         start = latents.starts[window]
-        told = batches.latents.store.read("actors", clip, slice(start, start + 2))
+        told = batches.controls.read("actors", clip, slice(start, start + 2))
         assert np.array_equal(batch["actors"][0].numpy(), told)
         if not context.any():
             seen["none"] += 1

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import torch
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
 from einops import rearrange
 from torch import Tensor, nn
 
+from drivesim.models.kept_network import KeptNetwork, register_to_config
 from drivesim.models.pvdm.blocks import AxisProjection, TimeSpaceTransformer
 from drivesim.models.pvdm.planes import PlaneSizes, joined, spread
 
 
-class PlaneAutoencoder(ModelMixin, ConfigMixin):
+class PlaneAutoencoder(KeptNetwork):
     """Clips (B, 3, T, H, W) in [-1, 1] to latents (B, C, places) in (-1, 1), and back.
 
     Patches become tokens; a transformer over time and space reads them; along each of the three axes a projection head

@@ -5,17 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, get_type_hints
 
-import torch
-from diffusers import ModelMixin
-
 from drivesim.diffusion.sampler import SamplerConfig
 from drivesim.models.differences import read_object
 from drivesim.models.family_files import check_networks, older_keys, raise_if, read_settings, senseless, settings_of
+from drivesim.models.kept_network import KeptNetwork, shapes_alone
 from drivesim.models.video_ldm.codec import COLOUR_CHANNELS, FrameCodec
 from drivesim.models.video_ldm.config import FRAME_SIZE, VideoLDMConfig
 from drivesim.models.video_ldm.image_unet import ImageUNet
 from drivesim.models.video_ldm.temporal import TemporalLayers
-from drivesim.models.video_ldm.video_unet import NEWEST_CONTEXT, temporal_layers_for
+from drivesim.models.video_ldm.video_unet import NEWEST_CONTEXT, fitted_sizes
 
 #: The format that this version writes and reads. Format 1 has no "version" key in model.json; its decoder and its image
 #: network were never told the layout as three rasters. In format 2 the decoder saw the frame before as planes, and its last
@@ -24,7 +22,7 @@ from drivesim.models.video_ldm.video_unet import NEWEST_CONTEXT, temporal_layers
 #: where in the cycle of their legs walkers are.
 FORMAT_VERSION = 7
 
-PARTS: dict[str, type[ModelMixin]] = {
+PARTS: dict[str, type[KeptNetwork]] = {
     "codec": FrameCodec,
     "image": ImageUNet,
     "temporal": TemporalLayers,
@@ -85,15 +83,15 @@ def older_values(folder: Path, part: str) -> dict[str, Any]:
 def _disagreements(folder: Path, config: VideoLDMConfig) -> list[str]:
     """Values of one part that do not fit another's; each part by itself is known to be right."""
     part = {name: read_object(folder / name / "config.json") for name in PARTS}
-    with torch.device("meta"):
-        layers: Any = temporal_layers_for(ImageUNet.from_config(part["image"] | older_values(folder, "image"))).config
+    with shapes_alone():
+        fitted = fitted_sizes(ImageUNet.from_config(part["image"] | older_values(folder, "image")))
     codec_channels = part["codec"]["latent_channels"] + COLOUR_CHANNELS
     reach = config.chunk_frames + NEWEST_CONTEXT + 1
     wanted: list[tuple[str, str, Any, str]] = [
         ("image", "latent_channels", codec_channels, f"the codec's and {COLOUR_CHANNELS} of colour"),
         ("temporal", "latent_channels", codec_channels, f"the codec's and {COLOUR_CHANNELS} of colour"),
-        ("temporal", "block_channels", list(layers.block_channels), "those of the image network's blocks"),
-        ("temporal", "block_factors", list(layers.block_factors), "those of the image network's blocks"),
+        ("temporal", "block_channels", list(fitted["block_channels"]), "those of the image network's blocks"),
+        ("temporal", "block_factors", list(fitted["block_factors"]), "those of the image network's blocks"),
     ]
     lines = [
         f"{folder / name / 'config.json'}: {key!r} is {part[name][key]}, expected {value}, {why}"

@@ -11,12 +11,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
 from einops import rearrange
 from torch import Tensor, nn
 
 from drivesim.controls import MOTION_CHANNELS
+from drivesim.models.kept_network import KeptNetwork, register_to_config
 from drivesim.models.video_ldm.blocks import ChannelNorm, attention_weights
 from drivesim.models.video_ldm.known import stride_ratios
 
@@ -115,7 +114,7 @@ class TemporalLayer(nn.Module):
         return torch.lerp(x + self.leave(F.silu(hidden)), x, self.alpha.to(x.dtype))
 
 
-class TemporalLayers(ModelMixin, ConfigMixin):
+class TemporalLayers(KeptNetwork):
     """All temporal layers of one video network, saved apart from the image network they are inserted in."""
 
     @register_to_config

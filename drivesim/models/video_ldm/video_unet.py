@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from einops import rearrange, repeat
 from torch import Tensor, nn
@@ -20,10 +22,15 @@ FITTED = ("block_channels", "block_factors", "latent_channels")
 NEWEST_CONTEXT = 2
 
 
+def fitted_sizes(image: ImageUNet) -> dict[str, Any]:
+    """The settings named in ``FITTED``."""
+    channels, factors = zip(*image.block_widths(), strict=True)
+    return dict(zip(FITTED, (channels, factors, image.config.latent_channels), strict=True))
+
+
 def temporal_layers_for(image: ImageUNet) -> TemporalLayers:
     """Fresh temporal layers that fit an image network."""
-    channels, factors = zip(*image.block_widths(), strict=True)
-    return TemporalLayers(block_channels=channels, block_factors=factors, latent_channels=image.config.latent_channels)
+    return TemporalLayers(**fitted_sizes(image))
 
 
 class VideoUNet(nn.Module):
