@@ -14,6 +14,8 @@ from annotated_types import Gt, Le
 #: Who decides what the other road users do after the first frame, and who the ego's own motion.
 ActorMode = Literal["simulated", "scripted", "free"]
 EgoMode = Literal["free", "planned", "simulated"]
+#: How a model goes on: key frames far apart, then what lies between; or neighbours only.
+RolloutMode = Literal["hierarchical", "frame-wise"]
 #: Whether the model is told the road, or what stands beside it.
 Told = Literal["told", "withheld"]
 #: Whether every future draws noise of its own, or all draw that of future 0.

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivesim.errors import InputError
-from drivesim.run_spec import RunSpec, developed, require_maker, stored_scenario
+from drivesim.run_spec import RunSpec, developed, stored_scenario
 from drivesim.runs.future import Future
-from drivesim.runs.manifest import Manifest, software_versions
+from drivesim.runs.manifest import Manifest, require_maker, software_versions
 from drivesim.runs.recorder import finished_record, require_vouched
 from drivesim.runs.run import Listener, stored_beginning
 from drivesim.runs.run_folder import RunFolder, future_name

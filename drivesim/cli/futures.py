@@ -95,7 +95,7 @@ def futures(
         length_s=making.length_of(None, seconds), indices=indices, seed=seed, options=computing.applied(options),
         out=keeping.out,
     )  # fmt: skip
-    loaded = machine.load(computing.steps)
+    loaded = machine.load(computing.steps, computing.mode)
     if run is not None:
         jobs = [making.branch_job(loaded, run, at, future, ego_plan=ego_plan, **common)]
     else:

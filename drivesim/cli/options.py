@@ -15,7 +15,7 @@ import typer
 from drivesim.cli.progress import Voice
 from drivesim.cli.values import a_time, judged
 from drivesim.errors import InputError
-from drivesim.options import MOST_FUTURES, MOST_STEPS, MOST_THREADS, Options, Threads
+from drivesim.options import MOST_FUTURES, MOST_STEPS, MOST_THREADS, Options, RolloutMode, Threads
 
 if TYPE_CHECKING:
     from drivesim.models.load import KeptModel
@@ -115,6 +115,13 @@ Dtype = Annotated[
 Steps = Annotated[
     int | None, typer.Option(min=1, max=MOST_STEPS, help="Sampler steps per chunk; the model's own by default.")
 ]
+Mode = Annotated[
+    RolloutMode | None,
+    typer.Option(
+        help="hierarchical: key frames far apart first, then what lies between. frame-wise: neighbours only. The model's own by "
+        "default, and refused where it has one way only."
+    ),
+]
 ThreadCounts = Annotated[
     str | None,
     typer.Option(
@@ -146,18 +153,19 @@ class Machine:
     device: Device = None
     dtype: Dtype = None
 
-    def load(self, steps: int | None = None) -> KeptModel:
-        """The model. Raises ModelError when it is not there, damaged or foreign."""
+    def load(self, steps: int | None = None, mode: RolloutMode | None = None) -> KeptModel:
+        """The model. Raises ModelError when it is not there, damaged or foreign, InputError where it has no such mode."""
         from drivesim.models import load_model
 
-        return load_model(self.model, device=self.device, dtype=self.dtype, steps=steps)
+        return load_model(self.model, device=self.device, dtype=self.dtype, steps=steps, mode=mode)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Computing:
-    """How a rollout computes: sampler steps and threads."""
+    """How a rollout computes: sampler steps, by key frames or frame by frame, and threads."""
 
     steps: Steps = None
+    mode: Mode = None
     threads: ThreadCounts = None
 
     def applied(self, options: Options) -> Options:

@@ -42,7 +42,7 @@ def rollout(
     scenarios = making.driven_by(ego_plan, making.chosen_scenarios(scenario, chosen, voice))
     scenarios = making.starting_from(start, scenarios)
     jobs = making.scenario_jobs(
-        machine.load(computing.steps), scenarios, chosen.variation, length_s=length_s, seed=seed, options=options,
+        machine.load(computing.steps, computing.mode), scenarios, chosen.variation, length_s=length_s, seed=seed, options=options,
         out=keeping.out, indices=range(futures), several=futures > 1,
     )  # fmt: skip
     for job, made in making.make_all(jobs, resume=keeping.resume, dry_run=keeping.dry_run, voice=voice):

@@ -16,10 +16,17 @@ AddedKeys = Mapping[str, dict[str, Any]]
 
 
 def read_settings(
-    folder: Path, hints: dict[str, Any], *, version: int, added: AddedKeys, changed: str
+    folder: Path,
+    hints: dict[str, Any],
+    *,
+    version: int,
+    added: AddedKeys,
+    changed: str,
+    renamed: Mapping[str, Mapping[Any, Any]] = {},
 ) -> dict[str, Any]:
     """The settings in model.json by the annotations ``hints``, without family and version.
 
+    ``renamed`` has, by key, what texts were once called and are called now.
     ``changed`` says what is another in older formats. Raises ModelError with every difference from this version.
     """
     path = folder / "model.json"
@@ -39,6 +46,9 @@ def read_settings(
         )
     data.pop("family", None)
     data = _with_added(data, added.get("model", {}))
+    for key, names in renamed.items():
+        if isinstance(data.get(key), str):
+            data[key] = names.get(data[key], data[key])
     raise_if(key_differences(data, hints, str(path)), folder)
     return data
 

@@ -371,7 +371,7 @@ def _settings(manifest: Manifest) -> str:
         manifest.device,
         manifest.dtype,
         threads if manifest.threads.overlap else f"{threads} in turn",
-        str(manifest.steps),
+        f"{manifest.steps} {manifest.mode}" if manifest.mode else str(manifest.steps),
         manifest.actors,
         manifest.ego,
         "+".join(outputs),

@@ -82,6 +82,8 @@ class Parts:
                 raise InputError(
                     f"model.network of the stage '{part}': {error}; known settings: {_known(kind)}"
                 ) from error
+            except ValueError as error:
+                raise InputError(f"model.network of the stage '{part}': {error}") from error
         return self.placed(network).train().requires_grad_(True)
 
     def finished(self, part: str) -> Any:

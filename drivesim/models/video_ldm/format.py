@@ -31,8 +31,17 @@ PARTS: dict[str, type[KeptNetwork]] = {
 #: Keys that came later, by part ("model" is model.json), each with the value that its absence in older files means.
 #: A new constructor argument needs an entry here; without it, older models are refused instead of quietly changed.
 ADDED_KEYS: dict[str, dict[str, Any]] = {
-    "model": {"rollout": {"free_factor": 1, "free_sigma_max": None, "free_guidance": 1.0, "free_guidance_low": 0.0}},
-    "temporal": {"moved_context": False, "reach": 0},
+    "model": {
+        "rollout": {
+            "free_factor": 1,
+            "free_sigma_max": None,
+            "free_guidance": 1.0,
+            "free_guidance_low": 0.0,
+            "context_guidance": 1.0,
+            "mode": "frame-wise",
+        }
+    },
+    "temporal": {"moved_context": False, "reach": 0, "strides": [1], "key_frames": 4},
 }
 
 
@@ -94,7 +103,19 @@ def _disagreements(folder: Path, config: VideoLDMConfig) -> list[str]:
             f"{folder / 'temporal' / 'config.json'}: 'max_frames' is {part['temporal']['max_frames']}, "
             f"expected {reach} or more for chunks of {config.chunk_frames} frames"
         )
-    return lines
+    return lines + _hierarchy_disagreements(folder, config, part["temporal"] | older_values(folder, "temporal"))
+
+
+def _hierarchy_disagreements(folder: Path, config: VideoLDMConfig, temporal: dict[str, Any]) -> list[str]:
+    """Values that no key frames can be made with."""
+    path, made = folder / "temporal" / "config.json", temporal["key_frames"]
+    if len(temporal["strides"]) == 1:
+        asked = config.rollout.mode == "hierarchical"
+        expected = "[1] and more for a rollout of mode hierarchical"
+        return senseless([("strides", temporal["strides"], not asked, expected)], path)
+    most = temporal["max_frames"] - NEWEST_CONTEXT - 1
+    fits = config.context_frames <= made <= most
+    return senseless([("key_frames", made, fits, f"{config.context_frames} to {most}")], path)
 
 
 def _senseless_values(config: VideoLDMConfig, path: Path) -> list[str]:
@@ -121,6 +142,12 @@ def _senseless_values(config: VideoLDMConfig, path: Path) -> list[str]:
         ),
         ("rollout: free_guidance", rollout.free_guidance, 1.0 <= rollout.free_guidance < float("inf"), "1 or more"),
         ("rollout: free_guidance_low", rollout.free_guidance_low, rollout.free_guidance_low >= 0.0, "0 or more"),
+        (
+            "rollout: context_guidance",
+            rollout.context_guidance,
+            1.0 <= rollout.context_guidance < float("inf"),
+            "1 or more",
+        ),
     ]
     for name, sampler in (("rollout", config.rollout.sampler), ("start_frame", config.start_frame.sampler)):
         checks += [(f"{name}: sampler: {key}", *rest) for key, *rest in _sampler_checks(sampler)]
