@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from diffusers import ConfigMixin, ModelMixin
@@ -49,6 +51,8 @@ class ClipAutoencoder3D(ModelMixin, ConfigMixin):
     The published one is variational with a weight of 0 on the divergence (4x8x8, 32 hidden channels), which leaves a plain
     autoencoder with latents shifted and scaled afterwards; so is this one.
     """
+
+    ENCODER: ClassVar[tuple[str, ...]] = ("encoder", "to_latent")
 
     @register_to_config
     def __init__(
@@ -101,6 +105,11 @@ class ClipAutoencoder3D(ModelMixin, ConfigMixin):
         config = self.config
         grid = (config.height // config.space_factor, config.width // config.space_factor)
         return config.latent_channels, config.num_frames // config.time_factor, *grid
+
+    @property
+    def last_weight(self) -> Tensor:
+        """The weights that the decoder's pixels come from."""
+        return self.decoder[-1].weight
 
     def set_statistics(self, mean: Tensor, std: Tensor) -> None:
         """Standardise with these per-channel statistics (C,) of raw latents from now on, and store them in the config."""
