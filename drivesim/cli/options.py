@@ -66,6 +66,14 @@ Dtype = Annotated[
 Steps = Annotated[
     int | None, typer.Option(min=1, max=MOST_STEPS, help="Sampler steps per chunk; the model's own by default.")
 ]
+FramesPerCall = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Frames that one call of the model makes, where its family takes other numbers than trained; the trained number by "
+        "default. Longer calls drift and jerk more. With --from: the run's own by default.",
+    ),
+]
 ThreadCounts = Annotated[
     str | None,
     typer.Option(
@@ -96,11 +104,13 @@ class Machine:
     device: Device = None
     dtype: Dtype = None
 
-    def load(self, steps: int | None = None) -> KeptModel:
+    def load(self, steps: int | None = None, frames_per_call: int | None = None) -> KeptModel:
         """The model. Raises ModelError when it is not there, damaged or foreign."""
         from drivesim.models import load_model
 
-        return load_model(self.model, device=self.device, dtype=self.dtype, steps=steps)
+        return load_model(
+            self.model, device=self.device, dtype=self.dtype, steps=steps, frames_per_call=frames_per_call
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,7 +43,7 @@ def replay(
     voice = speech.voice()
     manifest = RunFolder(run).manifest()
     machine = replace(machine, device=machine.device or manifest.device, dtype=machine.dtype or manifest.dtype)
-    decided = decide_replay(machine.load(manifest.steps), run, future)
+    decided = decide_replay(machine.load(manifest.steps, manifest.timeline.chunk_frames), run, future)
     out = replay_folder(run, future) if keeping.out is None else keeping.out
     job = making.Job(decided=decided, folder=out, indices=[future])
     for _, (made,) in making.make_all([job], resume=keeping.resume, dry_run=keeping.dry_run, voice=voice):

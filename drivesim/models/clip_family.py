@@ -12,10 +12,12 @@ import torch
 from diffusers import ModelMixin
 
 from drivesim.controls import Control
+from drivesim.errors import InputError
 from drivesim.models.clip_model import FRAME_SIZE, ClipCodec, ClipPredictor, ClipWorldModel
 from drivesim.models.differences import read_object
 from drivesim.models.family_files import (
     AddedKeys,
+    Overrides,
     check_networks,
     older_keys,
     raise_if,
@@ -159,14 +161,23 @@ class ClipFamily:
         return older_keys(folder, part, self.added)
 
     def load_folder(
-        self, folder: Path, *, dtype: torch.dtype, device: torch.device, steps: int | None, sha256: str
+        self, folder: Path, *, dtype: torch.dtype, device: torch.device, overrides: Overrides, sha256: str
     ) -> LoadedClipModel:
-        """The model of a folder whose hashes were checked. Raises ModelError with every difference from this version."""
+        """The model of a folder whose hashes were checked. Raises ModelError with every difference from this version, InputError
+        for another number of frames per call than its networks make.
+        """
         self.check_files(folder)
         older = {name: self.older_values(folder, name) for name in self.parts}
         networks = load_parts(folder, self.parts, dtype, older)
-        config = self.read_config(folder).with_steps(steps)
-        return self.assemble(networks, config, sha256, device, card=read_card(folder))
+        config = self.read_config(folder).with_steps(overrides.steps)
+        model = self.assemble(networks, config, sha256, device, card=read_card(folder))
+        makes = model.world_model.spec.chunk_frames
+        if overrides.frames_per_call not in (None, makes):
+            raise InputError(
+                f"frames per call is {overrides.frames_per_call}: expected {makes}. A model of the family {self.name!r} makes whole "
+                f"clips, whose length is that of its networks; {config.name!r} makes {makes} frames a call."
+            )
+        return model
 
     def assemble(
         self,

@@ -12,12 +12,19 @@ from pathlib import Path
 import torch
 
 from drivesim.controls import Control
-from drivesim.models.family_files import settings_of
+from drivesim.models.family_files import Overrides, settings_of
 from drivesim.models.kept_parts import Keepable, load_parts, read_card, save_parts
 from drivesim.models.latent import LatentWorldModel
 from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.config import FRAME_SIZE, VideoLDMConfig
-from drivesim.models.video_ldm.format import FORMAT_VERSION, PARTS, check_parts, older_values, read_config
+from drivesim.models.video_ldm.format import (
+    FORMAT_VERSION,
+    PARTS,
+    check_parts,
+    older_values,
+    read_config,
+    with_frames_per_call,
+)
 from drivesim.models.video_ldm.image_unet import ImageUNet
 from drivesim.models.video_ldm.parts import ImageStartFrames, LayoutCodec, VideoDenoiser
 from drivesim.models.video_ldm.temporal import TemporalLayers
@@ -99,15 +106,20 @@ def assemble(
 
 
 def load_folder(
-    folder: Path, *, dtype: torch.dtype, device: torch.device, steps: int | None, sha256: str
+    folder: Path, *, dtype: torch.dtype, device: torch.device, overrides: Overrides, sha256: str
 ) -> LoadedVideoLDM:
-    """The model of a folder whose hashes were checked. Raises ModelError with every difference from this version."""
+    """The model of a folder whose hashes were checked. Raises ModelError with every difference from this version, InputError for
+    a number of frames per call that the temporal layers cannot take.
+    """
     config = read_config(folder)
     check_parts(folder, config)
     networks = load_networks(folder, dtype)
-    if steps is not None:
-        sampler = dataclasses.replace(config.rollout.sampler, steps=steps)
+    if overrides.steps is not None:
+        sampler = dataclasses.replace(config.rollout.sampler, steps=overrides.steps)
         config = dataclasses.replace(config, rollout=dataclasses.replace(config.rollout, sampler=sampler))
+    if overrides.frames_per_call is not None:
+        places: int = networks.temporal.config.max_frames
+        config = with_frames_per_call(config, overrides.frames_per_call, places)
     return assemble(networks, config, sha256, device, read_card(folder))
 
 
