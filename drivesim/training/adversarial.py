@@ -31,7 +31,7 @@ class Judged:
 
     def weighted(self, values: Tensor) -> Tensor:
         """Mean of values (N, C, [t,] h, w), a place counting as its pixels' weights do: what is small in a picture, or matters."""
-        pool = F.adaptive_avg_pool3d if self.weights.ndim == 5 else F.adaptive_avg_pool2d
+        pool: Any = F.adaptive_avg_pool3d if self.weights.ndim == 5 else F.adaptive_avg_pool2d
         weights = pool(self.weights, tuple(values.shape[2:]))
         return (values * (weights / weights.mean())).mean()
 
@@ -59,6 +59,7 @@ class AdversarialStage(Stage):
     It stands before the stage whose loss it sharpens in a class's bases; the constructor ends with :meth:`oppose`.
     """
 
+    leaves_weights_out = True  # the discriminators' at the network's step, and the other way round
     discriminators: Any
     opposition: Opposition
 

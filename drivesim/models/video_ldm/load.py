@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -118,8 +119,8 @@ def load_folder(
         sampler = dataclasses.replace(config.rollout.sampler, steps=overrides.steps)
         config = dataclasses.replace(config, rollout=dataclasses.replace(config.rollout, sampler=sampler))
     if overrides.frames_per_call is not None:
-        places: int = networks.temporal.config.max_frames
-        config = with_frames_per_call(config, overrides.frames_per_call, places)
+        temporal: Any = networks.temporal.config  # diffusers has no annotations
+        config = with_frames_per_call(config, overrides.frames_per_call, temporal.max_frames)
     return assemble(networks, config, sha256, device, read_card(folder))
 
 
