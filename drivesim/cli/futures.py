@@ -69,6 +69,7 @@ def futures(
     select: Select = True,
     max_tries: MaxTries = None,
     judges: measuring.Judges = None,
+    frames_per_call: given.FramesPerCall = None,
 ) -> None:
     """Sample several futures of the same first picture, and set them side by side.
 
@@ -83,6 +84,7 @@ def futures(
       drivesim futures --from runs/highway-cut-in-7 --at 4.0 --ego-plan brakes.csv
     """
     from drivesim.cli import making, selecting
+    from drivesim.runs.run_folder import RunFolder
 
     voice = speech.voice()
     indices = [only_future] if only_future is not None else None if futures is None else range(futures)
@@ -95,7 +97,9 @@ def futures(
         length_s=making.length_of(None, seconds), indices=indices, seed=seed, options=computing.applied(options),
         out=keeping.out,
     )  # fmt: skip
-    loaded = machine.load(computing.steps, computing.mode)
+    if run is not None and frames_per_call is None:
+        frames_per_call = RunFolder(run).manifest().timeline.chunk_frames
+    loaded = machine.load(computing.steps, frames_per_call, computing.mode)
     if run is not None:
         jobs = [making.branch_job(loaded, run, at, future, ego_plan=ego_plan, **common)]
     else:

@@ -122,6 +122,14 @@ Mode = Annotated[
         "default, and refused where it has one way only."
     ),
 ]
+FramesPerCall = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Frames that one call of the model makes, where its family takes other numbers than trained; the trained number by "
+        "default. Longer calls drift and jerk more. With --from: the run's own by default.",
+    ),
+]
 ThreadCounts = Annotated[
     str | None,
     typer.Option(
@@ -153,11 +161,20 @@ class Machine:
     device: Device = None
     dtype: Dtype = None
 
-    def load(self, steps: int | None = None, mode: RolloutMode | None = None) -> KeptModel:
-        """The model. Raises ModelError when it is not there, damaged or foreign, InputError where it has no such mode."""
+    def load(
+        self, steps: int | None = None, frames_per_call: int | None = None, mode: RolloutMode | None = None
+    ) -> KeptModel:
+        """The model. Raises ModelError when it is not there, damaged or foreign, InputError for what it cannot do."""
         from drivesim.models import load_model
 
-        return load_model(self.model, device=self.device, dtype=self.dtype, steps=steps, mode=mode)
+        return load_model(
+            self.model,
+            device=self.device,
+            dtype=self.dtype,
+            steps=steps,
+            frames_per_call=frames_per_call,
+            mode=mode,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

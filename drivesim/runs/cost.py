@@ -372,6 +372,7 @@ def _settings(manifest: Manifest) -> str:
         manifest.dtype,
         threads if manifest.threads.overlap else f"{threads} in turn",
         f"{manifest.steps} {manifest.mode}" if manifest.mode else str(manifest.steps),
+        f"{manifest.timeline.chunk_frames} a call",
         manifest.actors,
         manifest.ego,
         "+".join(outputs),

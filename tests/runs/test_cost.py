@@ -192,6 +192,7 @@ def test_a_cost_is_remembered_for_its_settings_alone(tmp_path: Path, monkeypatch
         {"lossless": True},
         {"threads": Threads(denoise=2, decode=1)},
         {"start_source": "picture 1234"},
+        {"timeline": dataclasses.replace(manifest.timeline, chunk_frames=5)},
     ]
     for other in others:
         assert remembered_cost(dataclasses.replace(manifest, **other)) is None, other
