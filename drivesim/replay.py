@@ -46,6 +46,12 @@ def decide_replay(model: LoadedModel, run: Path, future: int = 0) -> RunSpec:
     folder.require_files()
     scenario = stored_scenario(folder)
     require_maker(run, manifest, model.world_model.spec, "Only the model that made a future can make it again")
+    made_at_once, makes = manifest.timeline.chunk_frames, model.world_model.spec.chunk_frames
+    if made_at_once != makes:
+        raise InputError(
+            f"{run} was made with {made_at_once} frames per call, the model as it was loaded makes {makes}; load it with "
+            f"frames_per_call={made_at_once}."
+        )
     if finished_record(folder, future) is None:
         made = [index for index in folder.future_indices() if finished_record(folder, index) is not None]
         there = ", ".join(str(index) for index in made) or "none yet"

@@ -16,6 +16,7 @@ from drivesim.models.clip_model import FRAME_SIZE, ClipCodec, ClipPredictor, Cli
 from drivesim.models.differences import read_object
 from drivesim.models.family_files import (
     AddedKeys,
+    Overrides,
     check_networks,
     older_keys,
     raise_if,
@@ -171,25 +172,25 @@ class ClipFamily:
         return older_keys(folder, part, self.added)
 
     def load_folder(
-        self,
-        folder: Path,
-        *,
-        dtype: torch.dtype,
-        device: torch.device,
-        steps: int | None,
-        mode: RolloutMode | None,
-        sha256: str,
+        self, folder: Path, *, dtype: torch.dtype, device: torch.device, overrides: Overrides, sha256: str
     ) -> LoadedClipModel:
-        """The model of a folder whose hashes were checked. Raises ModelError with every difference from this version, InputError for a
-        ``mode`` that the family does not have.
+        """The model of a folder whose hashes were checked. Raises ModelError with every difference from this version, InputError
+        for another number of frames per call than its networks make, and for a mode that the family does not have.
         """
         self.check_files(folder)
         older = {name: self.older_values(folder, name) for name in self.parts}
         networks = load_parts(folder, self.parts, dtype, older)
-        own = self.read_config(folder).with_steps(steps)
-        config = own.with_mode(mode)
-        other = None if config == own else mode
-        return self.assemble(networks, config, sha256, device, card=read_card(folder), mode=other)
+        own = self.read_config(folder).with_steps(overrides.steps)
+        config = own.with_mode(overrides.mode)
+        other = None if config == own else overrides.mode
+        model = self.assemble(networks, config, sha256, device, card=read_card(folder), mode=other)
+        makes = model.world_model.spec.chunk_frames
+        if overrides.frames_per_call not in (None, makes):
+            raise InputError(
+                f"frames per call is {overrides.frames_per_call}: expected {makes}. A model of the family {self.name!r} makes whole "
+                f"clips, whose length is that of its networks; {config.name!r} makes {makes} frames a call."
+            )
+        return model
 
     def assemble(
         self,

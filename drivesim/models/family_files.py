@@ -4,15 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from drivesim.errors import ModelError
+from drivesim.errors import InputError, ModelError
 from drivesim.models.differences import key_differences, network_differences, read_object
 from drivesim.models.kept_network import KeptNetwork
+from drivesim.options import MOST_STEPS, RolloutMode
 
 #: Keys that came later, by part ("model" is model.json), each with the value that its absence in older files means.
 AddedKeys = Mapping[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overrides:
+    """What of a rollout is wanted otherwise than model.json has it; None leaves it."""
+
+    steps: int | None = None
+    frames_per_call: int | None = None
+    mode: RolloutMode | None = None
+
+    def __post_init__(self) -> None:
+        """Raises InputError for numbers of steps and for modes that are none; what a model can do its family knows."""
+        if self.steps is not None and not 1 <= self.steps <= MOST_STEPS:
+            raise InputError(f"steps is {self.steps}: expected 1 to {MOST_STEPS} steps of the sampler.")
+        if self.mode is not None and self.mode not in get_args(RolloutMode):
+            raise InputError(f"mode is {self.mode!r}: expected {' or '.join(get_args(RolloutMode))}.")
 
 
 def read_settings(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from einops import rearrange
 from rich.progress import track
+from torch import nn
 
 from drivesim.clip import frames_to_tensor
 from drivesim.controls import RASTER_CHANNELS, Control
@@ -112,8 +114,15 @@ def window_starts(store: ClipStore, count: int, stride: int) -> tuple[int, ...]:
 
 
 def latents_file(network: Any, store: ClipStore, folder: Path, stride: int) -> Path:
-    """Where the latents of a store by this very autoencoder are."""
-    return folder / f"windows-{network_hash(network)[:12]}-{len(store)}x{store.frames_per_clip}-{stride}.npy"
+    """Where the latents of a store by this very encoder are."""
+    return folder / f"windows-{clip_encoder_hash(network)[:12]}-{len(store)}x{store.frames_per_clip}-{stride}.npy"
+
+
+def clip_encoder_hash(network: Any) -> str:
+    """SHA-256 of what decides a clip autoencoder's latents: the weights that encode, and the standardisation."""
+    encoding = nn.ModuleDict({name: getattr(network, name) for name in network.ENCODER})
+    statistics = {name: buffer.float().tolist() for name, buffer in network.named_buffers(recurse=False)}
+    return network_hash(encoding, json.dumps(statistics, sort_keys=True))
 
 
 def prepare_windows(network: Any, store: ClipStore, folder: Path, stride: int) -> None:

@@ -43,7 +43,8 @@ def draw_curves(work: Path, stages: list[str], picture: Path) -> bool:
         panel.set_title(stage)
         panel.set_xlabel("step")
         panel.set_yscale("log")
-        panel.legend(fontsize=8)
+        if panel.get_legend_handles_labels()[0]:  # a stage of few steps may have logged neither
+            panel.legend(fontsize=8)
     picture.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(picture, dpi=110)
     return True

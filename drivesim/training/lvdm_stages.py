@@ -26,6 +26,7 @@ from drivesim.training.clip_batches import (
     prepare_windows,
     require_frames,
 )
+from drivesim.training.clip_gan_stage import ClipGanStage
 from drivesim.training.clip_stages import (
     ClipAutoencoderStage,
     ControlDropout,
@@ -65,6 +66,12 @@ class ClipAutoencoder3DStage(ClipAutoencoderStage):
         stacked = torch.cat(raw)
         axes = (0, 2, 3, 4)
         network.set_statistics(stacked.mean(axes), stacked.std(axes).clamp_min(LEAST_STD))
+
+
+class ClipGan3DStage(ClipGanStage):
+    """The adversarial phase of LVDM's autoencoder; the scale of the latents stays."""
+
+    family = "lvdm"
 
 
 class SequenceBatches:

@@ -22,6 +22,7 @@ from drivesim.training.clip_batches import (
     prepare_windows,
     require_frames,
 )
+from drivesim.training.clip_gan_stage import ClipGanStage
 from drivesim.training.clip_stages import (
     ClipAutoencoderStage,
     ControlDropout,
@@ -39,6 +40,12 @@ from drivesim.training.stream import Draw, draw_generator
 
 class PlaneAutoencoderStage(ClipAutoencoderStage):
     """Trains PVDM's autoencoder."""
+
+    family = "pvdm"
+
+
+class PlaneGanStage(ClipGanStage):
+    """The adversarial phase of PVDM's autoencoder."""
 
     family = "pvdm"
 

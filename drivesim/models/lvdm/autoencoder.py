@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from einops import rearrange
@@ -51,6 +53,8 @@ class ClipAutoencoder3D(KeptNetwork):
     autoencoder with latents shifted and scaled afterwards; so is this one. ``patch`` x ``patch`` pixels are folded into channels
     first and unfolded last, as a part of ``space_factor``; 1 is the published way.
     """
+
+    ENCODER: ClassVar[tuple[str, ...]] = ("encoder", "to_latent")
 
     @register_to_config
     def __init__(
@@ -106,6 +110,11 @@ class ClipAutoencoder3D(KeptNetwork):
         config = self.config
         grid = (config.height // config.space_factor, config.width // config.space_factor)
         return config.latent_channels, config.num_frames // config.time_factor, *grid
+
+    @property
+    def last_weight(self) -> Tensor:
+        """The weights that the decoder's pixels come from."""
+        return self.decoder[-1].weight
 
     def set_statistics(self, mean: Tensor, std: Tensor) -> None:
         """Standardise with these per-channel statistics (C,) of raw latents from now on, and store them in the config."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from drivesim.diffusion.sampler import SamplerConfig
+from drivesim.errors import InputError
 from drivesim.models.differences import read_object
 from drivesim.models.family_files import check_networks, older_keys, raise_if, read_settings, senseless, settings_of
 from drivesim.models.kept_network import KeptNetwork, shapes_alone
@@ -78,6 +80,22 @@ def check_parts(folder: Path, config: VideoLDMConfig) -> None:
 def older_values(folder: Path, part: str) -> dict[str, Any]:
     """The keys that an older part's config.json lacks, with the values that their absence means."""
     return older_keys(folder, part, ADDED_KEYS)
+
+
+def with_frames_per_call(config: VideoLDMConfig, frames: int, places: int) -> VideoLDMConfig:
+    """The same with another number of frames per call: the temporal layers over windows of another length than trained, as
+    Blattmann et al. 2023 apply them convolutionally in time.
+
+    ``places`` are those of the position table. Raises InputError for a call that is too short or too long.
+    """
+    most = places - NEWEST_CONTEXT - 1
+    if not config.context_frames <= frames <= most:
+        raise InputError(
+            f"frames per call is {frames}: expected {config.context_frames} to {most} ({config.name!r} itself makes "
+            f"{config.chunk_frames}). A call's last {config.context_frames} frames are the next one's context, and the position table "
+            f"of its temporal layers has {places} places, {NEWEST_CONTEXT + 1} of them for context."
+        )
+    return dataclasses.replace(config, chunk_frames=frames)
 
 
 def _disagreements(folder: Path, config: VideoLDMConfig) -> list[str]:

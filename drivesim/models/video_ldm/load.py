@@ -14,12 +14,19 @@ import torch
 
 from drivesim.controls import Control
 from drivesim.errors import InputError
-from drivesim.models.family_files import settings_of
+from drivesim.models.family_files import Overrides, settings_of
 from drivesim.models.kept_parts import Keepable, load_parts, read_card, save_parts
 from drivesim.models.latent import LatentWorldModel
 from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.config import FRAME_SIZE, VideoLDMConfig
-from drivesim.models.video_ldm.format import FORMAT_VERSION, PARTS, check_parts, older_values, read_config
+from drivesim.models.video_ldm.format import (
+    FORMAT_VERSION,
+    PARTS,
+    check_parts,
+    older_values,
+    read_config,
+    with_frames_per_call,
+)
 from drivesim.models.video_ldm.hierarchy import HierarchicalWorldModel
 from drivesim.models.video_ldm.image_unet import ImageUNet
 from drivesim.models.video_ldm.parts import ImageStartFrames, LayoutCodec, VideoDenoiser
@@ -114,33 +121,38 @@ def assemble(
 
 
 def load_folder(
-    folder: Path,
-    *,
-    dtype: torch.dtype,
-    device: torch.device,
-    steps: int | None,
-    mode: RolloutMode | None,
-    sha256: str,
+    folder: Path, *, dtype: torch.dtype, device: torch.device, overrides: Overrides, sha256: str
 ) -> LoadedVideoLDM:
-    """The model of a folder whose hashes were checked. Raises ModelError with every difference from this version, InputError for a
-    ``mode`` that its layers do not know.
+    """The model of a folder whose hashes were checked. Raises ModelError with every difference from this version, InputError for
+    a number of frames per call that the temporal layers cannot take, and a mode that they do not know.
     """
     config = read_config(folder)
     check_parts(folder, config)
     networks = load_networks(folder, dtype)
-    rollout, strides = config.rollout, networks.temporal.strides
+    mode, strides = overrides.mode, networks.temporal.strides
     if mode == "hierarchical" and len(strides) == 1:
         raise InputError(
             f"mode hierarchical: the temporal layers of {config.name!r} were trained on neighbouring frames only, so there is nothing "
             "to draw key frames with. Leave --mode out, or train them with several strides (network.strides of the video stage)."
         )
-    if steps is not None:
-        rollout = dataclasses.replace(rollout, sampler=dataclasses.replace(rollout.sampler, steps=steps))
+    rollout = config.rollout
+    if overrides.steps is not None:
+        rollout = dataclasses.replace(rollout, sampler=dataclasses.replace(rollout.sampler, steps=overrides.steps))
     other = None if mode == rollout.mode else mode
     if other is not None:
         rollout = dataclasses.replace(rollout, mode=other)
     config = dataclasses.replace(config, rollout=rollout)
-    return assemble(networks, config, sha256, device, read_card(folder), other)
+    if overrides.frames_per_call is not None and rollout.mode == "frame-wise":
+        temporal: Any = networks.temporal.config  # diffusers has no annotations
+        config = with_frames_per_call(config, overrides.frames_per_call, temporal.max_frames)
+    model = assemble(networks, config, sha256, device, read_card(folder), other)
+    makes = model.world_model.spec.chunk_frames
+    if overrides.frames_per_call not in (None, makes):
+        raise InputError(
+            f"frames per call is {overrides.frames_per_call}: expected {makes}. Key frames come in the number and as far apart as "
+            f"{config.name!r} learned them; --mode frame-wise takes other numbers."
+        )
+    return model
 
 
 __all__ = ["LoadedVideoLDM", "VideoLDM", "VideoLDMConfig", "assemble", "load_folder", "load_networks", "save_networks"]
