@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -57,7 +57,7 @@ class _Form:
 
     num_frames: int
     known: KnownFrames
-    clips: int = field(default=1)
+    clips: int = 1
 
 
 class VideoBatches:
