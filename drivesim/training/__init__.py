@@ -9,6 +9,7 @@ from drivesim.training.lvdm_stages import ClipAutoencoder3DStage, FactorisedDeno
 from drivesim.training.points_stage import PointsStage
 from drivesim.training.probe_stage import ProbeStage
 from drivesim.training.pvdm_stages import PlaneAutoencoderStage, PlaneDenoiserStage
+from drivesim.training.upsampler_stage import UpsamplerStage
 from drivesim.training.video_stage import VideoStage
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "PlaneDenoiserStage",
     "PointsStage",
     "ProbeStage",
+    "UpsamplerStage",
     "VideoStage",
 ]
