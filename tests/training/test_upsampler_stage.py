@@ -171,6 +171,20 @@ def test_a_factor_that_goes_beyond_the_shown_size_is_refused(tmp_path: Path) -> 
         UpsamplerStage(tmp_path / "work", initial=str(toy), network={"factor": 4}, size=(1024, 2048))
 
 
+def test_single_frames_of_the_shown_size_are_a_stores_large_pictures(store: Path) -> None:
+    half = ClipStore(store)
+    batches = UpsamplerBatches(half, size=(512, 1024), crop=(128, 256), num_frames=1, factor=2)
+    batch = batches([Draw(0, 0), Draw(1, 1)])
+    assert batch["frames"].shape == (2, 1, 3, 128, 256) and batch["small"].shape == (2, 1, 3, 64, 128)
+    whole = UpsamplerBatches(half, size=(512, 1024), crop=(512, 1024), num_frames=1, factor=2)([Draw(0, 0)])["frames"][
+        0, 0
+    ]
+    picture = torch.from_numpy(half.read("large", batches.samples[0])).permute(2, 0, 1) / 127.5 - 1.0
+    assert torch.equal(whole, picture) or torch.equal(whole.flip(-1), picture)
+    with pytest.raises(NothingToLearn, match="the upsampler learns clips of 512x1024"):
+        UpsamplerBatches(half, size=(512, 1024), crop=(128, 256), num_frames=2, factor=2)
+
+
 def test_stores_and_models_that_do_not_do_are_refused(small_clips: Path, model: Path, tmp_path: Path) -> None:
     store = ClipStore(small_clips)
     with pytest.raises(
