@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from tiny_pvdm import tiny_pvdm
 from tiny_video_ldm import save_toy
 
+from drivesim.clip import frames_to_tensor
 from drivesim.datasets.store import ClipStore
 from drivesim.errors import InputError
 from drivesim.models import load_model
@@ -26,7 +27,12 @@ from drivesim.training.recipe import read_recipe
 from drivesim.training.stage import NothingToLearn
 from drivesim.training.stage_cli import averages
 from drivesim.training.stream import Draw
-from drivesim.training.upsampler_batches import UpsamplerBatches, load_reconstructions, prepare_reconstructions
+from drivesim.training.upsampler_batches import (
+    UpsamplerBatches,
+    load_reconstructions,
+    prepare_reconstructions,
+    reconstructor,
+)
 from drivesim.world_model import next_frames
 
 #: The smoke recipe for a model of 32x64 clips and a store of 64x128 frames, two steps a stage.
@@ -119,6 +125,15 @@ def test_small_crops_are_the_crops_or_what_the_autoencoder_makes_of_them(
     batch = UpsamplerBatches(store, **sizes, reconstructed=halved, reconstructed_share=1.0)(draws)
     assert torch.equal(batch["frames"], plain["frames"])
     assert torch.allclose(batch["small"], plain["small"], atol=0.01)
+
+
+def test_a_video_ldms_frames_are_what_its_codec_makes_of_them(store: Path, tmp_path: Path) -> None:
+    toy, half = save_toy(tmp_path / "toy"), ClipStore(store)
+    network, reconstruct = reconstructor(Parts(tmp_path, str(toy), "float32"))
+    frames = frames_to_tensor(half.read("rgb", 0, slice(0, 1)))
+    with torch.inference_mode():
+        made = reconstruct(F.interpolate(frames, size=(512, 1024), mode="nearest"))
+        assert torch.equal(made, network.decode(network.encode(frames)))
 
 
 def _halved(frames: np.ndarray) -> np.ndarray:
