@@ -138,7 +138,9 @@ class UpsamplerStage(Stage):
         clean = rearrange(batch["frames"].float(), "b t c h w -> (b t) c h w")
         small = rearrange(batch["small"].float(), "b t c h w -> (b t) c h w")
         count, num_frames = batch["frames"].shape[:2]
-        augmentation = self._per_frame(torch.rand(count, generator=generator) * self.network.config.max_augmentation)
+        # Mostly little, as that is what is asked of it.
+        level = torch.rand(count, generator=generator).square()
+        augmentation = self._per_frame(level * self.network.config.max_augmentation)
         low = enlarged(add_noise(small, _normal(small, generator), augmentation), self.network.factor)
         sigma = self._per_frame(self.noise_levels.sample(count, generator))
         given = self._given(count, generator)

@@ -133,7 +133,8 @@ class VideoUpsampler(ModelMixin, ConfigMixin):
         if not (residual_std > 0.0 and max_augmentation > 0.0):
             raise ValueError("residual_std and max_augmentation must be more than 0")
         pixels = 3 * fold * fold
-        self.image = FrameUNet(2 * pixels, pixels, tuple(widths), blocks_per_level, embedding)
+        # Beside what is added, how much of every noisy pixel is left out: so many pixels at a place could not pass through it.
+        self.image = FrameUNet(2 * pixels, 2 * pixels, tuple(widths), blocks_per_level, embedding)
         self.levels = nn.Sequential(
             nn.Linear(2 * LEVEL_FEATURES, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
         )
@@ -164,8 +165,11 @@ class VideoUpsampler(ModelMixin, ConfigMixin):
         def after_block(index: int, hidden: Tensor) -> Tensor:
             return hidden if num_frames == 1 else self.temporal[index](hidden, embedding, num_frames)
 
-        folded = folded.contiguous(memory_format=torch.channels_last)
-        return F.pixel_shuffle(self.image(folded, embedding, after_block), self.config.fold)
+        made = self.image(folded.contiguous(memory_format=torch.channels_last), embedding, after_block)
+        added, kept = F.pixel_shuffle(made, self.config.fold).chunk(2, dim=1)
+        # At -1 nothing of the noisy residual is left in the estimate, where the picture is even; at 0 the preconditioning's share.
+        gain = (self.config.residual_std / sigma)[:, None, None, None] * scaled
+        return added + kept * gain.to(added.dtype)
 
     def denoised(self, noisy: Tensor, low: Tensor, sigma: Tensor, augmentation: Tensor, num_frames: int) -> Tensor:
         """Estimate of the clean frames (B*T, 3, H, W), float32, from frames noised to ``sigma`` (B*T,).
