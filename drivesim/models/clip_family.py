@@ -14,6 +14,14 @@ from drivesim.controls import Control
 from drivesim.errors import InputError
 from drivesim.models.clip_model import FRAME_SIZE, ClipCodec, ClipPredictor, ClipWorldModel
 from drivesim.models.differences import read_object
+from drivesim.models.enlarging import (
+    UPSAMPLER,
+    Enlarger,
+    UpsamplingConfig,
+    parts_of,
+    upsampling_faults,
+    upsampling_from,
+)
 from drivesim.models.family_files import (
     AddedKeys,
     Overrides,
@@ -59,17 +67,22 @@ class ClipSampling:
 
 @dataclass(frozen=True, kw_only=True)
 class ClipConfig:
-    """What model.json holds beside the networks: rate, how to sample, and whose start frames a video begins with."""
+    """What model.json holds beside the networks: rate, how to sample, and whose start frames a video begins with.
+
+    ``upsampling`` says how an upsampler is asked; without one, or with None, there is no such key.
+    """
 
     name: str
     fps: float = 10.0
     sampling: ClipSampling = ClipSampling()
     start_frame_model: str = "default"
+    upsampling: UpsamplingConfig | None = None
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """From the parsed model.json; unknown keys raise TypeError."""
-        return cls(**{**data, "sampling": ClipSampling(**data["sampling"])})
+        upsampling = upsampling_from(data["upsampling"])
+        return cls(**{**data, "sampling": ClipSampling(**data["sampling"]), "upsampling": upsampling})
 
     def checks(self) -> list[tuple[str, Any, bool, str]]:
         """Each value with whether it can be used, and what can."""
@@ -78,6 +91,7 @@ class ClipConfig:
             ("fps", self.fps, 0.0 < self.fps < float("inf"), "more than 0"),
             ("start_frame_model", self.start_frame_model, named, "the name or folder of a model"),
             *self.sampling.checks(),
+            *(self.upsampling.checks() if self.upsampling else []),
         ]
 
     def with_mode(self, mode: RolloutMode | None) -> Self:
@@ -160,8 +174,19 @@ class ClipFamily:
     def check_files(self, folder: Path) -> None:
         """Look whether a folder's files fit this version, without loading weights. Raises ModelError with every difference."""
         config = self.read_config(folder)
-        check_networks(folder, self.parts, self.added)
-        raise_if(self.disagreements(folder, config), folder)
+        check_networks(folder, parts_of(folder, self.parts), self.added)
+        raise_if([*self.disagreements(folder, config), *self._unfitting_upsampler(folder, config)], folder)
+
+    def _unfitting_upsampler(self, folder: Path, config: ClipConfig) -> list[str]:
+        frames = read_object(folder / "autoencoder" / "config.json")["num_frames"]
+        return upsampling_faults(
+            folder, config.upsampling, small=self.small_size(folder), shown=FRAME_SIZE, frames=frames
+        )
+
+    def small_size(self, folder: Path) -> tuple[int, int]:
+        """Rows and columns of the frames before they are enlarged. Raises ModelError."""
+        coder = read_object(folder / "autoencoder" / "config.json")
+        return coder["height"], coder["width"]
 
     def video_of(self, folder: Path) -> tuple[int, int, float]:
         """Rows, columns and frames a second of what the model makes. Raises ModelError."""
@@ -178,8 +203,9 @@ class ClipFamily:
         for another number of frames per call than its networks make, and for a mode that the family does not have.
         """
         self.check_files(folder)
-        older = {name: self.older_values(folder, name) for name in self.parts}
-        networks = load_parts(folder, self.parts, dtype, older)
+        parts = parts_of(folder, self.parts)
+        older = {name: self.older_values(folder, name) for name in parts}
+        networks = load_parts(folder, parts, dtype, older)
         own = self.read_config(folder).with_steps(overrides.steps)
         config = own.with_mode(overrides.mode)
         other = None if config == own else overrides.mode
@@ -208,7 +234,9 @@ class ClipFamily:
         ``mode`` is what the configuration's is where the files say another.
         """
         placed = {name: network.to(device) for name, network in networks.items()}
-        codec = ClipCodec(placed["autoencoder"], device, frame_size)
+        upsampler = placed.get(UPSAMPLER)
+        enlarger = None if upsampler is None else Enlarger(upsampler, config.upsampling, device, frame_size)
+        codec = ClipCodec(placed["autoencoder"], device, frame_size, enlarger)
         predictor = self.predictor(placed, config, device)
         spec = WorldModelSpec(
             name=config.name,

@@ -13,6 +13,7 @@ from einops import rearrange
 from torch import Tensor
 
 from drivesim.controls import Controls
+from drivesim.models.enlarging import UPSAMPLER, Enlarger
 from drivesim.noise import NoiseStream
 from drivesim.world_model import WorldModelSpec
 
@@ -62,14 +63,22 @@ class ClipPredictor(Protocol):
 
 
 class ClipCodec:
-    """An autoencoder of clips behind frames of the size that is shown: ``frame_size`` rows and columns."""
+    """An autoencoder of clips behind frames of the size that is shown: ``frame_size`` rows and columns.
+
+    Clips are enlarged by ``enlarger`` where there is one, else bicubically.
+    """
 
     def __init__(
-        self, network: ClipAutoencoder, device: torch.device, frame_size: tuple[int, int] = FRAME_SIZE
+        self,
+        network: ClipAutoencoder,
+        device: torch.device,
+        frame_size: tuple[int, int] = FRAME_SIZE,
+        enlarger: Enlarger | None = None,
     ) -> None:
         self.network = network
         self.device = device
         self.frame_size = frame_size
+        self.enlarger = enlarger
 
     @property
     def clip_frames(self) -> int:
@@ -92,15 +101,33 @@ class ClipCodec:
         return torch.cat(latents)
 
     @torch.inference_mode()
-    def decode(self, latents: Tensor, controls: Controls, previous: Tensor | None = None) -> Tensor:
-        """Latents (clips, ...) to the frames (T, 3, H, W) that ``controls`` cover; neither those nor ``previous`` change them."""
-        shown = []
+    def draw(self, latents: Tensor, controls: Controls) -> Tensor:
+        """Latents (clips, ...) to the frames (T, 3, h, w) that ``controls`` cover, which are not changed by those.
+
+        They are small where an upsampler enlarges them, else of the size that is shown.
+        """
+        drawn = []
         for latent in latents:
             clip = self.network.decode(latent[None].to(self.device))
             frames = rearrange(clip, "1 c t h w -> t c h w").float()
-            large = F.interpolate(frames, size=self.frame_size, mode="bicubic", align_corners=False)
-            shown.append(large.clamp(-1.0, 1.0).cpu())
-        return torch.cat(shown)[: controls.num_frames]
+            if self.enlarger is None:
+                frames = F.interpolate(frames, size=self.frame_size, mode="bicubic", align_corners=False)
+            drawn.append(frames.clamp(-1.0, 1.0).cpu())
+        return torch.cat(drawn)[: controls.num_frames]
+
+    def finish(self, drawn: Tensor, previous: Tensor | None, noise: NoiseStream) -> Tensor:
+        """What :meth:`draw` made to frames (T, 3, H, W); an upsampler carries on ``previous`` (3, H, W) and draws from ``noise``."""
+        return drawn if self.enlarger is None else self.enlarger.enlarge(drawn, previous, noise)
+
+    def decode(
+        self,
+        latents: Tensor,
+        controls: Controls,
+        previous: Tensor | None = None,
+        noise: NoiseStream = NoiseStream(0),
+    ) -> Tensor:
+        """Latents (clips, ...) to the frames (T, 3, H, W) that ``controls`` cover: :meth:`finish` of :meth:`draw`."""
+        return self.finish(self.draw(latents, controls), previous, noise)
 
 
 def small_clip(frames: Tensor, network: ClipAutoencoder) -> Tensor:
@@ -118,11 +145,14 @@ class ClipState:
 
 @dataclass(frozen=True, eq=False)
 class ClipChunk:
-    """New clips before decoding: latents (clips, ...), what was told of their frames, and the frames once they are drawn."""
+    """New clips before decoding: latents (clips, ...), what was told of their frames, what an upsampler draws from, and what the
+    codec drew of the frames so far.
+    """
 
     latents: Tensor
     controls: Controls
-    frames: Tensor | None = None
+    noise: NoiseStream = NoiseStream(0)
+    drawn: Tensor | None = None
 
 
 class ClipWorldModel:
@@ -161,19 +191,20 @@ class ClipWorldModel:
                 f"controls of {controls.num_frames} frames, but a chunk of this model has {self.spec.chunk_frames}"
             )
         latents = self.predictor.predict(state.context, controls, noise, first=state.first)
-        return ClipChunk(latents, controls), ClipState(context=latents[-1:].clone(), first=False)
+        chunk = ClipChunk(latents, controls, noise.named(UPSAMPLER))
+        return chunk, ClipState(context=latents[-1:].clone(), first=False)
 
     def draw(self, chunk: ClipChunk) -> ClipChunk:
-        """The chunk with its frames: all of decoding, as no frame depends on the one shown before."""
-        if chunk.frames is not None:
+        """The chunk, drawn: all of decoding but an upsampler's part, which carries on the frame before."""
+        if chunk.drawn is not None:
             return chunk
-        return dataclasses.replace(chunk, frames=self.codec.decode(chunk.latents, chunk.controls))
+        return dataclasses.replace(chunk, drawn=self.codec.draw(chunk.latents, chunk.controls))
 
     def decode(self, chunk: ClipChunk, previous: Tensor) -> Tensor:
-        """Frames (T, 3, H, W) of a chunk; ``previous`` does not change them."""
-        frames = self.draw(chunk).frames
-        assert frames is not None
-        return frames
+        """Frames (T, 3, H, W) of a chunk; only an upsampler makes use of ``previous`` (3, H, W)."""
+        drawn = self.draw(chunk).drawn
+        assert drawn is not None
+        return self.codec.finish(drawn, previous, chunk.noise)
 
     def pack_state(self, state: ClipState) -> dict[str, Tensor]:
         """The state as named tensors."""

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from drivesim.controls import Controls
+from drivesim.noise import NoiseStream
 
 
 class Codec(Protocol):
@@ -20,10 +21,12 @@ class Codec(Protocol):
         """All of decoding latents (T, ...) that does not need the frame before; ``controls`` are told of the T frames."""
         ...
 
-    def finish(self, drawn: Any, controls: Controls, previous: Tensor | None = None) -> Tensor:
+    def finish(
+        self, drawn: Any, controls: Controls, previous: Tensor | None = None, noise: NoiseStream = NoiseStream(0)
+    ) -> Tensor:
         """What :meth:`draw` made to frames (T, 3, H, W) in [-1, 1] at the output size, float32 on the CPU.
 
-        A codec may make use of ``controls`` and of ``previous`` (3, H, W), the frame before them.
+        A codec may make use of ``controls`` and of ``previous`` (3, H, W), the frame before them, and draw from ``noise``.
         """
         ...
 

@@ -53,10 +53,11 @@ def key_differences(data: dict[str, Any], expected: dict[str, Any], where: str) 
         if key.startswith("_"):
             continue
         hint = expected.get(key)
+        nested = _object_hint(hint)
         if hint is None:
             lines.append(f"{where}: {key!r} is not known to this version (known: {', '.join(expected)})")
-        elif dataclasses.is_dataclass(hint) and isinstance(value, dict):
-            lines += key_differences(value, get_type_hints(hint), f"{where}: {key}")
+        elif nested is not None and isinstance(value, dict):
+            lines += key_differences(value, get_type_hints(nested), f"{where}: {key}")
         elif not _fits(value, hint):
             lines.append(f"{where}: {key!r} is {_shown(value)}, expected {_kind(hint)}")
     return lines
@@ -127,6 +128,11 @@ def _stored_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
         with safe_open(path, framework="pt") as weights:
             shapes |= {name: tuple(weights.get_slice(name).get_shape()) for name in weights.keys()}
     return shapes
+
+
+def _object_hint(hint: Any) -> Any:
+    """The dataclass of an annotation that is one, or one of which is one or None; None for any other."""
+    return next((kind for kind in (hint, *get_args(hint)) if dataclasses.is_dataclass(kind)), None)
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -63,7 +63,7 @@ def read_settings(
             "Use the version that wrote it, or train its recipe again: drivesim train RECIPE"
         )
     data.pop("family", None)
-    data = _with_added(data, added.get("model", {}))
+    data = _with_added(data, {"upsampling": None, **added.get("model", {})})
     for key, names in renamed.items():
         if isinstance(data.get(key), str):
             data[key] = names.get(data[key], data[key])
@@ -83,8 +83,11 @@ def _with_added(data: dict[str, Any], added: Mapping[str, Any]) -> dict[str, Any
 
 
 def settings_of(family: str, version: int, config: Any) -> dict[str, Any]:
-    """What model.json holds, of a configuration that is a dataclass."""
-    return {"family": family, "version": version, **dataclasses.asdict(config)}
+    """What model.json holds, of a configuration that is a dataclass; of an upsampler only where something is said."""
+    settings = {"family": family, "version": version, **dataclasses.asdict(config)}
+    if settings["upsampling"] is None:
+        del settings["upsampling"]
+    return settings
 
 
 def check_networks(folder: Path, parts: Mapping[str, type[KeptNetwork]], added: AddedKeys) -> None:

@@ -87,11 +87,14 @@ class LatentState:
 
 @dataclass(frozen=True, eq=False)
 class LatentChunk:
-    """New frames before decoding: latents (T, ...) and what was told of them; ``drawn`` is what the codec drew of them so far."""
+    """New frames before decoding: latents (T, ...) and what was told of them; ``drawn`` is what the codec drew of them so far, and
+    ``noise`` what it draws from in finishing them.
+    """
 
     latents: Tensor
     controls: Controls
     drawn: Any = None
+    noise: NoiseStream = NoiseStream(0)
 
 
 class LatentWorldModel:
@@ -139,7 +142,7 @@ class LatentWorldModel:
             anchor_std=state.anchor_std,
             free_chunks=state.free_chunks + 1 if controls.actors is None else 0,
         )
-        return LatentChunk(fresh, controls), after
+        return LatentChunk(fresh, controls, noise=noise.child(2)), after
 
     def _denoiser(self, state: LatentState, controls: Controls, noise: NoiseStream) -> Denoise:
         """The network behind the state's context, which ``noise`` perturbs; guided by it, if at all."""
@@ -174,7 +177,7 @@ class LatentWorldModel:
     @torch.inference_mode()
     def decode(self, chunk: LatentChunk, previous: Tensor) -> Tensor:
         """Frames (T, 3, H, W) of a chunk, behind the frame ``previous`` (3, H, W)."""
-        return self.codec.finish(self.draw(chunk).drawn, chunk.controls, previous)
+        return self.codec.finish(self.draw(chunk).drawn, chunk.controls, previous, chunk.noise)
 
     def pack_state(self, state: LatentState) -> dict[str, Tensor]:
         """The state as named tensors."""

@@ -72,6 +72,10 @@ class FamilyFiles(Protocol):
         """Rows, columns and frames a second of what the model makes. Raises ModelError."""
         ...
 
+    def small_size(self, folder: Path) -> tuple[int, int]:
+        """Rows and columns of the frames before they are enlarged. Raises ModelError."""
+        ...
+
 
 def families() -> tuple[str, ...]:
     """Names of the model families: the folders here that have a ``load.py``."""

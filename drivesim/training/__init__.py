@@ -9,6 +9,7 @@ from drivesim.training.lvdm_stages import ClipAutoencoder3DStage, ClipGan3DStage
 from drivesim.training.points_stage import PointsStage
 from drivesim.training.probe_stage import ProbeStage
 from drivesim.training.pvdm_stages import PlaneAutoencoderStage, PlaneDenoiserStage, PlaneGanStage
+from drivesim.training.upsampler_stage import UpsamplerStage
 from drivesim.training.video_stage import VideoStage
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "PlaneGanStage",
     "PointsStage",
     "ProbeStage",
+    "UpsamplerStage",
     "VideoStage",
 ]

@@ -8,6 +8,7 @@ continues.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from drivesim.datasets.store import ClipStore
 from drivesim.errors import InputError
 from drivesim.folder_lock import locked_file
 from drivesim.models.differences import read_object
+from drivesim.models.enlarging import UPSAMPLER, UpsamplingConfig
 from drivesim.models.hashes import write_hashes
 from drivesim.models.load import family_files, model_folder
 from drivesim.training.callbacks import last_checkpoint
@@ -116,7 +118,7 @@ def _finish(recipe: Recipe, parts: Parts, reached: list[str], *, first: bool, te
         write_hashes(work / "networks")  # over all of them: what judges are loaded from
     if not set(reached) & set(parts.of_model):
         return
-    missing = [part for part in parts.of_model if not parts.is_trained(part)]
+    missing = [part for part in parts.needed if not parts.is_trained(part)]
     if missing and parts.initial is None:
         tell(f"{work / 'model'}: not complete yet, {', '.join(missing)} missing; train the other stages")
     elif first:
@@ -132,10 +134,12 @@ def complete_model(recipe: Recipe, parts: Parts) -> Path:
     """Make ``work``/model loadable: parts that were not trained from the initial model, configuration, card, curves, hashes."""
     work, folder = parts.work, parts.work / "model"
     for part in parts.of_model:
-        if not (folder / part / "config.json").exists():
+        if not (folder / part / "config.json").exists() and (part in parts.needed or parts.initial_has(part)):
             shutil.copytree(parts.initial_folder() / part, folder / part)
     curves = draw_curves(work, list(recipe.stages), folder / "curves.png")
     settings = model_settings(recipe.name, parts.initial, parts.family)
+    if parts.is_trained(UPSAMPLER):
+        settings = {**settings, "upsampling": settings.get("upsampling") or dataclasses.asdict(UpsamplingConfig())}
     (folder / "model.json").write_text(json.dumps(settings, indent=2))
     write_card(recipe, work, folder, parts.initial, has_curves=curves)
     write_hashes(folder)

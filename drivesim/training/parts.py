@@ -19,6 +19,7 @@ from torch import nn
 from drivesim.errors import InputError
 from drivesim.judges.features import FeatureNetwork
 from drivesim.judges.probe import ProbeNetwork
+from drivesim.models.enlarging import OPTIONAL_PARTS
 from drivesim.models.kept_parts import SHARD_SIZE, forget_origin
 from drivesim.models.load import DTYPES as DTYPES
 from drivesim.models.load import family_files, family_of, model_folder
@@ -46,9 +47,14 @@ class Parts:
     family: str = "video_ldm"
 
     @property
-    def of_model(self) -> dict[str, Any]:
-        """The parts that a model folder consists of, with their classes."""
+    def needed(self) -> dict[str, Any]:
+        """The parts that a model folder cannot be without, with their classes."""
         return family_files(self.family).PARTS
+
+    @property
+    def of_model(self) -> dict[str, Any]:
+        """The parts that a model folder may consist of, with their classes."""
+        return self.needed | OPTIONAL_PARTS
 
     def _class_of(self, part: str) -> Any:
         return (self.of_model | FURTHER_NETWORKS)[part]
@@ -71,7 +77,7 @@ class Parts:
         Raises InputError when ``settings`` contradict the initial model or name what the network does not take.
         """
         kind = self._class_of(part)
-        if self.initial is not None and part in self.of_model:
+        if self.initial_has(part):
             network = self._read(self.initial_folder() / part, kind)
             _compare(network, settings, f"{self.initial}/{part}")
         else:
@@ -86,13 +92,30 @@ class Parts:
                 raise InputError(f"model.network of the stage '{part}': {error}") from error
         return self.placed(network).train().requires_grad_(True)
 
+    def continued(self, part: str, settings: dict[str, Any], seed: int = 0) -> Any:
+        """The network that an earlier stage has trained, to be trained on; without one that of :meth:`fresh`.
+
+        Raises InputError when ``settings`` contradict it.
+        """
+        if not self.is_trained(part):
+            return self.fresh(part, settings, seed)
+        network = self._read(self.folder(part), self._class_of(part))
+        _compare(network, settings, str(self.folder(part)))
+        return self.placed(network).train().requires_grad_(True)
+
     def finished(self, part: str) -> Any:
         """A part that another stage has trained, frozen. Raises InputError when there is none."""
         return self.placed(self._read(self._finished_folder(part), self._class_of(part))).eval().requires_grad_(False)
 
     def has(self, part: str) -> bool:
         """Whether :meth:`finished` finds the part."""
-        return self.is_trained(part) or (part in self.of_model and self.initial is not None)
+        return self.is_trained(part) or self.initial_has(part)
+
+    def initial_has(self, part: str) -> bool:
+        """Whether the initial model, where there is one, has the part."""
+        if self.initial is None or part not in self.of_model:
+            return False
+        return part in self.needed or (self.initial_folder() / part).is_dir()
 
     def is_trained(self, part: str) -> bool:
         """Whether a stage has saved the part into ``work``."""

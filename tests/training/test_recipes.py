@@ -36,7 +36,13 @@ def test_first_stage_of_every_packaged_recipe_is_built(name: str, tmp_path: Path
     here = ["--trainer.accelerator=cpu", "--trainer.devices=1", "--trainer.num_nodes=1", "--trainer.strategy=auto"]
     cli = build_stage(recipe.stage_config(stage, tmp_path, None), here)
     assert cli.trainer.max_steps > 0 or cli.config.trainer.max_time is not None
-    begins = {"probe": "probe", "pvdm": "autoencoder", "lvdm": "autoencoder", "personalise": "image"}
+    begins = {
+        "probe": "probe",
+        "pvdm": "autoencoder",
+        "lvdm": "autoencoder",
+        "personalise": "image",
+        "upsampler": "upsampler",
+    }
     first = begins.get(name.partition("-")[0], "codec")
     assert cli.model.part == first
 

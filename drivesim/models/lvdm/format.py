@@ -50,4 +50,4 @@ FAMILY = ClipFamily(
 )
 
 PARTS, new_settings, older_values = FAMILY.parts, FAMILY.new_settings, FAMILY.older_values
-check_files, video_of = FAMILY.check_files, FAMILY.video_of
+check_files, video_of, small_size = FAMILY.check_files, FAMILY.video_of, FAMILY.small_size

@@ -9,10 +9,11 @@ from typing import Any, get_type_hints
 from drivesim.diffusion.sampler import SamplerConfig
 from drivesim.errors import InputError
 from drivesim.models.differences import read_object
+from drivesim.models.enlarging import parts_of, upsampling_faults
 from drivesim.models.family_files import check_networks, older_keys, raise_if, read_settings, senseless, settings_of
 from drivesim.models.kept_network import KeptNetwork, shapes_alone
 from drivesim.models.video_ldm.codec import COLOUR_CHANNELS, FrameCodec
-from drivesim.models.video_ldm.config import FRAME_SIZE, VideoLDMConfig
+from drivesim.models.video_ldm.config import FRAME_SIZE, SMALL_SIZE, VideoLDMConfig
 from drivesim.models.video_ldm.image_unet import ImageUNet
 from drivesim.models.video_ldm.temporal import TemporalLayers
 from drivesim.models.video_ldm.video_unet import NEWEST_CONTEXT, fitted_sizes
@@ -71,10 +72,18 @@ def video_of(folder: Path) -> tuple[int, int, float]:
     return *FRAME_SIZE, read_config(folder).fps
 
 
+def small_size(folder: Path) -> tuple[int, int]:
+    """Rows and columns of the frames before they are enlarged, the same for every folder."""
+    return SMALL_SIZE
+
+
 def check_parts(folder: Path, config: VideoLDMConfig) -> None:
     """Raise ModelError with every difference between the parts, their classes, each other and model.json."""
-    check_networks(folder, PARTS, ADDED_KEYS)
-    raise_if(_disagreements(folder, config), folder)
+    check_networks(folder, parts_of(folder, PARTS), ADDED_KEYS)
+    upsampler = upsampling_faults(
+        folder, config.upsampling, small=SMALL_SIZE, shown=FRAME_SIZE, frames=config.chunk_frames
+    )
+    raise_if([*_disagreements(folder, config), *upsampler], folder)
 
 
 def older_values(folder: Path, part: str) -> dict[str, Any]:
@@ -169,6 +178,8 @@ def _senseless_values(config: VideoLDMConfig, path: Path) -> list[str]:
     ]
     for name, sampler in (("rollout", config.rollout.sampler), ("start_frame", config.start_frame.sampler)):
         checks += [(f"{name}: sampler: {key}", *rest) for key, *rest in _sampler_checks(sampler)]
+    if config.upsampling is not None:
+        checks += config.upsampling.checks()
     return senseless(checks, path)
 
 

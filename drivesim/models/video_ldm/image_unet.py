@@ -13,16 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from drivesim.controls import ACTOR_CHANNELS, ATTRIBUTE_CHANNELS, GAIT_CHANNELS, MAP_CHANNELS, SCENERY_CHANNELS
+from drivesim.models.blocks import ChannelNorm, Downsample, ResidualBlock, Upsample, fourier_features
 from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.kept_network import KeptNetwork, register_to_config
-from drivesim.models.video_ldm.blocks import (
-    ChannelNorm,
-    Downsample,
-    ResidualBlock,
-    SpatialAttention,
-    Upsample,
-    fourier_features,
-)
+from drivesim.models.video_ldm.blocks import SpatialAttention
 
 #: Called after block ``index`` with its features (N, C, H, W); returns features of the same shape.
 AfterBlock = Callable[[int, Tensor], Tensor]

@@ -1,6 +1,7 @@
 """A model folder of the Video LDM: model.json, and one diffusers folder per part, safetensors only.
 
-``codec/``, ``image/`` and ``temporal/`` hold config.json and weights in shards of at most 15 MB.
+``codec/``, ``image/`` and ``temporal/``, and ``upsampler/`` where there is one, hold config.json and weights in shards of at most
+15 MB.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import torch
 
 from drivesim.controls import Control
 from drivesim.errors import InputError
+from drivesim.models.enlarging import Enlarger, VideoUpsampler, parts_of
 from drivesim.models.family_files import Overrides, settings_of
+from drivesim.models.kept_network import KeptNetwork
 from drivesim.models.kept_parts import Keepable, load_parts, read_card, save_parts
 from drivesim.models.latent import LatentWorldModel
 from drivesim.models.video_ldm.codec import FrameCodec
@@ -38,21 +41,27 @@ from drivesim.world_model import WorldModelSpec
 
 @dataclass(frozen=True, eq=False)
 class VideoLDM:
-    """The networks of one model, before they are given their roles."""
+    """The networks of one model, before they are given their roles; ``upsampler`` where it has one."""
 
     codec: FrameCodec
     image: ImageUNet
     temporal: TemporalLayers
+    upsampler: VideoUpsampler | None = None
+
+    def parts(self) -> dict[str, KeptNetwork]:
+        """Those that there are, by the name of their part."""
+        return {name: network for name, network in vars(self).items() if network is not None}
 
 
 def save_networks(networks: VideoLDM, config: VideoLDMConfig, folder: Path) -> None:
     """Write copies of the networks in bfloat16 and their configuration; existing files of the same parts are replaced."""
-    save_parts(vars(networks), settings_of("video_ldm", FORMAT_VERSION, config), folder)
+    save_parts(networks.parts(), settings_of("video_ldm", FORMAT_VERSION, config), folder)
 
 
 def load_networks(folder: Path, dtype: torch.dtype) -> VideoLDM:
     """The networks of a checked model folder on the CPU, in eval mode; loading is strict."""
-    return VideoLDM(**load_parts(folder, PARTS, dtype, {name: older_values(folder, name) for name in PARTS}))
+    parts = parts_of(folder, PARTS)
+    return VideoLDM(**load_parts(folder, parts, dtype, {name: older_values(folder, name) for name in parts}))
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +98,11 @@ def assemble(
     codec = networks.codec.to(device, memory_format=torch.channels_last)
     image = networks.image.to(device, memory_format=torch.channels_last)
     temporal = networks.temporal.to(device, memory_format=torch.channels_last)
-    frames = LayoutCodec(codec, device)
+    upsampler, enlarger = networks.upsampler, None
+    if upsampler is not None:
+        upsampler = upsampler.to(device, memory_format=torch.channels_last)
+        enlarger = Enlarger(upsampler, config.upsampling, device, FRAME_SIZE)
+    frames = LayoutCodec(codec, device, enlarger)
     hierarchical = config.rollout.mode == "hierarchical"
     strides = temporal.strides
     apart = strides[-1] if hierarchical else 1
@@ -112,7 +125,7 @@ def assemble(
     return LoadedVideoLDM(
         world_model=world_model,
         start_frame_model=ImageStartFrames(image, frames, config.start_frame),
-        networks=VideoLDM(codec=codec, image=image, temporal=temporal),
+        networks=VideoLDM(codec=codec, image=image, temporal=temporal, upsampler=upsampler),
         config=config,
         device=str(device),
         dtype=str(image.dtype).removeprefix("torch."),

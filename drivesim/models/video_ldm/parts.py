@@ -15,6 +15,7 @@ from drivesim.diffusion.edm import Preconditioning
 from drivesim.diffusion.sampler import Denoise, SamplerConfig, guided, sample
 from drivesim.models.carry import carried
 from drivesim.models.conditioning_inputs import ControlTensors
+from drivesim.models.enlarging import Enlarger
 from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.decoder import Drawing
 from drivesim.models.video_ldm.image_unet import ImageUNet
@@ -24,11 +25,15 @@ from drivesim.noise import NoiseStream
 
 
 class LayoutCodec:
-    """A frame codec that encodes half-size frames and decodes to the output size, told the layout."""
+    """A frame codec that encodes half-size frames and decodes to the output size, told the layout.
 
-    def __init__(self, codec: FrameCodec, device: torch.device) -> None:
+    The last doubling is the decoder's own, or that of ``enlarger`` where there is one.
+    """
+
+    def __init__(self, codec: FrameCodec, device: torch.device, enlarger: Enlarger | None = None) -> None:
         self.codec = codec
         self.device = device
+        self.enlarger = enlarger
 
     @torch.inference_mode()
     def encode(self, frames: Tensor) -> Tensor:
@@ -37,21 +42,30 @@ class LayoutCodec:
         return self.codec.encode(small).cpu()
 
     @torch.inference_mode()
-    def draw(self, latents: Tensor, controls: Controls) -> list[Drawing]:
-        """Latents and the controls of their frames to the frames' drawings, one each, on the codec's device."""
-        drawings = []
+    def draw(self, latents: Tensor, controls: Controls) -> list[Drawing] | list[Tensor]:
+        """Latents and the controls of their frames to the frames' drawings, one each, on the codec's device.
+
+        An upsampler enlarges half-size frames (1, 3, H/2, W/2), so those are drawn for it.
+        """
+        drawings: list[Any] = []
         for index, row in enumerate(latents):
             told = layout_of(controls.window(index, index + 1))
             told = None if told is None else told.to(self.device, self.codec.dtype)
-            drawings.append(self.codec.drawing(row[None].to(self.device), told))
+            read = self.codec.drawing if self.enlarger is None else self.codec.decode
+            drawings.append(read(row[None].to(self.device), told))
         return drawings
 
     @torch.inference_mode()
-    def finish(self, drawn: list[Drawing], controls: Controls, previous: Tensor | None = None) -> Tensor:
+    def finish(
+        self, drawn: list[Any], controls: Controls, previous: Tensor | None = None, noise: NoiseStream = NoiseStream(0)
+    ) -> Tensor:
         """Drawings to frames (T, 3, H, W).
 
-        Where the flow is told, every frame carries on the one before, beginning with ``previous`` (3, H, W).
+        Where the flow is told, every frame carries on the one before, beginning with ``previous`` (3, H, W). An upsampler carries on
+        by itself and draws from ``noise``.
         """
+        if self.enlarger is not None:
+            return self.enlarger.enlarge(torch.cat(drawn), previous, noise)
         frames: list[Tensor] = []
         shown = None if previous is None else previous[None].to(self.device)
         for index, drawing in enumerate(drawn):
@@ -62,9 +76,15 @@ class LayoutCodec:
             frames.append(shown)
         return torch.cat(frames).cpu()
 
-    def decode(self, latents: Tensor, controls: Controls, previous: Tensor | None = None) -> Tensor:
+    def decode(
+        self,
+        latents: Tensor,
+        controls: Controls,
+        previous: Tensor | None = None,
+        noise: NoiseStream = NoiseStream(0),
+    ) -> Tensor:
         """Latents and the controls of their frames to frames (T, 3, H, W): :meth:`finish` of :meth:`draw`."""
-        return self.finish(self.draw(latents, controls), controls, previous)
+        return self.finish(self.draw(latents, controls), controls, previous, noise)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +174,7 @@ class ImageStartFrames:
         config: Any = self.network.config
         channels, size = config.latent_channels, latent_size()
         latents = sample(told, noise.normal(1, channels, *size), self.config.sampler)
-        return self.codec.decode(latents, controls)
+        return self.codec.decode(latents, controls, noise=noise.child(1))
 
     def _denoiser(self, controls: Controls) -> Denoise:
         device = self.codec.device

@@ -15,36 +15,10 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from drivesim.controls import MOTION_CHANNELS
+from drivesim.models.blocks import ChannelNorm, TemporalConvolution
 from drivesim.models.kept_network import KeptNetwork, register_to_config
-from drivesim.models.video_ldm.blocks import ChannelNorm, attention_weights
+from drivesim.models.video_ldm.blocks import attention_weights
 from drivesim.models.video_ldm.known import stride_ratios
-
-
-class TemporalConvolution(nn.Module):
-    """A convolution over time: a 1x1 convolution of the previous, this and the next frame.
-
-    With ``reach`` cells above 0 each of the three is first filtered by a kernel per channel (a separable convolution over
-    time and space), so that what moves can be carried from one place to another; fresh kernels leave all as it is.
-    """
-
-    def __init__(self, channels: int, reach: int = 0) -> None:
-        super().__init__()
-        self.mix = nn.Conv2d(3 * channels, channels, 1)
-        self.spread = None
-        if reach:
-            size = 2 * reach + 1
-            self.spread = nn.Conv2d(3 * channels, 3 * channels, size, padding=reach, groups=3 * channels, bias=False)
-            nn.init.dirac_(self.spread.weight, groups=3 * channels)
-
-    def forward(self, x: Tensor, num_frames: int) -> Tensor:
-        """(B*T, C, H, W) to the same shape; beyond the clip the features count as zero."""
-        clips = rearrange(x, "(b t) c h w -> b t c h w", t=num_frames)
-        blank = torch.zeros_like(clips[:, :1])
-        before = torch.cat([blank, clips[:, :-1]], dim=1)
-        after = torch.cat([clips[:, 1:], blank], dim=1)
-        stacked = rearrange(torch.cat([before, clips, after], dim=2), "b t c h w -> (b t) c h w")
-        stacked = stacked.contiguous(memory_format=torch.channels_last)
-        return self.mix(stacked if self.spread is None else self.spread(stacked))
 
 
 class TemporalAttention(nn.Module):
