@@ -62,7 +62,13 @@ class LineCodec:
     def draw(self, latents: torch.Tensor, controls: Controls) -> torch.Tensor:
         return latents
 
-    def finish(self, drawn: torch.Tensor, controls: Controls, previous: torch.Tensor | None = None) -> torch.Tensor:
+    def finish(
+        self,
+        drawn: torch.Tensor,
+        controls: Controls,
+        previous: torch.Tensor | None = None,
+        noise: NoiseStream = NoiseStream(0),
+    ) -> torch.Tensor:
         return drawn
 
 

@@ -107,7 +107,7 @@ class HierarchicalWorldModel:
             stride, ratio = self.strides[level], self.ratios[level]
             told = self.denoiser.intervals(prepared, controls, stride, ratio)
             known = self._filled(known, stride, ratio, told, noise.child(1, level))
-        return LatentChunk(known[1:], controls), after
+        return LatentChunk(known[1:], controls, noise=noise.child(2)), after
 
     def _filled(self, known: Tensor, stride: int, ratio: int, told: Any, noise: NoiseStream) -> Tensor:
         """Known latents (N + 1, ...) with what lies between: (N * ratio + 1, ...), ``stride`` apart, the known ones as they are.
