@@ -12,9 +12,10 @@ from drivesim.errors import InputError
 from drivesim.evidence.measure import Progress
 from drivesim.evidence.recorded import Commanded, commanded_of
 from drivesim.exports.contents import Contents, Source
-from drivesim.exports.extras import FORMATS, require_packages
+from drivesim.exports.formats import FORMATS
 from drivesim.exports.gather import chosen_futures, gather, why_not_measured
 from drivesim.exports.publishing import publishing
+from drivesim.extras import require_packages
 from drivesim.json_text import JsonFault, parse
 from drivesim.judges.load import Judges
 from drivesim.runs.future import Future
