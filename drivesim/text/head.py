@@ -1,13 +1,16 @@
 """The head: from a sentence's embedding to the words of a scene that the sentence says, each with its probability.
 
-It is one layer: multinomial logistic regression for each group of words, with "not spoken of" among the answers. It is fitted to
+It is one layer: multinomial logistic regression for each group of words, with "not spoken of" among the answers. Beside the
+embedding, which knows what is alike, it sees which words of the phrasings the sentence has, and so tells light rain from heavy. It is fitted to
 sentences made from phrasings (:mod:`drivesim.text.sentences`) where an encoder is first used, and kept in the cache: so any encoder
-has one, and the package ships none. The loss is strictly convex, so that there is one best head, and another machine finds the same.
+has one, and the package ships none. The loss is convex and the way to its least begins at zero, so another machine finds the same
+head but for rounding.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from drivesim.errors import InputError
 from drivesim.geometry import FloatArray
 from drivesim.storage import cache_folder, make_folder, write_atomic
 from drivesim.text.encoder import TextEncoder
@@ -25,38 +29,43 @@ from drivesim.text.sentences import LabelledSentence, sentences
 #: Sentences that a head is fitted to, and the seed that they are drawn by.
 NUM_SENTENCES, SEED = 2000, 0
 #: Weight of the squared weights in the loss.
-PENALTY = 3e-4
+PENALTY = 2e-4
+#: Length of the part of the inputs that says which words a text has; that of the embedding is the root of its dimension, about 20.
+WORDS_SCALE = 8.0
 #: A kind of word counts as said from this probability on.
 SAID_FROM = 0.5
+#: A piece of a text says something of a group from this probability on; alone it has little to say what it is about.
+PIECE_SAYS_FROM = 0.8
+_WORD = re.compile(r"[\w'-]+")
+_BETWEEN = re.compile(r"[,;:.!?]\s+|\band\b|\bwhile\b", re.IGNORECASE)
 _MOST_STEPS = 300
 _KEY = "weights"
 
 
 @dataclass(frozen=True, eq=False)
 class TextHead:
-    """Weights float64 (rows, D + 1), the last column added: for each group a row for "not spoken of", then one for each word."""
+    """Weights float64 (rows, F): for each group a row for "not spoken of", then one for each word; inputs are of :func:`inputs_of`."""
 
     weights: FloatArray
 
-    def probabilities(self, embeddings: FloatArray) -> dict[str, FloatArray]:
-        """Of each group (N, 1 + its words), the first for "not spoken of"; embeddings are (N, D) of length 1."""
-        scores = _inputs(embeddings) @ self.weights.T
+    def probabilities(self, inputs: FloatArray) -> dict[str, FloatArray]:
+        """Of each group (N, 1 + its words), the first for "not spoken of"; inputs are (N, F)."""
+        scores = inputs @ self.weights.T
         return {group: _softmax(scores[:, rows]) for group, rows in _rows()}
 
-    def read(self, embedding: FloatArray) -> dict[str, float]:
-        """The words that a text says, given its embedding (D,): the likeliest of each group, with the probability of its kind.
+    def read(self, inputs: FloatArray) -> dict[str, float]:
+        """The words that a text says, with the probability of their kind: the likeliest of each group that is spoken of.
 
-        A kind counts from ``SAID_FROM`` on: that it rains is said, where light and heavy are as likely.
+        Inputs are (1 + P, F): of the text, then of its P pieces. A kind counts from ``SAID_FROM`` on, so that
+        rain is said where light and heavy rain are as likely; a piece counts where it is surer of that than the whole.
         """
         found: dict[str, float] = {}
-        for group, shares in self.probabilities(embedding[None]).items():
-            words = GROUPS[group]
-            of_kind: dict[str, float] = {}
-            for word, share in zip(words, shares[0, 1:], strict=True):
-                of_kind[word.kind] = of_kind.get(word.kind, 0.0) + float(share)
-            kind = max(of_kind, key=lambda name: of_kind[name])
-            if of_kind[kind] >= SAID_FROM:
-                found[_likeliest(words, shares[0, 1:], kind).name] = of_kind[kind]
+        for group, shares in self.probabilities(inputs).items():
+            spoken = 1.0 - shares[:, 0]
+            spoken[1:] = np.where(spoken[1:] >= PIECE_SAYS_FROM, spoken[1:], 0.0)
+            word, probability = _likeliest(GROUPS[group], shares[int(np.argmax(spoken)), 1:])
+            if probability >= SAID_FROM:
+                found[word.name] = probability
         return found
 
 
@@ -65,7 +74,23 @@ def understand(text: str, encoder: TextEncoder) -> dict[str, float]:
 
     Raises InputError for a text that is too long for the encoder.
     """
-    return head_of(encoder).read(encoder.encode([text])[0])
+    return head_of(encoder).read(inputs_of([text, *pieces(text)], encoder))
+
+
+def pieces(text: str) -> list[str]:
+    """A text's parts between commas, stops and "and": in the embedding of a long text each of its statements is faint."""
+    return [piece.strip() for piece in re.split(_BETWEEN, text) if piece.strip(" .!?")]
+
+
+def inputs_of(texts: Sequence[str], encoder: TextEncoder) -> FloatArray:
+    """What a head sees of texts (N, F): the embedding, numbers of about 1; which words of the phrasings they have; and a 1."""
+    embeddings = encoder.encode(texts)
+    places = _places()
+    words = np.zeros((len(texts), len(places)))
+    for row, text in zip(words, texts, strict=True):
+        row[[places[word] for word in _WORD.findall(text.lower()) if word in places]] = 1.0
+    words *= WORDS_SCALE / np.maximum(np.linalg.norm(words, axis=1, keepdims=True), 1.0)
+    return np.concatenate([embeddings * np.sqrt(embeddings.shape[1]), words, np.ones((len(texts), 1))], axis=1)
 
 
 def head_of(encoder: TextEncoder) -> TextHead:
@@ -73,7 +98,7 @@ def head_of(encoder: TextEncoder) -> TextHead:
     with suppress(OSError, RuntimeError, ValueError, KeyError):  # RuntimeError: no home folder
         return _kept(_place(encoder))
     head = fit_head(encoder)
-    with suppress(OSError, RuntimeError):
+    with suppress(OSError, RuntimeError, InputError):
         _keep(head, _place(encoder))
     return head
 
@@ -81,7 +106,7 @@ def head_of(encoder: TextEncoder) -> TextHead:
 def fit_head(encoder: TextEncoder, number: int = NUM_SENTENCES) -> TextHead:
     """The head that reads ``number`` made sentences best, by L-BFGS from zero."""
     made = sentences(number, SEED)
-    return TextHead(_fitted(_inputs(encoder.encode([one.text for one in made])), made))
+    return TextHead(_fitted(inputs_of([one.text for one in made], encoder), made))
 
 
 def _fitted(inputs: FloatArray, made: Sequence[LabelledSentence]) -> FloatArray:
@@ -119,10 +144,11 @@ def _rows() -> Iterator[tuple[str, slice]]:
         start += 1 + len(words)
 
 
-def _inputs(embeddings: FloatArray) -> FloatArray:
-    """Scaled so that numbers are about 1 whatever the dimension, with a column of ones."""
-    scaled = embeddings * np.sqrt(embeddings.shape[1])
-    return np.concatenate([scaled, np.ones((len(scaled), 1))], axis=1)
+@lru_cache(maxsize=1)
+def _places() -> dict[str, int]:
+    """The words that the sentences of the fit have, each with its place."""
+    made = {word for one in sentences(NUM_SENTENCES, SEED) for word in _WORD.findall(one.text.lower())}
+    return {word: place for place, word in enumerate(sorted(made))}
 
 
 def _softmax(scores: FloatArray) -> FloatArray:
@@ -130,16 +156,21 @@ def _softmax(scores: FloatArray) -> FloatArray:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def _likeliest(words: Sequence[SceneWord], shares: FloatArray, kind: str) -> SceneWord:
-    own = [index for index, word in enumerate(words) if word.kind == kind]
-    return words[max(own, key=lambda index: shares[index])]
+def _likeliest(words: Sequence[SceneWord], shares: FloatArray) -> tuple[SceneWord, float]:
+    """The likeliest word of the likeliest kind, and the probability of that kind."""
+    of_kind: dict[str, float] = {}
+    for word, share in zip(words, shares, strict=True):
+        of_kind[word.kind] = of_kind.get(word.kind, 0.0) + float(share)
+    kind = max(of_kind, key=lambda name: of_kind[name])
+    best = max((index for index, word in enumerate(words) if word.kind == kind), key=lambda index: float(shares[index]))
+    return words[best], of_kind[kind]
 
 
 @lru_cache(maxsize=1)
 def _recipe() -> str:
     """Of all that a head is made by, beside its encoder."""
     made = "\n".join(f"{one.text} {sorted(one.says.items())}" for one in sentences(NUM_SENTENCES, SEED))
-    return hashlib.sha256(f"{PENALTY} {_MOST_STEPS} {made}".encode()).hexdigest()
+    return hashlib.sha256(f"{PENALTY} {WORDS_SCALE} {_MOST_STEPS} {made}".encode()).hexdigest()
 
 
 def _place(encoder: TextEncoder) -> Path:
