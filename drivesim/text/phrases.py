@@ -213,7 +213,14 @@ BESIDE: tuple[str, ...] = (
     "a bus stops at the kerb", "two cars overtake each other", "children wait behind parked cars", "an ambulance passes",
     "the car in front changes lanes", "a queue builds up", "somebody turns left at the junction", "the driver is in a hurry",
     "a red estate car comes towards us", "there are trees along the road", "a motorcycle passes on the right lane",
-    "a car pulls out from the left", "we drive at 50 km/h", "a truck is parked at the side",
+    "a car pulls out from the left", "we drive at 50 km/h",
+    "a car overtakes us on the left", "somebody overtakes on the right", "a van stands on the left",
+    "there are parked cars on the right-hand side", "a pedestrian comes from the left", "a child runs out from the right",
+    "the lane to the left is free", "we change to the right lane", "the ego turns right",
+    "the brake lights ahead go on", "a cyclist keeps to the left edge of the lane", "people walk on the pavement to the right",
+    "an oncoming car signals left", "a blue car on the left waits", "a bus pulls out on the right",
+    "the left lane is closed", "we swerve to the left", "the right lane ends",
+    "a truck is parked at the side",
 )  # fmt: skip
 
 #: Sentences that say nothing about a scene.

@@ -41,7 +41,7 @@ def sentences(number: int, seed: int, *, held_out: bool = False) -> tuple[Labell
 
 def _sentence(rng: np.random.Generator, held_out: bool) -> LabelledSentence:
     if rng.random() < 0.1:
-        return LabelledSentence(text=_of(rng, (*ELSEWHERE, *BESIDE), held_out), says={})
+        return LabelledSentence(text=_finished(rng, _of(rng, (*ELSEWHERE, *BESIDE), held_out)), says={})
     count = int(rng.integers(1, _MOST_SAID + 1))
     groups = list(rng.permutation(list(GROUPS))[:count])
     said = {str(group): GROUPS[group][int(rng.integers(len(GROUPS[group])))] for group in groups}
