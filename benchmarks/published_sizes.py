@@ -77,9 +77,8 @@ class Family:
 
 def family(name: str, device: str) -> Family:
     """The networks of ``pvdm`` or ``lvdm`` with zero weights on ``device``, for square frames as the papers' are."""
-    sizes = {
-        part: stage["model"]["init_args"]["network"] for part, stage in read_recipe(f"{name}-paper").stages.items()
-    }
+    stages = read_recipe(f"{name}-paper").stages
+    sizes = {part: stages[part]["model"]["init_args"]["network"] for part in ("autoencoder", "denoiser")}
     frames = PUBLISHED[name].frames
     told = ControlTensors.assemble(frames, {}, {}).to(device, torch.float32)
     square = {"height": LATENT_SIDE, "width": LATENT_SIDE}

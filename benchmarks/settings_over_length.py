@@ -40,7 +40,7 @@ def variants(settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
     sampling = settings["sampling"]
     found = {"as trained": settings}
     if "mode" in settings:
-        other = "autoregressive" if settings["mode"] == "hierarchical" else "hierarchical"
+        other = "frame-wise" if settings["mode"] == "hierarchical" else "hierarchical"
         found[other] = {**settings, "mode": other}
     if settings.get("perturbation"):
         found["no perturbation"] = {**settings, "perturbation": 0}

@@ -13,24 +13,17 @@ import numpy as np
 from drivesim.clip import Clip
 from drivesim.controls import Control
 from drivesim.errors import InputError
+from drivesim.options import SAMPLE_LIMITS
 from drivesim.scene import Scene
-
-#: More than anybody means: a number beyond is a slip, and would only be noticed when memory runs out.
-MOST_FRAMES, MOST_ROWS, MOST_FPS = 100_000, 16_384, 500.0
 
 
 def require_form(source: str, *, num_frames: int, fps: float, height: int, width: int) -> None:
     """Raise InputError for a form of samples that nobody means: frames, frames a second, rows and columns of a frame."""
-    bounds = {
-        "num_frames": (num_frames, 1, MOST_FRAMES),
-        "fps": (fps, 0.001, MOST_FPS),
-        "height": (height, 1, MOST_ROWS),
-        "width": (width, 1, MOST_ROWS),
-    }
+    given = {"frames": num_frames, "fps": fps, "height": height, "width": width}
     wrong = [
-        f"{name} is {value}, expected {least:g} to {most:.0f}"
-        for name, (value, least, most) in bounds.items()
-        if not least <= value <= most
+        f"{'num_frames' if name == 'frames' else name} is {given[name]}, expected {least:g} to {most:.0f}"
+        for name, (least, most) in SAMPLE_LIMITS.items()
+        if not least <= given[name] <= most
     ]
     if wrong:
         raise InputError(f"{source}: {'; '.join(wrong)}.")

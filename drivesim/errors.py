@@ -26,6 +26,10 @@ def why(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
+class NotKeptWarning(UserWarning):
+    """Something that could be worked out again was not kept for the next time; nothing else is lost."""
+
+
 class DriveSimError(Exception):
     """Something the user can mend; the command line prints it as one clear message and exits with ``exit_code``."""
 

@@ -14,6 +14,8 @@ from annotated_types import Gt, Le
 #: Who decides what the other road users do after the first frame, and who the ego's own motion.
 ActorMode = Literal["simulated", "scripted", "free"]
 EgoMode = Literal["free", "planned", "simulated"]
+#: How a model goes on: key frames far apart, then what lies between; or neighbours only.
+RolloutMode = Literal["hierarchical", "frame-wise"]
 #: Whether the model is told the road, or what stands beside it.
 Told = Literal["told", "withheld"]
 #: Whether every future draws noise of its own, or all draw that of future 0.
@@ -29,6 +31,29 @@ def usable_cores() -> int:
 MOST_FUTURES, MOST_STEPS, MOST_THREADS = 1_000_000, 1000, 1024
 #: Of any whole number, a seed above all; it is also what 'seed' of a scenario may be.
 MOST_NUMBER = 2**63 - 1
+#: Least and most of a form of samples that somebody means; frames a second are those that a source is read at.
+SAMPLE_LIMITS: dict[str, tuple[float, float]] = {
+    "frames": (1, 100_000),
+    "fps": (0.001, 500.0),
+    "height": (1, 16_384),
+    "width": (1, 16_384),
+}
+#: Every shard of a store begins with a list of what it holds, so that one of many samples costs memory however few there are.
+MOST_IN_A_SHARD = 65_536
+#: Least and most of what a report of a model measures: less says nothing, more nobody waits for.
+MEASURED_LIMITS: dict[str, tuple[float, float]] = {
+    "clips": (4, 10_000),
+    "seconds": (0.5, 10_000),
+    "starts": (1, 10_000),
+    "futures": (3, 10_000),
+    "future_seconds": (0.5, 10_000),
+    "minutes": (0, 10_000),
+    "junctions": (0, 10_000),
+}
+#: Least and most of the clips that models are set side by side on.
+TABLE_CLIPS = (2, 10_000)
+#: Frame rates of a video file that is made of a run.
+LEAST_FPS, MOST_FPS = 0.5, 240.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivesim.errors import InputError
-from drivesim.run_spec import RunSpec, developed, require_maker, stored_scenario
+from drivesim.run_spec import RunSpec, developed, stored_scenario
 from drivesim.runs.future import Future
-from drivesim.runs.manifest import Manifest, software_versions
+from drivesim.runs.manifest import Manifest, require_maker, software_versions
 from drivesim.runs.recorder import finished_record, require_vouched
 from drivesim.runs.run import Listener, stored_beginning
 from drivesim.runs.run_folder import RunFolder, future_name
@@ -46,6 +46,12 @@ def decide_replay(model: LoadedModel, run: Path, future: int = 0) -> RunSpec:
     folder.require_files()
     scenario = stored_scenario(folder)
     require_maker(run, manifest, model.world_model.spec, "Only the model that made a future can make it again")
+    made_at_once, makes = manifest.timeline.chunk_frames, model.world_model.spec.chunk_frames
+    if made_at_once != makes:
+        raise InputError(
+            f"{run} was made with {made_at_once} frames per call, the model as it was loaded makes {makes}; load it with "
+            f"frames_per_call={made_at_once}."
+        )
     if finished_record(folder, future) is None:
         made = [index for index in folder.future_indices() if finished_record(folder, index) is not None]
         there = ", ".join(str(index) for index in made) or "none yet"

@@ -21,7 +21,7 @@ from drivesim.options import DEFAULT_OPTIONS, ActorMode, EgoMode, Noise, Options
 from drivesim.picture_file import read_picture, require_picture, resize_and_crop
 from drivesim.runs.branch import BranchPoint, branch_point
 from drivesim.runs.development import as_rows, turns_of
-from drivesim.runs.manifest import Manifest
+from drivesim.runs.manifest import Manifest, require_maker
 from drivesim.runs.run import Beginning, Ingredients
 from drivesim.runs.run_folder import RunFolder
 from drivesim.runs.streams import futures_stream, start_frame_stream
@@ -204,15 +204,6 @@ def _driven_on(scenario: Scenario, plan: WrittenPlan, point: BranchPoint, past: 
     return taken_over(scenario, written_plan(plan, seconds, parent.fps), origin.frame, parent.fps, past.ego)
 
 
-def require_maker(run: Path, manifest: Manifest, spec: WorldModelSpec, why: str) -> None:
-    """Raise InputError, with the reason ``why`` it matters, for another model than the one that made a run."""
-    if manifest.weights_sha256 != spec.weights_sha256:
-        raise InputError(
-            f"{run} was made by model {manifest.model!r} ({manifest.weights_sha256[:12]}), this is {spec.name!r} "
-            f"({spec.weights_sha256[:12]}). {why}; choose it with --model."
-        )
-
-
 def stored_scenario(run: RunFolder) -> Scenario:
     """The scenario of a stored run. Raises InputError where it was edited."""
     return loads(run.scenario_text(), str(run.scenario_path))[0]
@@ -247,6 +238,7 @@ def _decided(
         model=spec.name,
         weights_sha256=spec.weights_sha256,
         steps=model.steps,
+        mode=spec.mode,
         width=spec.width,
         height=spec.height,
         fps=spec.fps,

@@ -9,11 +9,12 @@ import json
 import os
 import re
 import shutil
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from drivesim.errors import InputError
+from drivesim.errors import InputError, NotKeptWarning, why
 from drivesim.json_text import JsonFault
 
 #: Suffix of files that are still being written; anything with it is left over from a killed writer.
@@ -62,6 +63,20 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     data = content.encode() if isinstance(content, str) else content
     with writing(path) as temporary, temporary.open("wb") as stream:
         stream.write(data)
+
+
+@contextlib.contextmanager
+def kept_if_possible(path: Path, what: str) -> Iterator[None]:
+    """The block writes ``what`` to ``path`` so that the next time is spared the work: where it cannot, a NotKeptWarning says so and
+    why, and all goes on.
+    """
+    try:
+        yield
+    except (OSError, InputError) as error:
+        refused = error.__cause__ if isinstance(error.__cause__, OSError) else error
+        warnings.warn(
+            f"{what} not kept in {path} ({why(refused)}); measured again the next time.", NotKeptWarning, stacklevel=3
+        )
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ import torch
 
 from drivesim.controls import Control, Controls
 from drivesim.noise import NoiseStream
+from drivesim.options import RolloutMode
 
 State = TypeVar("State")
 Chunk = TypeVar("Chunk")
@@ -25,7 +26,8 @@ Chunk = TypeVar("Chunk")
 class WorldModelSpec:
     """What a model makes: frame size in pixels, rate, frames of context it reads, frames per chunk, controls it obeys.
 
-    ``weights_sha256`` identifies the weights, ``name`` the model.
+    ``weights_sha256`` identifies the weights, ``name`` the model. ``mode`` is the way that it goes on where that is not its own; its
+    files, and so the hash, say which is.
     """
 
     name: str
@@ -36,6 +38,7 @@ class WorldModelSpec:
     chunk_frames: int
     controls: frozenset[Control]
     weights_sha256: str
+    mode: RolloutMode | None = None
 
 
 class WorldModel(Protocol[State, Chunk]):

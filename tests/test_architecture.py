@@ -104,6 +104,7 @@ MODULE_OF = {
     "foxglove-schemas-protobuf": "foxglove_schemas_protobuf",
 }
 ONLY_IN = {
+    "diffusers": {"models"},
     "pytorch_lightning": {"training"},
     "jsonargparse": {"training"},
     "nuscenes": {"datasets"},

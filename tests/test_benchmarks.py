@@ -121,8 +121,8 @@ def test_drift_is_none_for_the_rendered_frames_and_shows_what_was_done_to_them()
 def test_every_variant_changes_one_setting() -> None:
     settings = {"mode": "hierarchical", "perturbation": 100, "sampling": {"guidance": 0.1, "eta": 1.0}}
     found = variants(settings)
-    assert list(found) == ["as trained", "autoregressive", "no perturbation", "no guidance"]
-    for name, key in (("autoregressive", "mode"), ("no perturbation", "perturbation"), ("no guidance", "sampling")):
+    assert list(found) == ["as trained", "frame-wise", "no perturbation", "no guidance"]
+    for name, key in (("frame-wise", "mode"), ("no perturbation", "perturbation"), ("no guidance", "sampling")):
         assert {k for k in settings if found[name][k] != settings[k]} == {key}
     assert found["no guidance"]["sampling"] == {"guidance": 0.0, "eta": 1.0}
     planes = {"sampling": {"guidance": 0.0}}

@@ -8,11 +8,17 @@ from pathlib import Path
 
 import pytest
 from tiny_loaded import SCENARIO_TEXT, TinyLoaded
-from tiny_video_ldm import EMPTY_ROAD, save_toy
+from tiny_video_ldm import EMPTY_ROAD, hierarchical_networks, save_toy
 from typer.testing import CliRunner
 
 from drivesim.cli.main import app
+from drivesim.diffusion.sampler import SamplerConfig
 from drivesim.errors import InputError
+from drivesim.models import load_model
+from drivesim.models.hashes import write_hashes
+from drivesim.models.latent import RolloutConfig
+from drivesim.models.video_ldm.config import VideoLDMConfig
+from drivesim.models.video_ldm.load import save_networks
 from drivesim.options import Options, Threads
 from drivesim.replay import Replayed, replay
 from drivesim.runs.recorder import finished_record
@@ -106,3 +112,23 @@ def test_the_command_says_equal_and_takes_dtype_and_steps_from_the_run(tmp_path:
     assert result.stdout.strip() == f"{tmp_path / 'run-replay-f01' / 'f01.mp4'}: equal byte for byte"
     missing = CliRunner().invoke(app, ["replay", str(out), "--future", "5", *common])
     assert missing.exit_code == 2 and "no finished future 5" in missing.stderr
+
+
+@pytest.mark.usefixtures("known_speed")
+def test_a_hierarchical_run_is_made_again_in_its_mode_and_in_no_other(tmp_path: Path) -> None:
+    toy, out = tmp_path / "toy", tmp_path / "run"
+    quick = VideoLDMConfig(name="toy", rollout=RolloutConfig(sampler=SamplerConfig(steps=1)))
+    save_networks(hierarchical_networks(strides=(1, 2), key_frames=2), quick, toy)
+    write_hashes(toy)
+    (tmp_path / "empty.yaml").write_text(EMPTY_ROAD)
+    words = ["--mode", "hierarchical", "--seconds", "0.3", "--dtype", "float32", "--threads", "1", "--model", str(toy)]
+    made = CliRunner().invoke(app, ["rollout", str(tmp_path / "empty.yaml"), "--out", str(out), *words])
+    assert made.exit_code == 0, made.output
+    manifest = RunFolder(out).manifest()
+    assert manifest.mode == "hierarchical" and manifest.timeline.chunk_frames == 4
+    result = CliRunner().invoke(app, ["replay", str(out), "--model", str(toy)])
+    assert result.exit_code == 0 and "equal byte for byte" in result.stdout, result.output
+    other = CliRunner().invoke(app, ["replay", str(out)])
+    assert other.exit_code == 2 and "was made by model 'toy'" in other.stderr, other.output
+    with pytest.raises(InputError, match="was made in mode hierarchical, this goes on in the model's own mode"):
+        replay(load_model(toy, device="cpu", dtype="float32"), out, out=tmp_path / "other")

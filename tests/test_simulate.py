@@ -22,7 +22,7 @@ from drivesim.runs.engine import MAX_WAITING_CHUNKS
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.run_folder import RunFolder
 from drivesim.runs.tracks import read_tracks
-from drivesim.scenarios import Scenario, loads
+from drivesim.scenarios import Scenario, load, loads
 from drivesim.scenarios.language.schema import Start
 from drivesim.simulate import branch, futures, generate, make, open_run, rollout, start_frame
 
@@ -275,6 +275,8 @@ def test_another_video_shape_than_the_models_is_refused() -> None:
     large = loads(LONG_TEXT.replace("height: 64, width: 128", "height: 512, width: 1024"))[0]
     with pytest.raises(InputError, match="asks for 512x1024 at 10 fps, model 'tiny' makes 64x128 at 10 fps"):
         decide(TinyLoaded(), large, num_frames=20, seed=7)
+    with pytest.raises(InputError, match=r"64x128 at 25 fps, .* 'drivesim export RUN --to video --fps 25' then writes"):
+        decide(TinyLoaded(), loads(LONG_TEXT.replace("fps: 10", "fps: 25"))[0], num_frames=20, seed=7)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.01, float("nan")])
@@ -289,8 +291,6 @@ def test_a_picture_to_start_from_is_covered_and_cropped(tmp_path: Path, scenario
     photo[:, 100:200] = (250, 10, 10)
     cv2.imwrite(str(tmp_path / "photo.png"), photo[..., ::-1])
     (tmp_path / "s.yaml").write_text(LONG_TEXT + "start: {image: photo.png}\n")
-    from drivesim.scenarios import load
-
     begun = load(tmp_path / "s.yaml")[0]
     frame = start_frame(TinyLoaded(), begun, seed=1)
     assert frame.shape == (64, 128, 3)

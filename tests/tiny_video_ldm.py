@@ -14,7 +14,8 @@ from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.image_unet import ImageUNet
 from drivesim.models.video_ldm.load import VideoLDM, VideoLDMConfig, save_networks
 from drivesim.models.video_ldm.parts import StartFrameConfig
-from drivesim.models.video_ldm.video_unet import temporal_layers_for
+from drivesim.models.video_ldm.temporal import TemporalLayers
+from drivesim.models.video_ldm.video_unet import FITTED, temporal_layers_for
 
 #: Two seconds alone on a road: without a length, a minute would be simulated for each future, however little of it is shown.
 EMPTY_ROAD = """\
@@ -64,6 +65,15 @@ def tiny_networks() -> VideoLDM:
     torch.manual_seed(0)
     image = tiny_image()
     temporal = woken(temporal_layers_for(image), 2)
+    return VideoLDM(codec=tiny_codec(), image=image, temporal=temporal)
+
+
+def hierarchical_networks(strides: tuple[int, ...], key_frames: int) -> VideoLDM:
+    """All three at toy size, of which the temporal layers know several strides."""
+    torch.manual_seed(0)
+    image = tiny_image()
+    fitting = {name: temporal_layers_for(image).config[name] for name in FITTED}
+    temporal = woken(TemporalLayers(**fitting, strides=strides, key_frames=key_frames), 2)
     return VideoLDM(codec=tiny_codec(), image=image, temporal=temporal)
 
 

@@ -23,9 +23,6 @@ Natural = Annotated[int, Ge(0)]
 Bit = Annotated[int, Ge(0), Le(1)]
 DEFAULT_SHARD_SIZE = 16
 
-#: Every shard begins with a list of what it holds, so that one of many samples costs memory however few there are.
-MOST_IN_A_SHARD = 65_536
-
 #: Per sample, which of these the source really gave; where it did not, the array holds zeros.
 GIVEN = ("map", "scenery", "actors", "motion", "attributes", "flow", "semantic", "large")
 

@@ -10,6 +10,9 @@ import typer
 from drivesim.cli import measuring as given
 from drivesim.cli.options import AsJson, Device, Dtype, Quiet
 from drivesim.cli.terminal import say
+from drivesim.cli.values import judged, limited
+from drivesim.errors import InputError
+from drivesim.options import TABLE_CLIPS
 
 if TYPE_CHECKING:
     from drivesim.cli.progress import Voice
@@ -18,6 +21,14 @@ if TYPE_CHECKING:
 
 DEFAULT = "default"
 TABLE_NAME = "table.md"
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """Whole numbers between commas. Raises InputError."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and len(part) < 9 for part in parts):
+        raise InputError(f"--lengths {text[:40]}: expected numbers of frames with commas, such as 16,128")
+    return tuple(map(int, parts))
 
 
 def benchmark(
@@ -29,9 +40,11 @@ def benchmark(
         str, typer.Option(help="A packed store of clips that no model was trained on; as models go on from them.")
     ],
     clips: Annotated[
-        int, typer.Option(help="Clips that are continued, 2 or more; as many others are what they are held against.")
+        int, limited(TABLE_CLIPS, "Clips that are continued; as many others are what they are held against.")
     ] = 24,
-    lengths: Annotated[str, typer.Option(help="Lengths of the videos in frames, rising.")] = "16,128",
+    lengths: Annotated[
+        str, typer.Option(callback=judged(_numbers), help="Lengths of the videos in frames, rising.")
+    ] = "16,128",
     no_default: Annotated[
         bool, typer.Option("--no-default", help="Only the models named, without the default beside them.")
     ] = False,
@@ -83,13 +96,3 @@ def _measured(
     loaded_judges = load_judges(judges or SHIPPED)
     with shares(voice) as progress:
         return tabulate_models(models, loaded_judges, protocol, progress, i3d=network)
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    """Whole numbers between commas. Raises InputError."""
-    from drivesim.errors import InputError
-
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and len(part) < 9 for part in parts):
-        raise InputError(f"--lengths {text[:40]}: expected numbers of frames with commas, such as 16,128")
-    return tuple(map(int, parts))

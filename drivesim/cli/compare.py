@@ -9,13 +9,23 @@ from typing import Annotated
 import typer
 
 from drivesim.cli.terminal import say
+from drivesim.cli.values import judged
+from drivesim.errors import InputError
+
+
+def _require_page(out: Path) -> None:
+    if out.suffix != ".html" or out.is_dir():
+        raise InputError(f"--out {out} is no name of a page. Choose a file that ends in .html, such as compare.html.")
 
 
 def compare(
     before: Annotated[Path, typer.Argument(metavar="A", help="A report's JSON file, or the folder that holds it.")],
     after: Annotated[Path, typer.Argument(metavar="B", help="The report to compare with it.")],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Where the page goes: a name that ends in .html.")
+        Path | None,
+        typer.Option(
+            "--out", "-o", callback=judged(_require_page), help="Where the page goes: a name that ends in .html."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON, for programs.")] = False,
 ) -> None:
@@ -28,15 +38,12 @@ def compare(
       drivesim compare reports/default reports/mine
       drivesim compare reports/default reports/mine --out compare.html
     """
-    from drivesim.errors import InputError
     from drivesim.report.compare import compare as compare_reports
     from drivesim.report.compare import comparison_lines
     from drivesim.report.files import read_report
     from drivesim.report.page import render_html
     from drivesim.storage import require_file, write_atomic
 
-    if out is not None and (out.suffix != ".html" or out.is_dir()):
-        raise InputError(f"--out {out} is no name of a page. Choose a file that ends in .html, such as compare.html.")
     if out is not None:
         require_file(out)
     comparison = compare_reports(read_report(before), read_report(after))

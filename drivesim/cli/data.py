@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from drivesim.cli.terminal import say
+from drivesim.cli.values import judged, limited
+from drivesim.errors import InputError
+from drivesim.options import MOST_IN_A_SHARD, SAMPLE_LIMITS
 
 if TYPE_CHECKING:
     from drivesim.datasets.store import StoreInfo
@@ -30,10 +33,10 @@ SourceName = Annotated[
         help="'procedural', a folder with nuScenes' tables, or a video file or folder of videos or pictures.",
     ),
 ]
-Frames = Annotated[int | None, typer.Option(min=1, help="Frames of a sample; procedural: 12 by default.")]
-Fps = Annotated[float | None, typer.Option(help="Frames a second that nuScenes and videos are read at.")]
-Height = Annotated[int | None, typer.Option(help="Rows of a stored frame; 256 by default.")]
-Width = Annotated[int | None, typer.Option(help="Columns of a stored frame; 512 by default.")]
+Frames = Annotated[int | None, limited(SAMPLE_LIMITS["frames"], "Frames of a sample; procedural: 12 by default.")]
+Fps = Annotated[float | None, limited(SAMPLE_LIMITS["fps"], "Frames a second that nuScenes and videos are read at.")]
+Height = Annotated[int | None, limited(SAMPLE_LIMITS["height"], "Rows of a stored frame; 256 by default.")]
+Width = Annotated[int | None, limited(SAMPLE_LIMITS["width"], "Columns of a stored frame; 512 by default.")]
 Split = Annotated[str | None, typer.Option(help="nuScenes: train, val, mini_train, ...; 'all' takes every scene.")]
 Version = Annotated[str | None, typer.Option(help="nuScenes: v1.0-trainval, v1.0-mini, ...")]
 CategoryMap = Annotated[
@@ -43,7 +46,13 @@ CategoryMap = Annotated[
         help='nuScenes\' layout with other category names: a JSON file such as {"car": "car", "animal": null}.',
     ),
 ]
+_SHARE = (0, 1)
 _LINES_SHOWN = 20
+
+
+def _require_picture(out: Path) -> None:
+    if out.suffix != ".png":
+        raise InputError(f"--out {out}: name a .png picture.")
 
 
 @data.callback()
@@ -63,13 +72,15 @@ def _group() -> None:
 def pack(
     source: SourceName,
     out: Annotated[str, typer.Argument(metavar="OUT.zarr", help="Store to write: a path or an fsspec URL.")],
-    samples: Annotated[int | None, typer.Option(help="Only this many samples; procedural: 1500 by default.")] = None,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="Only this many samples; procedural: 1500 by default.")
+    ] = None,
     junction_share: Annotated[
         float | None,
-        typer.Option(help="procedural: share, 0 to 1, of urban and rural roads with a junction (default 0)"),
+        limited(_SHARE, "procedural: share of urban and rural roads with a junction (default 0)"),
     ] = None,
     crowd_share: Annotated[
-        float | None, typer.Option(help="procedural: share, 0 to 1, of urban roads with people close ahead (default 0)")
+        float | None, limited(_SHARE, "procedural: share of urban roads with people close ahead (default 0)")
     ] = None,
     first_seed: Annotated[
         int | None, typer.Option(min=0, help="procedural: the first scene; scenes from 1000000 on are held out.")
@@ -83,7 +94,7 @@ def pack(
     category_map: CategoryMap = None,
     licence: Annotated[str | None, typer.Option(help="videos: the terms of the pictures, stored with them.")] = None,
     workers: Annotated[int, typer.Option(min=1, max=1024, help="Processes that read and pack.")] = 2,
-    shard_size: Annotated[int, typer.Option(min=1, help="Samples in one file of each array.")] = 16,
+    shard_size: Annotated[int, limited((1, MOST_IN_A_SHARD), "Samples in one file of each array.")] = 16,
 ) -> None:
     """Pack a source into a store. Stopped or killed, it continues with the same command; finished, it does nothing.
 
@@ -184,7 +195,6 @@ def check(
     notes: list[str] = []
     if _is_store(what):
         from drivesim.datasets.store import check_store
-        from drivesim.errors import InputError
 
         if options != SourceOptions():
             raise InputError(f"{what} is a store: its samples are made, and no option of a source applies to it.")
@@ -207,20 +217,19 @@ def check(
 def view(
     store: StoreUrl,
     samples: Annotated[int, typer.Option(min=1, max=64, help="How many samples, spread over the store.")] = 6,
-    out: Annotated[Path, typer.Option(help="The .png picture to write.")] = Path("store.png"),
+    out: Annotated[Path, typer.Option(callback=judged(_require_picture), help="The .png picture to write.")] = Path(
+        "store.png"
+    ),
 ) -> None:
     """Draw a page of samples: frames with their boxes, and the layout that a model is told.
 
     Example: drivesim data view data/mine.zarr --samples 8 --out mine.png
     """
     from drivesim.datasets.store import ClipStore
-    from drivesim.errors import InputError
     from drivesim.pictures.store_sheet import spread, store_sheet
     from drivesim.runs.run_folder import write_png
     from drivesim.storage import require_file
 
-    if out.suffix != ".png":
-        raise InputError(f"--out {out}: name a .png picture.")
     require_file(out)
     opened = ClipStore(store)
     write_png(out, store_sheet(opened, spread(samples, len(opened))))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from drivesim.cli.options import AsJson, Quiet
+from drivesim.cli.values import judged
+from drivesim.errors import InputError
 
 if TYPE_CHECKING:
     from drivesim.runs.future import Future
@@ -16,12 +18,19 @@ if TYPE_CHECKING:
 WHICH = "The video of a future, such as RUN/f07.mp4, or the folder of a run that has just one."
 
 
+def _require_video(out: Path) -> None:
+    if out.suffix != ".mp4" or out.is_dir():
+        raise InputError(f"--out {out} is no name of a video. Choose a file that ends in .mp4, such as difference.mp4.")
+
+
 def diff(
     first: Annotated[Path, typer.Argument(metavar="A", help=WHICH)],
     second: Annotated[
         Path, typer.Argument(metavar="B", help="The future to set beside it, of the same run or another.")
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The video to write.")] = Path("difference.mp4"),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", callback=judged(_require_video), help="The video to write.")
+    ] = Path("difference.mp4"),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a video that is there already.")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -36,12 +45,9 @@ def diff(
       drivesim diff runs/mine/f00.mp4 runs/mine-f00-at-4.0s/f02.mp4 --out parted.mp4
     """
     from drivesim.cli.progress import Voice
-    from drivesim.errors import InputError
     from drivesim.pictures.difference import write_difference
     from drivesim.storage import require_file
 
-    if out.suffix != ".mp4" or out.is_dir():
-        raise InputError(f"--out {out} is no name of a video. Choose a file that ends in .mp4, such as difference.mp4.")
     if out.exists() and not overwrite:
         raise InputError(f"{out} is there already. Replace it with --overwrite, or choose another name with --out.")
     require_file(out)
@@ -60,7 +66,6 @@ def diff(
 
 def future_at(path: Path) -> Future:
     """The future of a video in a run folder, or the only one of a run. Raises InputError where that is none, or several."""
-    from drivesim.errors import InputError
     from drivesim.runs.future import open_future, open_run
 
     if named := re.fullmatch(r"f([0-9]{2,7})\.(mp4|mkv)", path.name):

@@ -9,14 +9,30 @@ import typer
 
 from drivesim.cli import measuring as given
 from drivesim.cli.options import AsJson, Device, Dtype, Quiet, Steps
+from drivesim.cli.values import limited
+from drivesim.options import MEASURED_LIMITS
 
 if TYPE_CHECKING:
     from drivesim.cli.progress import Voice
     from drivesim.evidence.of_model import Protocol
     from drivesim.report import Report
 
-Starts = Annotated[int | None, typer.Option(help="First frames that futures are sampled from; 4 by default.")]
-Junctions = Annotated[int | None, typer.Option(help="Held-out scenes at junctions, 0 leaves them out; 4 by default.")]
+
+def _number(name: str, about: str) -> Any:
+    return limited(MEASURED_LIMITS[name], about)
+
+
+Clips = Annotated[int | None, _number("clips", "Held-out scenes; 24 by default.")]
+Seconds = Annotated[float | None, _number("seconds", "Length of each in seconds; 2.5 by default.")]
+Starts = Annotated[int | None, _number("starts", "First frames that futures are sampled from; 4 by default.")]
+Futures = Annotated[int | None, _number("futures", "Futures of each, and as many of the world; 6 by default.")]
+FutureSeconds = Annotated[float | None, _number("future_seconds", "Length of each future; 3 s by default.")]
+Minutes = Annotated[
+    float | None, _number("minutes", "Length of the two long rollouts, 0 leaves them out; 1 by default.")
+]
+Junctions = Annotated[
+    int | None, _number("junctions", "Held-out scenes at junctions, 0 leaves them out; 4 by default.")
+]
 
 
 def evaluate(
@@ -28,16 +44,12 @@ def evaluate(
         bool,
         typer.Option("--quick", help="A look while training: few and short scenes; what you name yourself counts."),
     ] = False,
-    clips: Annotated[int | None, typer.Option(help="Held-out scenes, 4 or more; 24 by default.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="Length of each in seconds; 2.5 by default.")] = None,
+    clips: Clips = None,
+    seconds: Seconds = None,
     starts: Starts = None,
-    futures: Annotated[
-        int | None, typer.Option(help="Futures of each, 3 or more, and as many of the world; 6 by default.")
-    ] = None,
-    future_seconds: Annotated[float | None, typer.Option(help="Length of each future; 3 s by default.")] = None,
-    minutes: Annotated[
-        float | None, typer.Option(help="Length of the two long rollouts, 0 leaves them out; 1 by default.")
-    ] = None,
+    futures: Futures = None,
+    future_seconds: FutureSeconds = None,
+    minutes: Minutes = None,
     junctions: Junctions = None,
     scenario: Annotated[str, typer.Option(help="Scenario of the long rollouts.")] = "highway-cut-in",
     i3d: given.I3DFile = None,

@@ -10,7 +10,7 @@ import typer
 
 from drivesim.cli import exporting, measuring
 from drivesim.cli.options import AsJson, Quiet
-from drivesim.options import MOST_FUTURES
+from drivesim.options import LEAST_FPS, MOST_FPS, MOST_FUTURES
 
 
 class Format(StrEnum):
@@ -21,6 +21,7 @@ class Format(StrEnum):
     coco = "coco"
     frames = "frames"
     xosc = "xosc"
+    video = "video"
 
 
 To = Annotated[list[Format], typer.Option("--to", help="The format; repeat it for several.")]
@@ -44,6 +45,12 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an export 
 Resume = Annotated[
     bool, typer.Option("--resume", help="Keep what is complete in an export that is there, and add the rest.")
 ]
+Fps = Annotated[
+    float | None,
+    typer.Option(
+        min=LEAST_FPS, max=MOST_FPS, help="Frames a second of the format video; the others keep the model's own frames."
+    ),
+]
 
 
 def export(
@@ -55,6 +62,7 @@ def export(
     judges: measuring.Judges = None,
     overwrite: Overwrite = False,
     resume: Resume = False,
+    fps: Fps = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -66,6 +74,7 @@ def export(
     coco      pycocotools, FiftyOne, CVAT and others: pictures and 2D boxes
     frames    anything that reads pictures, JSON and CSV; 'drivesim data pack' reads it back
     xosc      esmini and other OpenSCENARIO tools: the scenario and what each future was conditioned on
+    video     players and tools that need another frame rate (--fps): an mp4 a future, frames repeated or left out
 
     Boxes come twice: 'conditioned' is what the model was told, exact but not always obeyed; 'measured' is what the probe
     sees in the video, with its errors.
@@ -75,6 +84,7 @@ def export(
       drivesim export runs/highway-cut-in-7 --to mcap
       drivesim export runs/highway-cut-in-7-futures --to coco --future 3 --future 5 -o coco
       drivesim export runs/highway-cut-in-7 --to nuscenes --to frames --no-measure
+      drivesim export runs/highway-cut-in-7 --to video --fps 25
     """
     from drivesim.cli.progress import Voice, shares
     from drivesim.errors import InputError
@@ -88,6 +98,6 @@ def export(
     with shares(voice) as progress:
         exported = exporting.export_all(
             run, names, futures=future, out=out, measure=measure, judges=judges, overwrite=names if overwrite else (), resume=resume,
-            progress=progress,
+            fps=fps, progress=progress,
         )  # fmt: skip
     exporting.report(exported, voice)

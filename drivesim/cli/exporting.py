@@ -25,8 +25,10 @@ def export_all(
     judges: Path | None = None,
     overwrite: Collection[str] = (),
     resume: bool = False,
+    fps: float | None = None,
 ) -> list[Exported]:
     """Export a run in several formats, of which ``overwrite`` replaces what is there; what all of them need is checked before the first is written."""
+    from drivesim.exports.formats import WITHOUT_BOXES
     from drivesim.exports.gather import chosen_futures, why_not_measured
     from drivesim.exports.run import default_folder, export_formats
     from drivesim.extras import require_packages
@@ -35,6 +37,9 @@ def export_all(
     for name in names:
         require_packages(name)
     chosen = chosen_futures(run, futures)
+    looks = measure and any(name not in WITHOUT_BOXES for name in names)
+    if judges is not None and not looks:
+        raise InputError(f"--judges with --to {' '.join(names)}: nothing would look at the video. Leave it out.")
     if judges is not None and (why := why_not_measured(chosen[0].manifest)):
         raise InputError(f"--judges: {why}")
     several = len(names) > 1
@@ -43,9 +48,10 @@ def export_all(
         run,
         folders,
         futures=futures,
-        judges=load_judges(judges or SHIPPED) if measure else None,
+        judges=load_judges(judges or SHIPPED) if looks else None,
         overwrite=overwrite,
         resume=resume,
+        fps=fps,
         progress=progress,
     )
 

@@ -9,6 +9,7 @@ import typer
 
 from drivesim.cli import measuring
 from drivesim.cli import options as given
+from drivesim.cli.values import a_time
 from drivesim.options import MOST_FUTURES, Options
 
 FutureCount = Annotated[
@@ -17,13 +18,16 @@ FutureCount = Annotated[
         min=1, max=MOST_FUTURES, help="How many futures; 'sampling: futures' of the scenario (16) by default."
     ),
 ]
-Seconds = Annotated[str, typer.Option(help="Length of each, such as 8 or '8s'.")]
+Seconds = Annotated[str, typer.Option(callback=a_time("--seconds"), help="Length of each, such as 8 or '8s'.")]
 OnlyFuture = Annotated[
     int | None,
     typer.Option(min=0, max=MOST_FUTURES, help="Make just this one of the futures; it is the same as among all."),
 ]
 From = Annotated[Path | None, typer.Option("--from", help="Branch off this run folder instead of starting a scenario.")]
-At = Annotated[str | None, typer.Option(help="With --from: the moment to branch at, such as 4.0 or '42s'.")]
+At = Annotated[
+    str | None,
+    typer.Option(callback=a_time("--at"), help="With --from: the moment to branch at, such as 4.0 or '42s'."),
+]
 Future = Annotated[
     int, typer.Option(min=0, max=MOST_FUTURES, help="With --from: which future of that run to branch off.")
 ]
@@ -65,6 +69,7 @@ def futures(
     select: Select = True,
     max_tries: MaxTries = None,
     judges: measuring.Judges = None,
+    frames_per_call: given.FramesPerCall = None,
 ) -> None:
     """Sample several futures of the same first picture, and set them side by side.
 
@@ -79,6 +84,7 @@ def futures(
       drivesim futures --from runs/highway-cut-in-7 --at 4.0 --ego-plan brakes.csv
     """
     from drivesim.cli import making, selecting
+    from drivesim.runs.run_folder import RunFolder
 
     voice = speech.voice()
     indices = [only_future] if only_future is not None else None if futures is None else range(futures)
@@ -91,7 +97,9 @@ def futures(
         length_s=making.length_of(None, seconds), indices=indices, seed=seed, options=computing.applied(options),
         out=keeping.out,
     )  # fmt: skip
-    loaded = machine.load(computing.steps)
+    if run is not None and frames_per_call is None:
+        frames_per_call = RunFolder(run).manifest().timeline.chunk_frames
+    loaded = machine.load(computing.steps, frames_per_call, computing.mode)
     if run is not None:
         jobs = [making.branch_job(loaded, run, at, future, ego_plan=ego_plan, **common)]
     else:

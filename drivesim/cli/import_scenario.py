@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from drivesim.cli.options import AsJson, Quiet
+from drivesim.cli.values import judged
+from drivesim.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,9 +22,26 @@ Out = Annotated[
     Path | None, typer.Option("--out", "-o", help="The scenario file to write; FILE with .yaml by default.")
 ]
 EgoName = Annotated[str | None, typer.Option("--ego", help="The entity to drive from; the one called Ego by default.")]
+
+
+def _setting(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip() or not value.strip():
+        raise InputError(f"--set {text}: expected parameter=value such as Ego_speed_kph=50.")
+    return key.strip().lstrip("$"), value.strip()
+
+
+def _once(lines: object) -> list[str]:
+    return list(dict.fromkeys(lines))  # type: ignore[call-overload]
+
+
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Give a declared parameter a value, such as Ego_speed_kph=50. Repeatable."),
+    typer.Option(
+        "--set",
+        callback=judged(_setting),
+        help="Give a declared parameter a value, such as Ego_speed_kph=50. Repeatable.",
+    ),
 ]
 Name = Annotated[str | None, typer.Option("--id", help="Id of the scenario; made of the file's name by default.")]
 Strict = Annotated[bool, typer.Option("--strict", help="End with an error where anything had to be left out.")]
@@ -52,7 +71,6 @@ def import_scenario(
       drivesim check ccrs.yaml
     """
     from drivesim.cli.progress import Voice
-    from drivesim.errors import InputError
     from drivesim.scenarios.openscenario import read_openscenario
     from drivesim.storage import require_file, write_atomic
 
@@ -100,16 +118,3 @@ def _text(file: Path, imported: Sequence[Imported], notes: Sequence[str], left_o
     head = "".join(f"# {one_line(line)}\n" for line in lines)
     scenarios = [each.scenario.to_dict() for each in imported]
     return head + (scenario_text(scenarios[0]) if len(scenarios) == 1 else suite_text(scenarios))
-
-
-def _setting(text: str) -> tuple[str, str]:
-    from drivesim.errors import InputError
-
-    key, equals, value = text.partition("=")
-    if not equals or not key.strip() or not value.strip():
-        raise InputError(f"--set {text}: expected parameter=value such as Ego_speed_kph=50.")
-    return key.strip().lstrip("$"), value.strip()
-
-
-def _once(lines: object) -> list[str]:
-    return list(dict.fromkeys(lines))  # type: ignore[call-overload]

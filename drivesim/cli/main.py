@@ -41,7 +41,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "replay": "Make one future of a run again and say whether it is the same.",
     },
     "Share": {
-        "export": "Write a run as MCAP, nuScenes, COCO, a frame folder or OpenSCENARIO.",
+        "export": "Write a run as MCAP, nuScenes, COCO, frames, OpenSCENARIO or video at another rate.",
         "import": "Turn an OpenSCENARIO file into a scenario file, and list what is lost.",
     },
     "Measure": {
@@ -139,7 +139,8 @@ class LazyGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run a command; a :class:`DriveSimError`, a full disk or Ctrl-C ends in one line, never in a traceback."""
         try:
-            return super().invoke(ctx)
+            with terminal.saying_what_is_not_kept():
+                return super().invoke(ctx)
         except DriveSimError as error:
             _fail(str(error), error.exit_code)
         except BrokenPipeError:

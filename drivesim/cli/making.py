@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from drivesim.cli.options import setting_of, variation_range
 from drivesim.cli.progress import Progress, Voice
 from drivesim.cli.terminal import say
 from drivesim.errors import InputError
@@ -54,7 +54,7 @@ def chosen_scenarios(name: str | None, chosen: Chosen, voice: Voice) -> list[Sce
         voice.say(str(warning))
     only, settings = chosen.only, chosen.settings or []
     scenarios = only_of(scenarios, only, name)
-    values = dict(_setting(text) for text in settings)
+    values = dict(setting_of(text) for text in settings)
     for key in values:
         if not any(key in scenario.vary for scenario in scenarios):
             known = ", ".join(sorted({parameter for scenario in scenarios for parameter in scenario.vary})) or "nothing"
@@ -90,12 +90,10 @@ def driven_by(plan: Path | None, scenarios: Sequence[Scenario]) -> list[Scenario
 
 def chosen_variations(text: str, scenario: Scenario) -> list[int]:
     """The variations that ``--variation`` names: ``3``, ``0-7`` or ``all``. Raises InputError for others, or for one that is not there."""
-    if text == "all":
+    named = variation_range(text)
+    if named is None:
         return list(range(scenario.num_variations))
-    named = re.fullmatch(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", text)
-    first, last = (int(named[1]), int(named[2] or named[1])) if named else (1, 0)
-    if last < first:
-        raise InputError(f"--variation {text[:20]}: expected a number such as 3, a range such as 0-7, or all.")
+    first, last = named
     require_variation(scenario, last, text)
     return list(range(first, last + 1))
 
@@ -347,16 +345,6 @@ def watched(job: Job, plan: Plan, resume: bool, voice: Voice) -> Iterator[Progre
         )
         voice.say(f"Continue with: {again}")
         raise
-
-
-def _setting(text: str) -> tuple[str, float | str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key.strip() or not value.strip():
-        raise InputError(f"--set {text}: expected parameter=value such as gap='25 m'.")
-    try:
-        return key.strip(), float(value)
-    except ValueError:
-        return key.strip(), value.strip()
 
 
 def _fixed(scenario: Scenario, values: dict[str, float | str]) -> Scenario:

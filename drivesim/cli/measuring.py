@@ -11,11 +11,19 @@ import typer
 
 from drivesim.cli.progress import Voice
 from drivesim.cli.terminal import say
+from drivesim.cli.values import judged
 
 if TYPE_CHECKING:
     from drivesim.report import Report
     from drivesim.report.thresholds import Threshold
     from drivesim.report.verdict import Demand
+
+
+def _threshold(text: str) -> Threshold:
+    from drivesim.report.thresholds import Threshold
+
+    return Threshold.parse(text)
+
 
 MinRecall = Annotated[
     float | None,
@@ -27,7 +35,10 @@ MinRecall = Annotated[
 ]
 Require = Annotated[
     list[str] | None,
-    typer.Option(help="Fail unless a figure keeps a bound, such as 'obedience.speed_error_mps<=2'. Repeatable."),
+    typer.Option(
+        callback=judged(_threshold),
+        help="Fail unless a figure keeps a bound, such as 'obedience.speed_error_mps<=2'. Repeatable.",
+    ),
 ]
 JUnit = Annotated[Path | None, typer.Option("--junit", help="Write the verdicts as JUnit XML for a build server.")]
 I3DFile = Annotated[
@@ -40,10 +51,8 @@ Judges = Annotated[
 
 def thresholds_of(min_recall: float | None, require: Sequence[str] | None) -> list[Threshold]:
     """The bounds of the options. Raises InputError for one that is none."""
-    from drivesim.report.thresholds import Threshold
-
     texts = [] if min_recall is None else [f"obedience.recall>={min_recall}"]
-    return [Threshold.parse(text) for text in (*texts, *(require or []))]
+    return [_threshold(text) for text in (*texts, *(require or []))]
 
 
 def writable(folder: Path, junit: Path | None) -> Path:

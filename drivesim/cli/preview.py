@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from drivesim.cli.terminal import say
+from drivesim.cli.values import a_time, judged
+from drivesim.errors import InputError
 
 if TYPE_CHECKING:
     from drivesim.scenarios.expand import Development
@@ -16,9 +18,16 @@ if TYPE_CHECKING:
 _PNG, _MP4 = ".png", ".mp4"
 
 
+def _require_place(out: Path) -> None:
+    if out.suffix not in ("", _PNG, _MP4) and not out.is_dir():
+        raise InputError(f"--out {out}: cannot write {out.suffix}. Name a .png, an .mp4 or a folder.")
+
+
 def preview(
     scenario: Annotated[str, typer.Argument(help="Scenario file, or the name of a library scenario.")],
-    at: Annotated[str, typer.Option(help="Moment to draw, from the start of the scenario, such as '4s'.")] = "0s",
+    at: Annotated[
+        str, typer.Option(callback=a_time("--at"), help="Moment to draw, from the start of the scenario, such as '4s'.")
+    ] = "0s",
     seed: Annotated[
         int, typer.Option(min=0, help="Development to draw: another seed, another traffic after t = 0.")
     ] = 0,
@@ -27,10 +36,17 @@ def preview(
     ] = 0,
     out: Annotated[
         Path,
-        typer.Option(help="A .png picture, an .mp4 video of it, or a folder that gets one picture per scenario."),
+        typer.Option(
+            callback=judged(_require_place),
+            help="A .png picture, an .mp4 video of it, or a folder that gets one picture per scenario.",
+        ),
     ] = Path("preview"),
     seconds: Annotated[
-        str | None, typer.Option(help="Length of an .mp4 video, such as '10s'; to the end of the scenario by default.")
+        str | None,
+        typer.Option(
+            callback=a_time("--seconds"),
+            help="Length of an .mp4 video, such as '10s'; to the end of the scenario by default.",
+        ),
     ] = None,
 ) -> None:
     """Draw a scenario from above, through the camera with its boxes, and as the layout a model is told. No model runs.
@@ -38,7 +54,6 @@ def preview(
     Example: drivesim preview highway-cut-in --at 4s --out cut-in.png
     """
     from drivesim.cli.making import duration_of, require_variation
-    from drivesim.errors import InputError
     from drivesim.scenarios import load
     from drivesim.scenarios.expand import develop
     from drivesim.scenarios.library import find
@@ -46,8 +61,6 @@ def preview(
 
     scenarios = load(find(scenario))
     one_file = out.suffix in (_PNG, _MP4)
-    if out.suffix and not one_file and not out.is_dir():
-        raise InputError(f"--out {out}: cannot write {out.suffix}. Name a .png, an .mp4 or a folder.")
     if one_file and len(scenarios) > 1:
         raise InputError(f"{scenario} holds {len(scenarios)} scenarios. Name a folder: --out {out.with_suffix('')}/")
     if seconds is not None and out.suffix != _MP4:
@@ -68,7 +81,6 @@ def preview(
 
 
 def _frame(development: Development, start_s: float) -> int:
-    from drivesim.errors import InputError
 
     scene = development.scene
     frame = round(start_s * scene.fps)

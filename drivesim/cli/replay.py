@@ -37,13 +37,18 @@ def replay(
       drivesim replay runs/highway-cut-in-7-futures --future 7 --out runs/seven
     """
     from drivesim.cli import making
+    from drivesim.models.hashes import verify_folder
+    from drivesim.models.load import model_folder
     from drivesim.replay import compared, decide_replay, replay_folder
     from drivesim.runs.run_folder import RunFolder
 
     voice = speech.voice()
     manifest = RunFolder(run).manifest()
     machine = replace(machine, device=machine.device or manifest.device, dtype=machine.dtype or manifest.dtype)
-    decided = decide_replay(machine.load(manifest.steps), run, future)
+    # Another model may not have the run's mode at all; that it is another is what the reader needs to be told.
+    is_maker = manifest.mode is None or verify_folder(model_folder(machine.model)) == manifest.weights_sha256
+    mode = manifest.mode if is_maker else None
+    decided = decide_replay(machine.load(manifest.steps, manifest.timeline.chunk_frames, mode), run, future)
     out = replay_folder(run, future) if keeping.out is None else keeping.out
     job = making.Job(decided=decided, folder=out, indices=[future])
     for _, (made,) in making.make_all([job], resume=keeping.resume, dry_run=keeping.dry_run, voice=voice):

@@ -20,6 +20,7 @@ def rollout(
     futures: given.Futures = 1,
     start: given.StartPicture = None,
     ego_plan: given.EgoPlanFile = None,
+    frames_per_call: given.FramesPerCall = None,
 ) -> None:
     """Continue the first picture of a scenario into seconds or minutes of video, chunk by chunk, stored as it goes.
 
@@ -42,7 +43,7 @@ def rollout(
     scenarios = making.driven_by(ego_plan, making.chosen_scenarios(scenario, chosen, voice))
     scenarios = making.starting_from(start, scenarios)
     jobs = making.scenario_jobs(
-        machine.load(computing.steps), scenarios, chosen.variation, length_s=length_s, seed=seed, options=options,
+        machine.load(computing.steps, frames_per_call, computing.mode), scenarios, chosen.variation, length_s=length_s, seed=seed, options=options,
         out=keeping.out, indices=range(futures), several=futures > 1,
     )  # fmt: skip
     for job, made in making.make_all(jobs, resume=keeping.resume, dry_run=keeping.dry_run, voice=voice):

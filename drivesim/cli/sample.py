@@ -8,12 +8,18 @@ from typing import Annotated
 import typer
 
 from drivesim.cli import options as given
+from drivesim.cli.values import judged
 
 SuiteName = Annotated[
     str, typer.Argument(help="Suite or scenario file, a folder of them, or the name of a library scenario.")
 ]
 OutFolder = Annotated[Path, typer.Option(help="Folder for the files; made if need be.")]
-Every = Annotated[str, typer.Option("--variation", help="Which variations of each scenario: 3, 0-7 or all.")]
+Every = Annotated[
+    str,
+    typer.Option(
+        "--variation", callback=judged(given.variation_range), help="Which variations of each scenario: 3, 0-7 or all."
+    ),
+]
 
 
 def sample(

@@ -83,6 +83,7 @@ def settings_of(
         device=machine.device,
         dtype=machine.dtype,
         steps=computing.steps,
+        mode=computing.mode,
         seconds=seconds,
         seed=seed,
         options=options,
@@ -129,12 +130,14 @@ def _planned(sweep: Sweep, how: How, voice: Voice) -> SweepPlan:
 
     settings = sweep.settings
     try:
-        model = load_model(settings.model, device=settings.device, dtype=settings.dtype, steps=settings.steps)
+        model = load_model(
+            settings.model, device=settings.device, dtype=settings.dtype, steps=settings.steps, mode=settings.mode
+        )
     except ModelError:
         if how.ray is None:
             raise
         voice.say(f"this machine has no {settings.device}; the cost is measured on its processor instead.")
-        model = load_model(settings.model, device="cpu", steps=settings.steps)
+        model = load_model(settings.model, device="cpu", steps=settings.steps, mode=settings.mode)
     loading_s = time.monotonic() - voice.started_at
     return plan_sweep(
         sweep, model, lambda decided: cost_of(decided, voice.say), how.jobs if how.ray is None else None, loading_s

@@ -6,11 +6,12 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
-from drivesim.errors import printable
+from drivesim.errors import NotKeptWarning, one_line, printable
 
 #: Exit codes as shells give them to programs that a signal ends: 128 + its number.
 STOPPED, PIPE_CLOSED, TERMINATED, HUNG_UP = 130, 141, 143, 129
@@ -50,6 +51,25 @@ def prepare() -> None:
         reconfigure: Callable[..., None] | None = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")
+
+
+@contextlib.contextmanager
+def saying_what_is_not_kept() -> Iterator[None]:
+    """While the block runs, what could not be kept for the next time is said on standard error: in one line, once."""
+    said = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", NotKeptWarning)
+        otherwise = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if not issubclass(category, NotKeptWarning):
+                otherwise(message, category, *where, **more)
+            elif str(message) not in said:
+                said.add(str(message))
+                say(f"note: {one_line(str(message))}", err=True)
+
+        warnings.showwarning = show
+        yield
 
 
 def stop_on_signals() -> None:

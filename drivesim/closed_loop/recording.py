@@ -10,8 +10,8 @@ from typing import Any
 
 from drivesim.closed_loop.loop import ClosedLoop, LoopStep
 from drivesim.runs.recorder import Recorder, finish_future
-from drivesim.runs.run import frame_sha256, require_room
-from drivesim.runs.run_folder import FutureFolder, RunFolder, future_name, write_png
+from drivesim.runs.run import require_room
+from drivesim.runs.run_folder import FutureFolder, RunFolder, frame_sha256, future_name, write_png
 from drivesim.runs.tracks import write_tracks
 from drivesim.scenarios import Scenario
 from drivesim.storage import sha256_of, write_atomic

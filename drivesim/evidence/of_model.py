@@ -30,7 +30,7 @@ from drivesim.judges import JUDGED_HEIGHT, JUDGED_WIDTH
 from drivesim.judges.load import Judges
 from drivesim.metrics.drift import Range
 from drivesim.metrics.fvd import I3D, NUM_FRAMES
-from drivesim.options import Options
+from drivesim.options import MEASURED_LIMITS, Options
 from drivesim.report import Picture, Report, Section
 from drivesim.scenarios import Scenario, load
 from drivesim.scenarios.library import find
@@ -39,10 +39,6 @@ from drivesim.world_model import LoadedModel
 
 #: Shorter long rollouts say nothing about drift.
 SHORTEST_MINUTES = 0.05
-
-
-#: More scenes, futures, seconds or minutes than anybody measures.
-MOST = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,20 +61,17 @@ class Protocol:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        least = {"clips": 4, "starts": 1, "futures": 3, "junctions": 0, "seed": 0}
-        for name, bound in least.items():
-            if getattr(self, name) < bound:
-                raise InputError(f"--{name} {getattr(self, name)}: expected {bound} or more")
-            if name != "seed" and getattr(self, name) > MOST:
-                raise InputError(f"--{name} {getattr(self, name)}: expected {MOST} or less")
-        for name, bound_s in {"seconds": 0.5, "future_seconds": 0.5, "minutes": 0.0}.items():
-            value = getattr(self, name)
-            if not bound_s <= value < float("inf"):
-                raise InputError(f"--{name.replace('_', '-')} {value:g}: expected a number of {bound_s:g} or more")
-            if value > MOST:
-                raise InputError(f"--{name.replace('_', '-')} {value:g}: expected a number of {MOST} or less")
+        wrong = [
+            f"--{name.replace('_', '-')} {getattr(self, name):g}: expected {least:g} to {most:g}"
+            for name, (least, most) in MEASURED_LIMITS.items()
+            if not least <= getattr(self, name) <= most
+        ]
+        if self.seed < 0:
+            wrong.append(f"--seed {self.seed}: expected 0 or more")
         if 0.0 < self.minutes < SHORTEST_MINUTES:
-            raise InputError(f"--minutes {self.minutes:g}: expected 0, or {SHORTEST_MINUTES:g} or more")
+            wrong.append(f"--minutes {self.minutes:g}: expected 0, or {SHORTEST_MINUTES:g} or more")
+        if wrong:
+            raise InputError("; ".join(wrong))
 
     def arguments(self) -> list[str]:
         """The options of ``drivesim evaluate`` that give this protocol."""

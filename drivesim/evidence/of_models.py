@@ -18,7 +18,6 @@ from drivesim.errors import InputError
 from drivesim.evidence.generated import continued, frames_needed, round_trip
 from drivesim.evidence.measure import Progress, judged
 from drivesim.evidence.model_results import FROZEN, RECORDED, ModelResult, VideoSet
-from drivesim.evidence.of_model import MOST
 from drivesim.evidence.rollout_cost import RolloutCost, rollout_costs
 from drivesim.evidence.sections.figures import strip
 from drivesim.evidence.sections.models import model_section, table_section
@@ -31,10 +30,14 @@ from drivesim.metrics.fvd import I3D, NUM_FRAMES
 from drivesim.metrics.psnr import psnr_db
 from drivesim.models import load_model
 from drivesim.noise import NoiseStream
+from drivesim.options import TABLE_CLIPS
 from drivesim.report import Picture, Report
 from drivesim.world_model import LoadedModel
 
 SHOWN_FRAMES, SHOWN_STEP = 5, 2
+
+#: Frames of the longest videos that are set side by side.
+LONGEST = 10_000
 
 #: Gives the cost of a model, by its name, in videos of the protocol's lengths.
 CostOf = Callable[[str], Sequence[RolloutCost]]
@@ -53,15 +56,18 @@ class TableProtocol:
     dtype: str | None = None
 
     def __post_init__(self) -> None:
-        if self.clips < 2:
-            raise InputError(f"--clips {self.clips}: expected 2 or more, as sets of videos are compared")
-        if max(self.clips, *self.lengths, 0) > MOST:
-            raise InputError(f"--clips {self.clips}, --lengths {max(self.lengths, default=0)}: expected {MOST} or less")
-        if not self.lengths or min(self.lengths) < 2 or list(self.lengths) != sorted(set(self.lengths)):
-            shown = ",".join(map(str, self.lengths))
-            raise InputError(f"--lengths {shown}: expected rising numbers of frames from 2 on, such as 16,128")
+        least, most = TABLE_CLIPS
+        wrong = []
+        if not least <= self.clips <= most:
+            wrong.append(f"--clips {self.clips}: expected {least} to {most}, as sets of videos are compared")
+        lengths = list(self.lengths)
+        if not lengths or min(lengths) < 2 or max(lengths) > LONGEST or lengths != sorted(set(lengths)):
+            shown = ",".join(map(str, lengths))
+            wrong.append(f"--lengths {shown}: expected rising numbers of frames from 2 to {LONGEST}, such as 16,128")
         if self.seed < 0:
-            raise InputError(f"--seed {self.seed}: expected 0 or more")
+            wrong.append(f"--seed {self.seed}: expected 0 or more")
+        if wrong:
+            raise InputError("; ".join(wrong))
 
     def cost_of(self, model: str) -> list[RolloutCost]:
         """What a model takes on this machine, measured in a process of its own."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from drivesim.judges.load import SHIPPED, Judges, load_judges
 from drivesim.runs.future import Future, open_future, open_run
 from drivesim.runs.rows import ROWS_NAME, FutureRow, read_rows, replay_command, write_rows
 from drivesim.runs.run_folder import RunFolder
+from drivesim.storage import kept_if_possible
 
 #: Where ``drivesim score`` puts what it measured of a run, inside the run's folder.
 REPORT_FOLDER = "report"
@@ -208,7 +208,7 @@ def rows_of_run(folder: Path, indices: set[int] | None, judges: Judges | None, p
     for each in record(tuple(missing), loaded, progress) if missing else []:
         known[each.future.index] = row_of_future(each, measured_alone(each), loaded.sha256)
     if missing:
-        with contextlib.suppress(InputError):  # where nothing can be written, they are measured again the next time
+        with kept_if_possible(path, "measured rows"):
             write_rows(path, [known[index] for index in sorted(known)])
     return [known[index] for index in sorted(indices)]
 

@@ -126,25 +126,31 @@ class Contents:
 
     def provenance(self) -> dict[str, Any]:
         """Where this comes from, in plain values; says that it is synthetic."""
-        manifest = self.future.manifest
-        return {
-            "synthetic": True,
-            "note": SYNTHETIC_NOTE,
-            "generator": f"drivesim {manifest.versions.get('drivesim', '')}".strip(),
-            "future": self.future.id,
-            "model": manifest.model,
-            "weights_sha256": manifest.weights_sha256,
-            "scenario_sha256": manifest.scenario_sha256,
-            "start_frame_sha256": manifest.start_frame_sha256,
-            "seed": manifest.seed,
-            "noise_key": [*self.future.stream.key],
-            "actors": manifest.actors,
-            "ego": manifest.ego,
-            "device": manifest.device,
-            "dtype": manifest.dtype,
+        return provenance_of(self.future) | {
             "boxes": [traffic.source for traffic in self.traffic],
             "notes": list(self.notes),
         }
+
+
+def provenance_of(future: Future) -> dict[str, Any]:
+    """Where a future's video comes from, in plain values; says that it is synthetic."""
+    manifest = future.manifest
+    return {
+        "synthetic": True,
+        "note": SYNTHETIC_NOTE,
+        "generator": f"drivesim {manifest.versions.get('drivesim', '')}".strip(),
+        "future": future.id,
+        "model": manifest.model,
+        "weights_sha256": manifest.weights_sha256,
+        "scenario_sha256": manifest.scenario_sha256,
+        "start_frame_sha256": manifest.start_frame_sha256,
+        "seed": manifest.seed,
+        "noise_key": [*future.stream.key],
+        "actors": manifest.actors,
+        "ego": manifest.ego,
+        "device": manifest.device,
+        "dtype": manifest.dtype,
+    }
 
 
 def danger_curves(traffic: SourcedTraffic, contents: Contents) -> dict[str, np.ndarray]:

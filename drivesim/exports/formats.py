@@ -9,4 +9,8 @@ FORMATS: dict[str, str] = {
     "coco": "pictures and 2D boxes in COCO's JSON",
     "frames": "a folder of pictures for each future, with calibration, poses, boxes and tracks as JSON and CSV",
     "xosc": "ASAM OpenSCENARIO 1.2 and OpenDRIVE: the scenario as written, and what each future was conditioned on",
+    "video": "an mp4 a future at another frame rate, and a JSON file that says which frame each of its frames shows",
 }
+
+#: Formats without boxes, for which nothing needs to be measured.
+WITHOUT_BOXES = ("video",)

@@ -12,9 +12,10 @@ from drivesim.errors import InputError
 from drivesim.evidence.measure import Progress
 from drivesim.evidence.recorded import Commanded, commanded_of
 from drivesim.exports.contents import Contents, Source
-from drivesim.exports.formats import FORMATS
+from drivesim.exports.formats import FORMATS, WITHOUT_BOXES
 from drivesim.exports.gather import chosen_futures, gather, why_not_measured
 from drivesim.exports.publishing import publishing
+from drivesim.exports.resampled import require_rate, resampled_in_words, resampled_suffix, write_resampled
 from drivesim.extras import require_packages
 from drivesim.json_text import JsonFault, parse
 from drivesim.judges.load import Judges
@@ -23,13 +24,16 @@ from drivesim.runs.run_folder import future_name
 from drivesim.storage import readable_storage_errors, require_folder, write_atomic
 
 #: Formats whose futures lie beside each other as things of their own; the others are one whole.
-BY_FUTURE = ("mcap", "frames")
+BY_FUTURE = ("mcap", "frames", "video")
 
 #: Beside the files of a format that is one whole: where each future comes from.
 PROVENANCE_NAME = "provenance.json"
 
 #: What lies in the folder of a format whose futures are things of their own, leftovers of a killed writer included.
-_OURS = re.compile(r"f\d+(\.mcap)?(\.unfinished|\.replaced)?|\.f\d+\.mcap\.part|foxglove-layout\.json")
+_OURS = re.compile(
+    r"f\d+(\.mcap)?(\.unfinished|\.replaced)?|\.f\d+\.mcap\.part|foxglove-layout\.json"
+    r"|f\d+-[\d.]+fps\.(mp4|json)|\.{1,2}f\d+-[\d.]+fps\.(mp4|json)(\.part){1,2}"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,14 +61,16 @@ def export_run(
     judges: Judges | None = None,
     overwrite: bool = False,
     resume: bool = False,
+    fps: float | None = None,
     progress: Progress = lambda what, share: None,
 ) -> Exported:
     """Write futures of a run (all that are finished by default) in the format ``name``, one of FORMATS.
 
     ``out`` is a folder, ``RUN/exports/FORMAT`` by default. What is written there is whole or not there at all. A folder that
     exists is replaced with ``overwrite``; with ``resume`` what is complete in it is kept and the rest is added. With
-    ``judges`` what the videos show is measured and exported beside what was conditioned. Raises InputError for what cannot
-    be exported, MissingPackageError where a format's packages are not installed.
+    ``judges`` what the videos show is measured and exported beside what was conditioned. ``fps`` are the frames a second of the
+    format ``video``, which needs it; the others keep the model's. Raises InputError for what cannot be exported,
+    MissingPackageError where a format's packages are not installed.
     """
     folders = {name: default_folder(Path(run), name) if out is None else Path(out)}
     return export_formats(
@@ -74,6 +80,7 @@ def export_run(
         judges=judges,
         overwrite=folders.keys() if overwrite else (),
         resume=resume,
+        fps=fps,
         progress=progress,
     )[0]
 
@@ -86,21 +93,24 @@ def export_formats(
     judges: Judges | None,
     overwrite: Collection[str],
     resume: bool,
+    fps: float | None,
     progress: Progress,
 ) -> list[Exported]:
     """The same in several formats, each in its folder by its name; every future is gathered and measured once.
 
     ``overwrite`` names the formats whose folder is replaced. What all formats need is checked before the first is written.
     """
-    writers = _writers()
     for name in folders:
-        if name not in writers:
+        if name not in FORMATS:
             raise InputError(f"there is no format {name!r}; there are {', '.join(FORMATS)}.")
         require_packages(name)
     chosen = chosen_futures(run, futures)
+    require_fps(folders, fps, chosen[0])
+    writers = _writers(fps)
     for name, folder in folders.items():
         _require_room(folder, name, overwrite=name in overwrite, resume=resume)
-    why = why_not_measured(chosen[0].manifest) if judges is not None else ""
+    looks = judges is not None and any(name not in WITHOUT_BOXES for name in folders)
+    why = why_not_measured(chosen[0].manifest) if looks else ""
     told = {each.index: one for each, one in zip(chosen, commanded_of(chosen, progress), strict=True)}
     look = _Look(None if why else judges, progress, told)
     exported = []
@@ -113,10 +123,16 @@ def export_formats(
                 folder=folder,
                 futures=tuple(future.id for future in chosen),
                 kept=tuple(future.id for future in kept),
-                notes=(why,) if why else (),
+                notes=_notes(name, why, chosen[0], fps),
             )
         )
     return exported
+
+
+def _notes(name: str, why: str, future: Future, fps: float | None) -> tuple[str, ...]:
+    if fps is not None:
+        return (resampled_in_words(future, fps),)
+    return (why,) if why and name not in WITHOUT_BOXES else ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,14 +169,32 @@ class _Look:
 Writer = Callable[[Path, Sequence[Future], _Look, bool], Sequence[Future]]
 
 
-def _writers() -> Mapping[str, Writer]:
-    return {
+def _writers(fps: float | None) -> Mapping[str, Writer]:
+    writers: dict[str, Writer] = {
         "mcap": _mcap,
         "nuscenes": _as_whole(_nuscenes),
         "coco": _as_whole(_coco),
         "frames": _frames,
         "xosc": _as_whole(_xosc),
     }
+    return writers if fps is None else writers | {"video": _video(fps)}
+
+
+def require_fps(names: Collection[str], fps: float | None, future: Future) -> None:
+    """Raise InputError where a frame rate is missing, is none, or would not act on all of the formats."""
+    if fps is None:
+        if "video" in names:
+            raise InputError(
+                f"the format video needs the frame rate that is wanted (--fps). At the model's own {future.fps:g} frames a second "
+                f"{future.video} is there already."
+            )
+        return
+    require_rate(fps)
+    if others := [name for name in names if name != "video"]:
+        raise InputError(
+            f"--fps {fps:g} has no meaning for {', '.join(others)}: boxes, poses and pictures are those of the frames that the model "
+            f"made, {future.fps:g} a second. Only 'video' is resampled; export it by itself: --to video --fps {fps:g}."
+        )
 
 
 def _require_room(folder: Path, name: str, *, overwrite: bool, resume: bool) -> None:
@@ -217,6 +251,21 @@ def _one_by_one(
         else:
             write(path, future)
     return kept
+
+
+def _video(fps: float) -> Writer:
+    """A writer of videos at ``fps`` frames a second."""
+
+    def writer(folder: Path, futures: Sequence[Future], look: _Look, overwrite: bool) -> list[Future]:
+        return _one_by_one(
+            folder,
+            resampled_suffix(fps),
+            futures,
+            overwrite,
+            lambda path, future: write_resampled(path, future, fps, look.hear(future)),
+        )
+
+    return writer
 
 
 def _coco(made: Path, futures: Iterator[Contents], look: _Look) -> None:

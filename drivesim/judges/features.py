@@ -14,8 +14,6 @@ from itertools import islice, pairwise
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
 from einops import rearrange
 from torch import Tensor, nn
 
@@ -23,6 +21,7 @@ from drivesim.clip import frames_to_tensor
 from drivesim.judges.probe.blocks import PixelNorm
 from drivesim.judges.probe.ego_motion import TRUNK_WIDTH, FlowTrunk, exactly, flow_maps
 from drivesim.judges.probe.network import INPUT_SIZE, PROBE_ATTRIBUTES, SEMANTIC_CLASSES, averaged
+from drivesim.models.kept_network import KeptNetwork, register_to_config
 from drivesim.scene import CATEGORIES
 
 #: Rows and columns of the coarse layout that the features are taught.
@@ -46,7 +45,7 @@ class FeatureOutputs:
     motion: Tensor
 
 
-class FeatureNetwork(ModelMixin, ConfigMixin):
+class FeatureNetwork(KeptNetwork):
     """Plain convolutions over pairs of frames down to one vector, and linear readouts of it for teaching."""
 
     @register_to_config

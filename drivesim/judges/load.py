@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from diffusers.utils import logging
 
 from drivesim.errors import ModelError
 from drivesim.judges.features import FeatureNetwork
 from drivesim.judges.probe import ProbeNetwork
 from drivesim.models.hashes import verify_folder
+from drivesim.models.kept_network import logging
 
 #: Where the shipped judges lie: one diffusers folder for each, hashes.json over both.
 SHIPPED = Path(__file__).parent / "pretrained"

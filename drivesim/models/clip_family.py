@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, get_type_hints
 
 import torch
-from diffusers import ModelMixin
 
 from drivesim.controls import Control
+from drivesim.errors import InputError
 from drivesim.models.clip_model import FRAME_SIZE, ClipCodec, ClipPredictor, ClipWorldModel
 from drivesim.models.differences import read_object
 from drivesim.models.family_files import (
     AddedKeys,
+    Overrides,
     check_networks,
     older_keys,
     raise_if,
@@ -23,8 +24,10 @@ from drivesim.models.family_files import (
     senseless,
     settings_of,
 )
+from drivesim.models.kept_network import KeptNetwork
 from drivesim.models.kept_parts import Keepable, load_parts, read_card, save_parts
 from drivesim.models.start_frames import BorrowedStartFrames
+from drivesim.options import RolloutMode
 from drivesim.world_model import WorldModelSpec
 
 
@@ -77,6 +80,14 @@ class ClipConfig:
             *self.sampling.checks(),
         ]
 
+    def with_mode(self, mode: RolloutMode | None) -> Self:
+        """The same rolled out another way, where one is asked for. Raises InputError where the family has one way only."""
+        if mode is None:
+            return self
+        raise InputError(
+            f"mode {mode}: models of the family of {self.name!r} make clip after clip and know no other way. Leave --mode out."
+        )
+
     def with_steps(self, steps: int | None) -> Self:
         """The same with another number of steps for every clip, where one is asked for."""
         if steps is None:
@@ -116,16 +127,17 @@ class ClipFamily:
     """One family: its parts, its configuration, and what is its own.
 
     ``disagreements`` gives lines for values of the parts or of model.json that do not fit each other, of parts that are right
-    by themselves. ``added`` see :data:`drivesim.models.family_files.AddedKeys`.
+    by themselves. ``added`` see :data:`drivesim.models.family_files.AddedKeys`; ``renamed`` are values of model.json that were once another.
     """
 
     name: str
     version: int
-    parts: dict[str, type[ModelMixin]]
+    parts: dict[str, type[KeptNetwork]]
     config: type[ClipConfig]
     disagreements: Callable[[Path, Any], list[str]]
     predictor: Callable[[dict[str, Any], Any, torch.device], ClipPredictor]
     added: AddedKeys = field(default_factory=dict)
+    renamed: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
 
     def read_config(self, folder: Path) -> ClipConfig:
         """The configuration in model.json. Raises ModelError with every difference from what this version expects."""
@@ -134,6 +146,7 @@ class ClipFamily:
             get_type_hints(self.config),
             version=self.version,
             added=self.added,
+            renamed=self.renamed,
             changed="its layout has other planes",
         )
         config = self.config.from_json(data)
@@ -159,14 +172,25 @@ class ClipFamily:
         return older_keys(folder, part, self.added)
 
     def load_folder(
-        self, folder: Path, *, dtype: torch.dtype, device: torch.device, steps: int | None, sha256: str
+        self, folder: Path, *, dtype: torch.dtype, device: torch.device, overrides: Overrides, sha256: str
     ) -> LoadedClipModel:
-        """The model of a folder whose hashes were checked. Raises ModelError with every difference from this version."""
+        """The model of a folder whose hashes were checked. Raises ModelError with every difference from this version, InputError
+        for another number of frames per call than its networks make, and for a mode that the family does not have.
+        """
         self.check_files(folder)
         older = {name: self.older_values(folder, name) for name in self.parts}
         networks = load_parts(folder, self.parts, dtype, older)
-        config = self.read_config(folder).with_steps(steps)
-        return self.assemble(networks, config, sha256, device, card=read_card(folder))
+        own = self.read_config(folder).with_steps(overrides.steps)
+        config = own.with_mode(overrides.mode)
+        other = None if config == own else overrides.mode
+        model = self.assemble(networks, config, sha256, device, card=read_card(folder), mode=other)
+        makes = model.world_model.spec.chunk_frames
+        if overrides.frames_per_call not in (None, makes):
+            raise InputError(
+                f"frames per call is {overrides.frames_per_call}: expected {makes}. A model of the family {self.name!r} makes whole "
+                f"clips, whose length is that of its networks; {config.name!r} makes {makes} frames a call."
+            )
+        return model
 
     def assemble(
         self,
@@ -177,8 +201,12 @@ class ClipFamily:
         *,
         card: str | None = None,
         frame_size: tuple[int, int] = FRAME_SIZE,
+        mode: RolloutMode | None = None,
     ) -> LoadedClipModel:
-        """Give the networks, by the name of their part, their roles on a device; all kinds of control are obeyed."""
+        """Give the networks, by the name of their part, their roles on a device; all kinds of control are obeyed.
+
+        ``mode`` is what the configuration's is where the files say another.
+        """
         placed = {name: network.to(device) for name, network in networks.items()}
         codec = ClipCodec(placed["autoencoder"], device, frame_size)
         predictor = self.predictor(placed, config, device)
@@ -191,6 +219,7 @@ class ClipFamily:
             chunk_frames=predictor.num_clips * codec.clip_frames,
             controls=frozenset(Control),
             weights_sha256=weights_sha256,
+            mode=mode,
         )
         dtype = str(placed["denoiser"].dtype).removeprefix("torch.")
         return LoadedClipModel(

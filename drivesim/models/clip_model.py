@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +22,9 @@ FRAME_SIZE = (512, 1024)
 
 class ClipAutoencoder(Protocol):
     """Whole clips to latents and back."""
+
+    #: Names of the modules that encode; the others decode.
+    ENCODER: ClassVar[tuple[str, ...]]
 
     @property
     def clip_shape(self) -> tuple[int, int, int]:

@@ -91,6 +91,10 @@ class ControlTensors:
         """Those of the frames from ``first`` on."""
         return ControlTensors(**{name: value[first:] for name, value in vars(self).items()})
 
+    def at(self, places: Tensor) -> ControlTensors:
+        """Those of the frames at ``places`` (N,) long, which may repeat."""
+        return ControlTensors(**{name: value[places.to(value.device)] for name, value in vars(self).items()})
+
     def attribute_features(self) -> Tensor:
         """Attributes with their flag (N, 14)."""
         return torch.cat([self.attributes, self.attributes_given[:, None]], dim=1)

@@ -11,13 +11,12 @@ import types
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-import torch
-from diffusers import ModelMixin
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 
 from drivesim.errors import ModelError
 from drivesim.json_text import JsonFault, parse
+from drivesim.models.kept_network import KeptNetwork, shapes_alone
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 MOST_LISTED = 6
@@ -63,7 +62,7 @@ def key_differences(data: dict[str, Any], expected: dict[str, Any], where: str) 
     return lines
 
 
-def network_differences(folder: Path, network: type[ModelMixin], older: dict[str, Any]) -> list[str]:
+def network_differences(folder: Path, network: type[KeptNetwork], older: dict[str, Any]) -> list[str]:
     """Differences between a part's folder (config.json and safetensors) and its class.
 
     ``older`` holds keys that older files lack, with the value that their absence means.
@@ -85,7 +84,7 @@ def network_differences(folder: Path, network: type[ModelMixin], older: dict[str
     if lines:
         return lines
     try:
-        with torch.device("meta"):
+        with shapes_alone():
             made: Any = network  # diffusers has no annotations
             built = made.from_config({key: data[key] for key in parameters})
     except (ValueError, TypeError, LookupError, RuntimeError, ArithmeticError, AssertionError) as error:

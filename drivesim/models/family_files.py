@@ -4,23 +4,47 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from diffusers import ModelMixin
-
-from drivesim.errors import ModelError
+from drivesim.errors import InputError, ModelError
 from drivesim.models.differences import key_differences, network_differences, read_object
+from drivesim.models.kept_network import KeptNetwork
+from drivesim.options import MOST_STEPS, RolloutMode
 
 #: Keys that came later, by part ("model" is model.json), each with the value that its absence in older files means.
 AddedKeys = Mapping[str, dict[str, Any]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Overrides:
+    """What of a rollout is wanted otherwise than model.json has it; None leaves it."""
+
+    steps: int | None = None
+    frames_per_call: int | None = None
+    mode: RolloutMode | None = None
+
+    def __post_init__(self) -> None:
+        """Raises InputError for numbers of steps and for modes that are none; what a model can do its family knows."""
+        if self.steps is not None and not 1 <= self.steps <= MOST_STEPS:
+            raise InputError(f"steps is {self.steps}: expected 1 to {MOST_STEPS} steps of the sampler.")
+        if self.mode is not None and self.mode not in get_args(RolloutMode):
+            raise InputError(f"mode is {self.mode!r}: expected {' or '.join(get_args(RolloutMode))}.")
+
+
 def read_settings(
-    folder: Path, hints: dict[str, Any], *, version: int, added: AddedKeys, changed: str
+    folder: Path,
+    hints: dict[str, Any],
+    *,
+    version: int,
+    added: AddedKeys,
+    changed: str,
+    renamed: Mapping[str, Mapping[Any, Any]] = {},
 ) -> dict[str, Any]:
     """The settings in model.json by the annotations ``hints``, without family and version.
 
+    ``renamed`` has, by key, what texts were once called and are called now.
     ``changed`` says what is another in older formats. Raises ModelError with every difference from this version.
     """
     path = folder / "model.json"
@@ -40,6 +64,9 @@ def read_settings(
         )
     data.pop("family", None)
     data = _with_added(data, added.get("model", {}))
+    for key, names in renamed.items():
+        if isinstance(data.get(key), str):
+            data[key] = names.get(data[key], data[key])
     raise_if(key_differences(data, hints, str(path)), folder)
     return data
 
@@ -60,7 +87,7 @@ def settings_of(family: str, version: int, config: Any) -> dict[str, Any]:
     return {"family": family, "version": version, **dataclasses.asdict(config)}
 
 
-def check_networks(folder: Path, parts: Mapping[str, type[ModelMixin]], added: AddedKeys) -> None:
+def check_networks(folder: Path, parts: Mapping[str, type[KeptNetwork]], added: AddedKeys) -> None:
     """Raise ModelError with every difference between the parts and their classes."""
     lines = []
     for name, network in parts.items():

@@ -22,18 +22,23 @@ class FrameStem(nn.Module):
 
     def __init__(self, features: int, height: int, width: int) -> None:
         super().__init__()
-        self.size = (height, width)
+        #: Rows and columns that rasters are averaged to first.
+        self.seen_size = (FOLD * height, FOLD * width)
         self.mix = nn.Conv2d((NUM_COARSE_PLANES + PLACES) * FOLD**2, 2 * features, 1)
         self.motion = nn.Linear(len(MOTION_CHANNELS) + 1, 2 * features)
         self.spread = nn.Conv2d(2 * features, features, 3, padding=1)
 
     def forward(self, controls: ControlTensors) -> Tensor:
         """Features of the frames; what is withheld is flagged, so it is not taken for empty."""
-        height, width = self.size
-        planes = F.adaptive_avg_pool2d(controls.coarse_planes(), (FOLD * height, FOLD * width))
-        rows = torch.linspace(-1.0, 1.0, FOLD * height, device=planes.device, dtype=planes.dtype)
-        columns = torch.linspace(-1.0, 1.0, FOLD * width, device=planes.device, dtype=planes.dtype)
-        places = torch.stack([rows[:, None].expand(-1, FOLD * width), columns.expand(FOLD * height, -1)])
+        height, width = self.seen_size
+        planes = controls.coarse_planes()
+        if (
+            planes.shape[-2:] != self.seen_size
+        ):  # training gives them this size; averages of single cells cost as much as others
+            planes = F.adaptive_avg_pool2d(planes, self.seen_size)
+        rows = torch.linspace(-1.0, 1.0, height, device=planes.device, dtype=planes.dtype)
+        columns = torch.linspace(-1.0, 1.0, width, device=planes.device, dtype=planes.dtype)
+        places = torch.stack([rows[:, None].expand(-1, width), columns.expand(height, -1)])
         seen = torch.cat([planes, places.expand(len(planes), -1, -1, -1)], dim=1)
         moved = self.motion(controls.motion_features())[:, :, None, None]
         return self.spread(F.silu(self.mix(F.pixel_unshuffle(seen, FOLD)) + moved))

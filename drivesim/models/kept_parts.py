@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import ModelMixin
-from diffusers.utils import logging
 from torch import nn
 
 from drivesim.errors import ModelError
 from drivesim.models.hub import upload_model
+from drivesim.models.kept_network import KeptNetwork, logging
 from drivesim.models.saving import save_whole
 
 SHARD_SIZE = "14MB"
@@ -26,8 +25,7 @@ def save_parts(networks: Mapping[str, Any], settings: Mapping[str, Any], folder:
     """Write copies of the networks in bfloat16, each in its own folder, and model.json; existing parts are replaced."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, network in networks.items():
-        # diffusers' own "to" warns about parts to be kept in float32, of which there are none.
-        small: Any = nn.Module.to(copy.deepcopy(network), "cpu", torch.bfloat16)
+        small = copy.deepcopy(network).to("cpu", torch.bfloat16)
         small.save_pretrained(folder / name, safe_serialization=True, max_shard_size=SHARD_SIZE)
         forget_origin(folder / name / "config.json")
     (folder / "model.json").write_text(json.dumps(settings, indent=2))
@@ -41,7 +39,7 @@ def forget_origin(path: Path) -> None:
 
 
 def load_parts(
-    folder: Path, parts: Mapping[str, type[ModelMixin]], dtype: torch.dtype, older: Mapping[str, dict[str, Any]]
+    folder: Path, parts: Mapping[str, type[KeptNetwork]], dtype: torch.dtype, older: Mapping[str, dict[str, Any]]
 ) -> dict[str, Any]:
     """The networks of a checked model folder on the CPU, in eval mode and frozen; loading is strict.
 

@@ -16,10 +16,14 @@ from drivesim.controls import Control, Controls
 from drivesim.diffusion.sampler import Denoise, SamplerConfig, guided, sample
 from drivesim.models.codec import Codec, Denoiser
 from drivesim.noise import NoiseStream
+from drivesim.options import RolloutMode
 from drivesim.world_model import WorldModelSpec
 
 #: Latents further out than this many standard deviations never occur in training.
 LATENT_LIMIT = 8.0
+
+#: Name of the tensor by which a packed state says that its frames are no neighbours.
+KEY_STRIDE = "key_stride"
 
 #: Guidance by less than that is left out, as it costs a second pass.
 LEAST_GUIDANCE = 1.3
@@ -38,6 +42,9 @@ class RolloutConfig:
     what the network makes of the chunk without any, ``free_guidance`` times as far (history guidance, Song et al. 2025, arXiv
     2502.06764), though never beyond the newest context frame, so that a vehicle which is there is not averaged away; 1 is off. Of every
     further chunk without actors it has half as much: what is wrong in the context grows by it, too.
+    ``context_guidance`` moves every chunk, whatever it is told, that many times as far from what the network makes without context
+    (Blattmann et al. 2023, section 3.2), at all noise levels; where actors are withheld the larger of the two counts. 1 is off.
+    ``mode`` hierarchical draws key frames first, then those between, by a network that knows several strides.
     """
 
     # From sigma 0.1 the network's estimate is final; with four steps a smaller last level would waste one of them.
@@ -48,6 +55,8 @@ class RolloutConfig:
     free_sigma_max: float | None = 80.0
     free_guidance: float = 3.0
     free_guidance_low: float = 1.0
+    context_guidance: float = 1.0
+    mode: RolloutMode = "frame-wise"
 
     def sampler_for(self, controls: Controls) -> SamplerConfig:
         """The sampler of a chunk that is told ``controls``."""
@@ -59,7 +68,8 @@ class RolloutConfig:
     def guidance_for(self, controls: Controls, free_chunks: int) -> float:
         """The scale of the guidance of a chunk told ``controls`` behind ``free_chunks`` without actors, 1 where it is not guided."""
         scale = 1.0 + (self.free_guidance - 1.0) * 0.5**free_chunks
-        return scale if controls.actors is None and scale > LEAST_GUIDANCE else 1.0
+        free = scale if controls.actors is None and scale > LEAST_GUIDANCE else 1.0
+        return max(free, self.context_guidance)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +142,7 @@ class LatentWorldModel:
         return LatentChunk(fresh, controls), after
 
     def _denoiser(self, state: LatentState, controls: Controls, noise: NoiseStream) -> Denoise:
-        """The network behind the state's context, which ``noise`` perturbs; guided by it where actors are withheld."""
+        """The network behind the state's context, which ``noise`` perturbs; guided by it, if at all."""
         num_context = len(state.context)
         prepared = self.denoiser.prepare(state.controls, controls)
         context = state.context + self.config.context_noise * noise.normal(*state.context.shape)
@@ -149,6 +159,8 @@ class LatentWorldModel:
             return self.denoiser.denoise(noisy, sigma.float(), 0, alone)
 
         scale = self.config.guidance_for(controls, state.free_chunks)
+        if controls.actors is not None:
+            return guided(denoise, denoise_alone, scale, 0.0, math.inf)
         # Not beyond the newest context frame: else what is wrong there would grow from chunk to chunk.
         return guided(denoise, denoise_alone, scale, self.config.free_guidance_low, math.inf, bound=state.context[-1])
 
@@ -178,6 +190,10 @@ class LatentWorldModel:
         missing = {"context", "anchor_mean", "anchor_std"} - set(tensors)
         if missing:
             raise ValueError(f"a stored state lacks {', '.join(sorted(missing))}")
+        if KEY_STRIDE in tensors:
+            raise ValueError(
+                "a stored state of a hierarchical rollout: its frames are no neighbours, as this model's are"
+            )
         given = {kind.value: tensors[kind.value].numpy() for kind in Control if kind.value in tensors}
         return LatentState(
             context=tensors["context"],

@@ -11,11 +11,12 @@ from typing import Any, Protocol
 
 import torch
 
-from drivesim.errors import InputError, ModelError
+from drivesim.errors import ModelError
 from drivesim.models.differences import read_object
+from drivesim.models.family_files import Overrides
 from drivesim.models.hashes import PICKLE_SUFFIXES, combined_hash, file_hashes, verify_folder, write_hashes
 from drivesim.models.hub import fetch_model, is_hub_id
-from drivesim.options import MOST_STEPS
+from drivesim.options import RolloutMode
 from drivesim.storage import no_folder
 from drivesim.world_model import LoadedModel
 
@@ -41,9 +42,11 @@ class Family(Protocol):
     """The module ``drivesim/models/<family>/load.py``, by which a family is known; nothing else names it."""
 
     def load_folder(
-        self, folder: Path, *, dtype: torch.dtype, device: torch.device, steps: int | None, sha256: str
+        self, folder: Path, *, dtype: torch.dtype, device: torch.device, overrides: Overrides, sha256: str
     ) -> KeptModel:
-        """The model of a folder whose hashes were checked. Raises ModelError with every difference from this version."""
+        """The model of a folder whose hashes were checked. Raises ModelError with every difference from this version, InputError
+        for ``overrides`` that it cannot take.
+        """
         ...
 
 
@@ -172,22 +175,28 @@ def load_model(
     device: str | None = None,
     dtype: str | None = None,
     steps: int | None = None,
+    frames_per_call: int | None = None,
+    mode: RolloutMode | None = None,
 ) -> KeptModel:
     """Load a model by packaged name, folder, or hub id "owner/name", of which ``revision`` is a branch, tag or commit.
 
     A packaged name or a folder never touches a network. Every file is checked against hashes.json. ``steps`` overrides
-    the sampler steps of a rollout. Raises ModelError for missing, damaged or foreign files, and says what differs; InputError for
-    numbers of steps that are none.
+    the sampler steps of a rollout, ``frames_per_call`` the frames that one call makes, where the family's networks take other
+    numbers than they were trained with (docs/limits.md says what becomes of the video), ``mode`` whether it goes by key
+    frames or frame by frame. Raises ModelError for missing, damaged
+    or foreign files, and says what differs; InputError for numbers that cannot be, and for a
+    mode that the model does not have.
     """
-    if steps is not None and not 1 <= steps <= MOST_STEPS:
-        raise InputError(f"steps is {steps}: expected 1 to {MOST_STEPS} steps of the sampler.")
+    overrides = Overrides(steps=steps, frames_per_call=frames_per_call, mode=mode)
     folder = model_folder(name, revision)
     chosen_device = choose_device(device)
     chosen_dtype = choose_dtype(chosen_device, dtype)
     weights_sha256 = verify_folder(folder)
     family: Family = _module(family_of(folder), "load")
     with _damage(folder):
-        return family.load_folder(folder, dtype=chosen_dtype, device=chosen_device, steps=steps, sha256=weights_sha256)
+        return family.load_folder(
+            folder, dtype=chosen_dtype, device=chosen_device, overrides=overrides, sha256=weights_sha256
+        )
 
 
 def check_folder(folder: Path) -> str:

@@ -24,7 +24,7 @@ from drivesim.conditioning import build_controls
 from drivesim.controls import Controls
 from drivesim.datasets.sample import BrokenSample, Sample, SampleDataset
 from drivesim.datasets.store.files import StoreFiles, storage_errors
-from drivesim.datasets.store.layout import DEFAULT_SHARD_SIZE, FINISHED, MOST_IN_A_SHARD, StoreLayout, refuse_other
+from drivesim.datasets.store.layout import DEFAULT_SHARD_SIZE, FINISHED, StoreLayout, refuse_other
 from drivesim.datasets.store.reader import StoreInfo, inspect, read_layout
 from drivesim.datasets.store.writer import (
     StoredSample,
@@ -36,6 +36,7 @@ from drivesim.datasets.store.writer import (
     write_shard,
 )
 from drivesim.errors import InputError
+from drivesim.options import MOST_IN_A_SHARD
 from drivesim.storage import require_place
 
 #: Hears how many samples are packed and how many there are, those of earlier runs included.

@@ -17,6 +17,7 @@ import math
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from drivesim.controls import Controls, ControlSource
-from drivesim.errors import InputError
+from drivesim.errors import NotKeptWarning
 from drivesim.json_text import JsonFault, fitted, parse_object
 from drivesim.noise import NoiseStream
 from drivesim.runs.engine import DecodedChunk, generate
@@ -38,7 +39,7 @@ from drivesim.runs.recorder import video_suffixes
 from drivesim.runs.run import Ingredients, Listener
 from drivesim.runs.run_folder import state_bytes
 from drivesim.runs.video import VideoWriter
-from drivesim.storage import cache_folder, write_atomic
+from drivesim.storage import cache_folder, kept_if_possible, write_atomic
 from drivesim.world_model import WorldModel
 
 #: Chunks that are measured at most; the first warms up caches and is timed only where there is no other.
@@ -331,7 +332,7 @@ def remembered_cost(manifest: Manifest) -> Cost | None:
 
 
 def remember_cost(manifest: Manifest, cost: Cost) -> None:
-    """Keep a measured cost for the next plan; a machine without a writable cache just measures again.
+    """Keep a measured cost for the next plan; a machine without a writable cache measures again, and a NotKeptWarning says so.
 
     Of a run of one or two chunks, most of which is warming up, nothing is kept.
     """
@@ -339,14 +340,16 @@ def remember_cost(manifest: Manifest, cost: Cost) -> None:
         return
     try:
         path = _memory()
-    except RuntimeError:  # no home folder
+    except RuntimeError:
+        said = "speed of this machine not kept (no home folder; XDG_CACHE_HOME names another); measured again the next time."
+        warnings.warn(said, NotKeptWarning, stacklevel=2)
         return
     try:
         known = parse_object(path.read_bytes())
     except (OSError, JsonFault):
         known = {}
     known[_settings(manifest)] = dataclasses.asdict(cost)
-    with contextlib.suppress(OSError, InputError):
+    with kept_if_possible(path, "speed of this machine"):
         write_atomic(path, json.dumps(known, indent=1) + "\n")
 
 
@@ -367,7 +370,8 @@ def _settings(manifest: Manifest) -> str:
         manifest.device,
         manifest.dtype,
         threads if manifest.threads.overlap else f"{threads} in turn",
-        str(manifest.steps),
+        f"{manifest.steps} {manifest.mode}" if manifest.mode else str(manifest.steps),
+        f"{manifest.timeline.chunk_frames} a call",
         manifest.actors,
         manifest.ego,
         "+".join(outputs),

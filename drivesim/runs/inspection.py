@@ -12,8 +12,7 @@ from drivesim.json_text import JsonFault, parse_object
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.recorder import finished_record, video_suffixes, vouched_files
 from drivesim.runs.records import read_segment_record
-from drivesim.runs.run import frame_sha256
-from drivesim.runs.run_folder import FutureFolder, RunFolder, future_name, read_png
+from drivesim.runs.run_folder import FutureFolder, RunFolder, frame_sha256, future_name, read_png
 from drivesim.storage import PARTIAL_SUFFIX, SEAL, files_below, sha256_of, unsealed_values
 
 Fate = Literal["good", "unfinished", "beside", "unvouched", "missing", "damaged"]

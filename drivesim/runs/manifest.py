@@ -6,7 +6,8 @@ import dataclasses
 import importlib.metadata
 import platform
 from dataclasses import dataclass, field
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge, Gt, Lt
 from pydantic import AllowInfNan, TypeAdapter
@@ -14,10 +15,13 @@ from pydantic import AllowInfNan, TypeAdapter
 from drivesim.errors import InputError
 from drivesim.json_text import JsonFault, fitted, parse_object
 from drivesim.noise import NoiseStream
-from drivesim.options import ActorMode, EgoMode, Noise, Threads, Told
+from drivesim.options import ActorMode, EgoMode, Noise, RolloutMode, Threads, Told
 from drivesim.runs.timeline import Timeline
 from drivesim.storage import sealed_text, unsealed_values
 from drivesim.wording import require_same
+
+if TYPE_CHECKING:
+    from drivesim.world_model import WorldModelSpec
 
 #: Version of the file's layout.
 MANIFEST_VERSION = 1
@@ -51,7 +55,7 @@ class Manifest:
     above the futures. The scene was expanded to ``scene_frames`` frames; ``scene_frame`` is the index of frame 0 on its
     grid (not 0 in a branch), ``parameters`` the values of what varies in the scenario, ``turns`` the (frame, seed, whether
     the ego is part of it) at which the traffic that all futures share took another course than ``seed`` gives it (see
-    ``runs/development.py``). ``files`` holds the SHA-256 of the files that were written before it, by name.
+    ``runs/development.py``). ``mode`` is the way that the model went on where it was not its own. ``files`` holds the SHA-256 of the files that were written before it, by name.
     """
 
     scenario_id: str
@@ -81,6 +85,7 @@ class Manifest:
     map: Told = "withheld"
     scenery: Told = "withheld"
     noise: Noise = "own"
+    mode: RolloutMode | None = None
     turns: tuple[tuple[Natural, Natural, bool], ...] = ()
     parameters: dict[str, Finite | str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
@@ -128,6 +133,7 @@ class Manifest:
             "model": self.model,
             "weights sha256": self.weights_sha256,
             "steps": self.steps,
+            "mode": self.mode,
             "size": f"{self.width}x{self.height}",
             "fps": self.fps,
             "frames": self.timeline.num_frames,
@@ -181,6 +187,18 @@ class Manifest:
             refused=f"{where} cannot be resumed with other settings",
             advice="Repeat the command that started it with --resume, or start a new run with --out.",
         )
+
+
+def require_maker(run: Path, manifest: Manifest, spec: WorldModelSpec, why: str) -> None:
+    """Raise InputError, with the reason ``why`` it matters, for another model than the one that made a run, or another mode of it."""
+    if manifest.weights_sha256 != spec.weights_sha256:
+        raise InputError(
+            f"{run} was made by model {manifest.model!r} ({manifest.weights_sha256[:12]}), this is {spec.name!r} "
+            f"({spec.weights_sha256[:12]}). {why}; choose it with --model."
+        )
+    if manifest.mode != spec.mode:
+        made, here = (f"in mode {mode}" if mode else "in the model's own mode" for mode in (manifest.mode, spec.mode))
+        raise InputError(f"{run} was made {made}, this goes on {here}: {why}. Use the same --mode.")
 
 
 #: Reads a manifest with the types of its fields; older files lack some of them, others stay as they are.

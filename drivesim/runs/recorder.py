@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivesim.errors import InputError
-from drivesim.runs.engine import DecodedChunk
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.records import FutureRecord, StoredVideo, read_future_record
 from drivesim.runs.run_folder import (
@@ -24,6 +24,9 @@ from drivesim.runs.run_folder import (
 )
 from drivesim.runs.video import VideoWriter, concatenate
 from drivesim.storage import sha256_of, write_atomic
+
+if TYPE_CHECKING:
+    from drivesim.runs.engine import DecodedChunk
 
 
 class Recorder:

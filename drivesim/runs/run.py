@@ -19,7 +19,7 @@ from drivesim.runs.engine import LAST_FRAME, DecodedChunk, generate, thread_coun
 from drivesim.runs.future import Future
 from drivesim.runs.manifest import Manifest
 from drivesim.runs.recorder import Recorder, finish_future, is_finished, require_intact, video_suffixes
-from drivesim.runs.run_folder import RunFolder, future_name, read_png, read_state, state_bytes, write_png
+from drivesim.runs.run_folder import RunFolder, frame_sha256, future_name, read_png, read_state, state_bytes, write_png
 from drivesim.storage import remove_partial_files, sha256_of, write_atomic
 from drivesim.world_model import WorldModel
 
@@ -36,11 +36,6 @@ class Beginning:
 
     frame: NDArray[np.uint8]
     state: dict[str, torch.Tensor] | None = None
-
-
-def frame_sha256(frame: NDArray[np.uint8]) -> str:
-    """Digest of a picture's pixels, whatever file it was kept in."""
-    return sha256_of(np.ascontiguousarray(frame).tobytes())
 
 
 def require_room(run: RunFolder, *, resume: bool) -> None:

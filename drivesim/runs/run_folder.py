@@ -19,14 +19,12 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load as load_safetensors
-from safetensors.torch import save as save_safetensors
 
 from drivesim.errors import InputError
 from drivesim.folder_lock import locked_file
@@ -34,6 +32,9 @@ from drivesim.runs.manifest import Manifest
 from drivesim.runs.records import SegmentRecord, read_segment_record
 from drivesim.runs.timeline import Timeline
 from drivesim.storage import no_folder, sha256_of, write_atomic
+
+if TYPE_CHECKING:
+    import torch
 
 #: What to do with a file that is not what the run wrote.
 WAY_OUT = "Put it back as it was, or move it away; 'drivesim doctor RUN' says what becomes of each file."
@@ -263,17 +264,26 @@ def read_png(path: Path) -> NDArray[np.uint8]:
     return np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
 
 
+def frame_sha256(frame: NDArray[np.uint8]) -> str:
+    """Digest of a picture's pixels (H, W, 3), whatever file it was kept in."""
+    return sha256_of(np.ascontiguousarray(frame).tobytes())
+
+
 def state_bytes(tensors: Mapping[str, torch.Tensor]) -> bytes:
     """Named tensors as compressed safetensors, copied so that none shares memory with another."""
+    from safetensors.torch import save  # with torch, which only states need: a run's other files are read without it
+
     copies = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
-    return zlib.compress(save_safetensors(copies), level=1)  # rasters are mostly empty
+    return zlib.compress(save(copies), level=1)  # rasters are mostly empty
 
 
 def read_state(path: Path) -> dict[str, torch.Tensor]:
     """Named tensors that :func:`state_bytes` wrote. Raises InputError when it is missing or damaged."""
     if not path.is_file():
         raise InputError(f"there is no state {path}.")
+    from safetensors.torch import load
+
     try:
-        return load_safetensors(zlib.decompress(path.read_bytes()))
+        return load(zlib.decompress(path.read_bytes()))
     except (SafetensorError, zlib.error) as error:
         raise InputError(f"the state {path} is truncated or damaged.") from error

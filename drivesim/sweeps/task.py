@@ -26,7 +26,7 @@ from drivesim.json_text import JsonFault, read_as
 from drivesim.judges.load import SHIPPED, Judges, load_judges
 from drivesim.models import load_model
 from drivesim.models.hashes import verify_folder
-from drivesim.options import Options, Threads
+from drivesim.options import Options, RolloutMode, Threads
 from drivesim.run_spec import RunSpec, decide
 from drivesim.runs.future import Future
 from drivesim.runs.manifest import Manifest
@@ -50,6 +50,7 @@ class SweepSettings:
     device: str | None = None
     dtype: str | None = None
     steps: int | None = None
+    mode: RolloutMode | None = None
     seconds: float | None = None
     seed: int | None = None
     options: Options = Options()
@@ -128,7 +129,7 @@ class FutureTask:
         words += ["--out", self._replays]
         words += ["--seconds", f"{_seconds(self):g}"]
         told = {"seed": settings.seed, "model": settings.model, "device": settings.device, "dtype": settings.dtype}
-        told |= {"steps": settings.steps, "threads": _threads_text(options.threads)}
+        told |= {"steps": settings.steps, "mode": settings.mode, "threads": _threads_text(options.threads)}
         told |= {name: getattr(options, name) for name in ("actors", "ego", "map", "scenery", "noise")}
         for name, value in told.items():
             words += [f"--{name}", str(value)] if value is not None and (name, value) != ("model", "default") else []
@@ -274,8 +275,10 @@ def _threads_text(threads: Threads | None) -> str | None:
 
 
 @functools.lru_cache(maxsize=1)
-def _model(model: str, device: str | None, dtype: str | None, steps: int | None) -> LoadedModel:
-    return load_model(model, device=device, dtype=dtype, steps=steps)
+def _model(
+    model: str, device: str | None, dtype: str | None, steps: int | None, mode: RolloutMode | None
+) -> LoadedModel:
+    return load_model(model, device=device, dtype=dtype, steps=steps, mode=mode)
 
 
 @functools.lru_cache(maxsize=1)
@@ -291,7 +294,7 @@ def _scenario(text: str) -> Scenario:
 @functools.lru_cache(maxsize=4)
 def _decided(text: str, variation: int, settings: SweepSettings) -> RunSpec:
     """What was decided of a variation; whoever makes several of its futures decides it once."""
-    model = _model(settings.model, settings.device, settings.dtype, settings.steps)
+    model = _model(settings.model, settings.device, settings.dtype, settings.steps, settings.mode)
     return decide_case(model, _scenario(text), variation, settings)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from drivesim.errors import InputError
+from drivesim.errors import NotKeptWarning
 from drivesim.geometry import FloatArray
-from drivesim.storage import cache_folder, make_folder, write_atomic
+from drivesim.storage import cache_folder, kept_if_possible, make_folder, write_atomic
 from drivesim.text.encoder import TextEncoder
 from drivesim.text.phrases import GROUPS, SceneWord
 from drivesim.text.sentences import LabelledSentence, sentences
@@ -94,12 +95,20 @@ def inputs_of(texts: Sequence[str], encoder: TextEncoder) -> FloatArray:
 
 
 def head_of(encoder: TextEncoder) -> TextHead:
-    """The head of an encoder: of the cache, or fitted now and kept there. The cache is a mere cache: what is wrong with it is made anew."""
-    with suppress(OSError, RuntimeError, ValueError, KeyError):  # RuntimeError: no home folder
-        return _kept(_place(encoder))
+    """The head of an encoder: of the cache, or fitted now and kept there. The cache is a mere cache: what is wrong with it is made
+    anew, and where nothing can be kept a NotKeptWarning says so.
+    """
+    try:
+        place = _place(encoder)
+    except RuntimeError:  # no home folder
+        said = "what reads sentences is not kept (no home folder; XDG_CACHE_HOME names another); fitted again the next time."
+        warnings.warn(said, NotKeptWarning, stacklevel=2)
+        return fit_head(encoder)
+    with suppress(OSError, ValueError, KeyError):
+        return _kept(place)
     head = fit_head(encoder)
-    with suppress(OSError, RuntimeError, InputError):
-        _keep(head, _place(encoder))
+    with kept_if_possible(place, "what reads sentences"):
+        _keep(head, place)
     return head
 
 

@@ -83,10 +83,8 @@ def idm_free_acceleration(speed: Number, desired_speed: Number, acceleration: Nu
     """
     speed, desired = np.asarray(speed, dtype=np.float64), np.asarray(desired_speed, dtype=np.float64)
     # Standing is reached when wanted: the ratio of no speed to none is 1, of any other speed to none endless.
-    reached = np.where(speed > 0.0, np.inf, 1.0)
-    ratio = np.divide(
-        speed, desired, out=np.broadcast_to(reached, np.broadcast(speed, desired).shape).copy(), where=desired > 0.0
-    )
+    goes = desired > 0.0
+    ratio = np.where(goes, speed / np.where(goes, desired, 1.0), np.where(speed > 0.0, np.inf, 1.0))
     slower = np.minimum(ratio, 1.0)
     return np.where(ratio <= 1.0, acceleration * (1.0 - slower**4), np.maximum(-1.5 * (ratio - 1.0) * 3.0, -2.0))
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from drivesim.geometry import FloatArray
 from drivesim.traffic.behaviour import Slots
-from drivesim.traffic.fleet import CARRIED, CYCLIST, DRIVEN, ON_ROAD, PEDESTRIAN, STATIC, VEHICLE, Fleet
+from drivesim.traffic.fleet import CARRIED, CYCLIST, DRIVEN, IS_DRIVEN, ON_ROAD, PEDESTRIAN, STATIC, VEHICLE, Fleet
 from drivesim.traffic.motion import occupied
 from drivesim.traffic.turning import middles
 
@@ -26,7 +26,7 @@ def crashes(fleet: Fleet) -> list[tuple[int, int]]:
     # Everyone against everyone: who is to the right of whose left edge and behind whose front, and the other way round.
     touch = (right[None, :] < left[:, None] - _TOUCH_M) & (rear[None, :] < front[:, None] - _TOUCH_M)
     touch &= touch.T
-    drives = np.isin(fleet.motion[slots], DRIVEN) & (fleet.kind[slots] == VEHICLE)
+    drives = IS_DRIVEN[fleet.motion[slots]] & (fleet.kind[slots] == VEHICLE)
     touch &= drives[:, None] & (~drives[None, :] | np.triu(np.ones_like(touch), 1))
     pairs = [(int(slots[row]), int(slots[column])) for row, column in np.argwhere(touch)]
     # Beside a junction boxes stand at all angles, and what reaches along the road says too much of them.

@@ -20,6 +20,8 @@ from drivesim.traffic.routes import JunctionRoute
 ON_ROAD, FREE, STATIC, CARRIED, COMMANDED, ON_ROUTE = 0, 1, 2, 3, 4, 5
 #: Those who drive, whoever decides how.
 DRIVEN = (ON_ROAD, COMMANDED, ON_ROUTE)
+#: Whether one who moves like that drives, by the code of the motion: asked for all in each frame.
+IS_DRIVEN = np.isin(np.arange(16), DRIVEN)
 VEHICLE, CYCLIST, PEDESTRIAN = 0, 1, 2
 HEAVY = ("truck", "bus", "trailer", "construction_vehicle")
 #: Share of a change of mind that shows in the pace: of the ego, of scripted drivers and walkers, and of drivers who are

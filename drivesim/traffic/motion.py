@@ -15,7 +15,7 @@ from drivesim.traffic.behaviour import (
     lane_change_rate_limit,
     walking_speed,
 )
-from drivesim.traffic.fleet import CYCLIST, DRIVEN, FREE, ON_ROAD, PEDESTRIAN, STATIC, VEHICLE, Fleet
+from drivesim.traffic.fleet import CYCLIST, FREE, IS_DRIVEN, ON_ROAD, PEDESTRIAN, STATIC, VEHICLE, Fleet
 from drivesim.traffic.following import following_script
 from drivesim.traffic.reversing import reversed_speeds
 from drivesim.traffic.steady import steady_accelerations, steady_ways
@@ -52,7 +52,7 @@ def accelerations(fleet: Fleet, rows: Slots) -> FloatArray:
     in_way &= (ahead > 0) & (gap < _LOOK_AHEAD_M) & (r != c)
     in_way &= ~hidden(fleet, rows, columns, in_way)
     lead_speed = their_speed[None, :] * sign
-    lead_acceleration = np.where(same_way & np.isin(fleet.motion[c], DRIVEN), fleet.a[c], 0.0)
+    lead_acceleration = np.where(same_way & IS_DRIVEN[fleet.motion[c]], fleet.a[c], 0.0)
     driver, desired = drivers(fleet, rows), desired_speeds(fleet, rows)
     column = DriverParameters(
         headway_s=fleet.headway[r],

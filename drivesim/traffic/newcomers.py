@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from drivesim.traffic.dimensions import PRESET_SIZES, size_of
-from drivesim.traffic.fleet import DRIVEN, Fleet
+from drivesim.traffic.fleet import IS_DRIVEN, Fleet
 from drivesim.traffic.look import CAR_COLOUR_SHARES, draw_colour
 from drivesim.traffic.plans import ActorPlan, Kind
 
@@ -69,7 +69,7 @@ def is_free(fleet: Fleet, plan: ActorPlan, clearance_m: float) -> bool:
     beside |= (fleet.change_s[:n] > 0) & (np.abs(fleet.change_to[:n] - offset) < half)
     reach = np.maximum(fleet.front[:n], fleet.rear[:n]) + plan.length / 2.0
     own = fleet.direction[:n] == plan.direction
-    their_speed = np.where(np.isin(fleet.motion[:n], DRIVEN) & own, fleet.v[:n], 0.0)
+    their_speed = np.where(IS_DRIVEN[fleet.motion[:n]] & own, fleet.v[:n], 0.0)
     braking = np.square(their_speed - plan.speed) / 6.0 if plan.speed > 0 else np.zeros(n)
     near = np.abs(fleet.s[:n] - plan.s) < reach + clearance_m + braking
     return not bool((fleet.alive[:n] & beside & near).any())

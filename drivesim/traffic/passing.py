@@ -6,7 +6,7 @@ import numpy as np
 
 from drivesim.geometry import FloatArray
 from drivesim.traffic.behaviour import Mask, Slots
-from drivesim.traffic.fleet import CYCLIST, DRIVEN, PEDESTRIAN, STATIC, VEHICLE, Fleet
+from drivesim.traffic.fleet import CYCLIST, IS_DRIVEN, PEDESTRIAN, STATIC, VEHICLE, Fleet
 
 #: Clear distance to a cyclist and to something that stands; the furthest that a driver moves over; metres.
 _CYCLIST_CLEARANCE_M = 0.9
@@ -64,7 +64,7 @@ def _shift(fleet: Fleet, slot: int, near: Slots) -> float:
 def _room_beside(fleet: Fleet, slot: int, wish: float, near: Slots) -> bool:
     """Whether no one comes along the band that the driver would move into."""
     n = fleet.count
-    others = fleet.alive[:n] & np.isin(fleet.motion[:n], DRIVEN) & (fleet.kind[:n] != PEDESTRIAN)
+    others = fleet.alive[:n] & IS_DRIVEN[fleet.motion[:n]] & (fleet.kind[:n] != PEDESTRIAN)
     others[slot] = False
     others[near] = False
     half = (fleet.width[:n] + fleet.width[slot]) / 2.0 + 0.35

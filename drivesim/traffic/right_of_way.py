@@ -9,15 +9,13 @@ import numpy as np
 from drivesim.geometry import FloatArray
 from drivesim.junctions import Junction, Leg
 from drivesim.traffic.behaviour import Slots
-from drivesim.traffic.fleet import DRIVEN, ON_ROAD, ON_ROUTE, PEDESTRIAN, Fleet
+from drivesim.traffic.fleet import IS_DRIVEN, ON_ROAD, ON_ROUTE, PEDESTRIAN, Fleet
 from drivesim.traffic.motion import corridor
 from drivesim.traffic.routes import SPACING_M, JunctionRoute
 from drivesim.traffic.turning import middles, touching
 
 _ARMS: tuple[Leg, ...] = ("left", "right")
 _OPPOSITE: dict[Leg, Leg] = {"ahead": "behind", "behind": "ahead", "left": "right", "right": "left"}
-#: Whether one who moves like that drives, by the code of the motion.
-_IS_DRIVEN = np.isin(np.arange(16), DRIVEN)
 #: Others are looked for this near, and followed this far ahead in time, moment by moment; metres, seconds.
 _NEAR_M, _STEP_S = 300.0, 0.6
 _MOMENTS_S = np.arange(0.0, 9.01, _STEP_S)
@@ -123,7 +121,7 @@ def _others(fleet: Fleet, junction: Junction, slot: int) -> _Others:
     x, y = (float(value) for value in junction.arms[0].road.reference[0, :2])
     away = np.hypot(fleet.x[:n] - x, fleet.y[:n] - y)
     on_foot = fleet.kind[:n] == PEDESTRIAN
-    near = fleet.alive[:n] & _IS_DRIVEN[fleet.motion[:n]] & ~on_foot & (away < _NEAR_M)
+    near = fleet.alive[:n] & IS_DRIVEN[fleet.motion[:n]] & ~on_foot & (away < _NEAR_M)
     near |= fleet.alive[:n] & on_foot & (fleet.v[:n] > 0.2) & (away < _WALKERS_M)
     near[slot] = False
     slots: list[int] = []

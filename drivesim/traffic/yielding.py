@@ -6,7 +6,7 @@ import numpy as np
 
 from drivesim.geometry import FloatArray
 from drivesim.traffic.behaviour import Mask, Slots
-from drivesim.traffic.fleet import DRIVEN, FREE, ON_ROUTE, PEDESTRIAN, STATIC, VEHICLE, Fleet
+from drivesim.traffic.fleet import FREE, IS_DRIVEN, ON_ROUTE, PEDESTRIAN, STATIC, VEHICLE, Fleet
 
 #: A driver who already brakes this hard is trusted to stop; so is one who could stop with less than that, m/s².
 _FIRM_BRAKING = 2.5
@@ -22,7 +22,7 @@ def must_wait(fleet: Fleet, slots: Slots) -> Mask:
     Those who do not yield only stop at the side of a vehicle that is already passing. A walker looks one step ahead into each vehicle's band; gap acceptance as in the Highway Capacity Manual.
     """
     n = fleet.count
-    vehicles = np.flatnonzero(fleet.alive[:n] & np.isin(fleet.motion[:n], DRIVEN) & (fleet.kind[:n] != PEDESTRIAN))
+    vehicles = np.flatnonzero(fleet.alive[:n] & IS_DRIVEN[fleet.motion[:n]] & (fleet.kind[:n] != PEDESTRIAN))
     road_yaw = fleet.road.frame_at(fleet.s[slots])[2]
     across = np.sin(fleet.yaw[slots] - road_yaw)[:, None]
     pace = np.maximum(np.maximum(fleet.v[slots], fleet.desired[slots]), 0.3)[:, None]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from einops import rearrange
 from rich.progress import track
+from torch import nn
 
 from drivesim.clip import frames_to_tensor
 from drivesim.controls import RASTER_CHANNELS, Control
@@ -20,6 +21,7 @@ from drivesim.models.clip_model import ClipAutoencoder, small_clip
 from drivesim.models.conditioning_inputs import SHAPES
 from drivesim.training.codec_stage import pixel_weights, recoloured
 from drivesim.training.parts import encoding_device, network_hash, write_rows
+from drivesim.training.small_copies import SmallCopies, raster_sizes
 from drivesim.training.stage import Batch
 from drivesim.training.stream import Draw, draw_generator
 
@@ -29,9 +31,10 @@ CONTROL_ARRAYS = tuple(kind.value for kind in Control)
 class WindowBatches:
     """Windows of as many frames as a clip has, at the clip's size, half of them mirrored."""
 
-    def __init__(self, store: ClipStore, clip_shape: tuple[int, int, int], recoloured_share: float) -> None:
-        require_frames(store, clip_shape[0])
-        self.store = store
+    def __init__(self, frames: SmallCopies, clip_shape: tuple[int, int, int], recoloured_share: float) -> None:
+        require_frames(frames.store, clip_shape[0])
+        self.frames = frames
+        self.store = frames.store
         self.clip_shape = clip_shape
         self.recoloured_share = recoloured_share
         self.weights = pixel_weights()
@@ -53,18 +56,11 @@ class WindowBatches:
         count, height, width = self.clip_shape
         first = int(rng.integers(self.store.frames_per_clip - count + 1))
         window = slice(first, first + count)
-        size = (width, height)
-        frames = [
-            cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-            for frame in self.store.read("rgb", draw.sample, window)
-        ]
+        frames = self.frames.read("rgb", draw.sample, window)
         flip = -1 if rng.uniform() < 0.5 else 1
         weights = np.ones((count, height, width), np.float32)
         if self.store.has("semantic"):
-            semantic = self.store.read("semantic", draw.sample, window)
-            rows = np.arange(height) * semantic.shape[1] // height
-            columns = np.arange(width) * semantic.shape[2] // width
-            weights = self.weights[semantic[:, rows[:, None], columns]]
+            weights = self.weights[self.frames.read("semantic", draw.sample, window)]
         # One draw recolours a clip as a whole: laid out as one tall picture.
         tall = recoloured(np.concatenate(frames)[:, ::flip], rng, self.recoloured_share)
         return tall.reshape(count, height, width, 3), np.ascontiguousarray(weights[:, :, ::flip])
@@ -118,8 +114,15 @@ def window_starts(store: ClipStore, count: int, stride: int) -> tuple[int, ...]:
 
 
 def latents_file(network: Any, store: ClipStore, folder: Path, stride: int) -> Path:
-    """Where the latents of a store by this very autoencoder are."""
-    return folder / f"windows-{network_hash(network)[:12]}-{len(store)}x{store.frames_per_clip}-{stride}.npy"
+    """Where the latents of a store by this very encoder are."""
+    return folder / f"windows-{clip_encoder_hash(network)[:12]}-{len(store)}x{store.frames_per_clip}-{stride}.npy"
+
+
+def clip_encoder_hash(network: Any) -> str:
+    """SHA-256 of what decides a clip autoencoder's latents: the weights that encode, and the standardisation."""
+    encoding = nn.ModuleDict({name: getattr(network, name) for name in network.ENCODER})
+    statistics = {name: buffer.float().tolist() for name, buffer in network.named_buffers(recurse=False)}
+    return network_hash(encoding, json.dumps(statistics, sort_keys=True))
 
 
 def prepare_windows(network: Any, store: ClipStore, folder: Path, stride: int) -> None:
@@ -150,17 +153,22 @@ def _window_latents(
         return torch.stack([torch.cat(windows), torch.cat(stills)]).half().cpu().numpy()
 
 
-def gathered_controls(store: ClipStore, places: Sequence[tuple[int, Sequence[int]]]) -> Batch:
+def looked_at(network: Any, store: ClipStore, folder: Path) -> SmallCopies:
+    """A store's controls as a denoiser's stem averages them; ``folder`` is where copies of its windows are."""
+    return SmallCopies(store, folder, raster_sizes(*network.stem.seen_size))
+
+
+def gathered_controls(controls: SmallCopies, places: Sequence[tuple[int, Sequence[int]]]) -> Batch:
     """Controls (B, T, ...) of the frames named for each clip, with flags (B,) of what their source knows."""
     batch: Batch = {}
     for name in CONTROL_ARRAYS:
         rows = []
         for clip, frames in places:
             first, last = min(frames), max(frames)
-            window = store.read(name, clip, slice(first, last + 1))  # zeros where the source does not know it
+            window = controls.read(name, clip, slice(first, last + 1))  # zeros where the source does not know it
             rows.append(window[[frame - first for frame in frames]])
         batch[name] = torch.from_numpy(np.stack(rows))
-        batch[f"{name}_given"] = torch.tensor([float(store.gives(name, clip)) for clip, _ in places])
+        batch[f"{name}_given"] = torch.tensor([float(controls.store.gives(name, clip)) for clip, _ in places])
     return batch
 
 

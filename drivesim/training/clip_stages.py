@@ -1,4 +1,4 @@
-"""Training of what clip models have in common: the autoencoder, its adversarial phase, and how a denoiser is told."""
+"""Training of what clip models have in common: the autoencoder, and how a denoiser is told."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from drivesim.training.clip_batches import CONTROL_ARRAYS, WindowBatches
 from drivesim.training.parts import Dtype, Parts
 from drivesim.training.reconstruction import psnr_db, reconstruction_loss
 from drivesim.training.schedule import Schedule, require
+from drivesim.training.small_copies import SmallCopies
 from drivesim.training.stage import Batch, Stage
 
 #: Steps of the sampler in the pictures beside the curve.
@@ -29,33 +30,40 @@ PICTURE_STEPS = 10
 SHOWN_FRAMES = 4
 
 
-class ClipAutoencoderStage(Stage):
-    """Trains an autoencoder of clips; subclasses name the family."""
+class ClipCodingStage(Stage):
+    """Trains an autoencoder of clips, or what decodes in it, by reconstruction from slightly noised latents."""
 
     part = "autoencoder"
     family: ClassVar[str]
 
     def __init__(
         self,
-        work: Path,
-        initial: str | None = None,
-        dtype: Dtype = "bfloat16",
-        network: dict[str, Any] | None = None,
-        schedule: Schedule = Schedule(learning_rate=4e-4, average_decay=0.998),
-        recoloured_share: float = 0.3,
-        squared_weight: float = 1.0,
-        latent_noise: float = 0.03,
+        network: Any,
+        parts: Parts,
+        schedule: Schedule,
+        *,
+        recoloured_share: float,
+        squared_weight: float,
+        latent_noise: float,
     ) -> None:
-        """See the recipes. ``latent_noise`` is added to the latents before decoding: a denoiser's are not exact either."""
-        parts = Parts(Path(work), initial, dtype, self.family)
-        super().__init__(parts.fresh("autoencoder", network or {}), parts, schedule)
+        """``latent_noise`` is added to the latents before decoding: a denoiser's are not exact either."""
+        super().__init__(network, parts, schedule)
         self.recoloured_share = recoloured_share
         self.squared_weight = squared_weight
         self.latent_noise = latent_noise
 
+    def prepare(self, store: ClipStore, folder: Path) -> None:
+        """Shrink the store's frames once."""
+        self._frames(store, folder).make()
+
+    def _frames(self, store: ClipStore, folder: Path) -> SmallCopies:
+        return SmallCopies(
+            store, folder.parent / "latents", dict.fromkeys(("rgb", "semantic"), self.network.clip_shape[1:])
+        )
+
     def batches(self, store: ClipStore, folder: Path) -> WindowBatches:
         """Windows of the store's clips."""
-        return WindowBatches(store, self.network.clip_shape, self.recoloured_share)
+        return WindowBatches(self._frames(store, folder), self.network.clip_shape, self.recoloured_share)
 
     def example_batch(self, count: int) -> Batch:
         """Grey clips."""
@@ -68,11 +76,16 @@ class ClipAutoencoderStage(Stage):
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Reconstruction from slightly noised latents, frame by frame."""
+        return self.reconstruction(self.decoded(batch, generator), batch)
+
+    def decoded(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """A batch's clips (B, 3, T, H, W), encoded, slightly noised and decoded."""
         latents = self.network.encode(batch["clips"])
         noise = torch.randn(latents.shape, generator=generator).to(latents)
-        return self._reconstruction(self.network.decode(latents + self.latent_noise * noise), batch)
+        return self.network.decode(latents + self.latent_noise * noise)
 
-    def _reconstruction(self, decoded: Tensor, batch: Batch) -> Tensor:
+    def reconstruction(self, decoded: Tensor, batch: Batch) -> Tensor:
+        """The loss of decoded clips."""
         weights = _frames(batch["weights"])
         return reconstruction_loss(_frames(decoded.float()), _frames(batch["clips"]), weights, self.squared_weight)
 
@@ -81,7 +94,7 @@ class ClipAutoencoderStage(Stage):
         """Loss and PSNR (dB) of plain reconstruction."""
         decoded = self.network.decode(self.network.encode(batch["clips"])).float().clamp(-1.0, 1.0)
         return {
-            "validation_loss": self._reconstruction(decoded, batch),
+            "validation_loss": self.reconstruction(decoded, batch),
             "validation_psnr_db": psnr_db(_frames(decoded), _frames(batch["clips"])),
         }
 
@@ -90,6 +103,32 @@ class ClipAutoencoderStage(Stage):
         """Frames of one clip, and below each what the autoencoder makes of it."""
         clip = batch["clips"][:1]
         return clip_rows(clip, self.network.decode(self.network.encode(clip)))
+
+
+class ClipAutoencoderStage(ClipCodingStage):
+    """Trains a whole autoencoder; subclasses name the family."""
+
+    def __init__(
+        self,
+        work: Path,
+        initial: str | None = None,
+        dtype: Dtype = "bfloat16",
+        network: dict[str, Any] | None = None,
+        schedule: Schedule = Schedule(learning_rate=4e-4, average_decay=0.998),
+        recoloured_share: float = 0.3,
+        squared_weight: float = 1.0,
+        latent_noise: float = 0.03,
+    ) -> None:
+        """See the recipes, and :class:`ClipCodingStage`."""
+        parts = Parts(Path(work), initial, dtype, self.family)
+        super().__init__(
+            parts.fresh("autoencoder", network or {}),
+            parts,
+            schedule,
+            recoloured_share=recoloured_share,
+            squared_weight=squared_weight,
+            latent_noise=latent_noise,
+        )
 
 
 def _frames(clips: Tensor) -> Tensor:

@@ -6,6 +6,10 @@ from pathlib import Path
 
 from drivesim.training.callbacks import read_curve
 
+#: Width and height of a stage's panel, and what of its width is left for the labels on either side.
+PANEL_INCHES = (4.6, 3.4)
+LEFT_INCHES, RIGHT_INCHES = 0.7, 0.7
+
 
 def draw_curves(work: Path, stages: list[str], picture: Path) -> bool:
     """Draw loss and validation figures of each stage against its steps; False when no stage has a curve yet."""
@@ -15,7 +19,16 @@ def draw_curves(work: Path, stages: list[str], picture: Path) -> bool:
     found = {stage: read_curve(path) for stage, path in curves.items() if path.exists()}
     if not found:
         return False
-    figure = Figure(figsize=(4.6 * len(found), 3.4), layout="constrained")
+    # Margins of fixed size, which the labels fit into: having them measured takes as long as drawing does.
+    wide, high = PANEL_INCHES[0] * len(found), PANEL_INCHES[1]
+    figure = Figure(figsize=(wide, high))
+    figure.subplots_adjust(
+        left=LEFT_INCHES / wide,
+        right=1.0 - RIGHT_INCHES / wide,
+        bottom=0.5 / high,
+        top=1.0 - 0.3 / high,
+        wspace=(LEFT_INCHES + RIGHT_INCHES) / (PANEL_INCHES[0] - LEFT_INCHES - RIGHT_INCHES),
+    )
     axes = figure.subplots(1, len(found), squeeze=False)[0]
     for panel, (stage, rows) in zip(axes, found.items(), strict=True):
         for name, colour, width in (("loss", "#9bb7d4", 0.8), ("validation_loss", "#c0392b", 1.8)):
@@ -30,7 +43,8 @@ def draw_curves(work: Path, stages: list[str], picture: Path) -> bool:
         panel.set_title(stage)
         panel.set_xlabel("step")
         panel.set_yscale("log")
-        panel.legend(fontsize=8)
+        if panel.get_legend_handles_labels()[0]:  # a stage of few steps may have logged neither
+            panel.legend(fontsize=8)
     picture.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(picture, dpi=110)
     return True

@@ -217,6 +217,7 @@ class DecoderStage(Stage):
     """Trains the whole decoder of a finished codec."""
 
     part = "codec"
+    leaves_weights_out = True  # those that read the layout, in batches that are told nothing
 
     def __init__(
         self,

@@ -22,9 +22,11 @@ from drivesim.training.clip_batches import (
     example_controls,
     gathered_controls,
     latents_file,
+    looked_at,
     prepare_windows,
     require_frames,
 )
+from drivesim.training.clip_gan_stage import ClipGanStage
 from drivesim.training.clip_stages import (
     ClipAutoencoderStage,
     ControlDropout,
@@ -35,6 +37,7 @@ from drivesim.training.clip_stages import (
 )
 from drivesim.training.parts import DTYPES, Dtype, Parts
 from drivesim.training.schedule import Schedule
+from drivesim.training.small_copies import SmallCopies
 from drivesim.training.stage import Batch, Stage
 from drivesim.training.stream import Draw, draw_generator
 
@@ -65,6 +68,12 @@ class ClipAutoencoder3DStage(ClipAutoencoderStage):
         network.set_statistics(stacked.mean(axes), stacked.std(axes).clamp_min(LEAST_STD))
 
 
+class ClipGan3DStage(ClipGanStage):
+    """The adversarial phase of LVDM's autoencoder; the scale of the latents stays."""
+
+    family = "lvdm"
+
+
 class SequenceBatches:
     """Sequences of latent frames with what is given of them, by the three tasks at once.
 
@@ -72,9 +81,16 @@ class SequenceBatches:
     """
 
     def __init__(
-        self, latents: WindowLatents, *, sparseness: int, shares: tuple[float, float, float], still_share: float
+        self,
+        latents: WindowLatents,
+        controls: SmallCopies,
+        *,
+        sparseness: int,
+        shares: tuple[float, float, float],
+        still_share: float,
     ) -> None:
         self.latents = latents
+        self.controls = controls
         self.sparseness = sparseness
         self.shares = np.asarray(shares, float) / sum(shares)
         self.still_share = still_share
@@ -105,9 +121,7 @@ class SequenceBatches:
             "sparse": torch.tensor([row[2] for row in rows]),
             "known": torch.tensor([[float(place > 0) for place in row[3]] for row in rows]),
             "position": torch.tensor([draw.position for draw in draws]),
-            **gathered_controls(
-                self.latents.store, [(draw.sample, row[4]) for draw, row in zip(draws, rows, strict=True)]
-            ),
+            **gathered_controls(self.controls, [(draw.sample, row[4]) for draw, row in zip(draws, rows, strict=True)]),
         }
 
     def _row(self, draw: Draw) -> tuple[np.ndarray, list[float], int, list[int], list[int]]:
@@ -195,13 +209,18 @@ class FactorisedDenoiserStage(Stage):
         made = self.sparseness**2 // self.clip_latents * self.clip_frames
         require_frames(store, self.window_stride + made)
         prepare_windows(self.parts.finished("autoencoder"), store, folder.parent / "latents", self.window_stride)
+        looked_at(self.network, store, folder.parent / "latents").make()
 
     def batches(self, store: ClipStore, folder: Path) -> SequenceBatches:
         """Sequences of the encoded store."""
         file = latents_file(self.parts.finished("autoencoder"), store, folder.parent / "latents", self.window_stride)
         latents = WindowLatents(store, file, self.clip_frames, self.window_stride)
         return SequenceBatches(
-            latents, sparseness=self.sparseness, shares=self.task_shares, still_share=self.still_share
+            latents,
+            looked_at(self.network, store, file.parent),
+            sparseness=self.sparseness,
+            shares=self.task_shares,
+            still_share=self.still_share,
         )
 
     def example_batch(self, count: int) -> Batch:

@@ -82,6 +82,8 @@ class Parts:
                 raise InputError(
                     f"model.network of the stage '{part}': {error}; known settings: {_known(kind)}"
                 ) from error
+            except ValueError as error:
+                raise InputError(f"model.network of the stage '{part}': {error}") from error
         return self.placed(network).train().requires_grad_(True)
 
     def finished(self, part: str) -> Any:
@@ -139,7 +141,7 @@ class Parts:
 
 
 def cast(network: Any, dtype: torch.dtype) -> Any:
-    """Parameters in another dtype, in place; diffusers' own ``to`` warns about a list that is empty here."""
+    """Parameters in another dtype, in place; buffers keep theirs."""
     for parameter in network.parameters():
         parameter.data = parameter.data.to(dtype)
     return network

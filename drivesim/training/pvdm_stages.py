@@ -18,9 +18,11 @@ from drivesim.training.clip_batches import (
     example_controls,
     gathered_controls,
     latents_file,
+    looked_at,
     prepare_windows,
     require_frames,
 )
+from drivesim.training.clip_gan_stage import ClipGanStage
 from drivesim.training.clip_stages import (
     ClipAutoencoderStage,
     ControlDropout,
@@ -31,6 +33,7 @@ from drivesim.training.clip_stages import (
 )
 from drivesim.training.parts import DTYPES, Dtype, Parts
 from drivesim.training.schedule import Schedule
+from drivesim.training.small_copies import SmallCopies
 from drivesim.training.stage import Batch, Stage
 from drivesim.training.stream import Draw, draw_generator
 
@@ -41,11 +44,20 @@ class PlaneAutoencoderStage(ClipAutoencoderStage):
     family = "pvdm"
 
 
+class PlaneGanStage(ClipGanStage):
+    """The adversarial phase of PVDM's autoencoder."""
+
+    family = "pvdm"
+
+
 class ClipPairBatches:
     """A window's latents, the latents of what comes before it, and its frames' controls."""
 
-    def __init__(self, latents: WindowLatents, *, conditional_share: float, still_share: float) -> None:
+    def __init__(
+        self, latents: WindowLatents, controls: SmallCopies, *, conditional_share: float, still_share: float
+    ) -> None:
         self.latents = latents
+        self.controls = controls
         self.conditional_share = conditional_share
         self.still_share = still_share
         starts = latents.starts
@@ -62,7 +74,7 @@ class ClipPairBatches:
             "latents": torch.from_numpy(np.stack(rows)),
             "context": torch.from_numpy(np.stack(context)),
             "position": torch.tensor([draw.position for draw in draws]),
-            **gathered_controls(self.latents.store, places),
+            **gathered_controls(self.controls, places),
         }
 
     def _row(self, draw: Draw) -> tuple[np.ndarray, np.ndarray, tuple[int, range]]:
@@ -127,12 +139,14 @@ class PlaneDenoiserStage(Stage):
         """Encode the store once."""
         require_frames(store, 2 * self.network.sizes.frames)
         prepare_windows(self.parts.finished("autoencoder"), store, folder.parent / "latents", self.window_stride)
+        looked_at(self.network, store, folder.parent / "latents").make()
 
     def batches(self, store: ClipStore, folder: Path) -> ClipPairBatches:
         """Pairs of windows of the encoded store."""
         autoencoder = self.parts.finished("autoencoder")
         file = latents_file(autoencoder, store, folder.parent / "latents", self.window_stride)
-        return ClipPairBatches(WindowLatents(store, file, self.network.sizes.frames, self.window_stride), **self.shares)
+        latents = WindowLatents(store, file, self.network.sizes.frames, self.window_stride)
+        return ClipPairBatches(latents, looked_at(self.network, store, file.parent), **self.shares)
 
     def example_batch(self, count: int) -> Batch:
         """Empty planes, of whose frames everything is known."""

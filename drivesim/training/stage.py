@@ -8,12 +8,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Timer
+from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor, nn
 
 from drivesim.datasets.store import ClipStore
@@ -49,6 +50,8 @@ class Stage(pl.LightningModule):
     """
 
     part: str
+    #: Whether some step leaves trained weights out of its loss, which DDP must know: it waits for the gradient of each.
+    leaves_weights_out: ClassVar[bool] = False
     #: The network that is trained; torch types what a module holds as "Tensor | Module", so its own class says more.
     network: Any
 
@@ -93,6 +96,12 @@ class Stage(pl.LightningModule):
     def trained(self) -> nn.Module:
         """The network whose averaged weights are saved as the stage's part."""
         return self.network
+
+    def setup(self, stage: str) -> None:
+        """Have DDP look for the weights that a step leaves out, before it wraps the network."""
+        strategy = self.trainer.strategy
+        if self.leaves_weights_out and isinstance(strategy, DDPStrategy):
+            strategy._ddp_kwargs["find_unused_parameters"] = True
 
     def configure_optimizers(self) -> Any:
         """AdamW on float32 masters of all trainable parameters."""

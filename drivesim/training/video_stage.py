@@ -4,6 +4,9 @@ Context frames (0, 1 or 2) are noised a little (conditional latent perturbation,
 time, carry an error that the network made itself earlier (error recycling as in SVI, arXiv 2510.09212), so that the
 network learns to continue its own output. A share of the batches goes further: their context comes out of a chunk that the
 network draws before the step (the recovery of true clips behind corrupted ones that self-rollouts teach).
+
+Layers of several strides also learn key frames, which are far apart, and what lies between two known frames: the hierarchy of
+Blattmann et al. 2023, section 3.2, of one network that is told the stride.
 """
 
 from __future__ import annotations
@@ -24,13 +27,15 @@ from drivesim.diffusion.edm import NoiseDistribution, add_noise
 from drivesim.diffusion.sampler import SamplerConfig, sample
 from drivesim.errors import InputError
 from drivesim.models.conditioning_inputs import ControlTensors
-from drivesim.models.video_ldm.video_unet import FITTED, VideoUNet, temporal_layers_for
+from drivesim.models.video_ldm.known import KnownFrames
+from drivesim.models.video_ldm.temporal import TemporalLayers, with_strides
+from drivesim.models.video_ldm.video_unet import VideoUNet, fitted_sizes
 from drivesim.training.image_stage import decoded_rows
-from drivesim.training.latents import LatentClips, example_latents, load_latents, prepare_latents
+from drivesim.training.latents import example_latents, load_latents, prepare_latents
 from drivesim.training.parts import DTYPES, Dtype, Parts
 from drivesim.training.schedule import Schedule, require
 from drivesim.training.stage import Batch, Stage
-from drivesim.training.stream import Draw, draw_generator
+from drivesim.training.video_batches import ClipKinds, VideoBatches, empty_known, known_of
 
 #: Errors kept for recycling.
 BANK_SIZE = 512
@@ -54,33 +59,6 @@ _ROLLOUT_SAMPLER = SamplerConfig(steps=4, sigma_min=0.1, sigma_max=80.0)
 _ROLLOUT_CONTEXT_NOISE = 0.1
 
 
-class VideoBatches:
-    """Windows of T frames, all of a batch with the same number of context frames."""
-
-    def __init__(self, clips: LatentClips, *, num_frames: int, context_shares: Sequence[float]) -> None:
-        if num_frames > clips.frames_per_clip:
-            raise InputError(
-                f"model.num_frames is {num_frames}, the stored clips have {clips.frames_per_clip}; pack longer clips "
-                "(drivesim data pack --frames) or train on fewer"
-            )
-        self.clips = clips
-        self.num_frames = num_frames
-        self.context_shares = np.asarray(context_shares, float)
-
-    def __len__(self) -> int:
-        return len(self.clips)
-
-    def __call__(self, draws: Sequence[Draw]) -> Batch:
-        """Latents (B, T, C, h, w) and controls of the frames, and the number of context frames."""
-        starts = self.clips.frames_per_clip - self.num_frames + 1
-        first = [int(draw_generator(17, draw.position).integers(starts)) for draw in draws]
-        rows = self.clips.gather([draw.sample for draw in draws], [slice(at, at + self.num_frames) for at in first])
-        shares = self.context_shares / self.context_shares.sum()
-        num_context = int(draw_generator(19, draws[0].position).choice(len(shares), p=shares))
-        position = torch.tensor([draw.position for draw in draws])
-        return {**rows, "position": position, "num_context": torch.tensor(num_context)}
-
-
 class VideoStage(Stage):
     """Trains temporal layers; the image network under them stays as it is."""
 
@@ -95,6 +73,7 @@ class VideoStage(Stage):
         schedule: Schedule = Schedule(learning_rate=8e-4),
         num_frames: int = 8,
         context_shares: tuple[float, float, float] = (0.05, 0.4, 0.55),
+        task_shares: tuple[float, float, float] = (0.4, 0.3, 0.3),
         told_shares: tuple[float, float, float, float, float] = (0.3, 0.28, 0.3, 0.04, 0.08),
         actor_weight: float = 3.0,
         scenery_dropout: float = 0.15,
@@ -109,7 +88,8 @@ class VideoStage(Stage):
         """See the recipes.
 
         ``context_shares`` are those of 0, 1 and 2 context frames (Video LDM's three; a rollout begins with one and goes on with two),
-        ``told_shares`` those of TOLD_PATTERNS. Scenery is withheld from a further share of the clips. ``actor_weight`` is
+        ``task_shares``, of a network of several ``strides``, those of neighbouring frames that go on, of key frames that do, and of
+        frames between two known ones, ``told_shares`` those of TOLD_PATTERNS. Scenery is withheld from a further share of the clips. ``actor_weight`` is
         what the loss of a cell that actors fill counts more than that of one without: they are a fiftieth of the picture
         and all of what is left open where they are not told. ``rollout_share`` is that of the batches whose two context frames are of
         a chunk of the network's own; such a step costs about twice as much. ``noise_mean`` and ``noise_std`` are those of ln(sigma): one clip in
@@ -117,25 +97,18 @@ class VideoStage(Stage):
         """
         parts = Parts(Path(work), initial, dtype)
         image = parts.finished("image")
-        fresh = temporal_layers_for(image).config
-        fitting = {name: fresh[name] for name in FITTED}
-        temporal = parts.fresh("temporal", {**fitting, **(network or {})})
+        temporal = _temporal_layers(parts, {**fitted_sizes(image), **(network or {})})
         super().__init__(VideoUNet(image, temporal), parts, schedule)
         self.compute_dtype = DTYPES[dtype]
         self.num_frames = num_frames
-        self.context_shares = context_shares
-        if len(told_shares) != len(TOLD_PATTERNS):
-            raise InputError(
-                f"model.told_shares has {len(told_shares)} numbers, expected {len(TOLD_PATTERNS)}: "
-                "one for each kind of clip, see the recipe"
-            )
+        self.kinds = ClipKinds(
+            num_frames=num_frames,
+            context_shares=context_shares,
+            strides=temporal.strides,
+            task_shares=task_shares,
+        )
         require("actor_weight", actor_weight)
-        require("rollout_share", rollout_share, most=1.0)
-        if rollout_share > 0.0 and num_frames < 4:
-            raise InputError(
-                f"model.num_frames is {num_frames}, expected 4 or more with a rollout_share: "
-                "a context frame, two more that the network draws, and one to learn from"
-            )
+        _require_clips(told_shares, rollout_share, num_frames)
         self.told_shares = torch.tensor(told_shares, dtype=torch.float32)
         self.actor_weight = actor_weight
         self.scenery_dropout = scenery_dropout
@@ -158,23 +131,30 @@ class VideoStage(Stage):
     def batches(self, store: ClipStore, folder: Path) -> VideoBatches:
         """Windows of the encoded store."""
         clips = load_latents(self.parts.finished("codec"), store, folder.parent / "latents")
-        return VideoBatches(clips, num_frames=self.num_frames, context_shares=self.context_shares)
+        return VideoBatches(clips, self.kinds)
+
+    def finish(self, store: ClipStore) -> None:
+        """Note how many key frames were made behind two: a rollout makes as many."""
+        if len(self.kinds.strides) > 1:
+            made = self.kinds.key_frames(store.frames_per_clip) - 2
+            self.network.temporal.register_to_config(key_frames=made)
 
     def example_batch(self, count: int) -> Batch:
         """Empty clips of latents behind two context frames."""
         rows = example_latents((count, self.num_frames), self.network.image.config.latent_channels)
-        return {**rows, "num_context": torch.tensor(2)}
+        return {**rows, **empty_known(2)}
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """EDM loss on the frames that are not context."""
         context_error = patterns = None
-        rolls_out = self.training and self.rollout_share > 0.0
+        known = known_of(batch)
+        rolls_out = self.training and self.rollout_share > 0.0 and known.stride == 1 and not known.last
         if rolls_out and float(torch.rand((), generator=generator)) < self.rollout_share:
             batch, context_error, patterns = self._rolled_out(batch, generator)
+            known = known_of(batch)
         clean = batch["latents"].float()
         batch_size, num_frames = clean.shape[:2]
-        num_context = int(batch["num_context"])
-        is_context = torch.arange(num_frames) < num_context
+        is_context, new = known.mask(num_frames), known.new(num_frames)
         target_sigma = self.noise_levels.sample(batch_size, generator)
         context_sigma = 0.02 + self.largest_context_noise * torch.rand(batch_size, generator=generator)
         sigma = torch.where(is_context[None], context_sigma[:, None], target_sigma[:, None]).to(clean.device)
@@ -185,14 +165,14 @@ class VideoStage(Stage):
         noise = torch.randn(source.shape, generator=generator).to(clean.device)
         noisy = add_noise(_flat(source), _flat(noise), flat_sigma)
         patterns = self._patterns(batch_size, generator) if patterns is None else patterns
-        controls = self._controls(batch, num_context, patterns, generator)
-        raw = _flat(self.network(_clips(noisy, batch_size), sigma, num_context, controls)).float()
+        controls = self._controls(batch, known.first, patterns, generator)
+        raw = _flat(self.network(_clips(noisy, batch_size), sigma, known, controls)).float()
         target = self.network.preconditioning.target(_flat(clean), noisy, flat_sigma)
-        if self.training:
+        if self.training and not known.last:
             self._bank_errors(clean, noisy, raw, flat_sigma, target_sigma)
         squared = _clips((raw - target).square(), batch_size)
         weights = 1.0 + self.actor_weight * actor_cover(batch["actors"], clean.shape[-2:]).to(clean.device)
-        return (weights * squared)[:, num_context:].mean() / weights[:, num_context:].mean()
+        return (weights * squared)[:, new].mean() / weights[:, new].mean()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the bank of errors beside the clock."""
@@ -206,30 +186,39 @@ class VideoStage(Stage):
 
     @torch.no_grad()
     def pictures(self, batch: Batch) -> np.ndarray:
-        """The frames of one clip after two context frames; below, what the network makes of them (4 Euler steps)."""
+        """The frames of one clip; below, what the network makes behind two of them, or between two (4 Euler steps)."""
         clip = {name: value[:1] if value.ndim else value for name, value in batch.items()}
-        clean = clip["latents"].float()
-        num_context = 2
+        clean, known = clip["latents"].float(), known_of(batch)
+        known = known if known.last else KnownFrames(2, stride=known.stride)
         every = torch.ones(1, clean.shape[1])
         controls = self._assembled(clip, {kind.value: every for kind in Control})
-        noise = torch.randn(clean.shape, generator=self._generator(batch)).to(self.device)[:, num_context:]
-        context = clean[:, :num_context]
-        drawn = self._continued(context, 0.05, noise, controls, SamplerConfig(steps=4, sigma_min=0.1))
-        return decoded_rows(self.parts, clean[0], torch.cat([context, drawn], dim=1)[0])
+        noise = torch.randn(clean.shape, generator=self._generator(batch)).to(self.device)
+        drawn = clean.clone()
+        drawn[:, known.new(clean.shape[1])] = self._drawn(
+            clean, known, 0.05, noise, controls, SamplerConfig(steps=4, sigma_min=0.1)
+        )
+        return decoded_rows(self.parts, clean[0], drawn[0])
 
-    def _continued(
-        self, context: Tensor, context_sigma: float, noise: Tensor, controls: ControlTensors, config: SamplerConfig
+    def _drawn(
+        self,
+        clips: Tensor,
+        known: KnownFrames,
+        context_sigma: float,
+        noise: Tensor,
+        controls: ControlTensors,
+        config: SamplerConfig,
     ) -> Tensor:
-        """What the network draws of ``noise`` (B, T, C, h, w) behind context latents (B, K, C, h, w); ``controls`` are of all."""
-        num_context = context.shape[1]
+        """What the network draws of ``noise`` (B, T, C, h, w) at the new frames of clips of which some are ``known``; ``controls`` are
+        of all.
+        """
+        new = known.new(clips.shape[1])
 
         def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
-            clips = torch.cat([context, noisy], dim=1)
-            levels = sigma[:, None].expand(clips.shape[:2]).clone()
-            levels[:, :num_context] = context_sigma
-            return self.network.denoised(clips, levels, num_context, controls)[:, num_context:]
+            whole, levels = clips.clone(), torch.full(clips.shape[:2], context_sigma, device=clips.device)
+            whole[:, new], levels[:, new] = noisy, sigma[:, None]
+            return self.network.denoised(whole, levels, known, controls)[:, new]
 
-        return sample(denoise, noise, config)
+        return sample(denoise, noise[:, new], config)
 
     @torch.no_grad()
     def _rolled_out(self, batch: Batch, generator: torch.Generator) -> tuple[Batch, Tensor, Tensor]:
@@ -239,11 +228,11 @@ class VideoStage(Stage):
         patterns = self._patterns(batch_size, generator)
         controls = self._controls(batch, 1, patterns, generator)
         noise = torch.randn(clean.shape, generator=generator).to(clean.device)
-        context = clean[:, :1] + _ROLLOUT_CONTEXT_NOISE * noise[:, :1]
-        drawn = self._continued(context, _ROLLOUT_CONTEXT_NOISE, noise[:, 1:], controls, _ROLLOUT_SAMPLER)
+        perturbed = clean + _ROLLOUT_CONTEXT_NOISE * noise
+        drawn = self._drawn(perturbed, KnownFrames(1), _ROLLOUT_CONTEXT_NOISE, noise, controls, _ROLLOUT_SAMPLER)
         first = int(torch.randint(1, num_frames - 2, (), generator=generator))
         rest = {name: value[:, first:] if value.ndim > 1 else value for name, value in batch.items()}
-        rest["num_context"] = torch.tensor(2)
+        rest |= empty_known(2)
         error = torch.zeros_like(clean[:, first:])
         error[:, :2] = drawn[:, first - 1 : first + 1] - clean[:, first : first + 2]
         return rest, error, torch.tensor(_LATER_PATTERN)[patterns]
@@ -265,6 +254,8 @@ class VideoStage(Stage):
         told = {"map": ground, "actors": actors, "motion": kept(self.motion_dropout)}
         told["attributes"] = kept(self.attribute_dropout)
         told["scenery"] = ground * kept(self.scenery_dropout)
+        if int(batch["num_behind"]):
+            told["motion"] = told["motion"] * (torch.arange(num_frames) > 0)  # it moved so before the clip began
         return self._assembled(batch, told)
 
     def _assembled(self, batch: Batch, told: dict[str, Tensor]) -> ControlTensors:
@@ -292,6 +283,38 @@ class VideoStage(Stage):
         predicted = _clips(self.network.preconditioning.denoised(noisy, raw, sigma), len(clean))
         errors = (predicted - clean)[(target_sigma > 0.5) & (target_sigma < 8.0), -1]
         self.errors = torch.cat([self.errors.reshape(-1, *errors.shape[1:]), errors.half().cpu()])[-BANK_SIZE:]
+
+
+def _temporal_layers(parts: Parts, settings: dict[str, Any]) -> TemporalLayers:
+    """The layers that training begins with; those of an initial model that knew no strides get the label of the asked ones.
+
+    Raises InputError for strides that are none, or others than an initial model was trained at.
+    """
+    asked = settings.pop("strides", None) if parts.initial is not None else None
+    layers: TemporalLayers = parts.fresh("temporal", settings)
+    if asked is None:
+        return layers
+    try:
+        told = with_strides(layers, tuple(asked))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"model.network of the stage 'temporal': {error}") from error
+    placed: TemporalLayers = parts.placed(told).train().requires_grad_(True)
+    return placed
+
+
+def _require_clips(told_shares: Sequence[float], rollout_share: float, num_frames: int) -> None:
+    """Raise InputError for shares of another number of kinds of clips, or clips too short to be continued."""
+    if len(told_shares) != len(TOLD_PATTERNS):
+        raise InputError(
+            f"model.told_shares has {len(told_shares)} numbers, expected {len(TOLD_PATTERNS)}: "
+            "one for each kind of clip, see the recipe"
+        )
+    require("rollout_share", rollout_share, most=1.0)
+    if rollout_share > 0.0 and num_frames < 4:
+        raise InputError(
+            f"model.num_frames is {num_frames}, expected 4 or more with a rollout_share: "
+            "a context frame, two more that the network draws, and one to learn from"
+        )
 
 
 def actor_cover(rasters: Tensor, size: Sequence[int]) -> Tensor:

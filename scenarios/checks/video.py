@@ -39,8 +39,13 @@ def _rate(scenario: Scenario) -> Finding | None:
     fps = scenario.video_settings.fps
     if fps == SHIPPED.fps:
         return None
-    text = f"fps {fps:g} is not what the shipped model was trained for. Use {SHIPPED.fps:g}, and convert the video afterwards."
+    text = f"fps {fps:g} is not what the shipped model was trained for. Use {SHIPPED.fps:g}. {_resampling(fps)}"
     return Finding(code="DS073", text=text, location=("video", "fps"), severity="warning")
+
+
+def _resampling(fps: float) -> str:
+    """How to come by a video file at a rate that the model does not make."""
+    return f"'drivesim export RUN --to video --fps {fps:g}' then writes the finished video at {fps:g}."
 
 
 def _stretch(scenario: Scenario) -> Finding | None:
@@ -61,7 +66,11 @@ def video_finding(scenario: Scenario, made: VideoForm) -> Finding | None:
     text = (
         f"scenario '{scenario.id}' asks for {video.height}x{video.width} at {video.fps:g} fps, model '{made.name}' makes "
         f"{made.height}x{made.width} at {made.fps:g} fps. Write video: {{height: {made.height}, width: {made.width}, "
-        f"fps: {made.fps:g}}}, or choose another --model; the finished video can be converted."
+        f"fps: {made.fps:g}}}, or choose another --model."
     )
+    if video.fps != made.fps:
+        text += f" {_resampling(video.fps)}"
+    if asked[:2] != (made.height, made.width):
+        text += " The finished video can be scaled."
     location = ("video", "fps") if asked[:2] == (made.height, made.width) else ("video",)
     return Finding(code="DS073", text=text, location=location)

@@ -123,6 +123,7 @@ def test_another_models_rate_is_no_fault_where_that_model_is_named(tmp_path: Pat
     assert check(path, made).errors == check(path, made).warnings == ()
     (warned,) = check(path).warnings
     assert warned.code == "DS073" and "fps 25 is not what the shipped model was trained for" in warned.text
+    assert "'drivesim export RUN --to video --fps 25'" in warned.text
     path.write_text(path.read_text().replace("none", "nothing"))
     assert "DS073" not in {problem.code for problem in (*check(path, made).errors, *check(path, made).warnings)}
 
@@ -137,6 +138,7 @@ def test_check_says_of_the_video_what_rollout_says(tmp_path: Path) -> None:
         f"{path}:3:14  video.fps — scenario 'fps25' asks for 512x1024 at 25 fps, model 'default' makes"
     )
     assert "512x1024 at 10 fps" in line and line.endswith("[DS073]")
+    assert "'drivesim export RUN --to video --fps 25' then writes the finished video at 25" in line
     made = SHIPPED
     (scenario,) = load(path)
     finding = video_finding(scenario, made)

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from drivesim.cli import exporting
 from drivesim.cli.main import app
 from drivesim.errors import InputError
-from drivesim.exports.formats import FORMATS
+from drivesim.exports.formats import FORMATS, WITHOUT_BOXES
 from drivesim.exports.run import export_run
 from drivesim.runs.run_folder import RunFolder
 from drivesim.scenarios import check
@@ -33,13 +33,18 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def exported(run: Path) -> Path:
     """The run with every format of its futures below it."""
-    options = [part for name in FORMATS for part in ("--to", name)]
-    done = drivesim("export", run, *options, "--json", "-q")
-    assert done.exit_code == 0, done.output
-    made = json.loads(done.stdout)["exports"]
-    assert [each["format"] for each in made] == list(FORMATS)
+    boxed = [name for name in FORMATS if name not in WITHOUT_BOXES]
+    options = [part for name in boxed for part in ("--to", name)]
+    made = []
+    for asked in (options, ["--to", "video", "--fps", 25]):
+        done = drivesim("export", run, *asked, "--json", "-q")
+        assert done.exit_code == 0, done.output
+        made += json.loads(done.stdout)["exports"]
+    assert [each["format"] for each in made] == [*boxed, "video"] == list(FORMATS)
     assert all(each["futures"] == ["tiny-cut-in/v000/f00", "tiny-cut-in/v000/f01"] for each in made)
-    assert all("the judges see 256x512" in each["notes"][0] for each in made)  # the tiny model's video is smaller
+    *seen, resampled = (each["notes"][0] for each in made)
+    assert all("the judges see 256x512" in note for note in seen)  # the tiny model's video is smaller
+    assert resampled.startswith("resampled from 10 to 25 frames a second: nearest earlier frame")
     return run / "exports"
 
 
@@ -52,6 +57,9 @@ def test_every_format_lies_below_the_run_and_nothing_half_written(exported: Path
     ]
     assert sorted(path.name for path in (exported / "xosc").iterdir()) == [
         "f00.xosc", "f01.xosc", "provenance.json", "road.xodr", "scenario.xosc",
+    ]  # fmt: skip
+    assert sorted(path.name for path in (exported / "video").iterdir()) == [
+        "f00-25fps.json", "f00-25fps.mp4", "f01-25fps.json", "f01-25fps.mp4",
     ]  # fmt: skip
     assert (exported / "coco/annotations/conditioned.json").is_file() and (exported / "frames/f01/000011.jpg").is_file()
     assert not [path for path in exported.rglob("*") if path.suffix in (".part", ".unfinished", ".replaced")]
@@ -147,6 +155,11 @@ def broken_runs(folder: Path, run: Path) -> dict[str, tuple[list[object], str]]:
         "both ways": ([run, *coco, "--overwrite", "--resume"], "one replaces what is there, the other keeps it"),
         "judges that may not look": ([run, *coco, "--judges", folder], "nothing would look at the video"),
         "judges that cannot look": ([run, "--to", "coco", "--judges", folder], "the judges see 256x512"),
+        "judges without boxes": ([run, "--to", "video", "--fps", 25, "--judges", folder], "nothing would look at"),
+        "a rate for boxes": ([run, *coco, "--fps", 25], "--fps 25 has no meaning for coco"),
+        "a rate for some": ([run, "--to", "video", *coco, "--fps", 25], "export it by itself: --to video --fps 25"),
+        "no rate": ([run, "--to", "video"], "needs the frame rate that is wanted (--fps)"),
+        "no usable rate": ([run, "--to", "video", "--fps", 0], "greater than or equal to 0.5 (got '0')"),
         "no format": ([run, "--to", "rosbag"], "rosbag"),
     }
 

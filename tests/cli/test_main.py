@@ -49,9 +49,10 @@ def test_every_command_teaches_itself_without_importing_torch() -> None:
     assert shown.splitlines() == [f"{name} 0 True False" for name in LazyCommands()]
 
 
-def test_data_is_packed_checked_and_looked_at_without_importing_torch() -> None:
+def test_data_is_packed_and_data_and_runs_are_looked_at_without_importing_torch() -> None:
     """Which takes longer than a small store, in every worker anew."""
-    needed = "drivesim.packing, drivesim.datasets.procedural.dataset, drivesim.datasets.video_folder, drivesim.datasets.nuscenes"
+    datasets = "drivesim.datasets.procedural.dataset, drivesim.datasets.video_folder, drivesim.datasets.nuscenes"
+    needed = f"drivesim.packing, {datasets}, drivesim.runs.inspection"
     program = f"import sys, {needed}; print('torch' in sys.modules)"
     assert (
         subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "False\n"

@@ -42,7 +42,6 @@ def test_a_video_has_the_asked_for_length(scenario, tmp_path):
         ({"at": "9s"}, "past the end"),
         ({"at": "-1s"}, "--at"),
         ({"at": "soon"}, "--at"),
-        ({"out": "x.jpg"}, "cannot write .jpg"),
         ({"seconds": "2s"}, "--seconds"),
         ({"at": "1e308"}, "--at 1e308: expected a time from 0 to a day"),
         ({"out": "film.mp4", "seconds": "1e9"}, "--seconds 1e9: expected a time from 0 to a day"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 from unprivileged import unprivileged
 
 from drivesim.cli.main import app
+from drivesim.cli.terminal import saying_what_is_not_kept
 from drivesim.errors import InputError
 from drivesim.metrics.estimate import exact
 from drivesim.models.hashes import verify_folder, write_hashes
@@ -24,6 +26,7 @@ from drivesim.report.files import write_report
 from drivesim.runs.cost import Cost, remember_cost, remembered_cost
 from drivesim.runs.future import open_run
 from drivesim.runs.inspection import inspect_run
+from drivesim.storage import kept_if_possible
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "runs"))
 
@@ -153,13 +156,33 @@ def test_a_protected_cache_is_no_fault(tmp_path: Path, monkeypatch: pytest.Monke
     given = {field.name: 1.5 for field in dataclasses.fields(Cost)}
     cost = Cost(**{**given, "chunk_frames": 4, "overlap": True})
 
-    def remember() -> bool:
-        remember_cost(manifest, cost)
-        return remembered_cost(manifest) is None
+    def remember() -> list[object]:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            remember_cost(manifest, cost)
+        return [remembered_cost(manifest) is None, *(str(one.message) for one in said)]
 
-    assert unprivileged(remember)
+    place = tmp_path / "cache/drivesim/cost.json"
+    said = (
+        f"speed of this machine not kept in {place} (permission denied; mend its rights); measured again the next time."
+    )
+    assert unprivileged(remember) == [True, said]
     (tmp_path / "cache").chmod(0)
-    assert unprivileged(remember)
+    assert unprivileged(remember) == [True, said]
+
+
+def test_what_could_not_be_kept_is_said_in_one_line_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.warns(FutureWarning, match="something else"), saying_what_is_not_kept():
+        for _ in range(2):
+            with kept_if_possible(Path("a\nb"), "rows"):
+                raise OSError(28, "No space left on device", "a")
+            warnings.warn("something else", FutureWarning, stacklevel=1)
+    err = capsys.readouterr().err
+    assert [line for line in err.splitlines() if "rows" in line] == [
+        "note: rows not kept in a b (No space left on device); measured again the next time."
+    ]
 
 
 def test_a_part_of_a_model_that_may_not_be_read_is_not_missing(tmp_path: Path) -> None:

@@ -81,17 +81,90 @@ def test_no_option_takes_what_is_no_usable_number(value: str, tmp_path: Path, mo
     assert list(tmp_path.iterdir()) == []
 
 
+def test_all_mistakes_of_a_call_come_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    of_a_command: dict[str, list[str]] = {}
+    for line, option, _ in OPTIONS:
+        of_a_command.setdefault(line, []).append(option)
+    assert sum(len(options) > 2 for options in of_a_command.values()) > 5
+    for line, options in of_a_command.items():
+        words = [word for option in options for word in (option, "nan")]
+        said = refused([*line.split(), *words])
+        if len(options) > 1:
+            assert f"{len(options)} mistakes in this call:" in said, (line, said)
+        for option in options:
+            assert re.search(rf"^(  |error: |.*'){option}['\" ]", said, re.MULTILINE), (line, option, said)
+    assert list(tmp_path.iterdir()) == []
+
+
+AT_ONCE: dict[str, tuple[list[str], list[str]]] = {
+    "a rate and a width": (
+        ["data", "pack", "procedural", "x", "--fps", "nan", "--width", "0"],
+        ["--fps nan: expected a finite number.", "'--width': Input should be greater than or equal to 1 (got '0')"],
+    ),
+    "numbers and texts": (
+        ["rollout", "x", "--minutes", "-4", "--set", "gap", "--variation", "8-3", "--threads", "0", "--futures", "0"],
+        ["--minutes -4: expected a time", "--set gap: expected", "--variation 8-3: expected", "--threads 0: expected", "(got '0')"],
+    ),
+    "bounds of figures": (
+        ["score", "x", "--require", "a", "--require", "b", "--require", "ttc>=1", "--min-recall", "7"],
+        ["'a' is no threshold", "'b' is no threshold", "less than or equal to 1 (got '7')"],
+    ),
+    "names of options": (
+        ["export", "x", "--frmat", "coco", "--width=4", "--fps", "0", "--to", "bag"],
+        ["No such option: --frmat", "No such option: --width", "'bag' is not one of", "to 0.5 (got '0')"],
+    ),
+    "places": (
+        ["render", "x", "--size", "3", "--out", "a.gif", "--seconds", "one"],
+        ["--size 3: expected WIDTHxHEIGHT", "--out a.gif: cannot write .gif", "--seconds: "],
+    ),
+    "what is missing and what is too much": (
+        ["data", "view", "--samples", "0", "--out", "a.gif"],
+        ["Missing argument 'STORE'", "(got '0')", "--out a.gif: name a .png picture"],
+    ),
+    "an argument too many": (
+        ["replay", "x", "y", "--future", "-1"], ["unexpected extra argument(s) (y)", "'--future'"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AT_ONCE)
+def test_mistakes_of_every_kind_come_at_once(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words, expected = AT_ONCE[name]
+    said = refused(words)
+    assert f"{len(expected)} mistakes in this call:" in said and "Traceback" not in said
+    for text in expected:
+        assert text in said, (text, said)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_mistake_is_said_alone() -> None:
+    assert (
+        refused(["export", "x", "--to", "coco", "--bar=4"]).splitlines()[-1].startswith("Error: No such option: --bar")
+    )
+    assert refused(["export", "x", "--to", "bag"]).splitlines()[-1].startswith("Error: Invalid value for '--to'")
+    assert refused(["rollout", "x", "--threads", "0"]).startswith("error: --threads 0: expected")
+    assert refused(["replay", "x", "y"]).splitlines()[-1] == "Error: Got unexpected extra argument(s) (y)"
+    behind = refused(
+        ["export", "x", "--otu", "y", "--to", "coco"]
+    )  # y is meant for the option, not one argument too many
+    assert "No such option: --otu" in behind and "unexpected" not in behind
+
+
 SPECIAL: dict[str, tuple[list[str], str]] = {
     "a limit": (["test", "empty-road", "--limit", "0", "--out", "x"], "(got '0')"),
     "accelerators of nobody": (["sweep", "empty-road", "--out", "x", "--gpus", "1"], "--gpus 1 without --ray"),
     "a future beyond": (["replay", "x", "--future", "1000001"], "(got '1000001')"),
     "lengths": (["benchmark", "a", "--data", "s", "--lengths", "9" * 5000], "expected numbers of frames with commas"),
     "negative lengths": (["benchmark", "a", "--data", "s", "--lengths=-16"], "expected numbers of frames with commas"),
-    "seconds": (["evaluate", "--seconds", "1e308"], "--seconds 1e+308: expected a number of 10000 or less"),
+    "seconds": (["evaluate", "--seconds", "1e308"], "less than or equal to 10000 (got '1e308')"),
     "minutes": (["evaluate", "--minutes", "1e-9"], "--minutes 1e-09: expected 0, or 0.05 or more"),
     "a parameter": (["rollout", "highway-cut-in", "--set", "gap=nan", "--dry-run"], "gap"),
     "variations": (["sample", "highway-cut-in", "--out", "x", "--variation", "9" * 30], "expected a number such as 3"),
     "a video of no future": (["diff", f"f{'9' * 5000}.mp4", "b.mp4", "--out", "x.mp4"], "Choose a shorter name"),
+    "a picture of no kind": (["preview", "highway-cut-in", "--out", "x.jpg"], "--out x.jpg: cannot write .jpg"),
+    "a video of no kind": (["render", "highway-cut-in", "--out", "film.avi"], "--out film.avi: cannot write .avi"),
     "a bound": (["score", "x", "--require", "obedience.recall>=nan"], "'nan' is no number"),
 }
 

@@ -61,6 +61,18 @@ def test_what_cannot_be_measured_is_refused_before_anything_is_made(tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_all_numbers_that_cannot_be_measured_are_named_at_once() -> None:
+    with pytest.raises(InputError) as caught:
+        Protocol(clips=3, seconds=float("nan"), futures=10_001, minutes=0.01, seed=-1)
+    assert str(caught.value).split("; ") == [
+        "--clips 3: expected 4 to 10000",
+        "--seconds nan: expected 0.5 to 10000",
+        "--futures 10001: expected 3 to 10000",
+        "--seed -1: expected 0 or more",
+        "--minutes 0.01: expected 0, or 0.05 or more",
+    ]
+
+
 @pytest.mark.slow
 def test_the_whole_report(tmp_path: Path, judges: Judges) -> None:
     scenario = tmp_path / "judged.yaml"

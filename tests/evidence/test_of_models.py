@@ -102,7 +102,7 @@ def test_clips_of_a_store_are_told_as_they_were_packed(store: str) -> None:
 @pytest.mark.parametrize(
     ("protocol", "spec", "says"),
     [
-        ({"clips": 1}, {}, "--clips 1: expected 2 or more"),
+        ({"clips": 1}, {}, "--clips 1: expected 2 to 10000, as sets of videos are compared"),
         ({"clips": 3}, {}, "holds 4 usable clips, 6 are needed"),
         ({"lengths": (7, 3)}, {}, "--lengths 7,3: expected rising"),
         ({"lengths": (3, 12)}, {}, r"clips of 9 frames; .* must be told of 13"),

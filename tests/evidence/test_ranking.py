@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+from full_disk import largest_file
 from tiny_judges import JUDGED_SCENARIO, JudgedLoaded, tiny_judges
 from typer.testing import CliRunner, Result
 
 import drivesim as ds
 from drivesim.cli.main import app
-from drivesim.errors import InputError
+from drivesim.errors import InputError, NotKeptWarning
 from drivesim.evidence.ranking import FIGURES, rank, rank_rows
 from drivesim.options import Options, Threads
 from drivesim.runs.rows import ROWS_NAME, FutureRow, read_rows, replay_command, write_rows
@@ -88,8 +89,17 @@ def test_a_run_is_looked_at_once_and_its_score_is_taken(tmp_path: Path) -> None:
     assert len(rank(tmp_path / "run", "ego_speed_error", judges=judges)) == 3, "what is missing is measured"
     metrics = read_rows(kept)[0].metrics
     assert {figure.measure for figure in FIGURES.values()} <= set(metrics)
-    result = drivesim("rank", tmp_path / "run", "ego_speed_error", "--judges", tmp_path / "judges")
-    assert result.exit_code == 0, result.output
+    again = ("rank", tmp_path / "run", "ego_speed_error", "--judges", tmp_path / "judges")
+    result = drivesim(*again)
+    assert result.exit_code == 0 and "not kept" not in result.output, result.output
+    kept.unlink()
+    with largest_file(0):
+        full = drivesim(*again)
+    assert full.exit_code == 0 and full.stdout == result.stdout and not kept.exists()
+    said = f"note: measured rows not kept in {kept} (File too large); measured again the next time."
+    assert [line for line in full.stderr.splitlines() if "kept" in line] == [said]
+    with largest_file(0), pytest.warns(NotKeptWarning, match=r"measured rows not kept in .* \(File too large\)"):
+        assert len(rank(tmp_path / "run", "ego_speed_error", judges=judges)) == 3
     assert f"drivesim replay {tmp_path / 'run'} --future {found.worst.row.future}" in result.stdout
     assert result.stdout.count("drivesim diff") == 1
     values = json.loads(

@@ -1,7 +1,7 @@
 """Runs lines of Python with settings of the hub's client: SETTINGS RESULTS LINE... Run as a program by the tests of the hub.
 
-The client reads its settings when it is imported, so each run imports it, and the models that import it, anew; torch, most of
-whose compiler they import, is imported once for all of them.
+The client reads its settings when it is imported, so each run imports it, and the models that import it, anew; torch is
+imported once for all of them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import warnings
 from pathlib import Path
 
-import torch._dynamo  # noqa: F401
+import torch  # noqa: F401
 
 
 def main() -> None:

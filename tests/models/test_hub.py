@@ -73,16 +73,18 @@ def test_a_cached_model_needs_no_network(server: ForkServer, model_folder: Path,
     cached(tmp_path, "me/whole", files)
     cached(tmp_path, "me/part", {name: data for name, data in files.items() if "temporal/diffusion" not in name})
     cached(tmp_path, "me/other", {"README.md": b"something else"})
-    loaded, part, other, absent = run(
+    loaded, compiler, part, other, absent = run(
         server,
         tmp_path,
         "load_model('me/whole', device='cpu').world_model.spec.weights_sha256",
+        "'torch._dynamo' in __import__('sys').modules",
         "load_model('me/part')",
         "load_model('me/other')",
         "load_model('me/absent')",
         HF_HUB_OFFLINE="1",
     )
     assert loaded == verify_folder(model_folder)
+    assert compiler == "False", "importing torch's compiler takes longer than loading a model: kept_network.py"
     assert "diffusion_pytorch_model.safetensors: the file is missing" in part
     assert "'me/other' is not a drivesim model, model.json is missing" in other
     assert (

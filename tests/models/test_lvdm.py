@@ -47,8 +47,9 @@ def _given(*mask: float, level: int = 100, sparse: int = 0) -> GivenLatents:
 
 
 @torch.inference_mode()
-def test_the_autoencoder_shrinks_time_and_space_and_standardises() -> None:
-    network = tiny_autoencoder()
+@pytest.mark.parametrize("patch", [1, 2, 8])
+def test_the_autoencoder_shrinks_time_and_space_and_standardises(patch: int) -> None:
+    network = ClipAutoencoder3D(**{**tiny_autoencoder().config, "patch": patch})
     clips = torch.rand(3, 3, 4, 32, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
     raw = network.encode(clips)
     assert raw.shape == (3, *network.latent_shape) == (3, 4, 2, 4, 8)
@@ -64,7 +65,13 @@ def test_the_autoencoder_shrinks_time_and_space_and_standardises() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"), [({"time_factor": 3}, "a power of 2"), ({"num_frames": 6}, "clips of 6 frames of 128x256")]
+    ("settings", "message"),
+    [
+        ({"time_factor": 3}, "a power of 2"),
+        ({"num_frames": 6}, "clips of 6 frames of 128x256"),
+        ({"patch": 3}, "patch is 3; a power of 2"),
+        ({"patch": 16}, "patch is 16, more than the space_factor of 8"),
+    ],
 )
 def test_sizes_that_cannot_be_are_refused(settings: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -171,7 +178,7 @@ def test_the_hierarchy_predicts_sparse_frames_and_fills_in_between() -> None:
     asked, latents = _calls(plain)
     assert asked == [(1, (1.0, 0.0, 0.0), 101), (0, (1.0, 0.0, 1.0), 101), (0, (1.0, 0.0, 1.0), 101)]
     assert latents.shape == (2, 4, 2, 4, 8)
-    onward, _ = _calls(dataclasses.replace(plain, mode="autoregressive"))
+    onward, _ = _calls(dataclasses.replace(plain, mode="frame-wise"))
     assert onward == [(0, (1.0, 0.0, 0.0), 101)] * 2
 
 
@@ -208,9 +215,9 @@ def test_the_level_of_the_perturbation_is_noised_to_and_told() -> None:
 
 
 def test_a_folder_is_saved_and_loaded(tmp_path: Path) -> None:
-    tiny_lvdm(dataclasses.replace(TOY, mode="autoregressive")).save_pretrained(tmp_path / "toy")
+    tiny_lvdm(dataclasses.replace(TOY, mode="frame-wise")).save_pretrained(tmp_path / "toy")
     model = load_model(tmp_path / "toy", device="cpu", dtype="float32", steps=1)
-    assert model.steps == 1 and model.config.mode == "autoregressive"
+    assert model.steps == 1 and model.config.mode == "frame-wise"
     assert model.world_model.spec.chunk_frames == 4 and model.world_model.spec.controls == frozenset(Control)
 
 
@@ -235,7 +242,8 @@ def test_a_folder_that_differs_says_how(file: str, change: dict[str, object], me
 @pytest.mark.slow
 @torch.inference_mode()
 def test_the_published_sizes_run() -> None:
-    network = {name: stage["model"]["init_args"]["network"] for name, stage in read_recipe("lvdm-paper").stages.items()}
+    stages = read_recipe("lvdm-paper").stages
+    network = {name: stages[name]["model"]["init_args"]["network"] for name in ("autoencoder", "denoiser")}
     with torch.device("meta"):
         coder = ClipAutoencoder3D(**{**network["autoencoder"], "width": 256})
         large = FactorisedUNet(**{"height": 32, "width": 32, **network["denoiser"]})
@@ -249,3 +257,14 @@ def test_the_published_sizes_run() -> None:
     noisy = torch.zeros(1, 4, 5, 32, 32)
     given = GivenLatents(torch.tensor([[1.0, 0, 0, 0, 1.0]]), torch.tensor([101]), torch.tensor([0]))
     assert large(noisy, torch.tensor([500]), given, told).shape == noisy.shape
+
+
+def test_a_folder_that_says_autoregressive_goes_frame_by_frame(tmp_path: Path) -> None:
+    tiny_lvdm(TOY).save_pretrained(tmp_path / "toy")
+    settings = json.loads((tmp_path / "toy" / "model.json").read_text())
+    (tmp_path / "toy" / "model.json").write_text(json.dumps({**settings, "mode": "autoregressive"}))
+    write_hashes(tmp_path / "toy")
+    older = load_model(tmp_path / "toy", device="cpu", dtype="float32")
+    assert older.config.mode == "frame-wise" and older.world_model.spec.mode is None
+    other = load_model(tmp_path / "toy", device="cpu", dtype="float32", mode="hierarchical")
+    assert other.config.mode == "hierarchical" and other.world_model.spec.mode == "hierarchical"

@@ -14,7 +14,7 @@ from tiny_pvdm import SHOWN, TOY, tiny_autoencoder, tiny_denoiser, tiny_pvdm
 from tiny_video_ldm import save_toy
 
 from drivesim.controls import Control
-from drivesim.errors import ModelError
+from drivesim.errors import InputError, ModelError
 from drivesim.models import load_model
 from drivesim.models.clip_model import ClipWorldModel
 from drivesim.models.conditioning_inputs import ControlTensors
@@ -25,6 +25,7 @@ from drivesim.models.pvdm.blocks import SelfAttention, frame_angles, grid_angles
 from drivesim.models.pvdm.denoiser import PlaneDenoiser
 from drivesim.models.pvdm.planes import PlaneSizes, joined, spread
 from drivesim.noise import NoiseStream
+from drivesim.options import RolloutMode
 from drivesim.training.recipe import read_recipe
 
 
@@ -251,3 +252,10 @@ def test_a_folder_that_differs_says_how(file: str, change: dict[str, object], me
     write_hashes(tmp_path / "toy")
     with pytest.raises(ModelError, match=message):
         load_model(tmp_path / "toy", device="cpu")
+
+
+@pytest.mark.parametrize("mode", ["hierarchical", "frame-wise"])
+def test_another_way_to_go_on_is_refused(mode: RolloutMode, tmp_path: Path) -> None:
+    tiny_pvdm(TOY).save_pretrained(tmp_path / "toy")
+    with pytest.raises(InputError, match=f"mode {mode}: models of the family of .* Leave --mode out"):
+        load_model(tmp_path / "toy", device="cpu", mode=mode)

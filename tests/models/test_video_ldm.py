@@ -239,6 +239,27 @@ def test_where_actors_are_withheld_a_chunk_is_guided_by_its_context() -> None:
     assert torch.equal(first_chunk(free, free_guidance=3.0, free_guidance_low=5.1)[0], plain)
 
 
+def test_context_guides_a_told_chunk_at_every_level_and_without_bounds() -> None:
+    networks, told = tiny_networks(), some_controls(6)
+
+    def first_chunk(**guidance: Any) -> torch.Tensor:
+        once = SamplerConfig(steps=1, sigma_max=0.5)
+        config = VideoLDMConfig(name="toy", rollout=RolloutConfig(sampler=once, anchor_pull=0.0, **guidance))
+        model = assemble(networks, config, "0" * 64, torch.device("cpu")).world_model
+        return model.step(model.begin(torch.zeros(1, 3, 512, 1024), some_controls(1)), told, NoiseStream(1))[0].latents
+
+    plain, guided = first_chunk(), first_chunk(context_guidance=2.0)
+    noisy = 0.5 * NoiseStream(1).child(0).normal(6, 19, 16, 32)
+    video, read = VideoUNet(networks.image, networks.temporal), ControlTensors.from_controls(told)
+    with torch.inference_mode():
+        alone = video.denoised(noisy[None], torch.full((1, 6), 0.5), 0, read)[0]
+    assert not torch.allclose(guided, plain, atol=1e-3)
+    assert torch.allclose(guided, (alone + 2.0 * (plain - alone)).clamp(-8.0, 8.0), atol=1e-4)
+    both = RolloutConfig(context_guidance=2.5)
+    scales = [both.guidance_for(controls, 1) for controls in (told, told.without(Control.ACTORS))]
+    assert scales == [2.5, 2.5] and both.guidance_for(told.without(Control.ACTORS), 0) == 3.0
+
+
 @torch.inference_mode()
 def test_guidance_by_the_context_halves_from_chunk_to_chunk_until_actors_are_told_again() -> None:
     rollout = RolloutConfig(sampler=SamplerConfig(steps=1), free_factor=1, free_guidance=3.0)

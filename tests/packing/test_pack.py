@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from full_disk import largest_file
 from striped_dataset import StripedDataset
 
 from drivesim.conditioning import build_controls
@@ -63,12 +61,18 @@ def test_procedural_samples_are_the_rendered_scene(undisturbed: Path) -> None:
     assert store.read("times_us", seed).tolist() == [start * 100_000, (start + 1) * 100_000]
 
 
-def test_held_out_scenes_are_not_mixed_with_training_scenes() -> None:
+def test_held_out_scenes_are_not_mixed_with_training_scenes(tmp_path: Path) -> None:
     assert len(ProceduralDataset(first_seed=HELD_OUT_SEED, num_samples=10)) == 10
     with pytest.raises(InputError, match="mix training scenes and held-out ones; stay below 1000000"):
         ProceduralDataset(first_seed=HELD_OUT_SEED - 5, num_samples=10)
     with pytest.raises(InputError, match="0 frames, expected at least 1"):
         ProceduralDataset(num_frames=0)
+    with pytest.raises(
+        InputError, match=r"num_frames is 100001, expected 1 to 100000; width is 0, expected 1 to 16384\."
+    ):
+        ProceduralDataset(num_frames=100_001, width=0)
+    with pytest.raises(InputError, match="shards of 65537 samples, expected 1 to 65536"):
+        pack(ProceduralDataset(num_samples=1), str(tmp_path / "x.zarr"), shard_size=65_537)
 
 
 def test_killed_and_continued_is_bit_equal_and_leaves_no_worker_behind(undisturbed: Path, tmp_path: Path) -> None:
@@ -227,19 +231,6 @@ def test_two_writers_keep_out_of_each_others_way(tmp_path: Path) -> None:
     pack(StripedDataset(), tmp_path / "s.zarr")
     with StoreFiles(tmp_path / "s.zarr").locked(), pytest.raises(InputError, match="another process is writing"):
         pack(StripedDataset(), tmp_path / "s.zarr")
-
-
-@contextmanager
-def largest_file(limit: int) -> Iterator[None]:
-    """No file may grow beyond ``limit`` bytes, as on a disk that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, previous)
 
 
 def test_a_full_disk_is_one_line_and_the_store_continues(tmp_path: Path) -> None:

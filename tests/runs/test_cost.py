@@ -13,7 +13,7 @@ from conformance import some_controls
 from tiny_model import TinyStartFrameModel, TinyWorldModel
 
 from drivesim.clip import tensor_to_frames
-from drivesim.errors import InputError
+from drivesim.errors import InputError, NotKeptWarning
 from drivesim.noise import NoiseStream
 from drivesim.options import Threads
 from drivesim.runs.cost import (
@@ -192,6 +192,7 @@ def test_a_cost_is_remembered_for_its_settings_alone(tmp_path: Path, monkeypatch
         {"lossless": True},
         {"threads": Threads(denoise=2, decode=1)},
         {"start_source": "picture 1234"},
+        {"timeline": dataclasses.replace(manifest.timeline, chunk_frames=5)},
     ]
     for other in others:
         assert remembered_cost(dataclasses.replace(manifest, **other)) is None, other
@@ -237,5 +238,6 @@ def test_a_machine_without_a_home_remembers_nothing_and_goes_on(monkeypatch: pyt
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(Path, "home", homeless)
     manifest = tiny_manifest(TinyWorldModel())
-    remember_cost(manifest, COST)
+    with pytest.warns(NotKeptWarning, match="speed of this machine not kept .no home folder; XDG_CACHE_HOME"):
+        remember_cost(manifest, COST)
     assert remembered_cost(manifest) is None

@@ -19,8 +19,8 @@ from drivesim.models.hashes import write_hashes
 from drivesim.models.video_ldm.load import VideoLDMConfig, save_networks
 from drivesim.packing import pack
 from drivesim.training import DecoderGanStage, DecoderStage, estimates
+from drivesim.training.adversarial import Judged
 from drivesim.training.decoder_stage import DecoderBatches, DecoderTask, unsteadiness
-from drivesim.training.gan_stage import Judged
 from drivesim.training.stage import NothingToLearn
 from drivesim.training.stream import Draw
 
@@ -139,7 +139,7 @@ def test_only_change_beyond_the_true_change_counts_as_unsteady() -> None:
 def test_the_discriminators_weigh_places_as_their_pixels_are() -> None:
     picture, weights = torch.zeros(1, 3, 8, 16), torch.ones(1, 1, 8, 16)
     weights[..., :4, :] = 3.0
-    seen = Judged(picture, picture, torch.zeros(1, NUM_LAYOUT_PLANES, 2, 4), weights)
+    seen = Judged(picture, picture, weights)
     upper = torch.zeros(1, 1, 2, 4)
     upper[..., :1, :] = 1.0
     assert float(seen.weighted(upper)) == pytest.approx(0.75) and float(seen.weighted(1.0 - upper)) == pytest.approx(

@@ -47,6 +47,11 @@ def test_parameters_stay_equal(pair: tuple[Path, list[dict[str, Any]]]) -> None:
     assert first["parameters"] == second["parameters"]
 
 
+def test_decoder_and_discriminators_stay_equal(pair: tuple[Path, list[dict[str, Any]]]) -> None:
+    first, second = (json.loads((pair[0] / "records" / f"adversarial-{rank}.json").read_text()) for rank in range(2))
+    assert first == second
+
+
 def test_the_union_of_samples_is_the_epoch(pair: tuple[Path, list[dict[str, Any]]]) -> None:
     first, second = pair[1]
     assert not set(first["samples"]) & set(second["samples"])

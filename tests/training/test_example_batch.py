@@ -45,7 +45,13 @@ def test_the_loss_takes_the_example(kind: Any, toy: Path, tmp_path: Path) -> Non
     stage = kind(tmp_path, initial=str(toy), dtype="float32", **SETTINGS[kind])
     batch = stage.example_batch(2)
     assert {len(value) for value in batch.values() if value.ndim} == {2}
-    assert torch.isfinite(stage.loss(batch, torch.Generator().manual_seed(0)))
+    loss = stage.loss(batch, torch.Generator().manual_seed(0))
+    assert torch.isfinite(loss)
+    loss.backward()
+    left_out = [
+        name for name, weights in stage.network.named_parameters() if weights.requires_grad and weights.grad is None
+    ]
+    assert kind.leaves_weights_out or not left_out, "DDP waits for the gradient of every weight unless a stage says so"
 
 
 def test_a_dry_run_measures_a_judge(toy: Path, tmp_path: Path) -> None:

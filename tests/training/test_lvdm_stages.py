@@ -30,6 +30,9 @@ stages:
     model:
       class_path: drivesim.training.ClipAutoencoder3DStage
       init_args: {network: {height: 32, width: 64, num_frames: 2, hidden: 4, time_factor: 1, groups: 4}}
+  gan:
+    model: {class_path: drivesim.training.ClipGan3DStage, init_args: {discriminator_width: 4}}
+    trainer: {max_steps: 4, gradient_clip_val: null}
   denoiser:
     model:
       class_path: drivesim.training.FactorisedDenoiserStage
@@ -54,6 +57,7 @@ def stage(trained: Path) -> FactorisedDenoiserStage:
 
 def test_the_chain_ends_in_a_model_that_continues_a_video(trained: Path, small_clips: Path) -> None:
     model = load_model(trained / "model", device="cpu", dtype="float32", steps=1)
+    assert (trained / "gan/done.json").exists()
     assert model.config.name == "sequences" and model.world_model.spec.chunk_frames == 4
     frame = torch.zeros(1, 3, 512, 1024)
     state = model.world_model.begin(frame, some_controls(1))

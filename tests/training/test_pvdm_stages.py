@@ -31,6 +31,9 @@ stages:
     model:
       class_path: drivesim.training.PlaneAutoencoderStage
       init_args: {network: {height: 32, width: 64, num_frames: 2, dim: 16, depth: 1, heads: 2, head_width: 8, projection_depth: 1, projection_mlp: 16}}
+  gan:
+    model: {class_path: drivesim.training.PlaneGanStage, init_args: {discriminator_width: 4}}
+    trainer: {max_steps: 4, gradient_clip_val: null}
   denoiser:
     model:
       class_path: drivesim.training.PlaneDenoiserStage
@@ -61,7 +64,7 @@ def test_the_chain_ends_in_a_model_that_continues_a_video(trained: Path) -> None
     frames, _ = next_frames(model.world_model, state, some_controls(2), NoiseStream(1), frame[0])
     assert frames.shape == (2, 3, 512, 1024) and torch.isfinite(frames).all()
     assert "| denoiser | 2 |" in (trained / "model" / "README.md").read_text()
-    for name in ("autoencoder", "denoiser"):
+    for name in ("autoencoder", "gan", "denoiser"):
         assert list((trained / name / "samples").glob("step-*.png")), name
 
 
@@ -79,7 +82,7 @@ def test_a_context_is_the_window_before_the_frame_before_or_nothing(
         window = next(w for w in range(5) if np.array_equal(batch["latents"][0].numpy(), latents.of(clip, w)))
         context = batch["context"][0].numpy()
         start = latents.starts[window]
-        told = batches.latents.store.read("actors", clip, slice(start, start + 2))
+        told = batches.controls.read("actors", clip, slice(start, start + 2))
         assert np.array_equal(batch["actors"][0].numpy(), told)
         if not context.any():
             seen["none"] += 1

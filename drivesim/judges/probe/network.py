@@ -10,14 +10,13 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
 from drivesim.controls import ATTRIBUTE_CHANNELS
 from drivesim.judges import JUDGED_HEIGHT, JUDGED_WIDTH
 from drivesim.judges.probe.blocks import Block, Head, Level, PixelNorm
 from drivesim.judges.probe.ego_motion import MotionReadout, flow_maps
+from drivesim.models.kept_network import KeptNetwork, register_to_config
 from drivesim.scene import CATEGORIES
 
 #: Height and width of the frames that the probe sees; larger ones are averaged down to it.
@@ -76,7 +75,7 @@ class ProbeOutputs:
     motion: Tensor | None
 
 
-class ProbeNetwork(ModelMixin, ConfigMixin):
+class ProbeNetwork(KeptNetwork):
     """A convolutional pyramid with one head per question; all outputs stand on the grid of STRIDE pixels."""
 
     @register_to_config

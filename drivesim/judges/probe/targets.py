@@ -59,8 +59,13 @@ def semantic_shares(semantic: np.ndarray) -> np.ndarray:
     rows, columns = semantic.shape[0] // GRID[0], semantic.shape[1] // GRID[1]
     if semantic.shape != (rows * GRID[0], columns * GRID[1]) or rows < 1 or columns < 1:
         raise ValueError(f"a semantic map of {semantic.shape}; expected a multiple of {GRID[0]}x{GRID[1]}")
-    cells = semantic.reshape(GRID[0], rows, GRID[1], columns)
-    return np.stack([(cells == index).mean(axis=(1, 3)) for index in range(len(SEMANTIC_CLASSES))]).astype(np.float32)
+    num_classes = len(SEMANTIC_CLASSES)
+    cells = (np.arange(semantic.shape[0]) // rows * GRID[1])[:, None] + np.arange(semantic.shape[1]) // columns
+    # One count of all cells and classes together; what is no class has a place of its own, which is left out.
+    places = cells * (num_classes + 1) + np.minimum(semantic, num_classes)
+    counts = np.bincount(places.ravel(), minlength=GRID[0] * GRID[1] * (num_classes + 1))
+    shares = counts.reshape(*GRID, num_classes + 1)[..., :num_classes] / (rows * columns)
+    return np.ascontiguousarray(shares.transpose(2, 0, 1), dtype=np.float32)
 
 
 def _frame_arrays(labels: FrameLabels) -> dict[str, np.ndarray]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from drivesim.models.clip_family import ClipConfig, ClipSampling
+from drivesim.options import RolloutMode
 
 
 @dataclass(frozen=True, kw_only=True)
 class LVDMConfig(ClipConfig):
-    """``mode`` hierarchical predicts sparse latent frames and fills in those between; autoregressive predicts neighbours only.
+    """``mode`` hierarchical predicts sparse latent frames and fills in those between; frame-wise predicts neighbours only.
 
     ``perturbation`` is the level of the schedule to which given latent frames are noised; the defaults of it and of the
     guidance are those of the authors' scripts.
@@ -18,8 +20,12 @@ class LVDMConfig(ClipConfig):
 
     name: str = "lvdm"
     sampling: ClipSampling = ClipSampling(first_steps=50, later_steps=50, guidance=0.1)
-    mode: Literal["hierarchical", "autoregressive"] = "hierarchical"
+    mode: RolloutMode = "hierarchical"
     perturbation: int = 100
+
+    def with_mode(self, mode: RolloutMode | None) -> LVDMConfig:
+        """The same rolled out the other way, where one is asked for."""
+        return self if mode is None else dataclasses.replace(self, mode=mode)
 
     def checks(self) -> list[tuple[str, Any, bool, str]]:
         """Each value with whether it can be used, and what can."""

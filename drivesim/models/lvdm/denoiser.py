@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
 from diffusers.models.embeddings import TimestepEmbedding, Timesteps
 from einops import rearrange, repeat
 from torch import Tensor, nn
@@ -18,6 +16,7 @@ from torch import Tensor, nn
 from drivesim.diffusion.ddim import NoiseSchedule
 from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.frame_conditions import ClipAttributes, FrameStem
+from drivesim.models.kept_network import KeptNetwork, register_to_config
 from drivesim.models.shared_unet import SharedUNet, quiet_attention
 
 
@@ -73,7 +72,7 @@ class SequenceConditions:
         return SequenceConditions(self.features[:, places], self.embedding)
 
 
-class FactorisedUNet(ModelMixin, ConfigMixin):
+class FactorisedUNet(KeptNetwork):
     """Predicts the noise in latents (B, C, L, h, w) of L = ``sparseness`` + 1 latent frames.
 
     A step of the hierarchy predicts every ``sparseness``-th latent frame after a given one, then fills in those between two.

@@ -46,6 +46,7 @@ FAMILY = ClipFamily(
     config=LVDMConfig,
     disagreements=_disagreements,
     predictor=_predictor,
+    renamed={"mode": {"autoregressive": "frame-wise"}},
 )
 
 PARTS, new_settings, older_values = FAMILY.parts, FAMILY.new_settings, FAMILY.older_values

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
 from einops import rearrange
 from torch import Tensor, nn
 
+from drivesim.models.kept_network import KeptNetwork, register_to_config
 from drivesim.models.pvdm.blocks import AxisProjection, TimeSpaceTransformer
 from drivesim.models.pvdm.planes import PlaneSizes, joined, spread
 
 
-class PlaneAutoencoder(ModelMixin, ConfigMixin):
+class PlaneAutoencoder(KeptNetwork):
     """Clips (B, 3, T, H, W) in [-1, 1] to latents (B, C, places) in (-1, 1), and back.
 
     Patches become tokens; a transformer over time and space reads them; along each of the three axes a projection head
     sums them up, and tanh bounds what it says. The decoder reads the sum of the planes at every place.
     """
+
+    ENCODER: ClassVar[tuple[str, ...]] = ("enter", "encoder", "project", "to_latent")
 
     @register_to_config
     def __init__(
@@ -58,6 +61,11 @@ class PlaneAutoencoder(ModelMixin, ConfigMixin):
     def clip_shape(self) -> tuple[int, int, int]:
         """Frames, rows and columns of a clip."""
         return self.config.num_frames, self.config.height, self.config.width
+
+    @property
+    def last_weight(self) -> Tensor:
+        """The weights that the decoder's pixels come from."""
+        return self.leave.weight
 
     def encode(self, clips: Tensor) -> Tensor:
         """Latents (B, C, places) of clips (B, 3, T, H, W)."""

@@ -10,7 +10,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 #: Up to this many tokens plain products are quicker on CPUs than fused attention.
-SHORT = 64
+SHORT = 128
 
 
 def frame_angles(frames: int, head_width: int) -> Tensor:

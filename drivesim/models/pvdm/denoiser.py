@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
 from diffusers.models.embeddings import TimestepEmbedding, Timesteps
 from einops import rearrange
 from torch import Tensor, nn
@@ -14,6 +12,7 @@ from torch import Tensor, nn
 from drivesim.diffusion.ddim import NoiseSchedule
 from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.frame_conditions import ClipAttributes, FrameStem
+from drivesim.models.kept_network import KeptNetwork, register_to_config
 from drivesim.models.pvdm.planes import PlaneSizes, joined
 from drivesim.models.shared_unet import SharedUNet, quiet_attention
 
@@ -26,7 +25,7 @@ class PlaneConditions:
     embedding: Tensor
 
 
-class PlaneDenoiser(ModelMixin, ConfigMixin):
+class PlaneDenoiser(KeptNetwork):
     """Predicts the noise in latents (B, C, places), given the last clip's latents and what is told of the new clip.
 
     Layout and ego motion enter as three planes too: features of every frame, summed up along each axis by mean and largest

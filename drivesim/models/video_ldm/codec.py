@@ -15,12 +15,11 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
 from drivesim.models.carry import Past
 from drivesim.models.conditioning_inputs import ControlTensors
+from drivesim.models.kept_network import KeptNetwork, register_to_config
 from drivesim.models.video_ldm.blocks import CodecBlock
 from drivesim.models.video_ldm.decoder import Decoder, Drawing, composed
 
@@ -52,7 +51,7 @@ class Encoder(nn.Module):
         return 3.0 * torch.tanh(self.layers(frames) / 3.0)
 
 
-class FrameCodec(ModelMixin, ConfigMixin):
+class FrameCodec(KeptNetwork):
     """Frame-wise autoencoder; ``encode`` and ``decode`` speak standardised latents.
 
     ``latent_mean`` and ``latent_std`` (one per channel) are measured on training frames once the weights are final.

@@ -10,12 +10,11 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
 from drivesim.controls import ACTOR_CHANNELS, ATTRIBUTE_CHANNELS, GAIT_CHANNELS, MAP_CHANNELS, SCENERY_CHANNELS
 from drivesim.models.conditioning_inputs import ControlTensors
+from drivesim.models.kept_network import KeptNetwork, register_to_config
 from drivesim.models.video_ldm.blocks import (
     ChannelNorm,
     Downsample,
@@ -59,7 +58,7 @@ class UNetBlock(nn.Module):
         return self.attention(self.block(x, embedding))
 
 
-class ImageUNet(ModelMixin, ConfigMixin):
+class ImageUNet(KeptNetwork):
     """Predicts the EDM target of latents (N, 19, 16, 32) from noisy latents, noise level, layout and attributes.
 
     One stem reads map and actors; with ``scenery`` another reads the scenery, and its features are added. The last layer

@@ -8,20 +8,31 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from drivesim.controls import Control
-from drivesim.models.family_files import settings_of
+from drivesim.errors import InputError
+from drivesim.models.family_files import Overrides, settings_of
 from drivesim.models.kept_parts import Keepable, load_parts, read_card, save_parts
 from drivesim.models.latent import LatentWorldModel
 from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.config import FRAME_SIZE, VideoLDMConfig
-from drivesim.models.video_ldm.format import FORMAT_VERSION, PARTS, check_parts, older_values, read_config
+from drivesim.models.video_ldm.format import (
+    FORMAT_VERSION,
+    PARTS,
+    check_parts,
+    older_values,
+    read_config,
+    with_frames_per_call,
+)
+from drivesim.models.video_ldm.hierarchy import HierarchicalWorldModel
 from drivesim.models.video_ldm.image_unet import ImageUNet
 from drivesim.models.video_ldm.parts import ImageStartFrames, LayoutCodec, VideoDenoiser
 from drivesim.models.video_ldm.temporal import TemporalLayers
 from drivesim.models.video_ldm.video_unet import VideoUNet
+from drivesim.options import RolloutMode
 from drivesim.world_model import WorldModelSpec
 
 
@@ -48,7 +59,7 @@ def load_networks(folder: Path, dtype: torch.dtype) -> VideoLDM:
 class LoadedVideoLDM(Keepable):
     """A model ready for use: the world model and the start-frame model over the same networks."""
 
-    world_model: LatentWorldModel
+    world_model: LatentWorldModel | HierarchicalWorldModel
     start_frame_model: ImageStartFrames
     networks: VideoLDM
     config: VideoLDMConfig
@@ -67,26 +78,37 @@ class LoadedVideoLDM(Keepable):
 
 
 def assemble(
-    networks: VideoLDM, config: VideoLDMConfig, weights_sha256: str, device: torch.device, card: str | None = None
+    networks: VideoLDM,
+    config: VideoLDMConfig,
+    weights_sha256: str,
+    device: torch.device,
+    card: str | None = None,
+    mode: RolloutMode | None = None,
 ) -> LoadedVideoLDM:
-    """Give the networks their roles on a device."""
+    """Give the networks their roles on a device; ``mode`` is what the configuration's is where the files say another."""
     codec = networks.codec.to(device, memory_format=torch.channels_last)
     image = networks.image.to(device, memory_format=torch.channels_last)
     temporal = networks.temporal.to(device, memory_format=torch.channels_last)
     frames = LayoutCodec(codec, device)
+    hierarchical = config.rollout.mode == "hierarchical"
+    strides = temporal.strides
+    apart = strides[-1] if hierarchical else 1
     spec = WorldModelSpec(
         name=config.name,
         height=FRAME_SIZE[0],
         width=FRAME_SIZE[1],
         fps=config.fps,
-        context_frames=config.context_frames,
-        chunk_frames=config.chunk_frames,
+        context_frames=(config.context_frames - 1) * apart + 1,
+        chunk_frames=temporal.config.key_frames * apart if hierarchical else config.chunk_frames,
         controls=frozenset(Control) if image.config.scenery else frozenset(Control) - {Control.SCENERY},
         weights_sha256=weights_sha256,
+        mode=mode,
     )
-    world_model = LatentWorldModel(
-        spec, frames, VideoDenoiser(VideoUNet(image, temporal).eval(), device), config.rollout
-    )
+    denoiser = VideoDenoiser(VideoUNet(image, temporal).eval(), device)
+    if hierarchical:
+        world_model: Any = HierarchicalWorldModel(spec, frames, denoiser, config.rollout, strides)
+    else:
+        world_model = LatentWorldModel(spec, frames, denoiser, config.rollout)
     return LoadedVideoLDM(
         world_model=world_model,
         start_frame_model=ImageStartFrames(image, frames, config.start_frame),
@@ -99,16 +121,38 @@ def assemble(
 
 
 def load_folder(
-    folder: Path, *, dtype: torch.dtype, device: torch.device, steps: int | None, sha256: str
+    folder: Path, *, dtype: torch.dtype, device: torch.device, overrides: Overrides, sha256: str
 ) -> LoadedVideoLDM:
-    """The model of a folder whose hashes were checked. Raises ModelError with every difference from this version."""
+    """The model of a folder whose hashes were checked. Raises ModelError with every difference from this version, InputError for
+    a number of frames per call that the temporal layers cannot take, and a mode that they do not know.
+    """
     config = read_config(folder)
     check_parts(folder, config)
     networks = load_networks(folder, dtype)
-    if steps is not None:
-        sampler = dataclasses.replace(config.rollout.sampler, steps=steps)
-        config = dataclasses.replace(config, rollout=dataclasses.replace(config.rollout, sampler=sampler))
-    return assemble(networks, config, sha256, device, read_card(folder))
+    mode, strides = overrides.mode, networks.temporal.strides
+    if mode == "hierarchical" and len(strides) == 1:
+        raise InputError(
+            f"mode hierarchical: the temporal layers of {config.name!r} were trained on neighbouring frames only, so there is nothing "
+            "to draw key frames with. Leave --mode out, or train them with several strides (network.strides of the video stage)."
+        )
+    rollout = config.rollout
+    if overrides.steps is not None:
+        rollout = dataclasses.replace(rollout, sampler=dataclasses.replace(rollout.sampler, steps=overrides.steps))
+    other = None if mode == rollout.mode else mode
+    if other is not None:
+        rollout = dataclasses.replace(rollout, mode=other)
+    config = dataclasses.replace(config, rollout=rollout)
+    if overrides.frames_per_call is not None and rollout.mode == "frame-wise":
+        temporal: Any = networks.temporal.config  # diffusers has no annotations
+        config = with_frames_per_call(config, overrides.frames_per_call, temporal.max_frames)
+    model = assemble(networks, config, sha256, device, read_card(folder), other)
+    makes = model.world_model.spec.chunk_frames
+    if overrides.frames_per_call not in (None, makes):
+        raise InputError(
+            f"frames per call is {overrides.frames_per_call}: expected {makes}. Key frames come in the number and as far apart as "
+            f"{config.name!r} learned them; --mode frame-wise takes other numbers."
+        )
+    return model
 
 
 __all__ = ["LoadedVideoLDM", "VideoLDM", "VideoLDMConfig", "assemble", "load_folder", "load_networks", "save_networks"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.models.video_ldm.decoder import Drawing
 from drivesim.models.video_ldm.image_unet import ImageUNet
+from drivesim.models.video_ldm.known import KnownFrames, strided_motion
 from drivesim.models.video_ldm.video_unet import VideoUNet
 from drivesim.noise import NoiseStream
 
@@ -74,11 +76,16 @@ class PreparedControls:
 
 
 class VideoDenoiser:
-    """The video network as a denoiser of one clip at a time; latents stay float32 outside of the network."""
+    """The video network as a denoiser of one clip at a time, of frames ``stride`` apart; latents stay float32 outside of the network."""
 
-    def __init__(self, network: VideoUNet, device: torch.device) -> None:
+    def __init__(self, network: VideoUNet, device: torch.device, stride: int = 1) -> None:
         self.network = network
         self.device = device
+        self.stride = stride
+
+    def at(self, stride: int) -> VideoDenoiser:
+        """The same network for frames another time apart."""
+        return VideoDenoiser(self.network, self.device, stride)
 
     def prepare(self, context: Controls, new: Controls) -> PreparedControls:
         """Controls as tensors on the network's device and in its dtype."""
@@ -92,8 +99,29 @@ class VideoDenoiser:
 
     def denoise(self, noisy: Tensor, sigma: Tensor, num_context: int, prepared: PreparedControls) -> Tensor:
         """Estimate of the clean latents (T, C, h, w) on the CPU."""
-        clip, levels = noisy[None].to(self.device), sigma[None].to(self.device)
-        return self.network.denoised(clip, levels, num_context, prepared.controls, prepared.layout_features)[0].cpu()
+        return self.denoise_clips(noisy[None], sigma[None], KnownFrames(num_context, stride=self.stride), prepared)[0]
+
+    def intervals(self, prepared: PreparedControls, new: Controls, stride: int, ratio: int) -> PreparedControls:
+        """What was prepared of a frame and the ``new`` ones behind it, for all clips of ``ratio`` + 1 frames ``stride`` apart, end to end.
+
+        Motion is told from frame to frame of a clip, a frame of the video; of a clip's first frame none is, as it lies before.
+        """
+        count = new.num_frames // (stride * ratio)
+        inside = torch.arange(ratio + 1)
+        places = (stride * (ratio * torch.arange(count)[:, None] + inside)).flatten()
+        controls = prepared.controls.at(places)
+        if new.motion is not None:
+            told = strided_motion(new.motion, (places - 1).clamp_min(0).tolist(), stride)
+            begun = inside.repeat(count) > 0
+            motion = ControlTensors.assemble(len(places), {"motion": told}, {"motion": begun.float()})
+            given = {name: getattr(motion, name).to(controls.motion) for name in ("motion", "motion_given")}
+            controls = dataclasses.replace(controls, **given)
+        return PreparedControls(controls, prepared.layout_features[places.to(self.device)])
+
+    def denoise_clips(self, noisy: Tensor, sigma: Tensor, known: KnownFrames, prepared: PreparedControls) -> Tensor:
+        """Estimate of the clean latents (B, T, C, h, w) of clips of which some frames are ``known``, on the CPU."""
+        clips, levels = noisy.to(self.device), sigma.to(self.device)
+        return self.network.denoised(clips, levels, known, prepared.controls, prepared.layout_features).cpu()
 
 
 @dataclass(frozen=True, kw_only=True)

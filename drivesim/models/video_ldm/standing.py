@@ -23,11 +23,11 @@ _IN_FRONT = 0.1
 _INVERSE_DEPTH = SCENERY_CHANNELS.index("inverse_depth")
 
 
-def moved(newest: Tensor, controls: ControlTensors, num_context: int) -> Tensor:
+def moved(newest: Tensor, controls: ControlTensors, num_context: int, stride: int = 1) -> Tensor:
     """The newest context latents (B, C, h, w) as each frame behind them would show them: (B, T, C, h, w), float32.
 
     ``controls`` holds B*T frames, the first ``num_context`` of each clip being context. Cells that were out of view are zero, and so
-    are all frames up to the newest context frame. Where ego motion is withheld nothing moves. Actors count as ground, and
+    are all frames up to the newest context frame. ``stride`` is how many times the told motion lies between neighbours. Where ego motion is withheld nothing moves. Actors count as ground, and
     the camera is that of the training data, whose mount differs a little from scene to scene.
     """
     batch, _, height, width = newest.shape
@@ -38,7 +38,7 @@ def moved(newest: Tensor, controls: ControlTensors, num_context: int) -> Tensor:
     result = newest.new_zeros(batch, frames, *newest.shape[1:])
     place, heading = steps.new_zeros(batch, 2), steps.new_zeros(batch)
     for frame in range(num_context, frames):
-        forward, left, turn = steps[:, frame, :3].unbind(1)
+        forward, left, turn = (stride * steps[:, frame, :3]).unbind(1)
         cos, sin = torch.cos(heading), torch.sin(heading)
         place = place + torch.stack([cos * forward - sin * left, sin * forward + cos * left], dim=1)
         heading = heading + turn

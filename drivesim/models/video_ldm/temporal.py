@@ -7,15 +7,17 @@ frames enter every layer as (mask * latents, mask), and the newest context frame
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
 from einops import rearrange
 from torch import Tensor, nn
 
 from drivesim.controls import MOTION_CHANNELS
+from drivesim.models.kept_network import KeptNetwork, register_to_config
 from drivesim.models.video_ldm.blocks import ChannelNorm, attention_weights
+from drivesim.models.video_ldm.known import stride_ratios
 
 
 class TemporalConvolution(nn.Module):
@@ -112,7 +114,7 @@ class TemporalLayer(nn.Module):
         return torch.lerp(x + self.leave(F.silu(hidden)), x, self.alpha.to(x.dtype))
 
 
-class TemporalLayers(ModelMixin, ConfigMixin):
+class TemporalLayers(KeptNetwork):
     """All temporal layers of one video network, saved apart from the image network they are inserted in."""
 
     @register_to_config
@@ -127,12 +129,18 @@ class TemporalLayers(ModelMixin, ConfigMixin):
         max_frames: int = 16,
         moved_context: bool = False,
         reach: int = 0,
+        strides: tuple[int, ...] = (1,),
+        key_frames: int = 4,
     ) -> None:
         """``moved_context`` is the video network's: whether new frames see the newest context frame moved by the ego's motion.
 
-        ``reach`` is how many cells away a temporal convolution looks in the frame before and after.
+        ``reach`` is how many cells away a temporal convolution looks in the frame before and after. ``strides`` are the times from
+        one frame of a clip to the next, in frames of the video, that the layers know: of more than one they are told which, and the
+        largest is that of key frames, of which they were trained to make ``key_frames`` behind two. Raises ValueError for strides that
+        do not begin with 1 or of which one is no multiple of the one before.
         """
         super().__init__()
+        stride_ratios(strides)
         self.layers = nn.ModuleList(
             TemporalLayer(
                 channels, factor, 2 * latent_channels + 2, embedding, factor in attention_factors, head_width, reach
@@ -143,11 +151,47 @@ class TemporalLayers(ModelMixin, ConfigMixin):
         self.motion = nn.Sequential(
             nn.Linear(len(MOTION_CHANNELS) + 1 + 2, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU()
         )
+        self.rate = None
+        if len(strides) > 1:
+            self.rate = nn.Embedding(len(strides), embedding)
+            nn.init.zeros_(self.rate.weight)
 
-    def embed(self, motion: Tensor, is_context: Tensor, noise_condition: Tensor, offsets: Tensor) -> Tensor:
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """The times from one frame of a clip to the next that the layers know, in frames of the video, growing."""
+        return tuple(self.config.strides)
+
+    def embed(
+        self, motion: Tensor, is_context: Tensor, noise_condition: Tensor, offsets: Tensor, stride: int = 1
+    ) -> Tensor:
         """Embedding (B*T, E) of motion (B*T, 7), context flag (B*T,), c_noise (B*T,) and frame offset (B*T,) long.
 
-        ``offsets`` count from the newest context frame, shifted so that they are never negative.
+        ``offsets`` count from the newest context frame, shifted so that they are never negative. Raises ValueError for a ``stride`` that
+        the layers do not know.
         """
+        if stride not in self.strides:
+            raise ValueError(f"a clip of stride {stride}, but these temporal layers know {list(self.strides)}")
         features = torch.cat([motion, is_context[:, None], noise_condition[:, None].to(motion.dtype)], dim=1)
-        return self.motion(features) + self.position(offsets).to(motion.dtype)
+        embedding: Tensor = self.motion(features) + self.position(offsets).to(motion.dtype)
+        if self.rate is None:
+            return embedding
+        return embedding + self.rate.weight[self.strides.index(stride)].to(motion.dtype)
+
+
+def with_strides(layers: TemporalLayers, strides: tuple[int, ...]) -> TemporalLayers:
+    """The same layers told one of several ``strides``, of which the label says nothing until it is trained; themselves if they are.
+
+    Raises ValueError where they know several others.
+    """
+    if layers.strides == strides:
+        return layers
+    if layers.rate is not None:
+        raise ValueError(
+            f"strides are {list(strides)}, but these temporal layers were trained at {list(layers.strides)}"
+        )
+    settings = {name: value for name, value in layers.config.items() if not name.startswith("_")}
+    made: Any = TemporalLayers
+    told: TemporalLayers = made(**{**settings, "strides": strides})
+    label = {name: value for name, value in told.state_dict().items() if name.startswith("rate.")}
+    told.load_state_dict({**layers.state_dict(), **label})
+    return told.to(layers.device, layers.dtype)
