@@ -206,6 +206,12 @@ def _seal(values: Mapping[str, Any]) -> str:
     return sha256_of(json.dumps(values, sort_keys=True, ensure_ascii=False).encode())
 
 
+def cache_folder() -> Path:
+    """Where what can be made anew is kept between runs: XDG_CACHE_HOME, else ~/.cache. Raises RuntimeError without a home folder."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "drivesim"
+
+
 def free_bytes(path: Path) -> int:
     """Free bytes on the disk that holds ``path`` (or its nearest existing parent)."""
     existing = path.absolute()

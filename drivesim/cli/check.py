@@ -88,6 +88,7 @@ def _print_library() -> None:
 def _print_plan(name: str, path: str) -> None:
     """One line for each scenario of a good file: how much it asks for."""
     from drivesim.scenarios import load
+    from drivesim.scenarios.scene_text import text_lines
     from drivesim.wording import number_of
 
     for scenario in load(path):
@@ -102,6 +103,8 @@ def _print_plan(name: str, path: str) -> None:
             f"{title} is good: {actors}{beside}, {number_of(scenario.num_variations, 'variation')} × "
             f"{number_of(sampling.futures, 'future')} × {number_of(frames, 'frame')} of {video.height}×{video.width}"
         )
+        for line in text_lines(scenario):
+            say(f"  text: {line}")
 
 
 def _as_dict(problem: object) -> dict[str, object]:

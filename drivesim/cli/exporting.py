@@ -28,9 +28,10 @@ def export_all(
     fps: float | None = None,
 ) -> list[Exported]:
     """Export a run in several formats, of which ``overwrite`` replaces what is there; what all of them need is checked before the first is written."""
-    from drivesim.exports.extras import WITHOUT_BOXES, require_packages
+    from drivesim.exports.formats import WITHOUT_BOXES
     from drivesim.exports.gather import chosen_futures, why_not_measured
     from drivesim.exports.run import default_folder, export_formats
+    from drivesim.extras import require_packages
     from drivesim.judges.load import SHIPPED, load_judges
 
     for name in names:
@@ -57,14 +58,14 @@ def export_all(
 
 def outputs_of(scenario: Scenario) -> list[str]:
     """The formats that a scenario's ``outputs`` ask for beside what a run folder holds anyway."""
-    from drivesim.exports.extras import FORMATS
+    from drivesim.exports.formats import FORMATS
 
     return [name for name in FORMATS if name in scenario.outputs and name != "frames"]
 
 
 def require_outputs(scenarios: Iterable[Scenario]) -> None:
     """Raise MissingPackageError, before anything is made, where a format that ``outputs`` names cannot be written here."""
-    from drivesim.exports.extras import require_packages
+    from drivesim.extras import require_packages
 
     for name in sorted({name for scenario in scenarios for name in outputs_of(scenario)}):
         require_packages(name)

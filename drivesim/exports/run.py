@@ -12,10 +12,11 @@ from drivesim.errors import InputError
 from drivesim.evidence.measure import Progress
 from drivesim.evidence.recorded import Commanded, commanded_of
 from drivesim.exports.contents import Contents, Source
-from drivesim.exports.extras import FORMATS, WITHOUT_BOXES, require_packages
+from drivesim.exports.formats import FORMATS, WITHOUT_BOXES
 from drivesim.exports.gather import chosen_futures, gather, why_not_measured
 from drivesim.exports.publishing import publishing
 from drivesim.exports.resampled import require_rate, resampled_in_words, resampled_suffix, write_resampled
+from drivesim.extras import require_packages
 from drivesim.json_text import JsonFault, parse
 from drivesim.judges.load import Judges
 from drivesim.runs.future import Future

@@ -9,7 +9,7 @@
     picture, reward, terminated, truncated, info = env.step(env.action_space.sample())
 """
 
-from drivesim.exports.extras import require_packages
+from drivesim.extras import require_packages
 
 try:
     from drivesim.gym.environment import DrivingEnv, make, make_vec

@@ -1,4 +1,4 @@
-"""Model folders on the Hugging Face hub: fetching one by "owner/name", and uploading one. Nothing else touches a network.
+"""Model folders and sentence encoders on the Hugging Face hub: fetching one by "owner/name", and uploading. Nothing else touches a network.
 
 The client is huggingface_hub with its own settings: HF_HOME (cache), HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE.
 """
@@ -15,6 +15,11 @@ from drivesim.errors import ModelError
 
 #: What is fetched and uploaded; anything else in a repository, pickles above all, stays where it is.
 FETCHED = ["*.safetensors", "*.json", "*.md"]
+#: The same of a sentence encoder: its network, how it pools, and its tokenizer.
+FETCHED_OF_ENCODER = [
+    "config.json", "modules.json", "sentence_bert_config.json", "1_Pooling/config.json", "model*.safetensors*", "tokenizer*",
+    "special_tokens_map.json", "vocab.*", "merges.txt", "*.model",
+]  # fmt: skip
 _HTTP_LIBRARIES = ("httpx", "httpx2", "requests")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]*\w")
 
@@ -30,14 +35,24 @@ def fetch_model(repo_id: str, revision: str | None = None) -> Path:
     ``revision`` is a branch, tag or commit; the main branch by default. With HF_HUB_OFFLINE=1, or without a network, a
     cached copy is used. Raises ModelError when there is none, no such repository or revision, or no drivesim model in it.
     """
+    return _fetched(repo_id, revision, ["model.json", "hashes.json"], FETCHED, "drivesim model")
+
+
+def fetch_encoder(repo_id: str) -> Path:
+    """The folder of a sentence encoder, in the layout of transformers, as :func:`fetch_model` fetches a model's."""
+    return _fetched(repo_id, None, ["config.json"], FETCHED_OF_ENCODER, "sentence encoder")
+
+
+def _fetched(repo_id: str, revision: str | None, telling: list[str], patterns: list[str], kind: str) -> Path:
+    """A repository's files of some patterns; the first of the ``telling`` files is there in every one of its kind."""
     from huggingface_hub import snapshot_download
 
     with _explained(repo_id, revision):
         # The small files first: a repository of another kind may hold hundreds of gigabytes of safetensors.
-        first = Path(snapshot_download(repo_id, revision=revision, allow_patterns=["model.json", "hashes.json"]))
-        if not (first / "model.json").is_file():
-            raise ModelError(f"hub repository {repo_id!r} is not a drivesim model, model.json is missing ({first})")
-        return Path(snapshot_download(repo_id, revision=first.name, allow_patterns=FETCHED))
+        first = Path(snapshot_download(repo_id, revision=revision, allow_patterns=telling))
+        if not (first / telling[0]).is_file():
+            raise ModelError(f"hub repository {repo_id!r} is not a {kind}, {telling[0]} is missing ({first})")
+        return Path(snapshot_download(repo_id, revision=first.name, allow_patterns=patterns))
 
 
 def upload_model(

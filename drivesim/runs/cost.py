@@ -39,7 +39,7 @@ from drivesim.runs.recorder import video_suffixes
 from drivesim.runs.run import Ingredients, Listener
 from drivesim.runs.run_folder import state_bytes
 from drivesim.runs.video import VideoWriter
-from drivesim.storage import kept_if_possible, write_atomic
+from drivesim.storage import cache_folder, kept_if_possible, write_atomic
 from drivesim.world_model import WorldModel
 
 #: Chunks that are measured at most; the first warms up caches and is timed only where there is no other.
@@ -357,8 +357,7 @@ _READER: TypeAdapter[Cost] = TypeAdapter(Cost)
 
 
 def _memory() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "drivesim" / "cost.json"
+    return cache_folder() / "cost.json"
 
 
 def _settings(manifest: Manifest) -> str:

@@ -63,10 +63,18 @@ CODES: dict[str, str] = {
     "DS071": "sampling method does not suit the parameters",
     "DS072": "video shape",
     "DS073": "shape or rate of the video is not the model's",
+    "DS074": "crash that no label is about",
     "DS080": "start image not found",
     "DS081": "unknown library scenario",
     "DS082": "suite entry that names nothing, or too much",
     "DS083": "suite that leads back to itself",
+    "DS090": "plan of the ego cannot be read",
+    "DS091": "plan of the ego does not work",
+    "DS092": "plan of the ego contradicts the scenario",
+    "DS093": "plan of the ego ends before the video",
+    "DS094": "text of the scene cannot be read",
+    "DS095": "text that says nothing of the scene",
+    "DS096": "text that was changed after it was read",
 }
 
 

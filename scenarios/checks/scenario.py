@@ -9,6 +9,7 @@ from drivesim.scenarios.checks.ego_plan import ego_plan_findings
 from drivesim.scenarios.checks.geometry import geometry_findings
 from drivesim.scenarios.checks.messages import CheckReport, Finding, report
 from drivesim.scenarios.checks.rules import reference_findings, rule_findings
+from drivesim.scenarios.checks.scene_text import text_findings
 from drivesim.scenarios.checks.video import VideoForm, form_findings
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def scenario_findings(scenario: Scenario, keys: Mapping[str, Any], made: VideoFo
     With ``made``, what a model makes, a video of another shape or rate is an error.
     """
     findings = [*reference_findings(keys), *rule_findings(scenario), *ego_plan_findings(scenario)]
+    findings += text_findings(scenario)
     if not any(found.severity == "error" for found in findings):
         findings += geometry_findings(scenario)
     return [*findings, *form_findings(scenario, made)]

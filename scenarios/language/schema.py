@@ -23,6 +23,7 @@ from drivesim.scenarios.language.ego_plan import WrittenEgoPlan
 from drivesim.scenarios.language.events import Event, Expectation, Label
 from drivesim.scenarios.language.junctions import ArmSide, JunctionSpec
 from drivesim.scenarios.language.meeting import Meeting
+from drivesim.scenarios.language.scene_text import SceneText
 from drivesim.scenarios.language.structure import findings_of
 from drivesim.scenarios.language.units import shown
 from drivesim.scenarios.language.values import (
@@ -202,6 +203,7 @@ class Setting(Model):
     actors: tuple[ActorSpec, ...] = ()
     traffic: Annotated[Traffic, shorthand("density")] = Traffic()
     roadside: RoadsideScenery = RoadsideScenery()
+    text: Annotated[SceneText, shorthand("says")] | None = None
 
 
 class Mount(Model):
@@ -327,6 +329,15 @@ class Scenario(ScenarioBuilder, ScenarioFields):
         from drivesim.scenarios.language.yaml_writer import scenario_text
 
         return scenario_text(self.to_dict())
+
+    def text(self, says: str, *, encoder: Any = None) -> Self:
+        """The scenario with a sentence about its scene, read now: what it says fills in what is not written, or written as the default.
+
+        ``encoder`` is a folder, a hub's "owner/name" or a ``TextEncoder``. Raises ScenarioError for a text that says nothing.
+        """
+        from drivesim.scenarios.scene_text import described
+
+        return type(self).from_dict(described(self, says, encoder))
 
     @property
     def world_name(self) -> str:

@@ -166,6 +166,20 @@ class _Text(PlainValue):
         return {"type": "string", "maxLength": self.longest}
 
 
+@dataclass(frozen=True)
+class _Sentence(_Text):
+    """A text that stands as it is: no parameter, which would only later be one."""
+
+    longest: int = 500
+
+    def validate(self, value: Any) -> Any:
+        if reference_name(value):
+            raise complain(
+                "DS024", f"{shown(value)}: a scene's text does not vary. Vary keys of the scene, or write a suite."
+            )
+        return super().validate(value)
+
+
 class _Identifier(PlainValue):
     def validate(self, value: Any) -> Any:
         if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
@@ -216,6 +230,7 @@ Instant = Annotated[Number, Quantity("time", 0.0, 3600.0)]
 Angle = Annotated[Number, Quantity("angle", -2 * math.pi, 2 * math.pi)]
 Identifier = Annotated[str, _Identifier()]
 Text = Annotated[str, _Text()]
+Sentence = Annotated[str, _Sentence()]
 Clock = Annotated[str, _Clock()]
 Flag = Annotated[bool, _Flag()]
 LaneName = Annotated[int | str, _LaneName()]

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from drivesim.cli import exporting
 from drivesim.cli.main import app
 from drivesim.errors import InputError
-from drivesim.exports.extras import FORMATS, WITHOUT_BOXES
+from drivesim.exports.formats import FORMATS, WITHOUT_BOXES
 from drivesim.exports.run import export_run
 from drivesim.runs.run_folder import RunFolder
 from drivesim.scenarios import check

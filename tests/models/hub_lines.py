@@ -26,9 +26,10 @@ def main() -> None:
     warnings.simplefilter("ignore")
     from drivesim.errors import ModelError
     from drivesim.models import load_model, verify_folder
-    from drivesim.models.hub import fetch_model
+    from drivesim.models.hub import fetch_encoder, fetch_model
 
     known = {"load_model": load_model, "verify_folder": verify_folder, "fetch_model": fetch_model}
+    known["fetch_encoder"] = fetch_encoder
     given = []
     for line in lines:
         try:

@@ -108,6 +108,24 @@ def test_without_a_network_the_message_says_what_to_do(server: ForkServer, tmp_p
     assert "ConnectError" in pushed and "Check the network" in pushed
 
 
+def test_of_a_sentence_encoder_no_code_and_no_pickle_is_fetched(server: ForkServer, tmp_path: Path) -> None:
+    wanted = {
+        "config.json": b"{}",
+        "model.safetensors": b"0",
+        "tokenizer.json": b"{}",
+        "vocab.txt": b"rain",
+        "1_Pooling/config.json": b"{}",
+    }
+    beside = {"pytorch_model.bin": b"evil", "modeling_evil.py": b"evil", "onnx/model.onnx": b"0"}
+    repositories: Repositories = {"me/words": {**wanted, **beside}, "me/other": {"model.json": b"{}"}}
+    with serve(repositories) as (address, _):
+        folder, other = run(
+            server, tmp_path, "fetch_encoder('me/words')", "fetch_encoder('me/other')", HF_ENDPOINT=address
+        )
+    assert content(Path(folder)) == wanted
+    assert "'me/other' is not a sentence encoder, config.json is missing" in other
+
+
 def test_pushed_and_fetched_again(server: ForkServer, model_folder: Path, tmp_path: Path) -> None:
     (model_folder / "README.md").write_text("# A toy\n")
     repositories: Repositories = {

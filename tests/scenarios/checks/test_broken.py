@@ -207,7 +207,7 @@ MESSAGES: dict[str, str] = {
     "open bracket": "bad.yaml:5:6 — not valid YAML: expected ',' or '}', but got ':'. A comma, bracket or brace is missing. [DS007]",
     "open quote": "bad.yaml:10:1 — not valid YAML: found unexpected end of stream. A quote is not closed. [DS007]",
     "second colon": "bad.yaml:9:11 — not valid YAML: mapping values are not allowed here. Is there a second ':' on the line? Quote the value. [DS007]",
-    "bad indentation": "bad.yaml:9:3  scene.title — unknown key 'title'. Known here: actors, ego, environment, road, roadside, traffic. [DS021]",
+    "bad indentation": "bad.yaml:9:3  scene.title — unknown key 'title'. Known here: actors, ego, environment, road, roadside, text, traffic. [DS021]",
     "python tag": "bad.yaml:9:8 — tag '!!python/object/apply:os.system' is not used in scenarios. Remove it. [DS011]",
     "merge key": "bad.yaml:10:3 — merge keys ('<<') are not YAML 1.2. Use 'defaults:' of a suite, or repeat the keys. [DS011]",
     "list as key": "bad.yaml:9:3 — a key must be a plain word here, not a list, mapping or alias. [DS011]",
