@@ -46,7 +46,7 @@ class UpsamplingConfig:
     sigma_min: float = 0.01
     sigma_max: float = 2.0
     rho: float = 7.0
-    augmentation: float = 0.05
+    augmentation: float = 0.02
     context_noise: float = 0.05
     new_frames: int = 2
     window_rows: int = 256
