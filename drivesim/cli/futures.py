@@ -99,7 +99,7 @@ def futures(
     )  # fmt: skip
     if run is not None and frames_per_call is None:
         frames_per_call = RunFolder(run).manifest().timeline.chunk_frames
-    loaded = machine.load(computing.steps, frames_per_call, computing.mode)
+    loaded = machine.load(computing.steps, frames_per_call=frames_per_call, mode=computing.mode)
     if run is not None:
         jobs = [making.branch_job(loaded, run, at, future, ego_plan=ego_plan, **common)]
     else:

@@ -162,7 +162,7 @@ class Machine:
     dtype: Dtype = None
 
     def load(
-        self, steps: int | None = None, frames_per_call: int | None = None, mode: RolloutMode | None = None
+        self, steps: int | None = None, *, frames_per_call: int | None = None, mode: RolloutMode | None = None
     ) -> KeptModel:
         """The model. Raises ModelError when it is not there, damaged or foreign, InputError for what it cannot do."""
         from drivesim.models import load_model

@@ -48,7 +48,8 @@ def replay(
     # Another model may not have the run's mode at all; that it is another is what the reader needs to be told.
     is_maker = manifest.mode is None or verify_folder(model_folder(machine.model)) == manifest.weights_sha256
     mode = manifest.mode if is_maker else None
-    decided = decide_replay(machine.load(manifest.steps, manifest.timeline.chunk_frames, mode), run, future)
+    model = machine.load(manifest.steps, frames_per_call=manifest.timeline.chunk_frames, mode=mode)
+    decided = decide_replay(model, run, future)
     out = replay_folder(run, future) if keeping.out is None else keeping.out
     job = making.Job(decided=decided, folder=out, indices=[future])
     for _, (made,) in making.make_all([job], resume=keeping.resume, dry_run=keeping.dry_run, voice=voice):

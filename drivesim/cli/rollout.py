@@ -42,8 +42,9 @@ def rollout(
     options = computing.applied(options)
     scenarios = making.driven_by(ego_plan, making.chosen_scenarios(scenario, chosen, voice))
     scenarios = making.starting_from(start, scenarios)
+    loaded = machine.load(computing.steps, frames_per_call=frames_per_call, mode=computing.mode)
     jobs = making.scenario_jobs(
-        machine.load(computing.steps, frames_per_call, computing.mode), scenarios, chosen.variation, length_s=length_s, seed=seed, options=options,
+        loaded, scenarios, chosen.variation, length_s=length_s, seed=seed, options=options,
         out=keeping.out, indices=range(futures), several=futures > 1,
     )  # fmt: skip
     for job, made in making.make_all(jobs, resume=keeping.resume, dry_run=keeping.dry_run, voice=voice):

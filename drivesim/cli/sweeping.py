@@ -105,6 +105,8 @@ def perform(sweep: Sweep, how: How, *, dry_run: bool, voice: Voice) -> None:
     if dry_run:
         _announce(_planned(sweep, how, voice), dry_run=True, voice=voice)
         return
+    # Of a new sweep: what its model or its settings cannot do is refused before there is a folder.
+    planned = None if sweep.is_begun() else _planned(sweep, how, voice)
     with sweep.locked():
         sweep.open_folder()
         tasks = sweep.tasks()
@@ -114,7 +116,7 @@ def perform(sweep: Sweep, how: How, *, dry_run: bool, voice: Voice) -> None:
             voice.say(f"{found} of {number_of(len(tasks), 'future')} are there already, checked and kept.")
         kept_all = len(kept) == len(tasks)
         if not kept_all:
-            plan = _planned(sweep, how, voice)
+            plan = planned or _planned(sweep, how, voice)
             _announce(plan, dry_run=False, voice=voice)
             if not found:
                 plan.require_disk()

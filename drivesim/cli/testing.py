@@ -63,7 +63,7 @@ def run_tests(
     # Loaded before the model: a name that is wrong is told at once.
     planners = None if planner is None else Planners(EXAMPLE if planner == "example" else planner, limit_s)
     try:
-        model = machine.load(computing.steps, computing.mode)
+        model = machine.load(computing.steps, mode=computing.mode)
         trials = _trials(model, cases, rules, planners, out, judges, voice)
     finally:
         if planners is not None:

@@ -76,6 +76,10 @@ class Sweep:
         scenarios = {scenario.id: sha256_of(scenario.to_yaml().encode()) for scenario in self.suite.scenarios}
         return {"scenarios": scenarios, "settings": json.loads(json.dumps(dataclasses.asdict(self.settings)))}
 
+    def is_begun(self) -> bool:
+        """Whether the folder holds a sweep, this one or another."""
+        return (self.folder / SWEEP_NAME).is_file()
+
     def open_folder(self) -> None:
         """Make the sweep's folder, or check that it holds this sweep. Raises InputError for another one, or foreign files."""
         path = self.folder / SWEEP_NAME
@@ -93,7 +97,7 @@ class Sweep:
         return locked_file(self.folder / "lock")
 
     def _refuse_foreign(self) -> None:
-        known = (self.folder / SWEEP_NAME).is_file() or not self.folder.is_dir()
+        known = self.is_begun() or not self.folder.is_dir()
         if not known and any(entry.name != "lock" for entry in self.folder.iterdir()):
             raise InputError(f"{self.folder} is not empty and holds no sweep. Choose another folder with --out.")
 

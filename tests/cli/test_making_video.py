@@ -209,6 +209,16 @@ def test_futures_need_one_source(toy: Path, scenario: Path, tmp_path: Path) -> N
         assert result.exit_code == 2 and result.stderr.startswith("error: ")
 
 
+@pytest.mark.parametrize("command", ["rollout", "futures", "sweep", "test"])
+def test_a_mode_that_the_model_lacks_is_refused_by_every_command(
+    command: str, toy: Path, scenario: Path, tmp_path: Path
+) -> None:
+    refused = drivesim(command, scenario, "--model", toy, "--mode", "hierarchical", "--out", tmp_path / "out")
+    assert refused.exit_code == 2, refused.output
+    assert "mode hierarchical: the temporal layers of 'toy' were trained on neighbouring frames only" in refused.output
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_missing_model_has_exit_code_4(scenario: Path, tmp_path: Path) -> None:
     result = drivesim("rollout", scenario, "--model", tmp_path / "nothing")
     assert result.exit_code == 4 and "no such folder and no packaged model" in result.stderr
