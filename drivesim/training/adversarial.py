@@ -6,6 +6,7 @@ Hinge loss with spectral norm and feature matching, as pix2pixHD (Wang et al. 20
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -135,6 +136,14 @@ class AdversarialStage(Stage):
         nn.utils.clip_grad_norm_(parameters, self.opposition.max_norm)
         optimizer.step()
         self.untoggle_optimizer(optimizer)
+
+
+def layer_by_layer(x: Tensor, layers: Iterable[nn.Module], out: nn.Module) -> tuple[Tensor, list[Tensor]]:
+    """A discriminator's logits in float32, and the features after each of its ``layers``, as feature matching wants them."""
+    features = [x]
+    for layer in layers:
+        features.append(F.leaky_relu(layer(features[-1]), 0.2))
+    return out(features[-1]).float(), features[1:]
 
 
 def hinge_loss(discriminator: nn.Module, seen: Judged) -> Tensor:

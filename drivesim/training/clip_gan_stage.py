@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from drivesim.errors import InputError
-from drivesim.training.adversarial import AdversarialStage, Judged, Opposition
+from drivesim.training.adversarial import AdversarialStage, Judged, Opposition, layer_by_layer
 from drivesim.training.clip_stages import ClipCodingStage
 from drivesim.training.parts import DTYPES, Dtype, Parts
 from drivesim.training.schedule import Schedule, require
@@ -48,10 +47,7 @@ class ClipPatchDiscriminator(nn.Module):
 
     def forward(self, clips: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Logits in float32, and the features after each layer."""
-        features = [clips.to(next(self.parameters()).dtype)]
-        for layer in self.layers:
-            features.append(F.leaky_relu(layer(features[-1]), 0.2))
-        return self.out(features[-1]).float(), features[1:]
+        return layer_by_layer(clips.to(next(self.parameters()).dtype), self.layers, self.out)
 
 
 class ClipGanStage(AdversarialStage, ClipCodingStage):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from drivesim.models.conditioning_inputs import NUM_LAYOUT_PLANES
-from drivesim.training.adversarial import AdversarialStage, Judged, Opposition
+from drivesim.training.adversarial import AdversarialStage, Judged, Opposition, layer_by_layer
 from drivesim.training.decoder_stage import DecoderStage, DecoderTask, DrawnFrame
 from drivesim.training.parts import DTYPES, Dtype
 from drivesim.training.schedule import Schedule
@@ -67,10 +67,8 @@ class ShapeDiscriminator(nn.Module):
         """Logits in float32, and the features after each layer; planes of zeros where nothing is told."""
         dtype: torch.dtype = next(self.parameters()).dtype
         joined = torch.cat([F.avg_pool2d(frames, SHAPE_SCALE).to(dtype), planes.to(dtype)], dim=1)
-        features = [joined.contiguous(memory_format=torch.channels_last)]
-        for layer in (self.first, self.second, self.third, self.fourth):
-            features.append(F.leaky_relu(layer(features[-1]), 0.2))
-        return self.out(features[-1]).float(), features[1:]
+        joined = joined.contiguous(memory_format=torch.channels_last)
+        return layer_by_layer(joined, (self.first, self.second, self.third, self.fourth), self.out)
 
 
 class DecoderGanStage(AdversarialStage, DecoderStage):
