@@ -106,6 +106,7 @@ def perform(sweep: Sweep, how: How, *, dry_run: bool, voice: Voice) -> None:
         _announce(_planned(sweep, how, voice), dry_run=True, voice=voice)
         return
     # Of a new sweep: what its model or its settings cannot do is refused before there is a folder.
+    sweep.refuse_foreign()
     planned = None if sweep.is_begun() else _planned(sweep, how, voice)
     with sweep.locked():
         sweep.open_folder()

@@ -28,7 +28,7 @@ from drivesim.run_spec import RunSpec
 from drivesim.runs.cost import Cost
 from drivesim.runs.plan import Plan, duration_text, make_plan, size_text
 from drivesim.scenarios.suite import Case, Suite
-from drivesim.storage import sealed_text, sha256_of, unsealed_values, write_atomic
+from drivesim.storage import require_folder, sealed_text, sha256_of, unsealed_values, write_atomic
 from drivesim.sweeps.task import FutureTask, SweepSettings, decide_case
 from drivesim.wording import number_of, require_same
 from drivesim.world_model import LoadedModel
@@ -86,17 +86,19 @@ class Sweep:
         if path.is_file():
             _require_same(path, self.identity())
             return
-        self._refuse_foreign()
+        self.refuse_foreign()
         write_atomic(self.folder / SUITE_NAME, self.suite.to_yaml())
         text = {"drivesim_sweep": SWEEP_VERSION, "suite": self.suite.name, "synthetic": True, **self.identity()}
         write_atomic(path, sealed_text(text))
 
     def locked(self) -> AbstractContextManager[None]:
         """A context that keeps a second 'drivesim sweep' out of the folder. Raises FolderInUseError, InputError for foreign files."""
-        self._refuse_foreign()
+        self.refuse_foreign()
         return locked_file(self.folder / "lock")
 
-    def _refuse_foreign(self) -> None:
+    def refuse_foreign(self) -> None:
+        """Raise InputError where the folder is none that a sweep can have."""
+        require_folder(self.folder)
         known = self.is_begun() or not self.folder.is_dir()
         if not known and any(entry.name != "lock" for entry in self.folder.iterdir()):
             raise InputError(f"{self.folder} is not empty and holds no sweep. Choose another folder with --out.")
