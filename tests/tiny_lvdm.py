@@ -14,7 +14,7 @@ from drivesim.models.lvdm.load import assemble
 #: Rows and columns of the toy's frames: enlarging them to the real size takes most of a test's time.
 SHOWN = (64, 128)
 
-TOY = LVDMConfig(name="toy", sampling=ClipSampling(first_steps=2, later_steps=1, guidance=0.1))
+TOY = LVDMConfig(name="toy", mode="hierarchical", sampling=ClipSampling(first_steps=2, later_steps=1, guidance=0.1))
 
 
 def tiny_autoencoder(time_factor: int = 2) -> ClipAutoencoder3D:
