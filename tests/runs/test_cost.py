@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 from conformance import some_controls
 from tiny_model import TinyStartFrameModel, TinyWorldModel
 
