@@ -18,9 +18,9 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from drivesim.clip import frames_to_tensor
-from drivesim.judges.probe.blocks import PixelNorm
 from drivesim.judges.probe.ego_motion import TRUNK_WIDTH, FlowTrunk, exactly, flow_maps
 from drivesim.judges.probe.network import INPUT_SIZE, PROBE_ATTRIBUTES, SEMANTIC_CLASSES, averaged
+from drivesim.models.blocks import ChannelNorm
 from drivesim.models.kept_network import KeptNetwork, register_to_config
 from drivesim.scene import CATEGORIES
 
@@ -61,10 +61,10 @@ class FeatureNetwork(KeptNetwork):
         self.stem = nn.Conv2d(6, widths[0], 8, stride=4, padding=2)
         levels: list[nn.Module] = []
         for before, after in zip(widths, (*widths[1:], widths[-1]), strict=True):
-            levels += [PixelNorm(before), nn.Conv2d(before, before, 3, padding=1), nn.ReLU()]
+            levels += [ChannelNorm(before), nn.Conv2d(before, before, 3, padding=1), nn.ReLU()]
             levels += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.ReLU()]
         self.levels = nn.Sequential(*levels)
-        self.narrow = nn.Sequential(PixelNorm(widths[-1]), nn.Conv2d(widths[-1], 32, 1))
+        self.narrow = nn.Sequential(ChannelNorm(widths[-1]), nn.Conv2d(widths[-1], 32, 1))
         cells = (INPUT_SIZE[0] // 64) * (INPUT_SIZE[1] // 64)
         self.embed = nn.Linear(32 * cells, dimension)
         self.flow = FlowTrunk(flow_widths)

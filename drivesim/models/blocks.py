@@ -103,6 +103,34 @@ class TemporalConvolution(nn.Module):
         return self.mix(stacked if self.spread is None else self.spread(stacked))
 
 
+class MixedInTime(nn.Module):
+    """What layers over time share that stand behind the blocks of a network of single frames (Blattmann et al. 2023, section 3.1):
+    two residual convolutions over time, and a learned alpha by which the result is mixed in. Fresh ones change nothing.
+
+    Subclasses make the layers, each in an order of its own, as fresh weights are drawn in it.
+    """
+
+    first: TemporalConvolution
+    norm_inner: ChannelNorm
+    second: TemporalConvolution
+    leave: nn.Conv2d
+    mix: nn.Parameter
+
+    @property
+    def alpha(self) -> Tensor:
+        """Share of the image path, in (0, 1)."""
+        return torch.sigmoid(self.mix)
+
+    def convolved(self, hidden: Tensor, num_frames: int) -> Tensor:
+        """Features (B*T, C, H, W) after both convolutions over the frames of their clips."""
+        hidden = hidden + self.first(F.silu(hidden), num_frames)
+        return hidden + self.second(F.silu(self.norm_inner(hidden)), num_frames)
+
+    def mixed(self, x: Tensor, hidden: Tensor) -> Tensor:
+        """alpha * x + (1 - alpha) * (x + what ``hidden`` adds to it)."""
+        return torch.lerp(x + self.leave(F.silu(hidden)), x, self.alpha.to(x.dtype))
+
+
 def fourier_features(values: Tensor, width: int, longest_period: float = 4.0) -> Tensor:
     """Sines and cosines (N, width) of values (N,) at geometrically spaced frequencies up to 64 / longest_period."""
     frequencies = torch.exp(torch.linspace(0.0, math.log(64.0), width // 2, device=values.device))

@@ -211,11 +211,11 @@ class ClipFamily:
         other = None if config == own else overrides.mode
         model = self.assemble(networks, config, sha256, device, card=read_card(folder), mode=other)
         makes = model.world_model.spec.chunk_frames
-        if overrides.frames_per_call not in (None, makes):
-            raise InputError(
-                f"frames per call is {overrides.frames_per_call}: expected {makes}. A model of the family {self.name!r} makes whole "
-                f"clips, whose length is that of its networks; {config.name!r} makes {makes} frames a call."
-            )
+        overrides.require_call_of(
+            makes,
+            f"A model of the family {self.name!r} makes whole clips, whose length is that of its networks; {config.name!r} makes "
+            f"{makes} frames a call.",
+        )
         return model
 
     def assemble(

@@ -32,6 +32,11 @@ class Overrides:
         if self.mode is not None and self.mode not in get_args(RolloutMode):
             raise InputError(f"mode is {self.mode!r}: expected {' or '.join(get_args(RolloutMode))}.")
 
+    def require_call_of(self, frames: int, because: str) -> None:
+        """Raise InputError, which says ``because``, where another number of frames per call is wanted than ``frames``, the only one."""
+        if self.frames_per_call not in (None, frames):
+            raise InputError(f"frames per call is {self.frames_per_call}: expected {frames}. {because}")
+
 
 def read_settings(
     folder: Path,

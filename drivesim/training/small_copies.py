@@ -48,6 +48,8 @@ class SmallCopies:
 
     def make(self) -> None:
         """Write the copies that are not there yet, each whole or not at all."""
+        if all(self._file(name).exists() for name in self.sizes):
+            return
         count = len(self.store)
         firsts = {name: self._shrunk(name, self.store.read(name, 0)) for name in self.sizes}
         if sum(first.nbytes for first in firsts.values()) * count > MOST_BYTES:

@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
-from einops import rearrange
 from torch import Tensor, nn
 
-
-class PixelNorm(nn.Module):
-    """LayerNorm over the channels of every pixel: no batch statistics, quick in bfloat16 on CPUs."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to the same shape; channels_last input is read without a copy."""
-        last = rearrange(x, "n c h w -> n h w c")
-        normed = F.layer_norm(last, (x.shape[1],), self.weight.to(x.dtype), self.bias.to(x.dtype))
-        return rearrange(normed, "n h w c -> n c h w")
+from drivesim.models.blocks import ChannelNorm
 
 
 class Block(nn.Module):
@@ -28,7 +13,7 @@ class Block(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.norm = PixelNorm(channels)
+        self.norm = ChannelNorm(channels)
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
         nn.init.zeros_(self.second.weight)

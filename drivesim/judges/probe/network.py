@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from drivesim.controls import ATTRIBUTE_CHANNELS
 from drivesim.judges import JUDGED_HEIGHT, JUDGED_WIDTH
-from drivesim.judges.probe.blocks import Block, Head, Level, PixelNorm
+from drivesim.judges.probe.blocks import Block, Head, Level
 from drivesim.judges.probe.ego_motion import MotionReadout, flow_maps
+from drivesim.models.blocks import ChannelNorm
 from drivesim.models.kept_network import KeptNetwork, register_to_config
 from drivesim.scene import CATEGORIES
 
@@ -96,15 +97,15 @@ class ProbeNetwork(KeptNetwork):
             for before, after, count in zip(widths, widths[1:], num_blocks[1:], strict=False)
         )
         self.laterals = nn.ModuleList(
-            nn.Sequential(PixelNorm(width), nn.Conv2d(width, features, 1)) for width in widths
+            nn.Sequential(ChannelNorm(width), nn.Conv2d(width, features, 1)) for width in widths
         )
         self.smooth = nn.ModuleList(Block(features) for _ in widths[1:])
         # Heads behind a residual stream of no fixed size diverge at learning rates that are good otherwise.
-        self.norm = PixelNorm(features)
+        self.norm = ChannelNorm(features)
         self.heatmap = Head(features, len(CATEGORIES), bias=-3.0)
         self.box = Head(features, 5)
         self.semantic = Head(features, len(SEMANTIC_CLASSES))
-        self.norm_top = PixelNorm(widths[-1])
+        self.norm_top = ChannelNorm(widths[-1])
         self.attributes = nn.Linear(widths[-1], len(PROBE_ATTRIBUTES))
         self.motion = MotionReadout(motion_widths)
 

@@ -17,6 +17,7 @@ from drivesim.diffusion.edm import Preconditioning
 from drivesim.models.blocks import (
     ChannelNorm,
     Downsample,
+    MixedInTime,
     ResidualBlock,
     TemporalConvolution,
     Upsample,
@@ -74,7 +75,7 @@ class FrameUNet(nn.Module):
         return self.leave(F.silu(self.norm(hidden)))
 
 
-class FrameMixing(nn.Module):
+class FrameMixing(MixedInTime):
     """A layer over time: half-width bottleneck and two convolutions over three frames each, mixed in with a learned alpha."""
 
     def __init__(self, channels: int, embedding: int, reach: int) -> None:
@@ -91,17 +92,10 @@ class FrameMixing(nn.Module):
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
 
-    @property
-    def alpha(self) -> Tensor:
-        """Share of the image path, in (0, 1)."""
-        return torch.sigmoid(self.mix)
-
     def forward(self, x: Tensor, embedding: Tensor, num_frames: int) -> Tensor:
         """alpha * x + (1 - alpha) * temporal(x), all (B*T, C, H, W); embedding (B*T, E)."""
         hidden = self.enter(self.norm(x)) + self.modulation(F.silu(embedding))[:, :, None, None]
-        hidden = hidden + self.first(F.silu(hidden), num_frames)
-        hidden = hidden + self.second(F.silu(self.norm_inner(hidden)), num_frames)
-        return torch.lerp(x + self.leave(F.silu(hidden)), x, self.alpha.to(x.dtype))
+        return self.mixed(x, self.convolved(hidden, num_frames))
 
 
 class VideoUpsampler(KeptNetwork):

@@ -159,12 +159,10 @@ def load_folder(
         temporal: Any = networks.temporal.config  # diffusers has no annotations
         config = with_frames_per_call(config, overrides.frames_per_call, temporal.max_frames)
     model = assemble(networks, config, sha256, device, read_card(folder), other)
-    makes = model.world_model.spec.chunk_frames
-    if overrides.frames_per_call not in (None, makes):
-        raise InputError(
-            f"frames per call is {overrides.frames_per_call}: expected {makes}. Key frames come in the number and as far apart as "
-            f"{config.name!r} learned them; --mode frame-wise takes other numbers."
-        )
+    overrides.require_call_of(
+        model.world_model.spec.chunk_frames,
+        f"Key frames come in the number and as far apart as {config.name!r} learned them; --mode frame-wise takes other numbers.",
+    )
     return model
 
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
 from drivesim.controls import MOTION_CHANNELS
-from drivesim.models.blocks import ChannelNorm, TemporalConvolution
+from drivesim.models.blocks import ChannelNorm, MixedInTime, TemporalConvolution
 from drivesim.models.kept_network import KeptNetwork, register_to_config
 from drivesim.models.video_ldm.blocks import attention_weights
 from drivesim.models.video_ldm.known import stride_ratios
@@ -45,7 +44,7 @@ class TemporalAttention(nn.Module):
         return x + self.out(mixed)
 
 
-class TemporalLayer(nn.Module):
+class TemporalLayer(MixedInTime):
     """One temporal layer: half-width bottleneck, context input, two temporal convolutions, optional attention."""
 
     def __init__(
@@ -73,19 +72,13 @@ class TemporalLayer(nn.Module):
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
 
-    @property
-    def alpha(self) -> Tensor:
-        """Share of the image path, in (0, 1)."""
-        return torch.sigmoid(self.mix)
-
     def forward(self, x: Tensor, context: Tensor, embedding: Tensor, num_frames: int) -> Tensor:
         """alpha * x + (1 - alpha) * temporal(x), all (B*T, C, H, W); context (B*T, K, 16, 32), embedding (B*T, E)."""
         hidden = self.enter(self.norm(x)) + self.context(context) + self.modulation(embedding)[:, :, None, None]
-        hidden = hidden + self.first(F.silu(hidden), num_frames)
-        hidden = hidden + self.second(F.silu(self.norm_inner(hidden)), num_frames)
+        hidden = self.convolved(hidden, num_frames)
         if self.attention is not None:
             hidden = self.attention(hidden, num_frames)
-        return torch.lerp(x + self.leave(F.silu(hidden)), x, self.alpha.to(x.dtype))
+        return self.mixed(x, hidden)
 
 
 class TemporalLayers(KeptNetwork):
