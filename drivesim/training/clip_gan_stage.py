@@ -16,7 +16,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from drivesim.errors import InputError
 from drivesim.training.adversarial import AdversarialStage, Judged, Opposition, layer_by_layer
 from drivesim.training.clip_stages import ClipCodingStage
-from drivesim.training.parts import DTYPES, Dtype, Parts
+from drivesim.training.parts import Dtype, Parts
 from drivesim.training.schedule import Schedule, require
 from drivesim.training.stage import Batch
 
@@ -104,7 +104,9 @@ class ClipGanStage(AdversarialStage, ClipCodingStage):
             start_step=start_step,
             max_norm=max_norm,
         )
-        self.oppose(judges.to(DTYPES[dtype]), opposition)
+        # In float32: the gradient of a 3D convolution's weights in bfloat16 holds, with torch 2.13 on CPUs and strides as here, what
+        # nobody has written.
+        self.oppose(judges, opposition)
 
     def draw_judged(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Judged]:
         """The loss of reconstruction, and whole clips."""

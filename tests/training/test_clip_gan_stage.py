@@ -12,6 +12,7 @@ import torch
 from drivesim.datasets.store import ClipStore
 from drivesim.errors import InputError
 from drivesim.training import ClipGan3DStage, PlaneGanStage
+from drivesim.training.adversarial import Judged, hinge_loss
 from drivesim.training.callbacks import last_checkpoint, read_curve
 from drivesim.training.chain import run_chain
 from drivesim.training.clip_batches import clip_encoder_hash, latents_file
@@ -73,6 +74,18 @@ def test_decoder_and_discriminators_move_and_the_encoder_does_not(
     assert torch.equal(before.encode(clips), after.encode(clips)), "a denoiser's latents stay valid"
     store = ClipStore(small_clips)
     assert latents_file(before, store, tmp_path, 1) == latents_file(after, store, tmp_path, 1)
+
+
+def test_discriminators_learn_from_numbers_whatever_memory_held(work: Path, family: str) -> None:
+    stage = STAGES[family](work, dtype="bfloat16", frame_discriminator=True)
+    clips = torch.rand(2, 3, *stage.network.clip_shape) * 2 - 1
+    seen = Judged(clips, clips.flip(-1), torch.ones_like(clips[:, :1]))
+    for discriminator in stage.discriminators:
+        loss = hinge_loss(discriminator, seen)
+        dirty = [torch.full((size,), float("nan"), dtype=torch.bfloat16) for size in (216, 1000, 5000, 30000) * 20]
+        del dirty
+        loss.backward()
+        assert all(torch.isfinite(parameter.grad).all() for parameter in discriminator.parameters())
 
 
 def test_the_latents_hang_on_the_encoder_and_the_statistics(family: str, work: Path) -> None:
