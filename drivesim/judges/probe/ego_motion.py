@@ -6,6 +6,11 @@ has it without training; what remains to be learned is small: what flow of the r
 
 from __future__ import annotations
 
+import hashlib
+from collections import OrderedDict
+from functools import lru_cache
+from threading import Lock
+
 import cv2
 import numpy as np
 import torch
@@ -21,6 +26,9 @@ FLOW_PLANES = 4
 #: Numbers that a flow map is read into before anything is said of it.
 TRUNK_WIDTH = 64
 
+#: Pairs of frames whose maps are remembered: as many as videos of a minute and more have, in 32 MiB.
+REMEMBERED_PAIRS = 1024
+
 #: What each plane is divided by, to be about 1.
 _SCALES = (4.0, 4.0, 1.0, 8.0)
 
@@ -33,7 +41,7 @@ def flow_map(previous: np.ndarray, frame: np.ndarray) -> np.ndarray:
     """
     before, after = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (previous, frame))
     flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(after, before, None)
-    rows, columns = np.mgrid[0 : after.shape[0], 0 : after.shape[1]].astype(np.float32)
+    rows, columns = _places(*after.shape)
     explained = cv2.remap(before.astype(np.float32), columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR)
     grey = after.astype(np.float32)
     texture = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 2.0)) + 0.5
@@ -92,11 +100,49 @@ def exactly(layer: nn.Linear, values: Tensor) -> Tensor:
     return F.linear(values.float(), layer.weight.float(), layer.bias.float())
 
 
+class _RecentMaps:
+    """The flow maps of the last pairs of frames, by what the frames show: both judges ask for those of the same video."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._maps: OrderedDict[tuple[object, ...], np.ndarray] = OrderedDict()
+        self._lock = Lock()
+
+    def of(self, previous: np.ndarray, frame: np.ndarray) -> np.ndarray:
+        """:func:`flow_map` of a pair; nobody may write into it."""
+        key = (frame.shape, hashlib.sha256(previous.data).digest(), hashlib.sha256(frame.data).digest())
+        with self._lock:
+            known = self._maps.get(key)
+            if known is not None:
+                self._maps.move_to_end(key)
+                return known
+        made = flow_map(previous, frame)
+        with self._lock:
+            self._maps[key] = made
+            while len(self._maps) > self._most:
+                self._maps.popitem(last=False)
+        return made
+
+
+_recent = _RecentMaps(REMEMBERED_PAIRS)
+
+
 @torch.no_grad()
 def flow_maps(previous: Tensor, frames: Tensor) -> Tensor:
-    """Flow maps (N, 4, 32, 64) of pairs of frames (N, 3, H, W) in [-1, 1]; flow is found on the CPU, without gradients."""
+    """Flow maps (N, 4, 32, 64) of pairs of frames (N, 3, H, W) in [-1, 1]; flow is found on the CPU, without gradients.
+
+    In inference mode those of pairs that were asked for lately are remembered; in training no pair comes twice.
+    """
+    find = _recent.of if torch.is_inference_mode_enabled() else flow_map
     pairs = zip(tensor_to_frames(previous), tensor_to_frames(frames), strict=True)
-    return torch.from_numpy(np.stack([flow_map(before, after) for before, after in pairs])).to(frames.device)
+    return torch.from_numpy(np.stack([find(before, after) for before, after in pairs])).to(frames.device)
+
+
+@lru_cache(maxsize=1)
+def _places(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Row and column of every pixel, each float32 (H, W)."""
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    return rows, columns
 
 
 def _cells(plane: np.ndarray) -> np.ndarray:

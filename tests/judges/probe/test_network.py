@@ -10,8 +10,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from drivesim.judges.probe import ProbeNetwork
+from drivesim.judges.features import FeatureNetwork, frame_features
+from drivesim.judges.probe import ProbeNetwork, ego_motion
 from drivesim.judges.probe.ego_motion import FLOW_GRID, FLOW_PLANES, flow_map
+from drivesim.judges.probe.reading import read_frames
 
 TINY = {"widths": (8, 8, 16, 16), "num_blocks": (1, 1, 1, 1), "features": 8, "motion_widths": (4, 4)}
 
@@ -80,3 +82,31 @@ def test_flow_maps_say_where_pixels_were() -> None:
     still = flow_map(before, before)
     assert np.abs(still[:2]).max() < 0.05 and still[3].max() < 0.5
     assert flow_map(before, rng.permutation(moved)).mean(axis=(1, 2))[3] > 4.0 * found.mean(axis=(1, 2))[3]
+
+
+def test_flow_of_a_video_is_found_once_for_both_judges(tiny: ProbeNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = np.random.default_rng(1).integers(0, 256, (4, 256, 512, 3)).astype(np.uint8)
+    features = FeatureNetwork(widths=(4, 8, 8, 8)).eval()
+    alone = frame_features(features, frames)
+    asked: list[np.ndarray] = []
+
+    def counted(previous: np.ndarray, frame: np.ndarray) -> np.ndarray:
+        asked.append(frame)
+        return flow_map(previous, frame)
+
+    monkeypatch.setattr(ego_motion, "flow_map", counted)
+    monkeypatch.setattr(ego_motion, "_recent", ego_motion._RecentMaps(4))
+    read_frames(tiny, frames, 10.0)
+    assert len(asked) == 4  # frame 0 has none before it, and is read beside itself
+    np.testing.assert_array_equal(frame_features(features, frames), alone)
+    assert len(asked) == 4
+    # The oldest goes when there are more than are remembered, and other pixels are another pair.
+    frame_features(features, 255 - frames[:2])
+    frame_features(features, frames[1:])
+    assert len(asked) == 5
+    read_frames(tiny, frames[:1], 10.0)
+    assert len(asked) == 6
+    with torch.enable_grad():
+        ego_motion.flow_maps(*(torch.zeros(1, 3, 256, 512) for _ in range(2)))
+        ego_motion.flow_maps(*(torch.zeros(1, 3, 256, 512) for _ in range(2)))
+    assert len(asked) == 8  # not in training
