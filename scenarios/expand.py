@@ -20,6 +20,7 @@ from drivesim.scenarios.concrete import ConcreteActor, ConcreteEvent, ConcreteSc
 from drivesim.scenarios.ego_plan import distance_of, drive_of
 from drivesim.scenarios.language.schema import ROADSIDE_DENSITIES, Scenario
 from drivesim.scenarios.placement import Placed, lane_offset, lane_spot, make_road, place, world_stream
+from drivesim.scenarios.recent_traffic import RecentTraffic
 from drivesim.scene import Colour, Scene, Turn
 from drivesim.scenery import Scenery
 from drivesim.traffic.doors import door_plan
@@ -44,6 +45,8 @@ _PARKED_SHARE = {"none": 0.0, "light": 0.35, "medium": 0.55, "dense": 0.8}
 _ROOM_FOR_SCRIPT_M = 25.0
 #: Road that must lie ahead of the ego wherever it drives.
 ROAD_AHEAD_M = 300.0
+
+_recent = RecentTraffic()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,14 +90,19 @@ def develop(
     """
     setting = _setting(scenario, seed, fps, duration_s, variation, turns or {})
     concrete = setting.concrete
-    result = simulate(
-        setting.road,
-        setting.ego,
-        setting.plans,
-        duration_s=setting.duration_s,
-        **setting.how,
-        drive=None if concrete.ego_plan is None else drive_of(concrete.ego_plan, setting.fps),
-    )
+
+    def play() -> TrafficResult:
+        return simulate(
+            setting.road,
+            setting.ego,
+            setting.plans,
+            duration_s=setting.duration_s,
+            **setting.how,
+            drive=None if concrete.ego_plan is None else drive_of(concrete.ego_plan, setting.fps),
+        )
+
+    played_by = (vars(concrete), scenario.drawn_as(variation), seed, setting.fps, setting.duration_s, dict(turns or {}))
+    result = _recent.of(played_by, play)
     scene = setting.scene(result)
     return Development(
         scene=scene, parameters=dict(concrete.parameters), event_times=result.event_times, crashes=result.crashes

@@ -77,6 +77,14 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture
+def played_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every development is simulated, as in a new process, for tests that the same arguments give the same one."""
+    from drivesim.scenarios.recent_traffic import RecentTraffic
+
+    monkeypatch.setattr("drivesim.scenarios.expand._recent", RecentTraffic(most=0))
+
+
+@pytest.fixture
 def known_speed(own_cache: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run's speed is remembered, as that of the second run of a user is: measuring takes as long as a short run does."""
     monkeypatch.setattr(

@@ -28,6 +28,7 @@ def same(first: Scene, second: Scene, frames: slice = slice(None)) -> bool:
     )
 
 
+@pytest.mark.usefixtures("played_anew")
 @pytest.mark.parametrize("index", [0, 1, 2])
 def test_one_start_two_developments(index: int) -> None:
     scenario = loads(SUITE)[index]

@@ -81,6 +81,7 @@ def test_futures_of_the_library_differ_by_what_people_do() -> None:
     assert spreads["fog-motorway"] > 4.0, spreads
 
 
+@pytest.mark.usefixtures("played_anew")
 @pytest.mark.parametrize("turn", [0, 25])
 def test_up_to_a_turn_all_is_equal_and_soon_after_it_is_not(turn: int) -> None:
     turns = [{turn: Turn(seed=seed)} for seed in (5, 5, 6)]
