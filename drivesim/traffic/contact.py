@@ -27,8 +27,9 @@ def crashes(fleet: Fleet) -> list[tuple[int, int]]:
     touch = (right[None, :] < left[:, None] - _TOUCH_M) & (rear[None, :] < front[:, None] - _TOUCH_M)
     touch &= touch.T
     drives = IS_DRIVEN[fleet.motion[slots]] & (fleet.kind[slots] == VEHICLE)
-    touch &= drives[:, None] & (~drives[None, :] | np.triu(np.ones_like(touch), 1))
-    pairs = [(int(slots[row]), int(slots[column])) for row, column in np.argwhere(touch)]
+    row, column = np.nonzero(touch & drives[:, None])
+    once = (column > row) | ~drives[column]  # of two vehicles the pair, not its mirror image, and nobody with himself
+    pairs = [(int(one), int(other)) for one, other in zip(slots[row[once]], slots[column[once]], strict=True)]
     # Beside a junction boxes stand at all angles, and what reaches along the road says too much of them.
     return [pair for pair in pairs if _overlap(fleet, *pair)] if fleet.road.junctions else pairs
 

@@ -40,31 +40,42 @@ def accelerations(fleet: Fleet, rows: Slots) -> FloatArray:
     gap = ahead - near_end - fleet.front[r]
     margin = np.where(fleet.kind[c] == CYCLIST, 0.05, _MARGIN_M)
     margin = np.where((fleet.motion[c] == STATIC) | (fleet.kind[r] != VEHICLE), 0.0, margin)
+    low, high = their_low[None, :], their_high[None, :]
     drift = walked_into(fleet, rows, columns, gap)
-    attentive = fleet.alert[r] > 0
-    low = their_low[None, :] + np.where(attentive, np.minimum(drift, 0.0), drift)
-    high = their_high[None, :] + np.where(attentive, np.maximum(drift, 0.0), drift)
+    if drift is not None:
+        attentive = fleet.alert[r] > 0
+        low = low + np.where(attentive, np.minimum(drift, 0.0), drift)
+        high = high + np.where(attentive, np.maximum(drift, 0.0), drift)
     in_way = (low - margin < own_high[:, None]) & (high + margin > own_low[:, None])
     expected = driven_into(fleet, rows, columns, gap)
-    in_way |= (their_low[None, :] + expected - margin < own_high[:, None]) & (
-        their_high[None, :] + expected + margin > own_low[:, None]
-    )
+    if expected is not None:
+        in_way |= (their_low[None, :] + expected - margin < own_high[:, None]) & (
+            their_high[None, :] + expected + margin > own_low[:, None]
+        )
     in_way &= (ahead > 0) & (gap < _LOOK_AHEAD_M) & (r != c)
     in_way &= ~hidden(fleet, rows, columns, in_way)
-    lead_speed = their_speed[None, :] * sign
-    lead_acceleration = np.where(same_way & IS_DRIVEN[fleet.motion[c]], fleet.a[c], 0.0)
     driver, desired = drivers(fleet, rows), desired_speeds(fleet, rows)
-    column = DriverParameters(
-        headway_s=fleet.headway[r],
-        minimum_gap_m=fleet.minimum_gap[r],
-        acceleration=np.asarray(driver.acceleration)[:, None],
-        deceleration=fleet.deceleration[r],
+    # Of all pairs a few are in each other's way.
+    one, other = np.nonzero(in_way)
+    behind, leader = rows[one], columns[other]
+    along = same_way[one, other] & IS_DRIVEN[fleet.motion[leader]]
+    pairs = DriverParameters(
+        headway_s=fleet.headway[behind],
+        minimum_gap_m=fleet.minimum_gap[behind],
+        acceleration=np.asarray(driver.acceleration)[one],
+        deceleration=fleet.deceleration[behind],
     )
     wanted = following_acceleration(
-        fleet.v[r], desired[:, None], np.where(in_way, gap, 1e4), lead_speed, lead_acceleration, column
+        fleet.v[behind],
+        desired[one],
+        gap[one, other],
+        their_speed[other] * fleet.direction[behind],
+        np.where(along, fleet.a[leader], 0.0),
+        pairs,
     )
     free = idm_free_acceleration(fleet.v[rows], desired, driver.acceleration)
-    least = np.where(in_way, wanted, np.inf).min(axis=1, initial=np.inf)
+    least = np.full(len(rows), np.inf)
+    np.minimum.at(least, one, wanted)
     wanted = np.minimum(np.minimum(free, least), _ramp_end(fleet, rows))
     if fleet.closed:
         wanted = np.minimum(wanted, _closed_lines(fleet, rows))
@@ -75,10 +86,13 @@ def _off_the_lanes(fleet: Fleet) -> Mask:
     """Mask (capacity,) of things that stand beside all lanes and so are in nobody's way."""
     low = min(lane.offset - lane.width / 2.0 for lane in fleet.road.lanes)
     high = max(lane.offset + lane.width / 2.0 for lane in fleet.road.lanes)
-    reach = np.maximum(fleet.width, fleet.length) / 2.0
-    aligned = np.abs(np.sin(fleet.yaw - fleet.road.frame_at(fleet.s)[2])) < 0.1
-    reach = np.where(aligned, fleet.width / 2.0, reach)
-    return np.asarray((fleet.motion == STATIC) & ((fleet.d + reach < low) | (fleet.d - reach > high)))
+    stands = fleet.motion == STATIC
+    slots = np.flatnonzero(stands)
+    aligned = np.abs(np.sin(fleet.yaw[slots] - fleet.road.frame_at(fleet.s[slots])[2])) < 0.1
+    width, d = fleet.width[slots], fleet.d[slots]
+    reach = np.where(aligned, width, np.maximum(width, fleet.length[slots])) / 2.0
+    stands[slots] = (d + reach < low) | (d - reach > high)
+    return np.asarray(stands)
 
 
 def drivers(fleet: Fleet, slots: Slots) -> DriverParameters:

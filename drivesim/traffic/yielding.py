@@ -47,29 +47,32 @@ def must_wait(fleet: Fleet, slots: Slots) -> Mask:
     return np.asarray(blocked.any(axis=1))
 
 
-def walked_into(fleet: Fleet, rows: Slots, columns: Slots, gap: FloatArray) -> FloatArray:
-    """Offsets (R, C) by which drivers in ``rows`` expect the walkers in ``columns`` to have moved across the road.
+def walked_into(fleet: Fleet, rows: Slots, columns: Slots, gap: FloatArray) -> FloatArray | None:
+    """Offsets (R, C) by which drivers in ``rows`` expect the walkers in ``columns`` to have moved across the road, None where nobody
+    walks across.
 
     An attentive driver looks as far ahead as the walker is away in time; an inattentive one (negative ``alert``)
     reacts to where the walker was. Someone hidden behind a standing vehicle is seen where the sight is free.
     """
-    turn = fleet.yaw[columns] - fleet.road.frame_at(fleet.s[columns])[2]
     crossing = (fleet.motion[columns] == FREE) & (fleet.v[columns] > 0.05)
+    if not crossing.any():
+        return None
+    turn = fleet.yaw[columns] - fleet.road.frame_at(fleet.s[columns])[2]
     across = np.where(crossing, fleet.v[columns] * np.sin(turn), 0.0)[None, :]
     alert = fleet.alert[rows][:, None]
     horizon = np.clip(gap / np.maximum(fleet.v[rows][:, None], 1.0), 0.3, 3.0)
     return np.asarray(across * np.where(alert > 0, alert * horizon, alert))
 
 
-def driven_into(fleet: Fleet, rows: Slots, columns: Slots, gap: FloatArray) -> FloatArray:
+def driven_into(fleet: Fleet, rows: Slots, columns: Slots, gap: FloatArray) -> FloatArray | None:
     """Offsets (R, C) by which the vehicles in ``columns`` that cross a junction will have moved across the road when the drivers in
-    ``rows`` get there; NaN where that is too far ahead to say, or nobody crosses.
+    ``rows`` get there; NaN where that is too far ahead to say, None where nobody crosses.
 
     Who crosses was let in by a gap; should he be held up in it, those whose way it is do not insist on it.
     """
     crossing = (fleet.motion[columns] == ON_ROUTE) & (fleet.inside[columns] > 0)
     if not crossing.any():
-        return np.full(gap.shape, np.nan)
+        return None
     turn = fleet.yaw[columns] - fleet.road.frame_at(fleet.s[columns])[2]
     until = gap / np.maximum(fleet.v[rows][:, None], 1.0)
     soon = crossing[None, :] & (until > 0.0) & (until < _FORESEEN_S)
@@ -79,10 +82,12 @@ def driven_into(fleet: Fleet, rows: Slots, columns: Slots, gap: FloatArray) -> F
 def hidden(fleet: Fleet, rows: Slots, columns: Slots, candidates: Mask) -> Mask:
     """Mask (R, C) like ``candidates``: walkers whom a standing vehicle hides from a driver's eyes."""
     result = np.zeros_like(candidates)
+    walkers = (fleet.kind[columns] == PEDESTRIAN) & (fleet.motion[columns] == FREE)
+    if not walkers.any():
+        return result
     n = fleet.count
     screens = fleet.alive[:n] & (fleet.motion[:n] == STATIC) & (fleet.kind[:n] == VEHICLE)
     screens = np.flatnonzero(screens & (fleet.length[:n] > 3.0))
-    walkers = (fleet.kind[columns] == PEDESTRIAN) & (fleet.motion[columns] == FREE)
     for row, column in np.argwhere(candidates & walkers[None, :]):
         eye_s, eye_d = fleet.s[rows[row]], fleet.d[rows[row]]
         away_s, away_d = fleet.s[columns[column]] - eye_s, fleet.d[columns[column]] - eye_d

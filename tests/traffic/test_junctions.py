@@ -334,7 +334,7 @@ def test_who_has_way_foresees_somebody_held_up_in_a_gap() -> None:
     slots = {plan.id: slot for slot, plan in enumerate(fleet.plans)}
     rows, columns = np.array([slots["near"], slots["far"]]), np.array([slots["from_right"], slots["near"]])
     gap = np.array([[20.0, 5.0], [60.0, 5.0]])
-    assert np.isnan(driven_into(fleet, rows, columns, gap)).all(), "nobody is in the junction"
+    assert driven_into(fleet, rows, columns, gap) is None, "nobody is in the junction"
     fleet.inside[slots["from_right"]] = 1.0
     found = driven_into(fleet, rows, columns, gap)
     assert found[0, 0] == pytest.approx(2.0 * 20.0 / 10.0), (
