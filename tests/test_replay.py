@@ -27,6 +27,8 @@ from drivesim.scenarios import loads
 from drivesim.simulate import branch, futures, open_run
 from drivesim.storage import sha256_of
 
+pytestmark = pytest.mark.usefixtures("played_anew")
+
 ONE = Options(threads=Threads(denoise=1, decode=1))
 
 
