@@ -193,7 +193,16 @@ def test_outputs_of_a_scenario_are_written_and_brought_up_to_date(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "s.yaml").write_text(OUTPUTS)
-    given = ("--model", save_toy(tmp_path / "toy"), "--seconds", "0.2", "--out", tmp_path / "run", "--threads", "1")
+    given = (
+        "--model",
+        save_toy(tmp_path / "toy", steps=1),
+        "--seconds",
+        "0.2",
+        "--out",
+        tmp_path / "run",
+        "--threads",
+        "1",
+    )
     measured: list[bool] = []
     real = exporting.export_all
 

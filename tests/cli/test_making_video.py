@@ -40,7 +40,7 @@ scene:
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_toy(tmp_path_factory.mktemp("models") / "toy")
+    return save_toy(tmp_path_factory.mktemp("models") / "toy", steps=1)
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ URL = "this is a URL, and only places on this machine"
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_toy(tmp_path_factory.mktemp("model") / "toy")
+    return save_toy(tmp_path_factory.mktemp("model") / "toy", steps=1)
 
 
 def refused(words: list[str], *, toy: Path, folder: Path) -> str:

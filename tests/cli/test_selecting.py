@@ -44,7 +44,11 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known_speed: None) 
         return {name: Verdict(value=future.index in SHOWING) for name in events}
 
     monkeypatch.setattr(module, "_verdicts", verdicts)
-    given = {"--model": save_toy(tmp_path / "toy"), "--judges": write_judges(tmp_path / "judges"), "--seconds": "0.1"}
+    given = {
+        "--model": save_toy(tmp_path / "toy", steps=1),
+        "--judges": write_judges(tmp_path / "judges"),
+        "--seconds": "0.1",
+    }
     options = [part for pair in given.items() for part in pair]
     return ("futures", tmp_path / "chosen.yaml", "--out", tmp_path / "run", "--threads", "1", *options)
 

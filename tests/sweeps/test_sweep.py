@@ -47,7 +47,7 @@ scenarios:
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> SweepSettings:
-    toy = save_toy(tmp_path_factory.mktemp("models") / "toy")
+    toy = save_toy(tmp_path_factory.mktemp("models") / "toy", steps=1)
     threads = Threads(denoise=1, decode=1, overlap=False)
     return SweepSettings(model=str(toy), seconds=0.2, measured=False, options=Options(threads=threads))
 
