@@ -12,7 +12,7 @@ from forking import ForkServer
 from drivesim.training.callbacks import read_curve
 
 PROGRAM = Path(__file__).with_name("killable.py")
-STEPS = 8
+STEPS = 6
 
 
 def stopped_at(server: ForkServer, work: Path, store: Path, step: int, how: signal.Signals) -> int:
@@ -38,10 +38,10 @@ def _reached(work: Path) -> int:
 def test_a_killed_run_repeats_the_curve_of_an_undisturbed_one(store: Path, tmp_path: Path) -> None:
     with ForkServer(PROGRAM, tmp_path) as server:
         assert server.run(tmp_path / "whole", store, STEPS).returncode == 0
-        killed = stopped_at(server, tmp_path / "killed", store, 4, signal.SIGKILL)
-        assert 4 <= killed < STEPS
-        terminated = stopped_at(server, tmp_path / "killed", store, 6, signal.SIGTERM)
-        assert 6 <= terminated < STEPS
+        killed = stopped_at(server, tmp_path / "killed", store, 3, signal.SIGKILL)
+        assert 3 <= killed < STEPS
+        terminated = stopped_at(server, tmp_path / "killed", store, 4, signal.SIGTERM)
+        assert 4 <= terminated < STEPS
         assert server.run(tmp_path / "killed", store, STEPS).returncode == 0
     whole, continued = (read_curve(tmp_path / name / "codec" / "metrics.csv") for name in ("whole", "killed"))
     assert [step for step, name, _ in whole if name == "loss"] == list(range(1, STEPS + 1))
