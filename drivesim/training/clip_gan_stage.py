@@ -57,7 +57,7 @@ class ClipGanStage(AdversarialStage, ClipCodingStage):
         self,
         work: Path,
         initial: str | None = None,
-        dtype: Dtype = "bfloat16",
+        dtype: Dtype = "auto",
         schedule: Schedule = Schedule(learning_rate=1e-4, warmup_steps=30, average_decay=0.99),
         recoloured_share: float = 0.3,
         squared_weight: float = 1.0,

@@ -112,7 +112,7 @@ class ClipAutoencoderStage(ClipCodingStage):
         self,
         work: Path,
         initial: str | None = None,
-        dtype: Dtype = "bfloat16",
+        dtype: Dtype = "auto",
         network: dict[str, Any] | None = None,
         schedule: Schedule = Schedule(learning_rate=4e-4, average_decay=0.998),
         recoloured_share: float = 0.3,

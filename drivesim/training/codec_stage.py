@@ -129,7 +129,7 @@ class CodecStage(Stage):
         self,
         work: Path,
         initial: str | None = None,
-        dtype: Dtype = "bfloat16",
+        dtype: Dtype = "auto",
         network: dict[str, Any] | None = None,
         schedule: Schedule = Schedule(learning_rate=6e-4, average_decay=0.998),
         crop: tuple[int, int] = (128, 256),

@@ -29,7 +29,7 @@ from drivesim.training.codec_stage import pixel_weights
 from drivesim.training.estimates import prepare_estimates
 from drivesim.training.image_stage import FRAME_CONTROLS, frame_controls
 from drivesim.training.latents import LatentClips, latent_grid, load_latents, prepare_latents
-from drivesim.training.parts import DTYPES, Dtype, Parts, encoder_hash, network_hash
+from drivesim.training.parts import Dtype, Parts, encoder_hash, network_hash
 from drivesim.training.reconstruction import grid_error, psnr_db, reconstruction_loss
 from drivesim.training.schedule import Schedule, require
 from drivesim.training.stage import Batch, NothingToLearn, Stage
@@ -223,7 +223,7 @@ class DecoderStage(Stage):
         self,
         work: Path,
         initial: str | None = None,
-        dtype: Dtype = "bfloat16",
+        dtype: Dtype = "auto",
         schedule: Schedule = Schedule(learning_rate=3e-4, warmup_steps=50, average_decay=0.998),
         task: DecoderTask = DecoderTask(),
     ) -> None:
@@ -232,7 +232,7 @@ class DecoderStage(Stage):
         codec = parts.finished("codec").train()
         codec.decoder.requires_grad_(True)
         super().__init__(codec, parts, schedule)
-        self.compute_dtype = DTYPES[dtype]
+        self.compute_dtype = parts.computes_in
         self.task = task
 
     def prepare(self, store: ClipStore, folder: Path) -> None:

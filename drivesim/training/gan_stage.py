@@ -17,7 +17,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from drivesim.models.conditioning_inputs import NUM_LAYOUT_PLANES
 from drivesim.training.adversarial import AdversarialStage, Judged, Opposition, layer_by_layer
 from drivesim.training.decoder_stage import DecoderStage, DecoderTask, DrawnFrame
-from drivesim.training.parts import DTYPES, Dtype
+from drivesim.training.parts import Dtype
 from drivesim.training.schedule import Schedule
 from drivesim.training.stage import Batch
 
@@ -26,7 +26,7 @@ SHAPE_SCALE = 4
 
 
 class PatchDiscriminator(nn.Module):
-    """Frames (N, 3, H, W) and their layout planes (N, 55, H/4, W/4) to logits (N, 1, H/8, W/8)."""
+    """Frames (N, 3, H, W) and their layout planes (N, 57, H/4, W/4) to logits (N, 1, H/8, W/8)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class PatchDiscriminator(nn.Module):
 
 class ShapeDiscriminator(nn.Module):
     """Frames (N, 3, H, W), seen at a quarter of their size where one logit sees a whole vehicle, and their layout planes
-    (N, 55, H/4, W/4) to logits (N, 1, H/32, W/32).
+    (N, 57, H/4, W/4) to logits (N, 1, H/32, W/32).
 
     The fine discriminator's logit sees 38 pixels: near vehicles stayed smeared under it, sharp only in their texture.
     """
@@ -78,7 +78,7 @@ class DecoderGanStage(AdversarialStage, DecoderStage):
         self,
         work: Path,
         initial: str | None = None,
-        dtype: Dtype = "bfloat16",
+        dtype: Dtype = "auto",
         schedule: Schedule = Schedule(learning_rate=1e-4, warmup_steps=30, average_decay=0.99),
         task: DecoderTask = DecoderTask(),
         adversarial_weight: float = 0.1,
@@ -90,7 +90,7 @@ class DecoderGanStage(AdversarialStage, DecoderStage):
         torch.manual_seed(1)
         judges: Any = nn.ModuleList([PatchDiscriminator(discriminator_width), ShapeDiscriminator(discriminator_width)])
         self.oppose(
-            judges.to(DTYPES[dtype]).to(memory_format=torch.channels_last),
+            judges.to(self.compute_dtype).to(memory_format=torch.channels_last),
             Opposition(adversarial_weight=adversarial_weight, max_norm=max_norm),
         )
 

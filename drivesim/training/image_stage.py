@@ -19,7 +19,7 @@ from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.video_ldm.image_unet import with_scenery
 from drivesim.models.video_ldm.parts import image_denoiser
 from drivesim.training.latents import LatentClips, example_latents, load_latents, prepare_latents
-from drivesim.training.parts import DTYPES, Dtype, Parts
+from drivesim.training.parts import Dtype, Parts
 from drivesim.training.schedule import Schedule
 from drivesim.training.stage import Batch, Stage
 from drivesim.training.stream import Draw, draw_generator
@@ -54,7 +54,7 @@ class ImageStage(Stage):
         self,
         work: Path,
         initial: str | None = None,
-        dtype: Dtype = "bfloat16",
+        dtype: Dtype = "auto",
         network: dict[str, Any] | None = None,
         schedule: Schedule = Schedule(learning_rate=6e-4),
         layout_dropout: float = 0.1,
@@ -72,7 +72,7 @@ class ImageStage(Stage):
         parts = Parts(Path(work), initial, dtype)
         image = with_scenery(parts.fresh("image", network or {}))
         super().__init__(parts.placed(image).train().requires_grad_(True), parts, schedule)
-        self.compute_dtype = DTYPES[dtype]
+        self.compute_dtype = parts.computes_in
         self.layout_dropout = layout_dropout
         self.raster_dropout = raster_dropout
         self.attribute_dropout = attribute_dropout

@@ -29,7 +29,7 @@ class JudgeStage(Stage):
         self,
         work: Path,
         initial: str | None = None,
-        dtype: Dtype = "bfloat16",
+        dtype: Dtype = "auto",
         network: dict[str, Any] | None = None,
         seed: int = 0,
         schedule: Schedule = Schedule(learning_rate=1e-3, warmup_steps=200, average_decay=0.998, weight_decay=1e-2),

@@ -35,7 +35,7 @@ from drivesim.training.clip_stages import (
     everything,
     told_controls,
 )
-from drivesim.training.parts import DTYPES, Dtype, Parts
+from drivesim.training.parts import Dtype, Parts
 from drivesim.training.schedule import Schedule
 from drivesim.training.small_copies import SmallCopies
 from drivesim.training.stage import Batch, Stage
@@ -164,7 +164,7 @@ class FactorisedDenoiserStage(Stage):
         self,
         work: Path,
         initial: str | None = None,
-        dtype: Dtype = "bfloat16",
+        dtype: Dtype = "auto",
         network: dict[str, Any] | None = None,
         schedule: Schedule = Schedule(learning_rate=4e-4),
         task_shares: tuple[float, float, float] = (0.15, 0.5, 0.35),
@@ -188,7 +188,7 @@ class FactorisedDenoiserStage(Stage):
             "frames_per_latent": self.clip_frames // self.clip_latents,
         }
         super().__init__(parts.fresh("denoiser", {**fitting, **(network or {})}), parts, schedule)
-        self.compute_dtype = DTYPES[dtype]
+        self.compute_dtype = parts.computes_in
         self.task_shares = task_shares
         self.still_share = still_share
         self.window_stride = window_stride

@@ -21,15 +21,16 @@ from drivesim.judges.features import FeatureNetwork
 from drivesim.judges.probe import ProbeNetwork
 from drivesim.models.enlarging import OPTIONAL_PARTS
 from drivesim.models.kept_parts import SHARD_SIZE, forget_origin
-from drivesim.models.load import DTYPES as DTYPES
-from drivesim.models.load import family_files, family_of, model_folder
+from drivesim.models.load import choose_dtype, family_files, family_of, model_folder
 from drivesim.models.video_ldm.codec import FrameCodec
 from drivesim.storage import writing
 
 #: Networks that are no part of a model: what measures models must not be of their making.
 FURTHER_NETWORKS: dict[str, Any] = {"probe": ProbeNetwork, "features": FeatureNetwork}
 
-Dtype = Literal["bfloat16", "float32"]
+#: What networks compute in while they learn. "auto" is bfloat16 where the processor or GPU multiplies in it natively, else float32: in
+#: emulated bfloat16 a CPU takes ten to a hundred times as long. Weights proper and files are the same either way.
+Dtype = Literal["auto", "bfloat16", "float32"]
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,13 @@ class Parts:
 
     work: Path
     initial: str | None = None
-    dtype: Dtype = "bfloat16"
+    dtype: Dtype = "auto"
     family: str = "video_ldm"
+
+    @property
+    def computes_in(self) -> torch.dtype:
+        """The dtype of the networks while they learn."""
+        return choose_dtype(encoding_device(), None if self.dtype == "auto" else self.dtype)
 
     @property
     def needed(self) -> dict[str, Any]:
@@ -152,12 +158,12 @@ class Parts:
     def _read(self, folder: Path, kind: Any) -> Any:
         older = family_files(self.family).older_values(folder.parent, folder.name)
         return kind.from_pretrained(
-            folder, torch_dtype=DTYPES[self.dtype], use_safetensors=True, low_cpu_mem_usage=False, **older
+            folder, torch_dtype=self.computes_in, use_safetensors=True, low_cpu_mem_usage=False, **older
         )
 
     def placed(self, network: Any) -> Any:
         """A network in the training's dtype and memory format."""
-        network = cast(network, DTYPES[self.dtype])
+        network = cast(network, self.computes_in)
         if any(parameter.ndim == 5 for parameter in network.parameters()):
             return network  # 3D convolutions have no such format
         return network.to(memory_format=torch.channels_last)

@@ -31,7 +31,7 @@ from drivesim.training.clip_stages import (
     everything,
     told_controls,
 )
-from drivesim.training.parts import DTYPES, Dtype, Parts
+from drivesim.training.parts import Dtype, Parts
 from drivesim.training.schedule import Schedule
 from drivesim.training.small_copies import SmallCopies
 from drivesim.training.stage import Batch, Stage
@@ -104,7 +104,7 @@ class PlaneDenoiserStage(Stage):
         self,
         work: Path,
         initial: str | None = None,
-        dtype: Dtype = "bfloat16",
+        dtype: Dtype = "auto",
         network: dict[str, Any] | None = None,
         schedule: Schedule = Schedule(learning_rate=4e-4),
         conditional_share: float = 0.8,
@@ -129,7 +129,7 @@ class PlaneDenoiserStage(Stage):
             "latent_channels": autoencoder.latent_shape[0],
         }
         super().__init__(parts.fresh("denoiser", {**fitting, **(network or {})}), parts, schedule)
-        self.compute_dtype = DTYPES[dtype]
+        self.compute_dtype = parts.computes_in
         self.shares = {"conditional_share": conditional_share, "still_share": still_share}
         self.window_stride = window_stride
         self.error_power = error_power

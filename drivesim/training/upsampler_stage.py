@@ -43,7 +43,7 @@ class UpsamplerStage(Stage):
         self,
         work: Path,
         initial: str | None = None,
-        dtype: Dtype = "bfloat16",
+        dtype: Dtype = "auto",
         network: dict[str, Any] | None = None,
         schedule: Schedule = Schedule(learning_rate=4e-4, average_decay=0.998),
         size: tuple[int, int] = (256, 512),

@@ -32,7 +32,7 @@ from drivesim.models.video_ldm.temporal import TemporalLayers, with_strides
 from drivesim.models.video_ldm.video_unet import VideoUNet, fitted_sizes
 from drivesim.training.image_stage import decoded_rows
 from drivesim.training.latents import example_latents, load_latents, prepare_latents
-from drivesim.training.parts import DTYPES, Dtype, Parts
+from drivesim.training.parts import Dtype, Parts
 from drivesim.training.schedule import Schedule, require
 from drivesim.training.stage import Batch, Stage
 from drivesim.training.video_batches import ClipKinds, VideoBatches, empty_known, known_of
@@ -68,7 +68,7 @@ class VideoStage(Stage):
         self,
         work: Path,
         initial: str | None = None,
-        dtype: Dtype = "bfloat16",
+        dtype: Dtype = "auto",
         network: dict[str, Any] | None = None,
         schedule: Schedule = Schedule(learning_rate=8e-4),
         num_frames: int = 8,
@@ -99,7 +99,7 @@ class VideoStage(Stage):
         image = parts.finished("image")
         temporal = _temporal_layers(parts, {**fitted_sizes(image), **(network or {})})
         super().__init__(VideoUNet(image, temporal), parts, schedule)
-        self.compute_dtype = DTYPES[dtype]
+        self.compute_dtype = parts.computes_in
         self.num_frames = num_frames
         self.kinds = ClipKinds(
             num_frames=num_frames,

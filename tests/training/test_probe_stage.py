@@ -102,9 +102,9 @@ def test_the_loss_falls_on_one_batch(stage: ProbeStage, clips: ClipStore) -> Non
 
 
 def test_a_saved_probe_gives_the_same_outputs(clips: ClipStore, tmp_path: Path) -> None:
-    stage = ProbeStage(tmp_path, network=SMALL)
+    stage = ProbeStage(tmp_path, dtype="bfloat16", network=SMALL)
     stage.parts.save("probe", stage.trained())
-    loaded = Parts(tmp_path).finished("probe")
+    loaded = Parts(tmp_path, dtype="bfloat16").finished("probe")
     assert isinstance(loaded, ProbeNetwork) and loaded.dtype == torch.bfloat16
     batch = _batch(stage, clips, 1)
     with torch.inference_mode():
