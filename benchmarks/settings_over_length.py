@@ -98,13 +98,21 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, help="folder of variants, runs and curves.json")
     parser.add_argument("--picture", type=Path)
+    parser.add_argument(
+        "--only", nargs="+", metavar="VARIANT", help="these variants alone, by their names in the table"
+    )
     arguments = parser.parse_args()
     folder = model_folder(arguments.model)
     settings = read_object(folder / "model.json")
     if "sampling" not in settings:
         parser.error(f"{folder}: a {settings.get('family')} has none of these settings; give an LVDM or a PVDM")
+    asked = variants(settings)
+    if unknown := set(arguments.only or ()) - set(asked):
+        parser.error(f"--only {' '.join(sorted(unknown))}: expected some of {', '.join(map(repr, asked))}")
     drifts, rows = {}, []
-    for name, changed in variants(settings).items():
+    for name, changed in asked.items():
+        if name not in (arguments.only or asked):
+            continue
         word = name.replace(" ", "-")
         model = with_settings(folder, changed, arguments.out / "models" / word)
         drifts[name], taken = rolled_out(
