@@ -27,8 +27,8 @@ _SHADES = np.array([SHADE_OF_FACE[face] for face in FACES], dtype=np.float32)
 #: Each face lies where one share of the box (0 length, 1 width, 2 height) has this value.
 _SHARE_OF_FACE = np.array([0, 0, 1, 1, 2])
 _VALUE_OF_FACE = np.array([1.0, 0.0, 1.0, 0.0, 1.0])
-#: Corners at the box's origin (rear, right, foot) and at the end of its length, width and height from there.
-_ORIGIN, _ENDS = 2, [1, 3, 6]
+#: Corners (of ``BoxBatch.corners``) at the box's origin (rear, right, foot) and at the end of its length, width and height from there.
+CORNER_ORIGIN, CORNER_ENDS = 2, [1, 3, 6]
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,8 +132,8 @@ def _ends_of_rays(
     """Which point of face ``face`` (P,) of box ``box`` (P,) each of the ``rays`` (P, 3) meets, and where it leaves the box: each
     float32 (P, 3) shares in 0 to 1.
     """
-    origins = boxes.corners[:, _ORIGIN]
-    axes = boxes.corners[:, _ENDS] - origins[:, None]
+    origins = boxes.corners[:, CORNER_ORIGIN]
+    axes = boxes.corners[:, CORNER_ENDS] - origins[:, None]
     axes = axes / np.sum(axes * axes, axis=-1, keepdims=True)
     offsets = np.einsum("aki,ai->ak", axes, origins)
     slopes = np.einsum("pki,pi->pk", axes[box], rays)

@@ -1,4 +1,4 @@
-"""Map and actors as rasters: what lies and stands where in the image, as 4 and 27 planes of 128 x 256.
+"""Map and actors as rasters: what lies and stands where in the image, as 4 and 29 planes of 128 x 256.
 
 The map runs on beneath the boxes, which :class:`drivesim.conditioning.box_raster.BoxRaster` draws.
 """
@@ -10,11 +10,10 @@ import zlib
 import numpy as np
 
 from drivesim.conditioning.box_raster import BoxRaster
+from drivesim.conditioning.figure_raster import FigureRaster
 from drivesim.conditioning.ground import GroundView, positions_on_road
 from drivesim.conditioning.projection import BoxGeometry
-from drivesim.controls import ACTOR_CHANNELS, GAIT_CHANNELS, KIND_CHANNELS, LAYOUT_SIZE, MAP_CHANNELS
-from drivesim.gait import swing
-from drivesim.geometry import FloatArray
+from drivesim.controls import ACTOR_CHANNELS, KIND_CHANNELS, LAYOUT_SIZE, MAP_CHANNELS
 from drivesim.kinds import KINDS_OF_CLASS, kind_of
 from drivesim.scene import CLASS_OF_CATEGORY, Actor, Scene
 
@@ -25,7 +24,7 @@ LAYOUT_CHANNELS = MAP_CHANNELS + ACTOR_CHANNELS
 
 
 def draw_layout(scene: Scene, frame: int) -> np.ndarray:
-    """Map and actors of one frame: uint8 (31, 128, 256), planes as in LAYOUT_CHANNELS.
+    """Map and actors of one frame: uint8 (33, 128, 256), planes as in LAYOUT_CHANNELS.
 
     For many frames of one scene use :class:`LayoutPainter`, which prepares the camera and the tracks once.
     """
@@ -51,7 +50,7 @@ class LayoutPainter:
             -1, len(KIND_CHANNELS)
         )
         self._braking = [255.0 * actor.braking(scene.fps, causal=causal) for actor in scene.actors]
-        self._gait = [_gait_values(actor, scene.fps) for actor in scene.actors]
+        self._figures = FigureRaster(scene)
         ego = scene.ego.positions
         self._ego_s = None if scene.road is None else positions_on_road(scene.road, ego[:, 0], ego[:, 1])
 
@@ -67,16 +66,14 @@ class LayoutPainter:
         return raster
 
     def draw_actors(self, frame: int, raster: np.ndarray | None = None) -> np.ndarray:
-        """Actors' raster uint8 (27, 128, 256) of ``frame``, planes as in ACTOR_CHANNELS; drawn into ``raster``, which is zero, if given."""
+        """Actors' raster uint8 (29, 128, 256) of ``frame``, planes as in ACTOR_CHANNELS; drawn into ``raster``, which is zero, if given."""
         raster = np.zeros((len(ACTOR_CHANNELS), *LAYOUT_SIZE), dtype=np.uint8) if raster is None else raster
         boxes = self._geometry.at(frame)
         actors = boxes.actor_indices
         braking = np.array([self._braking[index][frame] for index in actors], dtype=np.float32)
-        gait = np.array([self._gait[index][:, frame] for index in actors], dtype=np.float32).reshape(
-            -1, len(GAIT_CHANNELS)
-        )
-        values = np.concatenate([self._colours[actors].T, braking[None], self._kinds[actors].T, gait.T])
-        self._raster.draw(raster, boxes, self._fills[actors], len(_FILLS), values)
+        values = np.concatenate([self._colours[actors].T, braking[None], self._kinds[actors].T])
+        seen = self._raster.draw(raster, boxes, self._fills[actors], len(_FILLS), values)
+        self._figures.draw(raster, boxes, seen, frame)
         return raster
 
 
@@ -85,14 +82,6 @@ def _colour_values(actor: Actor) -> tuple[float, ...]:
     red, green, blue = actor.colour if actor.colour is not None else (0, 0, 0)
     instance = 32 + zlib.crc32(actor.id.encode()) % 224
     return float(red), float(green), float(blue), 0.0 if actor.colour is None else 255.0, float(instance)
-
-
-def _gait_values(actor: Actor, fps: float) -> FloatArray:
-    """The values (2, T) of GAIT_CHANNELS of an actor."""
-    if actor.gait_rad is None:
-        return np.zeros((len(GAIT_CHANNELS), len(actor.track)))
-    phase = actor.gait_phase_rad(actor.gait_rad, fps)
-    return 128.0 + 127.0 * np.stack([np.sin(phase), np.cos(phase)]) * swing(actor.category, actor.track.speed_mps)
 
 
 def _digits(kind: int) -> tuple[float, ...]:

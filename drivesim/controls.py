@@ -39,8 +39,9 @@ POINT_CHANNELS: tuple[str, ...] = ("along", "across", "up")
 #: its box is met somewhere between them, or not at all.
 EXIT_CHANNELS: tuple[str, ...] = ("exit_along", "exit_across", "exit_up")
 
-#: Where in the cycle of its legs a walker or rider is, 128 + 127 * sine and cosine times how far they swing; 0 where nobody knows.
-GAIT_CHANNELS: tuple[str, ...] = ("gait_sin", "gait_cos")
+#: How much of a pixel shows what of walkers and riders: skin, what has the actor's colour (clothes, a motorcycle's bodywork), legs,
+#: and what is dark (hair, helmets, shoes, tyres, a bicycle's frame).
+FIGURE_CHANNELS: tuple[str, ...] = ("figure_skin", "figure_coloured", "figure_legs", "figure_dark")
 
 #: The binary digits of the number of an actor's body among those of its class.
 KIND_CHANNELS: tuple[str, ...] = ("kind_1", "kind_2", "kind_4")
@@ -52,7 +53,8 @@ KIND_CHANNELS: tuple[str, ...] = ("kind_1", "kind_2", "kind_4")
 #: (``drivesim.kinds``: a saloon or an estate, a lorry or a bus), 0 where nobody knows. "along", "across" and "up" say which
 #: point of its box a pixel shows, as 255 * its share of the box's length (0 at the rear), width (0 at the right) and height (0
 #: at the foot): where on a car its windows, lamps and wheels are. They are normalised object coordinates (Wang et al. 2019), of
-#: the box instead of the body. The last three say in the same way where the pixel's ray leaves the box.
+#: the box instead of the body. The next three say in the same way where the pixel's ray leaves the box, the last four where the
+#: limbs of walkers and riders are (``drivesim.figures``).
 ACTOR_CHANNELS: tuple[str, ...] = (
     "car",
     "large_vehicle",
@@ -71,9 +73,9 @@ ACTOR_CHANNELS: tuple[str, ...] = (
     "instance",
     "braking",
     *KIND_CHANNELS,
-    *GAIT_CHANNELS,
     *POINT_CHANNELS,
     *EXIT_CHANNELS,
+    *FIGURE_CHANNELS,
 )
 
 #: Planes of the scenery raster, stored as uint8 0-255 in this order; the values as in ACTOR_CHANNELS. The first are
@@ -135,7 +137,7 @@ ATTRIBUTE_CHANNELS: tuple[str, ...] = (
 class Controls:
     """What a model is told of T frames.
 
-    ``map`` uint8 (T, 4, 128, 256), ``scenery`` uint8 (T, 21, 128, 256), ``actors`` uint8 (T, 27, 128, 256), ``motion``
+    ``map`` uint8 (T, 4, 128, 256), ``scenery`` uint8 (T, 21, 128, 256), ``actors`` uint8 (T, 29, 128, 256), ``motion``
     float32 (T, 6) in SI units, ``attributes`` float32 (T, 13). None means "not told", which models are trained for.
 
     ``flow`` float32 (T, 3, 128, 256) follows from the told boxes and poses: for every pixel of the rasters where its point

@@ -18,11 +18,6 @@ _BRISK_MPS, _FULL_SWING_MPS = 1.4, 0.7
 _PEDAL_M = 0.9
 
 
-def has_gait(category: str) -> bool:
-    """Whether actors of a category have legs that move."""
-    return category in ("pedestrian", "bicycle")
-
-
 def first_phase_rad(identity: str) -> float:
     """Where in its cycle an actor begins, 0 to 2 pi; always the same for the same ``identity``."""
     return 2.0 * np.pi * (zlib.crc32(f"gait {identity}".encode()) % 4096) / 4096.0

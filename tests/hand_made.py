@@ -28,6 +28,7 @@ def build_actor(name: str, category: str, x: float, y: float, yaw: float = 0.0, 
         "truck": (9.0, 2.5, 3.5),
         "pedestrian": (0.6, 0.6, 1.75),
         "bicycle": (1.8, 0.6, 1.7),
+        "motorcycle": (2.1, 0.8, 1.6),
         "traffic_cone": (0.4, 0.4, 0.8),
     }
     length, width, height = sizes[category]

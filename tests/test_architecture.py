@@ -27,6 +27,7 @@ VOCABULARY = {
     "errors",
     "extras",
     "folder_lock",
+    "figures",
     "gait",
     "geometry",
     "json_text",

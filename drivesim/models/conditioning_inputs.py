@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from drivesim.controls import (
-    ACTOR_CHANNELS,
     ATTRIBUTE_CHANNELS,
-    GAIT_CHANNELS,
+    FIGURE_CHANNELS,
     LAYOUT_SIZE,
     MOTION_CHANNELS,
     RASTER_CHANNELS,
@@ -33,7 +32,7 @@ SHAPES: dict[Control, tuple[int, ...]] = {
 
 @dataclass(frozen=True, eq=False)
 class ControlTensors:
-    """Controls of N frames: the rasters ``map`` (N, 4, 128, 256), ``scenery`` (N, 21, ...) and ``actors`` (N, 27, ...) in
+    """Controls of N frames: the rasters ``map`` (N, 4, 128, 256), ``scenery`` (N, 21, ...) and ``actors`` (N, 29, ...) in
     [0, 1], ``motion`` (N, 6) scaled, ``attributes`` (N, 13).
 
     The ``*_given`` flags (N,) are 1 where the control is told and 0 where it is withheld; withheld values are zero.
@@ -103,16 +102,16 @@ class ControlTensors:
         """Motion with its flag (N, 7)."""
         return torch.cat([self.motion, self.motion_given[:, None]], dim=1)
 
-    def coarse_actors(self) -> tuple[Tensor, Tensor]:
-        """The actors' raster in two parts, without the gait between them: what no limb can be seen in need not know of limbs."""
-        return self.actors[:, :_GAIT], self.actors[:, _GAIT + len(GAIT_CHANNELS) :]
+    def coarse_actors(self) -> Tensor:
+        """The actors' raster without the figures: what no limb can be seen in need not know of limbs."""
+        return self.actors[:, : -len(FIGURE_CHANNELS)]
 
     def coarse_planes(self) -> Tensor:
-        """:meth:`layout_planes` without the gait: (N, 53, 128, 256)."""
-        return self._with_flags(self.map, self.scenery, *self.coarse_actors())
+        """:meth:`layout_planes` without the figures: (N, 53, 128, 256)."""
+        return self._with_flags(self.map, self.scenery, self.coarse_actors())
 
     def layout_planes(self) -> Tensor:
-        """All rasters and, as planes of their own, their flags: (N, 55, 128, 256)."""
+        """All rasters and, as planes of their own, their flags: (N, 57, 128, 256)."""
         return self._with_flags(self.map, self.scenery, self.actors)
 
     def _with_flags(self, *rasters: Tensor) -> Tensor:
@@ -122,10 +121,7 @@ class ControlTensors:
 
 #: Planes of :meth:`ControlTensors.layout_planes`, and of its coarse ones.
 NUM_LAYOUT_PLANES = sum(len(planes) + 1 for planes in RASTER_CHANNELS.values())
-NUM_COARSE_PLANES = NUM_LAYOUT_PLANES - len(GAIT_CHANNELS)
-
-#: Where in the actors' raster the planes of the gait begin.
-_GAIT = ACTOR_CHANNELS.index(GAIT_CHANNELS[0])
+NUM_COARSE_PLANES = NUM_LAYOUT_PLANES - len(FIGURE_CHANNELS)
 
 
 def planes_named(kind: Control, names: Iterable[str]) -> tuple[int, ...]:

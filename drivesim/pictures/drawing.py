@@ -11,7 +11,7 @@ import numpy as np
 from drivesim.conditioning.box_raster import SHADE_OF_FACE
 from drivesim.conditioning.ground import positions_on_road
 from drivesim.conditioning.projection import FACES, BoxBatch, BoxGeometry, clip_near
-from drivesim.controls import ACTOR_CHANNELS, LAYOUT_SIZE, MAP_CHANNELS, SCENERY_CHANNELS, Controls
+from drivesim.controls import ACTOR_CHANNELS, FIGURE_CHANNELS, LAYOUT_SIZE, MAP_CHANNELS, SCENERY_CHANNELS, Controls
 from drivesim.geometry import FloatArray, project, transform_points
 from drivesim.pictures.roads import PAINT_COLOURS, SURFACE_COLOURS, Colour, paint_outlines, road_outlines
 from drivesim.scene import CLASS_OF_CATEGORY, Scene
@@ -35,6 +35,10 @@ _FOG = (186, 190, 194)
 _SKY, _HORIZON, _GROUND_FAR, _GROUND = (120, 138, 160), (176, 186, 198), (88, 96, 84), (62, 70, 60)
 _BRAKE_LIGHT = (255, 40, 30)
 _ROAD_AHEAD_M = 200.0
+
+#: How much of a box is seen in whose layout a figure stands, and the colours of figures' parts but for what has the actor's own.
+_THIN = 0.35
+_WORN: dict[str, Colour] = {"figure_skin": (222, 176, 146), "figure_legs": (58, 66, 96), "figure_dark": (34, 32, 34)}
 _SHIFT = 4
 _BOX_EDGES = np.array([[0, 1], [1, 2], [2, 3], [3, 0], [4, 5], [5, 6], [6, 7], [7, 4], [0, 4], [1, 5], [2, 6], [3, 7]])
 
@@ -74,7 +78,7 @@ def layout_picture(controls: Controls, frame: int = 0, scale: int = 4) -> np.nda
 
     Sky, ground, road, pavement and paint below, scenery over them, then boxes in their class colour (or the actor's own
     where one is given), shaded by the face that is seen and outlined, red at the rear while they brake. Rasters that
-    are not told are left out.
+    are not told are left out. Walkers and riders whose limbs are told stand in boxes that can be seen through.
     """
     picture = np.ones((*LAYOUT_SIZE, 3), dtype=np.float32) * _GROUND_FAR
     if controls.map is not None:
@@ -114,9 +118,14 @@ def _paint_actors(picture: np.ndarray, plane: dict[str, np.ndarray]) -> None:
     own = np.concatenate([plane[name] for name in ("red", "green", "blue")], axis=-1) * 255.0
     given = plane["colour_given"]
     fill_colours = {fill: CATEGORY_COLOURS[category] for category, fill in reversed(CLASS_OF_CATEGORY.items())}
+    figures = any(plane[name].any() for name in FIGURE_CHANNELS)
     for fill, colour in fill_colours.items():
         body = given * own + (1.0 - given) * np.array(colour, dtype=np.float32)
-        picture += plane[fill] * (body * shade - picture)
+        seen = _THIN if figures and fill in ("pedestrian", "two_wheeler") else 1.0
+        picture += seen * plane[fill] * (body * shade - picture)
+    worn = given * own + (1.0 - given) * np.array(CATEGORY_COLOURS["pedestrian"], dtype=np.float32)
+    for name, colour in {"figure_coloured": worn, **_WORN}.items():
+        picture += plane[name] * (np.asarray(colour, dtype=np.float32) - picture)
     at_the_rear = np.abs(plane["shade"] - SHADE_OF_FACE["rear"] / 255.0) < 0.05
     picture += 0.6 * plane["braking"] * at_the_rear * (np.array(_BRAKE_LIGHT, dtype=np.float32) - picture)
     picture += 0.7 * plane["box_edge"] * (250.0 - picture)

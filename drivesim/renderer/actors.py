@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from drivesim.gait import swing
+from drivesim.figures import ActorFigure
 from drivesim.kinds import car_form
 from drivesim.noise import NoiseStream
 from drivesim.renderer import people, vehicles
@@ -27,8 +27,7 @@ class ActorModel:
         self._trousers = _TROUSERS[int(rng.integers(len(_TROUSERS)))]
         self._form = actor.form or car_form(actor.id, actor.preset, actor.length, actor.height)
         own = float(rng.uniform(0.0, 2.0 * np.pi))
-        self._gait = actor.gait_phase_rad(own if actor.gait_rad is None else actor.gait_rad, fps)
-        self._swing = swing(actor.category, actor.track.speed_mps)
+        self._figure = ActorFigure(actor, fps, unknown_rad=own)
         self._braking = actor.braking(fps)
         self._rigid: dict[bool, Shape] = {}
 
@@ -36,21 +35,15 @@ class ActorModel:
         """The shape in the box's frame with its origin on the box's bottom centre."""
         category = self.actor.category
         if category == "pedestrian":
-            return self._pedestrian(frame)
+            return people.pedestrian(self._figure.at(frame), self.colour, self._skin, self._trousers)
         if category == "bicycle":
-            a = self.actor
             return people.bicycle(
-                a.length, a.height, self.colour, self._skin, (0.25, 0.26, 0.30), float(self._gait[frame])
+                self._figure.at(frame), self.colour, self._skin, (0.25, 0.26, 0.30), self.actor.height
             )
         braking = bool(self._braking[frame])
         if braking not in self._rigid:
             self._rigid[braking] = self._build(braking)
         return self._rigid[braking]
-
-    def _pedestrian(self, frame: int) -> Shape:
-        a = self.actor
-        phase, moving = float(self._gait[frame]), float(self._swing[frame])
-        return people.pedestrian(a.width, a.height, self.colour, self._skin, self._trousers, phase, moving)
 
     def _build(self, braking: bool) -> Shape:
         a, colour = self.actor, self.colour

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from drivesim.errors import InputError
-from drivesim.gait import first_phase_rad, has_gait
+from drivesim.figures import has_figure
+from drivesim.gait import first_phase_rad
 from drivesim.geometry import FloatArray, wrap_angle
 from drivesim.kinds import car_form
 from drivesim.road import Road
@@ -302,5 +303,5 @@ def _actor(plan: ActorPlan, track: Track) -> Actor:
         preset=plan.preset,
         form=car_form(plan.id, plan.preset, plan.length, plan.height) if plan.category == "car" else None,
         parked=plan.parked,
-        gait_rad=first_phase_rad(plan.id) if has_gait(plan.category) else None,
+        gait_rad=first_phase_rad(plan.id) if has_figure(plan.category) else None,
     )

@@ -12,7 +12,7 @@ def test_controls_cover_all_kinds_with_the_binding_shapes(busy_scene):
     assert controls.num_frames == 20
     assert controls.given() == frozenset(Control) - {Control.SCENERY}, "this scene has none"
     assert controls.map.dtype == controls.actors.dtype == np.uint8
-    assert controls.map.shape == (20, 4, *LAYOUT_SIZE) and controls.actors.shape == (20, 27, *LAYOUT_SIZE)
+    assert controls.map.shape == (20, 4, *LAYOUT_SIZE) and controls.actors.shape == (20, 29, *LAYOUT_SIZE)
     assert controls.motion.dtype == controls.attributes.dtype == np.float32
 
 
@@ -27,7 +27,7 @@ def test_kinds_that_are_not_asked_for_are_absent(busy_scene):
 def test_the_layout_is_all_rasters_and_nothing_else():
     assert LAYOUT == {Control.MAP, Control.SCENERY, Control.ACTORS}
     planes = [name for kind in LAYOUT for name in RASTER_CHANNELS[kind]]
-    assert len(planes) == 4 + 21 + 27
+    assert len(planes) == 4 + 21 + 29
 
 
 def test_a_window_of_the_source_equals_that_window_of_everything(busy_scene):

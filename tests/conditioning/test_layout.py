@@ -5,8 +5,7 @@ import pytest
 
 from drivesim.conditioning import draw_layout
 from drivesim.conditioning.layout import LAYOUT_CHANNELS
-from drivesim.controls import EXIT_CHANNELS, GAIT_CHANNELS, KIND_CHANNELS, LAYOUT_SIZE, POINT_CHANNELS
-from drivesim.gait import STRIDE_M
+from drivesim.controls import EXIT_CHANNELS, KIND_CHANNELS, LAYOUT_SIZE, POINT_CHANNELS
 from drivesim.geometry import project, transform_points, unproject
 from drivesim.scene import CATEGORIES, CLASS_OF_CATEGORY
 
@@ -140,30 +139,6 @@ def test_lane_paint_and_road_agree_with_brute_force_sampling(make_scene, make_ro
     surface = brute_force_band(scene, road.strips[0].right, road.strips[0].left)
     assert np.abs(layout[PLANE["road"]] - surface).mean() < 0.003
     assert np.abs(layout[PLANE["road"]] - surface).max() < 0.35
-
-
-def test_the_gait_of_walkers_is_told_where_it_is_known_and_goes_on_with_the_way(make_scene, make_actor):
-    walker = make_actor("walker", "pedestrian", 12.0, 0.0, speed=1.4)
-    walker = dataclasses.replace(walker, height=1.75, gait_rad=1.0)
-    stands = dataclasses.replace(make_actor("stands", "pedestrian", 12.0, 3.0), gait_rad=1.0)
-    unknown = make_actor("unknown", "pedestrian", 12.0, -3.0, speed=1.4)
-    scene = make_scene(walker, stands, unknown)
-
-    def told(scene, frame, actor):
-        camera = scene.camera.resized(WIDTH, HEIGHT)
-        seen = transform_points(camera.optical_from_world(scene.ego.pose(frame)), actor.track.positions[frame])
-        column, row = project(seen, camera.intrinsics()).astype(int)
-        sine, cosine = (float(draw_layout(scene, frame)[PLANE[name], row, column]) for name in GAIT_CHANNELS)
-        return sine, cosine
-
-    for frame in (0, 7):
-        phase = 1.0 + 2.0 * np.pi * 1.4 * frame / scene.fps / STRIDE_M
-        expected = 128 + 127 * np.array([np.sin(phase), np.cos(phase)])
-        assert told(scene, frame, walker) == pytest.approx(expected, abs=0.51)
-    assert told(scene, 7, stands) == (128, 128)
-    assert told(scene, 7, unknown) == (0, 0)
-    later = scene.window(5, 9)
-    assert told(later, 2, later.actors[0]) == told(scene, 7, walker)
 
 
 def test_brake_lights_are_told_while_an_actor_slows_down_or_waits(make_scene, make_actor):

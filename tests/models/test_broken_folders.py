@@ -70,10 +70,10 @@ def renamed(data: dict[str, torch.Tensor]) -> None:
 
 
 CASES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "newer format": (edit("model.json", set_to(version=8)), r"written by a newer drivesim \(format 8, .* up to 7\)"),
+    "newer format": (edit("model.json", set_to(version=9)), r"written by a newer drivesim \(format 9, .* up to 8\)"),
     "older format": (
         edit("model.json", lambda d: d.pop("version")),
-        r"written by an older drivesim \(format 1, this version reads 7\): its layout has other planes",
+        r"written by an older drivesim \(format 1, this version reads 8\): its layout has other planes",
     ),
     "version in words": (edit("model.json", set_to(version="two")), "'version' is 'two', expected a whole number"),
     "unknown key": (

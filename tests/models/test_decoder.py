@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from tiny_video_ldm import tiny_codec
 
-from drivesim.controls import EXIT_CHANNELS, POINT_CHANNELS, RASTER_CHANNELS, Control
+from drivesim.controls import EXIT_CHANNELS, FIGURE_CHANNELS, POINT_CHANNELS, RASTER_CHANNELS, Control
 from drivesim.kinds import KINDS_OF_CLASS
 from drivesim.models.carry import Past
 from drivesim.models.conditioning_inputs import NUM_LAYOUT_PLANES, ControlTensors, planes_named
@@ -21,8 +21,8 @@ def test_the_planes_of_shares_are_found_among_all_planes() -> None:
     names = [name for kind in RASTER_CHANNELS for name in RASTER_CHANNELS[kind]]
     rays = [*POINT_CHANNELS, *EXIT_CHANNELS]
     assert [names[plane] for plane in module.SHARE_PLANES] == [*rays, "bay", "storey", *rays]
-    assert [names[plane] for plane in module.FACE_PLANES] == ["shade", "shade"]
-    assert {names[plane] for plane in module.COVER_PLANES} == {*SCENERY_CLASSES, *KINDS_OF_CLASS}
+    assert [names[plane] for plane in module.FACE_PLANES] == ["shade", "shade", *FIGURE_CHANNELS]
+    assert {names[plane] for plane in module.COVER_PLANES} == {*SCENERY_CLASSES, *KINDS_OF_CLASS, *FIGURE_CHANNELS}
     assert planes_named(Control.MAP, ("road", "sky")) == (0, 3)
     (braking,) = planes_named(Control.ACTORS, ("braking",))
     made = ControlTensors.assemble(

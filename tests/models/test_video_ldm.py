@@ -143,7 +143,7 @@ def test_withheld_controls_are_flagged_and_zero() -> None:
     assert told.actors.any() and not withheld.layout_planes().any()
     without = ControlTensors.from_controls(some_controls(2).without(Control.ACTORS)).layout_planes()
     changed = (without != told.layout_planes()).flatten(2).any(-1)[0]
-    assert not changed[:25].any() and changed[25:52].any() and changed[52:].tolist() == [False, False, True]
+    assert not changed[:25].any() and changed[25:54].any() and changed[54:].tolist() == [False, False, True]
     assert not withheld.motion_features().any() and not withheld.attribute_features().any()
 
 

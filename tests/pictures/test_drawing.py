@@ -5,7 +5,7 @@ import pytest
 
 from drivesim.conditioning import LAYOUT, build_controls
 from drivesim.conditioning.projection import image_boxes
-from drivesim.controls import Control
+from drivesim.controls import ACTOR_CHANNELS, FIGURE_CHANNELS, Control
 from drivesim.datasets.procedural.scene_sampler import sample_scene
 from drivesim.pictures.birds_eye import beyond, birds_eye
 from drivesim.pictures.drawing import CATEGORY_COLOURS, camera_overlay, hazed, layout_picture
@@ -64,6 +64,23 @@ def test_layout_picture_shows_an_actors_own_colour(make_scene, make_actor):
     (box,) = image_boxes(scene, 0)
     middle = picture[int((box.y_min + box.y_max) / 2), int((box.x_min + box.x_max) / 2)]
     np.testing.assert_allclose(middle, (200, 30, 30), atol=3)
+
+
+def test_layout_picture_shows_limbs_in_a_box_that_can_be_seen_through(make_scene, make_actor):
+    scene = make_scene(make_actor("walker", "pedestrian", 8.0, 0.0, colour=(250, 10, 250), gait_rad=0.5))
+    told = build_controls(scene, 0, 1)
+    boxes = told.actors.copy()
+    boxes[:, [ACTOR_CHANNELS.index(name) for name in FIGURE_CHANNELS]] = 0
+    solid, thin = (layout_picture(one).astype(int) for one in (dataclasses.replace(told, actors=boxes), told))
+    (box,) = image_boxes(scene, 0)
+    rows, middle = slice(round(box.y_min), round(box.y_max)), round(0.5 * (box.x_min + box.x_max))
+    trunk = round(0.7 * box.y_min + 0.3 * box.y_max)
+    assert np.abs(thin[trunk, middle] - (250, 10, 250)).max() < 30
+    beside_head = round(0.9 * box.y_min + 0.1 * box.y_max), round(box.x_min) + 8
+    assert np.abs(solid[beside_head] - solid[trunk, middle]).max() < 30
+    assert np.abs(thin[beside_head] - thin[trunk, middle]).max() > 60
+    skin = np.abs(thin[rows] - (222, 176, 146)).max(axis=-1) < 12
+    assert skin.sum() > 30 and not (np.abs(solid[rows] - (222, 176, 146)).max(axis=-1) < 12).any()
 
 
 def test_preview_page_has_an_even_size_for_video_and_works_without_a_road(busy_scene):

@@ -10,7 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from drivesim.controls import ATTRIBUTE_CHANNELS, BOX_CLASSES, EXIT_CHANNELS, POINT_CHANNELS, Control
+from drivesim.controls import (
+    ATTRIBUTE_CHANNELS,
+    BOX_CLASSES,
+    EXIT_CHANNELS,
+    FIGURE_CHANNELS,
+    POINT_CHANNELS,
+    Control,
+)
 from drivesim.models.carry import Past
 from drivesim.models.conditioning_inputs import NUM_LAYOUT_PLANES, planes_named
 from drivesim.models.video_ldm.blocks import CodecBlock
@@ -33,11 +40,21 @@ SHARE_PLANES = planes_named(Control.SCENERY, (*POINT_CHANNELS, *EXIT_CHANNELS, "
 )
 NUM_WAVES = 4
 
-#: Planes that are zero where no box is seen.
-FACE_PLANES = planes_named(Control.SCENERY, ("shade",)) + planes_named(Control.ACTORS, ("shade",))
+#: Planes that say where the limbs of walkers and riders are; they may leave their box.
+FIGURE_PLANES = planes_named(Control.ACTORS, FIGURE_CHANNELS)
 
-#: Planes that say how much of a pixel is covered by boxes.
-COVER_PLANES = tuple(plane for kind, classes in BOX_CLASSES.items() for plane in planes_named(kind, classes))
+#: Planes that are zero where neither a box nor a figure is seen.
+FACE_PLANES = (
+    *planes_named(Control.SCENERY, ("shade",)),
+    *planes_named(Control.ACTORS, ("shade",)),
+    *FIGURE_PLANES,
+)
+
+#: Planes that say how much of a pixel is covered by boxes and figures.
+COVER_PLANES = (
+    *(plane for kind, classes in BOX_CLASSES.items() for plane in planes_named(kind, classes)),
+    *FIGURE_PLANES,
+)
 
 #: Numbers that say what light a frame is in: its attributes, and whether they are told.
 LIGHT = len(ATTRIBUTE_CHANNELS) + 1
@@ -47,7 +64,7 @@ UNTRAINED_GATE = -3.0
 
 
 class LayoutReader(nn.Module):
-    """Planes of the layout (N, 55, 8h, 8w) to features at the sizes of the decoder's levels, the finest first.
+    """Planes of the layout (N, 57, 8h, 8w) to features at the sizes of the decoder's levels, the finest first.
 
     Where on a box a pixel lies says what is seen there only together with class and face (a window, a lamp, a wheel). A
     network per pixel reads that where boxes are, and its features join the finest of the others; elsewhere they are zero. It is
@@ -80,7 +97,7 @@ class LayoutReader(nn.Module):
         return features
 
     def point_features(self, planes: Tensor) -> Tensor:
-        """What each pixel of the planes (N, 55, H, W) says by itself, zero where it shows no box: (N, point_width, H, W)."""
+        """What each pixel of the planes (N, 57, H, W) says by itself, zero where it shows no box: (N, point_width, H, W)."""
         count, _, height, width = planes.shape
         pixels = planes.permute(0, 2, 3, 1).flatten(0, 2)
         shown = (pixels[:, FACE_PLANES] > 0.0).any(dim=1).nonzero()[:, 0]
@@ -90,7 +107,7 @@ class LayoutReader(nn.Module):
 
 
 def with_waves(pixels: Tensor) -> Tensor:
-    """The layout's planes of pixels (P, 55) and triangle waves in [0, 1] of the shares among them, (P, 55 + 56)."""
+    """The layout's planes of pixels (P, 57) and triangle waves in [0, 1] of the shares among them, (P, 57 + 56)."""
     waves = [pixels[:, SHARE_PLANES]]
     for _ in range(NUM_WAVES):
         waves.append((2.0 * waves[-1] - 1.0).abs())  # folded once more, twice as often
@@ -144,7 +161,7 @@ class Painter(nn.Module):
         return self.paint(torch.relu(self.points(points) + self.light(light)[:, :, None, None]))
 
     def forward(self, small: Tensor, hidden: Tensor, read: Tensor, planes: Tensor, light: Tensor) -> Tensor:
-        """The small picture (N, 3, 2H, 2W), float32, with what told boxes show; ``planes`` (N, 55, H, W) are the layout."""
+        """The small picture (N, 3, 2H, 2W), float32, with what told boxes show; ``planes`` (N, 57, H, W) are the layout."""
         painted = F.pixel_shuffle(self.colours(read[:, -self.points.in_channels :], light), 2)
         cover = planes[:, COVER_PLANES].sum(dim=1, keepdim=True).clamp(0.0, 1.0)
         share = torch.sigmoid(self.gate_of_picture(hidden) + self.gate_of_layout(read)) * cover

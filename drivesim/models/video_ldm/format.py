@@ -22,8 +22,8 @@ from drivesim.models.video_ldm.video_unet import NEWEST_CONTEXT, fitted_sizes
 #: network were never told the layout as three rasters. In format 2 the decoder saw the frame before as planes, and its last
 #: octave had no convolutions across its blocks. In format 3 no pixel of a box told which point of the box it shows,
 #: in format 4 none which body an actor has within its class, in format 5 none where its ray leaves the box, in format 6 none
-#: where in the cycle of their legs walkers are.
-FORMAT_VERSION = 7
+#: where in the cycle of their legs walkers are, and format 7 told that by two numbers for the whole box.
+FORMAT_VERSION = 8
 
 PARTS: dict[str, type[KeptNetwork]] = {
     "codec": FrameCodec,

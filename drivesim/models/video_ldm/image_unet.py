@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from drivesim.controls import ACTOR_CHANNELS, ATTRIBUTE_CHANNELS, GAIT_CHANNELS, MAP_CHANNELS, SCENERY_CHANNELS
+from drivesim.controls import ACTOR_CHANNELS, ATTRIBUTE_CHANNELS, FIGURE_CHANNELS, MAP_CHANNELS, SCENERY_CHANNELS
 from drivesim.models.blocks import ChannelNorm, Downsample, ResidualBlock, Upsample, fourier_features
 from drivesim.models.conditioning_inputs import ControlTensors
 from drivesim.models.kept_network import KeptNetwork, register_to_config
@@ -72,7 +72,9 @@ class ImageUNet(KeptNetwork):
         scenery: bool = False,
     ) -> None:
         super().__init__()
-        self.layout_stem = LayoutStem(len(MAP_CHANNELS) + len(ACTOR_CHANNELS) - len(GAIT_CHANNELS), 2, layout_features)
+        self.layout_stem = LayoutStem(
+            len(MAP_CHANNELS) + len(ACTOR_CHANNELS) - len(FIGURE_CHANNELS), 2, layout_features
+        )
         self.scenery_stem: LayoutStem | None = None
         if scenery:
             self.scenery_stem = LayoutStem(len(SCENERY_CHANNELS), 1, layout_features)
@@ -133,7 +135,7 @@ class ImageUNet(KeptNetwork):
 
     def read_layout(self, controls: ControlTensors) -> Tensor:
         """Features (N, layout_features, H, W) of map and actors, and of the scenery where the network sees it."""
-        rasters = torch.cat([controls.map, *controls.coarse_actors()], dim=1)
+        rasters = torch.cat([controls.map, controls.coarse_actors()], dim=1)
         features = self.layout_stem(rasters, torch.stack([controls.map_given, controls.actors_given], dim=1))
         if self.scenery_stem is None:
             return features
