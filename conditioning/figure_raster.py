@@ -51,8 +51,9 @@ class FigureRaster:
     for the same id, and go on by the way they go. Two-wheelers too low for a rider have none, so nothing is told of them.
     """
 
-    def __init__(self, scene: Scene) -> None:
-        height, width = LAYOUT_SIZE
+    def __init__(self, scene: Scene, size: tuple[int, int] = LAYOUT_SIZE) -> None:
+        """``size`` is the raster's height and width."""
+        self._size = height, width = size
         camera = scene.camera.resized(width * _SCALE, height * _SCALE)
         self._focal, self._middle = np.array([camera.fx, camera.fy]), np.array([camera.cx, camera.cy])
         self._figures = {
@@ -85,6 +86,19 @@ class FigureRaster:
             colour = (0, 0, 0, 0) if actor.colour is None else (*actor.colour, 255)
             patch[_COLOUR] = np.where(covered >= 0.5, np.reshape(colour, (4, 1, 1)), patch[_COLOUR])
 
+    def silhouettes(self, boxes: BoxBatch, frame: int) -> dict[int, np.ndarray]:
+        """Every pixel that a figure among ``boxes`` touches at ``frame``, as if nothing hid it: its row in the batch to a mask (H, W)."""
+        found = {}
+        for row, index in enumerate(boxes.actor_indices.tolist()):
+            if index in self._figures:
+                actor, figure = self._figures[index]
+                drawn = self._drawn(figure.at(frame), actor, boxes.corners[row])
+                if drawn is not None:
+                    (top, bottom), (left, right), shares = drawn
+                    found[row] = np.zeros(self._size, dtype=bool)
+                    found[row][top:bottom, left:right] = shares.any(axis=0)
+        return found
+
     def _drawn(
         self, figure: Figure, actor: Actor, corners: FloatArray
     ) -> tuple[tuple[int, int], tuple[int, int], FloatArray] | None:
@@ -102,7 +116,7 @@ class FigureRaster:
             return None
         scale = self._focal / depth[:, None]
         middles, spread = optical[:, :2] * scale + self._middle, blobs.radii * scale
-        extent = _extent((middles - spread).min(axis=0), (middles + spread).max(axis=0))
+        extent = self._extent((middles - spread).min(axis=0), (middles + spread).max(axis=0))
         if extent is None:
             return None
         (top, bottom), (left, right) = extent
@@ -117,6 +131,15 @@ class FigureRaster:
                 cv2.fillPoly(canvas, hulls, (piece.plane + 1,), cv2.LINE_8, _SHIFT)  # two outlines are a ring
         shares = cv2.resize(_COVERS[canvas], (right - left, bottom - top), interpolation=cv2.INTER_AREA)
         return *extent, shares.transpose(2, 0, 1) / 255.0
+
+    def _extent(self, low: FloatArray, high: FloatArray) -> tuple[tuple[int, int], tuple[int, int]] | None:
+        """Rows and columns (first, exclusive last) of the raster between two corners (2,) of the large raster."""
+        height, width = self._size
+        if high[1] - low[1] < _LEAST_ROWS * _SCALE:
+            return None
+        left, top = np.clip(np.floor(low / _SCALE), 0, (width, height)).astype(int).tolist()
+        right, bottom = np.clip(np.ceil(high / _SCALE), 0, (width, height)).astype(int).tolist()
+        return None if right <= left or bottom <= top else ((top, bottom), (left, right))
 
 
 _FIGURE = [ACTOR_CHANNELS.index(name) for name in FIGURE_CHANNELS]
@@ -186,13 +209,3 @@ def _ellipses(piece: Piece) -> list[tuple[list[Point], list[tuple[float, float]]
         case Slab():
             xs, ys, zs = zip(piece.low, piece.high, strict=True)
             return [([*itertools.product(xs, ys, zs)], [(0.0, 0.0)] * 8)]
-
-
-def _extent(low: FloatArray, high: FloatArray) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """Rows and columns (first, exclusive last) of the raster between two corners (2,) of the large raster."""
-    height, width = LAYOUT_SIZE
-    if high[1] - low[1] < _LEAST_ROWS * _SCALE:
-        return None
-    left, top = np.clip(np.floor(low / _SCALE), 0, (width, height)).astype(int).tolist()
-    right, bottom = np.clip(np.ceil(high / _SCALE), 0, (width, height)).astype(int).tolist()
-    return None if right <= left or bottom <= top else ((top, bottom), (left, right))

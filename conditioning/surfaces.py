@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from drivesim.conditioning.figure_raster import FigureRaster
 from drivesim.conditioning.flow import Flow, surface_flow
 from drivesim.conditioning.projection import FACE_CORNERS, FACES, NEAR_M, BoxBatch, BoxGeometry, project_boxes
 from drivesim.conditioning.scenery import StandingBoxes
@@ -42,7 +43,8 @@ class SurfacePainter:
 
     def __init__(self, scene: Scene, width: int, height: int, *, actors: bool = True, scenery: bool = True) -> None:
         self.scene = scene
-        self._geometry = BoxGeometry(scene if actors else dataclasses.replace(scene, actors=()))
+        told = scene if actors else dataclasses.replace(scene, actors=())
+        self._geometry, self._figures = BoxGeometry(told), FigureRaster(told, (height, width))
         self._standing = StandingBoxes(scene) if scenery and scene.scenery is not None else None
         camera = scene.camera.resized(width, height)
         self._intrinsics = camera.intrinsics()
@@ -61,7 +63,7 @@ class SurfacePainter:
         instance = np.zeros(depth.shape, dtype=np.uint16)
         boxes = self._boxes(frame)
         faces = np.zeros(depth.shape, dtype=np.int32)
-        planes = self._draw(boxes, faces)
+        planes = self._draw(boxes, faces, self._figures.silhouettes(boxes, frame))
         rows, columns = np.nonzero(faces)
         number = faces[rows, columns] - 1
         inverse = np.einsum("pk,pk->p", planes[number, :3], self._rays[rows, columns])
@@ -83,8 +85,9 @@ class SurfacePainter:
             np.concatenate([actors.yaw_rad, things.yaw_rad]),
         )
 
-    def _draw(self, boxes: BoxBatch, faces: np.ndarray) -> FloatArray:
-        """Paint number 1 + 5 a + f of face f of box a, far to near; returns what gives the faces' depth (5 A, 5).
+    def _draw(self, boxes: BoxBatch, faces: np.ndarray, silhouettes: dict[int, np.ndarray]) -> FloatArray:
+        """Paint number 1 + 5 a + f of face f of box a, far to near; returns what gives the faces' depth (5 A, 5). Of boxes with one of
+        the ``silhouettes`` only what it covers is painted: beside a body its box shows what is behind.
 
         Inverse depth is linear in the picture: the first three columns times a pixel's ray. The last two are its least
         and greatest value on the face.
@@ -97,6 +100,7 @@ class SurfacePainter:
         planes[whole] = _planes(points)
         outlines[whole] = self._fixed(points)
         for row in range(count):
+            canvas = np.zeros_like(faces) if row in silhouettes else faces
             for face in np.flatnonzero(boxes.facing[row]):
                 outline = outlines[row, face]
                 if not whole[row]:
@@ -106,7 +110,9 @@ class SurfacePainter:
                     planes[row, face], outline = _planes(cut), self._fixed(cut)
                 if planes[row, face, 4] > 0.0:
                     number = len(FACES) * row + int(face) + 1
-                    cv2.fillConvexPoly(faces, outline, (number,), cv2.LINE_8, _SHIFT)
+                    cv2.fillConvexPoly(canvas, outline, (number,), cv2.LINE_8, _SHIFT)
+            if row in silhouettes:
+                faces[:] = np.where(silhouettes[row] & (canvas > 0), canvas, faces)
         return planes.reshape(-1, 5)
 
     def _fixed(self, points: FloatArray) -> np.ndarray:

@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from drivesim.conditioning.figure_raster import FigureRaster
 from drivesim.conditioning.flow import Flow, surface_flow
+from drivesim.conditioning.projection import BoxGeometry
 from drivesim.conditioning.surfaces import BoxSurfaces, SurfacePainter, layout_flows
 from drivesim.datasets.procedural.scene_sampler import sample_scene
 from drivesim.metrics.flicker import warped_flicker
@@ -129,3 +131,23 @@ def test_rendered_video_is_steady_under_the_told_flow_and_a_frozen_frame_is_not(
         painter = SurfacePainter(scene, 512, 256)
         found = [float(np.nanmean(warped_flicker(one, layout_flows(painter, 0, 4)))) for one in (video, video[[0] * 4])]
         assert found[0] < 0.6 * found[1], seed
+
+
+def test_beside_a_walkers_body_lies_what_is_behind_his_box(make_scene, make_actor) -> None:
+    walker = make_actor("walker", "pedestrian", 9.0, 1.0, yaw=1.2, speed=1.3, gait_rad=0.7)
+    scene = make_scene(walker, make_actor("bus", "truck", 16.0, 1.0), speed=0.0)
+    painter, alone = (SurfacePainter(one, 256, 128) for one in (scene, make_scene(scene.actors[1], speed=0.0)))
+    seen, behind = painter.at(4), alone.at(4)
+    shown = ProceduralWorld(scene, 3).render(4, 1024, 512).instance.reshape(128, 4, 256, 4)
+    drawn = (shown == 1).mean(axis=(1, 3))
+    his = seen.instance == 1
+    assert his[drawn > 0.5].mean() > 0.85 and (drawn[his] > 0.0).mean() > 0.85
+    beside = BoxGeometry(scene).at(4)
+    silhouette = FigureRaster(scene).silhouettes(beside, 4)
+    assert set(silhouette) == {int(np.flatnonzero(beside.actor_indices == 0)[0])}
+    np.testing.assert_array_equal(seen.depth[~his], behind.depth[~his])
+    assert (seen.instance[~his] == np.where(behind.instance == 1, 2, 0)[~his]).all()
+    (flow,) = layout_flows(painter, 3, 5)
+    assert (
+        np.hypot(*flow.displacement[~his & flow.valid].T).max() < 0.01
+    )  # all but he stand still, and so does the camera
