@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -44,6 +45,10 @@ _TURN = np.linspace(0.0, 2.0 * np.pi, 12, endpoint=False)
 _RING = np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
 
 
+#: Rows and columns (first, exclusive last) of the raster that a figure touches, and how much of each pixel there every plane covers.
+_Drawn = tuple[tuple[int, int], tuple[int, int], FloatArray]
+
+
 class FigureRaster:
     """Draws the figures of a scene's walkers and riders.
 
@@ -68,17 +73,12 @@ class FigureRaster:
         ``seen`` says which box each pixel shows. Figures are hidden behind nearer figures, and behind nearer boxes of others, but
         not by boxes that limbs do not fill, whose borders they leave too: where a figure is seen, the colour told is its own.
         """
-        rows = [row for row, index in enumerate(boxes.actor_indices.tolist()) if index in self._figures]
+        rows = self._rows(boxes)
         if not rows:
             return
         solid = np.full(LAYOUT_SIZE, -1, dtype=np.int32)
         solid[seen.rows, seen.columns] = np.where(np.isin(seen.box, rows), -1, seen.box)
-        for row in rows:
-            actor, figure = self._figures[int(boxes.actor_indices[row])]
-            drawn = self._drawn(figure.at(frame), actor, boxes.corners[row])
-            if drawn is None:
-                continue
-            (top, bottom), (left, right), shares = drawn
+        for row, actor, ((top, bottom), (left, right), shares) in self._in_view(boxes, frame):
             shares = shares * (solid[top:bottom, left:right] < row)
             covered = np.minimum(shares.sum(axis=0), 1.0)  # each was rounded by itself
             patch = raster[:, top:bottom, left:right]
@@ -89,19 +89,24 @@ class FigureRaster:
     def silhouettes(self, boxes: BoxBatch, frame: int) -> dict[int, np.ndarray]:
         """Every pixel that a figure among ``boxes`` touches at ``frame``, as if nothing hid it: its row in the batch to a mask (H, W)."""
         found = {}
-        for row, index in enumerate(boxes.actor_indices.tolist()):
-            if index in self._figures:
-                actor, figure = self._figures[index]
-                drawn = self._drawn(figure.at(frame), actor, boxes.corners[row])
-                if drawn is not None:
-                    (top, bottom), (left, right), shares = drawn
-                    found[row] = np.zeros(self._size, dtype=bool)
-                    found[row][top:bottom, left:right] = shares.any(axis=0)
+        for row, _, ((top, bottom), (left, right), shares) in self._in_view(boxes, frame):
+            found[row] = np.zeros(self._size, dtype=bool)
+            found[row][top:bottom, left:right] = shares.any(axis=0)
         return found
 
-    def _drawn(
-        self, figure: Figure, actor: Actor, corners: FloatArray
-    ) -> tuple[tuple[int, int], tuple[int, int], FloatArray] | None:
+    def _rows(self, boxes: BoxBatch) -> list[int]:
+        """The rows of a batch whose actors have figures, far to near."""
+        return [row for row, index in enumerate(boxes.actor_indices.tolist()) if index in self._figures]
+
+    def _in_view(self, boxes: BoxBatch, frame: int) -> Iterator[tuple[int, Actor, _Drawn]]:
+        """Row, actor and picture of each figure among ``boxes`` that is seen at ``frame``, far to near."""
+        for row in self._rows(boxes):
+            actor, figure = self._figures[int(boxes.actor_indices[row])]
+            drawn = self._drawn(figure.at(frame), actor, boxes.corners[row])
+            if drawn is not None:
+                yield row, actor, drawn
+
+    def _drawn(self, figure: Figure, actor: Actor, corners: FloatArray) -> _Drawn | None:
         """Rows and columns of the raster that a figure touches, and how much of each pixel there every plane covers (4, h, w);
         None where it is out of view, too near or too small. ``corners`` (8, 3) are those of its box in the optical frame.
         """
