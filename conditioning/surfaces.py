@@ -12,17 +12,23 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from drivesim.conditioning.crowns import CROWNS
 from drivesim.conditioning.figure_raster import FigureRaster
 from drivesim.conditioning.flow import Flow, surface_flow
-from drivesim.conditioning.projection import FACE_CORNERS, FACES, NEAR_M, BoxBatch, BoxGeometry, project_boxes
+from drivesim.conditioning.projection import NEAR_M, BoxBatch, BoxGeometry, clip_near, project_boxes
 from drivesim.conditioning.scenery import StandingBoxes
+from drivesim.conditioning.solids import CORNERS, Solids, VisibleFaces
 from drivesim.geometry import FloatArray, project
 from drivesim.scene import Scene
+from drivesim.scenery import ThingKind
 
 #: Beyond this distance (m) the ground counts as infinitely far, as the sky does.
 GROUND_LIMIT_M = 900.0
 
 _SHIFT = 4  # fractional bits of OpenCV's fixed-point coordinates
+
+_KINDS = tuple(ThingKind)
+_HAS_CROWN = np.array([kind in CROWNS for kind in ThingKind])
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,13 +44,17 @@ class BoxSurfaces:
 class SurfacePainter:
     """Paints the surfaces of any frame of one scene at one size: ground, actors, and what stands beside the road.
 
+    Of walkers, riders, vehicles whose body is known, trees and bushes only what they cover of their boxes is painted: beside them a
+    box shows what is behind.
+
     ``actors`` and ``scenery`` False leave out those that are not told.
     """
 
     def __init__(self, scene: Scene, width: int, height: int, *, actors: bool = True, scenery: bool = True) -> None:
         self.scene = scene
         told = scene if actors else dataclasses.replace(scene, actors=())
-        self._geometry, self._figures = BoxGeometry(told), FigureRaster(told, (height, width))
+        self._geometry, self._solids = BoxGeometry(told), Solids(told.actors)
+        self._figures = FigureRaster(told, (height, width))
         self._standing = StandingBoxes(scene) if scenery and scene.scenery is not None else None
         camera = scene.camera.resized(width, height)
         self._intrinsics = camera.intrinsics()
@@ -61,59 +71,66 @@ class SurfacePainter:
         depth = np.where(self._down > 1e-6, height / np.maximum(self._down, 1e-6), np.inf)
         depth[np.where(np.isfinite(depth), depth, 0.0) * self._reach > GROUND_LIMIT_M] = np.inf
         instance = np.zeros(depth.shape, dtype=np.uint16)
-        boxes = self._boxes(frame)
+        boxes, crowns = self._boxes(frame)
+        visible = self._solids.visible(boxes, crowns)
         faces = np.zeros(depth.shape, dtype=np.int32)
-        planes = self._draw(boxes, faces, self._figures.silhouettes(boxes, frame))
+        planes = self._draw(visible, faces, self._figures.silhouettes(boxes, frame))
         rows, columns = np.nonzero(faces)
         number = faces[rows, columns] - 1
         inverse = np.einsum("pk,pk->p", planes[number, :3], self._rays[rows, columns])
         depth[rows, columns] = 1.0 / np.clip(inverse, planes[number, 3], planes[number, 4])
-        instance[rows, columns] = np.maximum(boxes.actor_indices[number // len(FACES)] + 1, 0)
+        instance[rows, columns] = np.maximum(boxes.actor_indices[visible.rows[number]] + 1, 0)
         return BoxSurfaces(depth.astype(np.float32), instance)
 
-    def _boxes(self, frame: int) -> BoxBatch:
-        """Boxes of actors and scenery far to near; the scenery's have the index -1 and so stand still."""
+    def _boxes(self, frame: int) -> tuple[BoxBatch, dict[int, ThingKind]]:
+        """Boxes of actors and scenery far to near, and which rows of them hold a crown. Scenery has negative indices, and so stands still."""
         if self._standing is None:
-            return self._geometry.at(frame)
+            return self._geometry.at(frame), {}
         actors, things = self._geometry.placed(frame), self._standing.at(frame)
-        return project_boxes(
+        boxes = project_boxes(
             self.scene,
             frame,
-            np.concatenate([actors.indices, np.full(len(things), -1)]),
+            np.concatenate([actors.indices, -1 - np.arange(len(things))]),
             np.concatenate([actors.centres, things.centres]),
             np.concatenate([actors.sizes, things.sizes]),
             np.concatenate([actors.yaw_rad, things.yaw_rad]),
         )
+        has_crown = _HAS_CROWN[things.kinds] & ~things.is_support
+        of_things = np.flatnonzero(boxes.actor_indices < 0)
+        numbers = -1 - boxes.actor_indices[of_things]
+        crowned = has_crown[numbers]
+        return boxes, {
+            int(row): _KINDS[things.kinds[number]]
+            for row, number in zip(of_things[crowned], numbers[crowned], strict=True)
+        }
 
-    def _draw(self, boxes: BoxBatch, faces: np.ndarray, silhouettes: dict[int, np.ndarray]) -> FloatArray:
-        """Paint number 1 + 5 a + f of face f of box a, far to near; returns what gives the faces' depth (5 A, 5). Of boxes with one of
-        the ``silhouettes`` only what it covers is painted: beside a body its box shows what is behind.
+    def _draw(self, visible: VisibleFaces, faces: np.ndarray, silhouettes: dict[int, np.ndarray]) -> FloatArray:
+        """Paint the number 1 + f of each polygon f in its order; returns what gives their depth (F, 5). Of boxes with one of the
+        ``silhouettes`` only what it covers is painted.
 
         Inverse depth is linear in the picture: the first three columns times a pixel's ray. The last two are its least
-        and greatest value on the face.
+        and greatest value on the polygon.
         """
-        count = len(boxes.actor_indices)
-        whole = (boxes.corners[..., 2] >= NEAR_M).all(axis=1)
-        planes = np.zeros((count, len(FACES), 5))
-        outlines = np.zeros((count, len(FACES), 4, 2), dtype=np.int32)
-        points = boxes.corners[whole][:, FACE_CORNERS]
-        planes[whole] = _planes(points)
-        outlines[whole] = self._fixed(points)
-        for row in range(count):
-            canvas = np.zeros_like(faces) if row in silhouettes else faces
-            for face in np.flatnonzero(boxes.facing[row]):
-                outline = outlines[row, face]
-                if not whole[row]:
-                    cut = boxes.face(row, int(face))
-                    if len(cut) < 3:
-                        continue
-                    planes[row, face], outline = _planes(cut), self._fixed(cut)
-                if planes[row, face, 4] > 0.0:
-                    number = len(FACES) * row + int(face) + 1
-                    cv2.fillConvexPoly(canvas, outline, (number,), cv2.LINE_8, _SHIFT)
-            if row in silhouettes:
-                faces[:] = np.where(silhouettes[row] & (canvas > 0), canvas, faces)
-        return planes.reshape(-1, 5)
+        planes = _planes(visible.points)
+        whole = (visible.points[..., 2] >= NEAR_M).all(axis=1)
+        outlines = np.zeros((*whole.shape, CORNERS, 2), dtype=np.int32)
+        outlines[whole] = self._fixed(visible.points[whole])
+        for face, row in enumerate(visible.rows.tolist()):
+            outline = outlines[face]
+            if not whole[face]:
+                cut = clip_near(visible.points[face])
+                if len(cut) < 3:
+                    continue
+                planes[face], outline = _planes(cut), self._fixed(cut)
+            if planes[face, 4] <= 0.0:
+                continue
+            if row not in silhouettes:
+                cv2.fillConvexPoly(faces, outline, (face + 1,), cv2.LINE_8, _SHIFT)
+                continue
+            canvas = np.zeros(faces.shape, dtype=np.uint8)
+            cv2.fillConvexPoly(canvas, outline, (1,), cv2.LINE_8, _SHIFT)
+            faces[(canvas > 0) & silhouettes[row]] = face + 1
+        return planes
 
     def _fixed(self, points: FloatArray) -> np.ndarray:
         """Points (..., 3) of the optical frame as OpenCV's fixed-point pixels (..., 2)."""

@@ -26,6 +26,8 @@ def build_actor(name: str, category: str, x: float, y: float, yaw: float = 0.0, 
     sizes = {
         "car": (4.5, 1.8, 1.5),
         "truck": (9.0, 2.5, 3.5),
+        "bus": (12.0, 2.5, 3.2),
+        "construction_vehicle": (6.0, 2.5, 3.2),
         "pedestrian": (0.6, 0.6, 1.75),
         "bicycle": (1.8, 0.6, 1.7),
         "motorcycle": (2.1, 0.8, 1.6),

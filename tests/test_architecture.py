@@ -28,6 +28,7 @@ VOCABULARY = {
     "extras",
     "folder_lock",
     "figures",
+    "bodies",
     "gait",
     "geometry",
     "json_text",

@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 
+from drivesim.bodies import Prism
 from drivesim.figures import Ball, Figure, Limb, Piece, Slab, Wear, Wheel, motorcyclist
 from drivesim.figures import motorcycle as motorcycle_pieces
 from drivesim.renderer.semantics import Semantic
@@ -86,7 +87,7 @@ def motorcycle(length: float, height: float, colour: Colour3, skin: Colour3, hel
             case Wheel():
                 angles = _RING[:-1]
                 rim = [(piece.x + piece.radius * np.cos(a), piece.radius + piece.radius * np.sin(a)) for a in angles]
-                b.prism(rim, -0.07, 0.07, [TYRE] * len(rim), TYRE)
+                b.prism(Prism(tuple(rim), 0.07), [TYRE] * len(rim), TYRE)
             case Slab():
                 b.box(piece.low, piece.high, next(tones))
     b.face(patch_front(0.5 * length - 0.34, 0.24, 0.72 * k, 0.92 * k), HEADLIGHT, glow=1.0)

@@ -6,10 +6,12 @@ that share a ``part`` are drawn in the order they were added (a window after its
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from drivesim.bodies import Prism
 from drivesim.renderer.semantics import Semantic
 
 MAX_VERTICES = 16
@@ -120,26 +122,26 @@ class ShapeBuilder:
     ) -> None:
         """An axis-aligned box between two corners."""
         (x0, y0, z0), (x1, y1, z1) = low, high
-        profile = [(x0, z0), (x1, z0), (x1, z1), (x0, z1)]
-        self.prism(profile, y0, y1, [colour, colour, top or colour, colour], colour, semantic=semantic)
+        profile = ((x0, z0), (x1, z0), (x1, z1), (x0, z1))
+        self._swept(profile, (y0,) * 4, (y1,) * 4, [colour, colour, top or colour, colour], colour, semantic)
 
-    def prism(
+    def prism(self, prism: Prism, edge_colours: list[Colour3], side: Colour3) -> None:
+        """A prism: a colour for each edge of its outline, and one for both sides."""
+        left = [prism.half_width - inset for inset in prism.inset()]
+        self._swept(prism.profile, [-y for y in left], left, edge_colours, side)
+
+    def _swept(
         self,
-        profile: list[tuple[float, float]],
-        right: float,
-        left: float,
+        profile: Sequence[tuple[float, float]],
+        right: Sequence[float],
+        left: Sequence[float],
         edge_colours: list[Colour3],
         side: Colour3,
-        narrowing: list[float] | None = None,
         semantic: Semantic | None = None,
     ) -> None:
-        """A convex outline (x, z), counter-clockwise seen from the right, swept from y = ``right`` to ``left``.
-
-        ``narrowing`` moves each outline point inwards on both sides, which leans the sides of a cabin.
-        """
-        inset = narrowing or [0.0] * len(profile)
-        on_right = [(x, right + n, z) for (x, z), n in zip(profile, inset, strict=True)]
-        on_left = [(x, left - n, z) for (x, z), n in zip(profile, inset, strict=True)]
+        """An outline (x, z), counter-clockwise seen from the right, from y = ``right`` to ``left``, which each point has for itself."""
+        on_right = [(x, y, z) for (x, z), y in zip(profile, right, strict=True)]
+        on_left = [(x, y, z) for (x, z), y in zip(profile, left, strict=True)]
         self.face(on_right, side, semantic=semantic)
         self.face(on_left[::-1], side, semantic=semantic)
         for index, colour in enumerate(edge_colours):

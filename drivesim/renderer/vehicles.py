@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from drivesim.bodies import Prism, car_prisms, loader_prisms, lorry_prisms, van_prism
 from drivesim.renderer.semantics import Semantic
 from drivesim.renderer.shapes import Colour3, Shape, ShapeBuilder
 
@@ -64,26 +65,15 @@ def _wheels(b: ShapeBuilder, xs: list[float], width: float, radius: float) -> No
         b.wheel(x, 0.5 * width + 0.004, radius, 1, TYRE, RIM)
 
 
-_CABINS = {
-    # front of the windscreen, front and rear of the roof, foot of the rear window (shares of length), belt (of height)
-    "saloon": (0.23, 0.09, -0.22, -0.40, 0.62),
-    "estate": (0.23, 0.10, -0.42, -0.495, 0.60),
-    "hatchback": (0.27, 0.12, -0.38, -0.495, 0.60),
-    "suv": (0.24, 0.13, -0.44, -0.495, 0.58),
-}
-
-
 def car(length: float, width: float, height: float, colour: Colour3, form: str, braking: bool) -> Shape:
     """A passenger car; ``form`` saloon, estate, hatchback, suv or van."""
     if form == "van":
         return van(length, width, height, colour, braking)
     b = ShapeBuilder(Semantic.CAR)
-    screen, roof_front, roof_rear, back, belt = _CABINS[form]
-    L, belt_z, nose = length, belt * height, 0.50 * height
-    low = 0.15 * height
+    lower, cabin = car_prisms(length, width, height, form)
+    L, low = length, lower.profile[0][1]
     dark, side = shade(colour, 0.55), shade(colour, 0.97)
-    profile = [(-0.5 * L, low), (0.5 * L, low), (0.5 * L, nose), (screen * L, belt_z), (-0.5 * L, belt_z)]
-    b.prism(profile, -0.5 * width, 0.5 * width, [dark, colour, colour, colour, colour], side)
+    b.prism(lower, [dark, colour, colour, colour, colour], side)
     for y, outward in ((-0.5 * width - 0.003, -1), (0.5 * width + 0.003, 1)):
         sill = [
             (-0.48 * L, y, low),
@@ -96,25 +86,16 @@ def car(length: float, width: float, height: float, colour: Colour3, form: str, 
     rear = rear_face(-0.5 * L - 0.004, width, low, low + 0.12 * height)
     b.face(rear, DARK)
     b.face(front_face(0.5 * L + 0.004, width, low, low + 0.10 * height), DARK)
-    _cabin(b, L, width, height, belt_z, (screen, roof_front, roof_rear, back), colour)
+    _cabin(b, cabin, colour)
     _wheels(b, [-0.30 * L, 0.31 * L], width, 0.215 * min(height, 1.6))
     return b.build()
 
 
-def _cabin(
-    b: ShapeBuilder,
-    length: float,
-    width: float,
-    height: float,
-    belt: float,
-    stations: tuple[float, float, float, float],
-    colour: Colour3,
-) -> None:
-    screen, roof_front, roof_rear, back = (share * length for share in stations)
-    lean, half = 0.13 * width, 0.5 * width - 0.02
-    profile = [(back, belt), (screen, belt), (roof_front, height), (roof_rear, height)]
+def _cabin(b: ShapeBuilder, cabin: Prism, colour: Colour3) -> None:
+    (back, belt), (screen, _), (roof_front, height), (roof_rear, _) = cabin.profile
+    half, lean = cabin.half_width, cabin.inset()[2]
     roof, post = shade(colour, 1.03), shade(colour, 0.9)
-    b.prism(profile, -half, half, [post, post, roof, post], post, narrowing=[0.0, 0.0, lean, lean])
+    b.prism(cabin, [post, post, roof, post], post)
     top = half - lean
     windscreen = np.array(
         [[screen, -half, belt], [screen, half, belt], [roof_front, top, height], [roof_front, -top, height]]
@@ -134,17 +115,9 @@ def _cabin(
 def van(length: float, width: float, height: float, colour: Colour3, braking: bool) -> Shape:
     """A panel van: one tall body with a short bonnet."""
     b = ShapeBuilder(Semantic.CAR)
-    L, low = length, 0.11 * height
-    side = shade(colour, 0.97)
-    profile = [
-        (-0.5 * L, low),
-        (0.5 * L, low),
-        (0.5 * L, 0.42 * height),
-        (0.40 * L, 0.52 * height),
-        (0.27 * L, height),
-        (-0.5 * L, height),
-    ]
-    b.prism(profile, -0.5 * width, 0.5 * width, [DARK, colour, colour, colour, shade(colour, 1.03), colour], side)
+    body = van_prism(length, width, height)
+    L, low = length, body.profile[0][1]
+    b.prism(body, [DARK, colour, colour, colour, shade(colour, 1.03), colour], shade(colour, 0.97))
     w = 0.5 * width
     screen = np.array(
         [[0.40 * L, -w, 0.52 * height], [0.40 * L, w, 0.52 * height], [0.27 * L, w, height], [0.27 * L, -w, height]]
@@ -203,13 +176,13 @@ def bus(length: float, width: float, height: float, colour: Colour3, braking: bo
 def truck(length: float, width: float, height: float, colour: Colour3, braking: bool) -> Shape:
     """A lorry: cab in front, cargo box behind; the cargo box carries the body colour."""
     b = ShapeBuilder(Semantic.LARGE_VEHICLE)
-    L, w, floor = length, 0.5 * width, 0.26 * height
-    cab = min(2.1, 0.30 * L)
-    cab_rear, cab_top = 0.5 * L - cab, min(height, max(2.5, 0.80 * height))
+    cargo, cab = lorry_prisms(length, width, height)
+    L, w, floor = length, 0.5 * width, cargo.profile[0][1]
+    (cab_rear, _), _, (_, cab_top), _ = cab.profile
     b.box((-0.5 * L, -0.42 * width, 0.12 * height), (0.5 * L - 0.1, 0.42 * width, floor), DARK)
     _wheels(b, [-0.38 * L, -0.38 * L + 1.15, 0.5 * L - 1.3], width * 0.98, 0.48)
     b.next_part()
-    b.box((-0.5 * L, -w, floor), (cab_rear - 0.35, w, height), colour, top=shade(colour, 1.02))
+    b.prism(cargo, [colour, colour, shade(colour, 1.02), colour], colour)
     rear = rear_face(-0.5 * L - 0.01, width, floor, height)
     b.face(patch(rear, 0.49, 0.51, 0.03, 0.97), shade(colour, 0.6))
     b.face(patch(rear, 0.05, 0.95, 0.03, 0.06), shade(colour, 0.6))
@@ -219,7 +192,7 @@ def truck(length: float, width: float, height: float, colour: Colour3, braking: 
     b.face(patch(bar, 0.36, 0.64, 0.1, 0.9), PLATE)
     b.next_part()
     cab_colour = shade(colour, 0.86)
-    b.box((cab_rear, -w, 0.14 * height), (0.5 * L, w, cab_top), cab_colour)
+    b.prism(cab, [cab_colour] * 4, cab_colour)
     front = front_face(0.5 * L + 0.01, width, 0.14 * height, cab_top)
     b.face(patch(front, 0.06, 0.94, 0.50, 0.84), GLASS)
     b.face(patch(front, 0.15, 0.85, 0.16, 0.36), DARK)
@@ -256,19 +229,19 @@ def trailer(length: float, width: float, height: float, colour: Colour3, braking
 def construction_vehicle(length: float, width: float, height: float, colour: Colour3, braking: bool) -> Shape:
     """A wheel loader: low body, glass cab, raised arm with a bucket."""
     b = ShapeBuilder(Semantic.LARGE_VEHICLE)
-    L, w = length, 0.5 * width
-    body_top = 0.55 * height
+    body, cab, bucket = loader_prisms(length, width, height)
+    L, w, body_top = length, 0.5 * width, body.profile[2][1]
     _wheels(b, [-0.26 * L, 0.18 * L], width, 0.24 * height)
-    b.box((-0.5 * L, -0.8 * w, 0.20 * height), (0.20 * L, 0.8 * w, body_top), colour)
+    b.prism(body, [colour] * 4, colour)
     rear = rear_face(-0.5 * L - 0.01, 1.6 * w, 0.20 * height, body_top)
     b.face(patch(rear, 0.2, 0.8, 0.3, 0.75), shade(colour, 0.45))
     for u0, u1 in ((0.03, 0.16), (0.84, 0.97)):
         b.face(patch(rear, u0, u1, 0.55, 0.75), BRAKE if braking else TAIL, glow=1.0)
     _wheels(b, [-0.26 * L, 0.18 * L], width, 0.24 * height)
     b.next_part()
-    b.box((-0.22 * L, -0.55 * w, body_top), (0.08 * L, 0.55 * w, height), GLASS, top=colour)
+    b.prism(cab, [GLASS, GLASS, colour, GLASS], GLASS)
     b.next_part()
     for y in (-0.5 * w, 0.5 * w):
         b.box((0.15 * L, y - 0.1, 0.42 * height), (0.40 * L, y + 0.1, 0.52 * height), shade(colour, 0.85))
-    b.box((0.38 * L, -w, 0.14 * height), (0.5 * L, w, 0.50 * height), shade(colour, 0.6))
+    b.prism(bucket, [shade(colour, 0.6)] * 4, shade(colour, 0.6))
     return b.build()

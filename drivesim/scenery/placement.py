@@ -15,7 +15,7 @@ from drivesim.noise import NoiseStream
 from drivesim.road import Road, strip_edges
 from drivesim.scenery.corners import beside_arm, clear_of_arms
 from drivesim.scenery.signal_heads import signal_heads
-from drivesim.scenery.things import BOARD_EDGES_M, STEEL, STOREY_M, Colour3, Thing, ThingKind
+from drivesim.scenery.things import BOARD_EDGES_M, SIGNAL_EDGES_M, STEEL, STOREY_M, Colour3, Thing, ThingKind
 
 BUCKET_M = 24.0
 _FIRST_BUCKET = 1 << 20
@@ -313,9 +313,17 @@ class _Bucket:
                     kerbs = [abs(k) for k in self.road.kerbs if k * side > 0]
                     d = side * (max(kerbs) + 0.6 if kerbs else edge - 0.5)
                     turn = 0.0 if side < 0 else float(np.pi)
-                    size, dark = (0.24, 0.38, 3.45), (0.10, 0.11, 0.11)
+                    size, dark = (0.24, 0.38, SIGNAL_EDGES_M[1]), (0.10, 0.11, 0.11)
                     self._add(
-                        ThingKind.TRAFFIC_LIGHT, crossing + 3.0 * side, d, size, dark, side=side, turn=turn, detail=0
+                        ThingKind.TRAFFIC_LIGHT,
+                        crossing + 3.0 * side,
+                        d,
+                        size,
+                        dark,
+                        low=SIGNAL_EDGES_M[0],
+                        side=side,
+                        turn=turn,
+                        detail=0,
                     )
 
     def _overhead(self, right: float, left: float) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from drivesim.junctions import Junction, Light
 from drivesim.road import Road, strip_edges
-from drivesim.scenery.things import Colour3, Thing, ThingKind
+from drivesim.scenery.things import SIGNAL_EDGES_M, Colour3, Thing, ThingKind
 
 #: What is told of a head: the colour of the lamp that is lit.
 LAMP_COLOURS: dict[Light, Colour3] = {
@@ -58,8 +58,8 @@ def _head(road: Road, s: float, d: float, direction: int, light: Light) -> Thing
         yaw_rad=yaw + (0.0 if direction > 0 else float(np.pi)),
         length=0.24,
         width=0.38,
-        low=0.0,
-        high=3.45,
+        low=SIGNAL_EDGES_M[0],
+        high=SIGNAL_EDGES_M[1],
         order=(x, y),
         colour=LAMP_COLOURS[light],
         detail=_SHOWN[light],

@@ -27,6 +27,9 @@ TRUNK: Colour3 = (0.30, 0.24, 0.18)
 #: Thickness of a trunk as a share of the tree's height.
 TRUNK_SHARE = 0.056
 
+#: The lower and upper end of the housing of a traffic light's lamps, metres over the ground.
+SIGNAL_EDGES_M = 2.45, 3.45
+
 #: Where a direction board's posts stand, metres aside of its middle, and how far an overpass's pillars stand from its ends.
 BOARD_POSTS_M, PILLAR_INSET_M = (-1.2, 1.2), 9.0
 
@@ -114,7 +117,7 @@ class Thing:
 class SceneryBoxes:
     """Boxes of N things: ``centres`` (N, 3) metres in the world, ``sizes`` (N, 3) length, width, height, ``yaw_rad`` (N,),
     ``classes`` (N,) indices into SCENERY_CLASSES, ``kinds`` (N,) indices into ThingKind, ``colours`` (N, 3) RGB 0-1,
-    ``bays`` (N,) window bays along the length, 0 where there are none.
+    ``bays`` (N,) window bays along the length, 0 where there are none, ``is_support`` (N,) of what only holds another thing up.
     """
 
     centres: FloatArray
@@ -124,6 +127,7 @@ class SceneryBoxes:
     kinds: np.ndarray
     colours: FloatArray
     bays: np.ndarray
+    is_support: np.ndarray
 
     def __len__(self) -> int:
         return len(self.yaw_rad)
@@ -171,6 +175,8 @@ def supports_of(thing: Thing) -> tuple[Thing, ...]:
             return (support((thick, thick), thing.low, TRUNK),)
         case ThingKind.SIGN:
             return (support((0.08, 0.08), thing.low),)
+        case ThingKind.TRAFFIC_LIGHT:
+            return (support((0.14, 0.14), thing.low),)
         case ThingKind.DIRECTION_BOARD:
             return tuple(support((0.16, 0.16), thing.low, aside=y) for y in BOARD_POSTS_M)
         case ThingKind.GANTRY:
@@ -213,6 +219,7 @@ def boxes_of(rows: FloatArray, seen_from: tuple[float, float] | None = None) -> 
         kinds=rows[:, 9].astype(int),
         colours=rows[:, 10:13],
         bays=rows[:, 13].astype(int),
+        is_support=np.isfinite(rows[:, 14]),
     )
 
 
