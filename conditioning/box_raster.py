@@ -1,18 +1,28 @@
 """Boxes as raster planes of 128 x 256, drawn far to near: fills by class, edges, and values of the nearest face.
 
 Boxes are drawn at twice the raster's size and averaged down, so that a far pedestrian of a quarter of a pixel keeps
-a quarter of the fill. The value planes hold the nearest box that touches the pixel, which point of it is seen there and where
+a quarter of the fill. Where it is known what a box holds, the pixels beside that show what is behind. The value planes hold the nearest box that touches the pixel, which point of it is seen there and where
 the ray leaves it.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from drivesim.conditioning.projection import FACE_CORNERS, FACES, NEAR_M, BoxBatch
+from drivesim.conditioning.projection import (
+    CORNER_ENDS,
+    CORNER_ORIGIN,
+    FACE_CORNERS,
+    FACES,
+    NEAR_M,
+    BoxBatch,
+    clip_near,
+)
+from drivesim.conditioning.solids import VisibleFaces
 from drivesim.controls import EXIT_CHANNELS, INVERSE_DEPTH_M, LAYOUT_SIZE, POINT_CHANNELS
 from drivesim.geometry import FloatArray, project
 from drivesim.scene import Camera
@@ -27,8 +37,10 @@ _SHADES = np.array([SHADE_OF_FACE[face] for face in FACES], dtype=np.float32)
 #: Each face lies where one share of the box (0 length, 1 width, 2 height) has this value.
 _SHARE_OF_FACE = np.array([0, 0, 1, 1, 2])
 _VALUE_OF_FACE = np.array([1.0, 0.0, 1.0, 0.0, 1.0])
-#: Corners (of ``BoxBatch.corners``) at the box's origin (rear, right, foot) and at the end of its length, width and height from there.
-CORNER_ORIGIN, CORNER_ENDS = 2, [1, 3, 6]
+
+
+#: The outlines (N, 2) of what a box holds, in fixed point, and the upper left and lower right corner (2,) of all, in pixels.
+_Cover = tuple[list[np.ndarray], np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,20 +62,27 @@ class BoxRaster:
         height, width = LAYOUT_SIZE
         self._intrinsics = camera.resized(width * _SCALE, height * _SCALE).intrinsics()
         self._faces = np.zeros((height * _SCALE, width * _SCALE), dtype=np.int16)
+        self._scratch = np.zeros_like(self._faces)
         self._rays = camera.resized(width, height).rays()
 
     def draw(
-        self, target: np.ndarray, boxes: BoxBatch, fills: np.ndarray, num_fills: int, values: FloatArray
+        self,
+        target: np.ndarray,
+        boxes: BoxBatch,
+        fills: np.ndarray,
+        num_fills: int,
+        values: FloatArray,
+        held: VisibleFaces,
     ) -> SeenPoints:
         """Draw A boxes into ``target`` uint8 (num_fills + 11 + K, 128, 256), in place; what no box covers stays as it is.
 
         Its planes: ``num_fills`` fills, box edges, shade of the face, sin and cos of the heading, inverse depth, the K
         further ``values`` (K, A), 0-255, and 255 times the shares of the points seen, which are returned, and of the exits.
-        ``fills`` (A,) says which fill each box belongs to.
+        ``fills`` (A,) says which fill each box belongs to, ``held`` what is known of what boxes hold.
         """
         if not len(boxes.actor_indices):
             return _NOTHING
-        depth = self._draw_faces(boxes)
+        depth = self._draw_faces(boxes, held)
         top, bottom = _extent(self._faces.any(axis=1))
         left, right = _extent(self._faces.any(axis=0))
         if bottom <= top:
@@ -93,8 +112,9 @@ class BoxRaster:
         target[points, rows, columns] = np.round(255.0 * np.concatenate([shares, exits], axis=1).T)
         return SeenPoints(rows, columns, box, shares)
 
-    def _draw_faces(self, boxes: BoxBatch) -> np.ndarray:
-        """Paints the number of each visible face, far to near; returns the mean depth (A, 5) of the drawn faces.
+    def _draw_faces(self, boxes: BoxBatch, held: VisibleFaces) -> np.ndarray:
+        """Paints the number of each visible face, far to near, of boxes in ``held`` where it covers them; returns the mean depth (A, 5)
+        of the drawn faces.
 
         Face f of box a is 2 * (5 * a + f) + 1, its outline one more.
         """
@@ -109,11 +129,58 @@ class BoxRaster:
             mine = np.flatnonzero(rows == row)
             for at, outline in zip(mine, self._cut_outlines(boxes, int(row), faces[mine], depth), strict=True):
                 outlines[at] = outline
-        for number, outline in zip((2 * (len(FACES) * rows + faces) + 1).tolist(), outlines, strict=True):
-            if len(outline) >= 3:
-                cv2.fillConvexPoly(self._faces, outline, number, cv2.LINE_8, _SHIFT)
-                cv2.polylines(self._faces, [outline], True, number + 1, 1, cv2.LINE_8, _SHIFT)
+        covers = self._covers(held)
+        drawn = zip(rows.tolist(), (2 * (len(FACES) * rows + faces) + 1).tolist(), outlines, strict=True)
+        for row, found in itertools.groupby(drawn, key=lambda one: one[0]):
+            canvas = self._scratch if row in covers else self._faces
+            for _, number, outline in found:
+                if len(outline) >= 3:
+                    cv2.fillConvexPoly(canvas, outline, number, cv2.LINE_8, _SHIFT)
+                    cv2.polylines(canvas, [outline], True, number + 1, 1, cv2.LINE_8, _SHIFT)
+            if row in covers:
+                self._take(covers[row])
         return depth
+
+    def _covers(self, held: VisibleFaces) -> dict[int, _Cover]:
+        """What boxes hold, by their rows in the batch."""
+        if not len(held.rows):
+            return {}
+        # Faces of one box lie beside each other, and those of a box that the near plane cuts are worked out by themselves.
+        firsts = np.flatnonzero(np.diff(held.rows, prepend=-1))
+        counts = np.diff(firsts, append=len(held.rows))
+        whole = np.logical_and.reduceat((held.points[..., 2] >= NEAR_M).all(axis=1), firsts)
+        pixels = project(np.where(np.repeat(whole, counts)[:, None, None], held.points, 1.0), self._intrinsics)
+        low = np.minimum.reduceat(pixels.min(axis=1), firsts)
+        high = np.maximum.reduceat(pixels.max(axis=1), firsts)
+        fixed = _drawn_in(pixels, *(np.repeat(end, counts, axis=0)[:, None] for end in (low, high)))
+        covers = {}
+        for at, (first, count) in enumerate(zip(firsts.tolist(), counts.tolist(), strict=True)):
+            outlines = [*fixed[first : first + count]]
+            if not whole[at]:
+                points = [clip_near(polygon) for polygon in held.points[first : first + count]]
+                points = [polygon for polygon in points if len(polygon) >= 3]
+                if not points:
+                    continue
+                joined = _fixed_points(project(np.concatenate(points), self._intrinsics)[None])[0]
+                outlines = np.split(joined, np.cumsum([len(polygon) for polygon in points])[:-1])
+                low[at], high[at] = joined.min(axis=0) >> _SHIFT, joined.max(axis=0) >> _SHIFT
+            covers[int(held.rows[first])] = outlines, low[at], high[at]
+        return covers
+
+    def _take(self, cover: _Cover) -> None:
+        """Move what lies on the scratch inside the outlines of ``cover`` to the faces, and empty the scratch."""
+        height, width = self._faces.shape
+        outlines, low, high = cover
+        left, right = max(int(low[0]) - 1, 0), min(int(high[0]) + 2, width)
+        top, bottom = max(int(low[1]) - 1, 0), min(int(high[1]) + 2, height)
+        if right > left and bottom > top:
+            inside = np.zeros((bottom - top, right - left), dtype=np.uint8)
+            corner = np.array([left << _SHIFT, top << _SHIFT], dtype=np.int32)
+            for outline in outlines:
+                cv2.fillConvexPoly(inside, outline - corner, (1,), cv2.LINE_8, _SHIFT)
+            part = np.s_[top:bottom, left:right]
+            np.copyto(self._faces[part], self._scratch[part], where=(inside * self._scratch[part]).astype(bool))
+        self._scratch[:] = 0
 
     def _cut_outlines(self, boxes: BoxBatch, row: int, faces: np.ndarray, depth: np.ndarray) -> list[np.ndarray]:
         """Outlines of the faces of a box that the near plane cuts; sets the depth of what is left of them."""
@@ -170,7 +237,11 @@ def _fixed_points(pixels: np.ndarray) -> np.ndarray:
 
     OpenCV's coordinate 0 is the centre of a pixel and it fills every pixel that an outline touches.
     """
-    low, high = pixels.min(axis=1, keepdims=True), pixels.max(axis=1, keepdims=True)
+    return _drawn_in(pixels, pixels.min(axis=1, keepdims=True), pixels.max(axis=1, keepdims=True))
+
+
+def _drawn_in(pixels: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """The same of outlines (A, N, 2) that are parts of what reaches from ``low`` to ``high`` (A, 1, 2)."""
     middle, extent = 0.5 * (low + high), np.maximum(high - low, 1e-9)
     moved = (pixels - middle) * np.maximum(1.0 - 1.0 / extent, 0.0) + (middle - 0.5)
     return np.round(np.clip(moved, -20000.0, 20000.0) * (1 << _SHIFT)).astype(np.int32)

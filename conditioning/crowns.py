@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from drivesim.geometry import FloatArray
-from drivesim.scenery import ThingKind
+from drivesim.scenery import SceneryBoxes, ThingKind
 
 #: Corners of every outline.
 CROWN_CORNERS = 12
@@ -21,6 +21,17 @@ CROWNS: dict[ThingKind, FloatArray] = {
     ThingKind.CONIFER: np.array(_POINTED + _POINTED[-1:] * (CROWN_CORNERS - len(_POINTED))),
     ThingKind.BUSH: np.maximum(_ROUND * (1.0, 1.1) - (0.0, 0.1), (-np.inf, -1.0)),
 }
+
+_KINDS = tuple(ThingKind)
+_HAS_CROWN = np.array([kind in CROWNS for kind in ThingKind])
+
+
+def crowns_among(things: SceneryBoxes, numbers: np.ndarray) -> dict[int, ThingKind]:
+    """Which rows of a batch hold a crown, and of what kind; ``numbers`` (A,) say which of ``things`` each row is, negative for none."""
+    rows = np.flatnonzero(numbers >= 0)
+    chosen = numbers[rows]
+    crowned = _HAS_CROWN[things.kinds[chosen]] & ~things.is_support[chosen]
+    return {int(row): _KINDS[things.kinds[number]] for row, number in zip(rows[crowned], chosen[crowned], strict=True)}
 
 
 def crown_outlines(kinds: list[ThingKind], corners: FloatArray) -> FloatArray:

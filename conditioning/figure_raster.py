@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from drivesim.conditioning.box_raster import CORNER_ENDS, CORNER_ORIGIN, SeenPoints
-from drivesim.conditioning.projection import NEAR_M, BoxBatch
+from drivesim.conditioning.box_raster import SeenPoints
+from drivesim.conditioning.projection import CORNER_ENDS, CORNER_ORIGIN, NEAR_M, BoxBatch
 from drivesim.controls import ACTOR_CHANNELS, FIGURE_CHANNELS, LAYOUT_SIZE
 from drivesim.figures import ActorFigure, Ball, Figure, Limb, Piece, Point, Slab, Wear, Wheel, has_figure
 from drivesim.gait import first_phase_rad

@@ -13,6 +13,7 @@ from drivesim.conditioning.box_raster import BoxRaster
 from drivesim.conditioning.figure_raster import FigureRaster
 from drivesim.conditioning.ground import GroundView, positions_on_road
 from drivesim.conditioning.projection import BoxGeometry
+from drivesim.conditioning.solids import Solids
 from drivesim.controls import ACTOR_CHANNELS, KIND_CHANNELS, LAYOUT_SIZE, MAP_CHANNELS
 from drivesim.kinds import KINDS_OF_CLASS, kind_of
 from drivesim.scene import CLASS_OF_CATEGORY, Actor, Scene
@@ -50,7 +51,7 @@ class LayoutPainter:
             -1, len(KIND_CHANNELS)
         )
         self._braking = [255.0 * actor.braking(scene.fps, causal=causal) for actor in scene.actors]
-        self._figures = FigureRaster(scene)
+        self._figures, self._solids = FigureRaster(scene), Solids(scene.actors)
         ego = scene.ego.positions
         self._ego_s = None if scene.road is None else positions_on_road(scene.road, ego[:, 0], ego[:, 1])
 
@@ -72,7 +73,8 @@ class LayoutPainter:
         actors = boxes.actor_indices
         braking = np.array([self._braking[index][frame] for index in actors], dtype=np.float32)
         values = np.concatenate([self._colours[actors].T, braking[None], self._kinds[actors].T])
-        seen = self._raster.draw(raster, boxes, self._fills[actors], len(_FILLS), values)
+        held = self._solids.visible(boxes)
+        seen = self._raster.draw(raster, boxes, self._fills[actors], len(_FILLS), values, held)
         self._figures.draw(raster, boxes, seen, frame)
         return raster
 

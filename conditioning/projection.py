@@ -22,6 +22,9 @@ FACES: tuple[str, ...] = ("front", "rear", "left", "right", "top")
 #: Corners of each face (5, 4), numbered as ``box_corners`` orders them.
 FACE_CORNERS = np.array([[0, 1, 5, 4], [2, 3, 7, 6], [3, 0, 4, 7], [1, 2, 6, 5], [4, 5, 6, 7]])
 
+#: Corners (of ``BoxBatch.corners``) at the box's origin (rear, right, foot) and at the end of its length, width and height from there.
+CORNER_ORIGIN, CORNER_ENDS = 2, [1, 3, 6]
+
 _UNIT_CORNERS = 0.5 * np.array(
     [[1, 1, -1], [1, -1, -1], [-1, -1, -1], [-1, 1, -1], [1, 1, 1], [1, -1, 1], [-1, -1, 1], [-1, 1, 1]], dtype=float
 )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from drivesim.conditioning.box_raster import BoxRaster
+from drivesim.conditioning.crowns import crowns_among
 from drivesim.conditioning.ground import positions_on_road
 from drivesim.conditioning.projection import project_boxes
+from drivesim.conditioning.solids import visible_crowns
 from drivesim.controls import LAYOUT_SIZE, SCENERY_CHANNELS
 from drivesim.geometry import FloatArray
 from drivesim.scene import Scene
@@ -72,7 +74,8 @@ class SceneryPainter:
         chosen = seen.actor_indices
         kinds = (boxes.kinds[chosen] + 1) * (255.0 / len(ThingKind))
         values = np.concatenate([255.0 * boxes.colours[chosen].T, kinds[None]])
-        points = self._raster.draw(raster, seen, boxes.classes[chosen], len(SCENERY_CLASSES), values)
+        held = visible_crowns(seen, crowns_among(boxes, chosen))
+        points = self._raster.draw(raster, seen, boxes.classes[chosen], len(SCENERY_CLASSES), values, held)
         # Fronts of buildings: shares of a window bay and of a storey.
         thing = chosen[points.box]
         bays = boxes.bays[thing]

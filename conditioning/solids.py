@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from drivesim.bodies import Prism, told_prisms
-from drivesim.conditioning.box_raster import CORNER_ENDS, CORNER_ORIGIN
 from drivesim.conditioning.crowns import CROWN_CORNERS, crown_outlines
-from drivesim.conditioning.projection import FACE_CORNERS, BoxBatch
+from drivesim.conditioning.projection import CORNER_ENDS, CORNER_ORIGIN, FACE_CORNERS, BoxBatch
 from drivesim.geometry import FloatArray
 from drivesim.scene import Actor
 from drivesim.scenery import ThingKind
@@ -27,30 +26,54 @@ class VisibleFaces:
     points: FloatArray
     rows: np.ndarray
 
+    def __add__(self, other: VisibleFaces) -> VisibleFaces:
+        """These, then those of ``other``."""
+        return VisibleFaces(np.concatenate([self.points, other.points]), np.concatenate([self.rows, other.rows]))
+
 
 class Solids:
-    """What the boxes of actors hold, where it is known (``drivesim.bodies``): faces of prisms instead of those of the box."""
+    """What the boxes of actors hold, where it is known (``drivesim.bodies``)."""
 
     def __init__(self, actors: tuple[Actor, ...]) -> None:
         self._bodies = {index: _Body.of(prisms) for index, actor in enumerate(actors) if (prisms := told_prisms(actor))}
 
-    def visible(self, boxes: BoxBatch, crowns: dict[int, ThingKind]) -> VisibleFaces:
-        """The faces that look at the camera of all ``boxes``; rows in ``crowns`` hold one of such a kind."""
+    def visible(self, boxes: BoxBatch) -> VisibleFaces:
+        """The faces of bodies in ``boxes`` that look at the camera, of each body its farthest prism first; none of other boxes."""
         indices = boxes.actor_indices.tolist()
-        solid = [row for row, index in enumerate(indices) if index in self._bodies]
-        plain = np.ones(len(indices), dtype=bool)
-        plain[solid] = plain[list(crowns)] = False
-        row, face = np.nonzero(boxes.facing & plain[:, None])
-        found = [VisibleFaces(_padded(boxes.corners[row[:, None], FACE_CORNERS[face]]), row)]
-        if crowns:
-            found.append(
-                VisibleFaces(crown_outlines([*crowns.values()], boxes.corners[[*crowns]]), np.array([*crowns]))
-            )
-        if solid:
-            found.append(_body_faces([self._bodies[indices[row]] for row in solid], boxes.corners[solid], solid))
-        rows = np.concatenate([one.rows for one in found])
-        order = np.argsort(rows, kind="stable")
-        return VisibleFaces(np.concatenate([one.points for one in found])[order], rows[order])
+        rows = [row for row, index in enumerate(indices) if index in self._bodies]
+        if not rows:
+            return NO_FACES
+        bodies = [self._bodies[indices[row]] for row in rows]
+        corners = boxes.corners[rows]
+        origins = corners[:, CORNER_ORIGIN]
+        sides = corners[:, CORNER_ENDS] - origins[:, None]
+        bases = origins + 0.5 * (sides[:, 0] + sides[:, 1])
+        axes = sides / np.linalg.norm(sides, axis=2, keepdims=True)
+        body = np.repeat(np.arange(len(bodies)), [len(one.faces) for one in bodies])
+        points = np.concatenate([one.faces for one in bodies]) @ axes[body] + bases[body, None]
+        middles = np.einsum("fk,fkl->fl", np.concatenate([one.middles for one in bodies]), axes[body]) + bases[body]
+        normals = np.cross(points[:, 1] - points[:, 0], points[:, 2] - points[:, 0])
+        seen = np.flatnonzero(np.einsum("fk,fk->f", normals, points[:, 0]) < 0.0)
+        order = seen[np.lexsort([-np.linalg.norm(middles[seen], axis=1), body[seen]])]
+        return VisibleFaces(points[order], np.array(rows)[body[order]])
+
+
+def visible_crowns(boxes: BoxBatch, crowns: dict[int, ThingKind]) -> VisibleFaces:
+    """The outlines of ``crowns``, by their rows in ``boxes``."""
+    if not crowns:
+        return NO_FACES
+    return VisibleFaces(crown_outlines([*crowns.values()], boxes.corners[[*crowns]]), np.array([*crowns]))
+
+
+def with_plain_boxes(boxes: BoxBatch, held: VisibleFaces) -> VisibleFaces:
+    """What is ``held`` by boxes and, of the boxes of which nothing is, their own faces; all in the order in which they are painted."""
+    plain = np.ones(len(boxes.actor_indices), dtype=bool)
+    plain[held.rows] = False
+    row, face = np.nonzero(boxes.facing & plain[:, None])
+    points = np.concatenate([_padded(boxes.corners[row[:, None], FACE_CORNERS[face]]), held.points])
+    rows = np.concatenate([row, held.rows])
+    order = np.argsort(rows, kind="stable")
+    return VisibleFaces(points[order], rows[order])
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,21 +97,9 @@ class _Body:
         return cls(np.concatenate(faces), np.array(middles))
 
 
-def _body_faces(bodies: list[_Body], corners: FloatArray, rows: list[int]) -> VisibleFaces:
-    """The faces of ``bodies`` in boxes with ``corners`` (B, 8, 3) that look at the camera, of each its farthest prism first."""
-    origins = corners[:, CORNER_ORIGIN]
-    sides = corners[:, CORNER_ENDS] - origins[:, None]
-    bases = origins + 0.5 * (sides[:, 0] + sides[:, 1])
-    axes = sides / np.linalg.norm(sides, axis=2, keepdims=True)
-    body = np.repeat(np.arange(len(bodies)), [len(one.faces) for one in bodies])
-    points = np.concatenate([one.faces for one in bodies]) @ axes[body] + bases[body, None]
-    middles = np.einsum("fk,fkl->fl", np.concatenate([one.middles for one in bodies]), axes[body]) + bases[body]
-    normals = np.cross(points[:, 1] - points[:, 0], points[:, 2] - points[:, 0])
-    seen = np.flatnonzero(np.einsum("fk,fk->f", normals, points[:, 0]) < 0.0)
-    order = seen[np.argsort(-np.linalg.norm(middles[seen], axis=1), kind="stable")]
-    return VisibleFaces(points[order], np.array(rows)[body[order]])
-
-
 def _padded(polygons: FloatArray) -> FloatArray:
     """Polygons (F, N, 3) with CORNERS corners."""
     return np.concatenate([polygons, np.repeat(polygons[:, -1:], CORNERS - polygons.shape[1], axis=1)], axis=1)
+
+
+NO_FACES = VisibleFaces(np.zeros((0, CORNERS, 3)), np.zeros(0, dtype=int))

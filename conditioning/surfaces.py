@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from drivesim.conditioning.crowns import CROWNS
+from drivesim.conditioning.crowns import crowns_among
 from drivesim.conditioning.figure_raster import FigureRaster
 from drivesim.conditioning.flow import Flow, surface_flow
 from drivesim.conditioning.projection import NEAR_M, BoxBatch, BoxGeometry, clip_near, project_boxes
 from drivesim.conditioning.scenery import StandingBoxes
-from drivesim.conditioning.solids import CORNERS, Solids, VisibleFaces
+from drivesim.conditioning.solids import CORNERS, Solids, VisibleFaces, visible_crowns, with_plain_boxes
 from drivesim.geometry import FloatArray, project
 from drivesim.scene import Scene
 from drivesim.scenery import ThingKind
@@ -26,9 +26,6 @@ from drivesim.scenery import ThingKind
 GROUND_LIMIT_M = 900.0
 
 _SHIFT = 4  # fractional bits of OpenCV's fixed-point coordinates
-
-_KINDS = tuple(ThingKind)
-_HAS_CROWN = np.array([kind in CROWNS for kind in ThingKind])
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +69,7 @@ class SurfacePainter:
         depth[np.where(np.isfinite(depth), depth, 0.0) * self._reach > GROUND_LIMIT_M] = np.inf
         instance = np.zeros(depth.shape, dtype=np.uint16)
         boxes, crowns = self._boxes(frame)
-        visible = self._solids.visible(boxes, crowns)
+        visible = with_plain_boxes(boxes, self._solids.visible(boxes) + visible_crowns(boxes, crowns))
         faces = np.zeros(depth.shape, dtype=np.int32)
         planes = self._draw(visible, faces, self._figures.silhouettes(boxes, frame))
         rows, columns = np.nonzero(faces)
@@ -95,14 +92,7 @@ class SurfacePainter:
             np.concatenate([actors.sizes, things.sizes]),
             np.concatenate([actors.yaw_rad, things.yaw_rad]),
         )
-        has_crown = _HAS_CROWN[things.kinds] & ~things.is_support
-        of_things = np.flatnonzero(boxes.actor_indices < 0)
-        numbers = -1 - boxes.actor_indices[of_things]
-        crowned = has_crown[numbers]
-        return boxes, {
-            int(row): _KINDS[things.kinds[number]]
-            for row, number in zip(of_things[crowned], numbers[crowned], strict=True)
-        }
+        return boxes, crowns_among(things, -1 - boxes.actor_indices)
 
     def _draw(self, visible: VisibleFaces, faces: np.ndarray, silhouettes: dict[int, np.ndarray]) -> FloatArray:
         """Paint the number 1 + f of each polygon f in its order; returns what gives their depth (F, 5). Of boxes with one of the

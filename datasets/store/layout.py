@@ -14,7 +14,7 @@ from drivesim.controls import ATTRIBUTE_CHANNELS, LAYOUT_SIZE, MOTION_CHANNELS, 
 from drivesim.errors import InputError
 from drivesim.json_text import JsonFault, fitted, parse_object
 
-STORE_VERSION = 9
+STORE_VERSION = 10
 
 #: What the numbers of a layout must be, as a file may have been edited. Nobody has more samples or pixels.
 Count = Annotated[int, Gt(0), Le(100_000_000)]

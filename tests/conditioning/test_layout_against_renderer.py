@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from drivesim.conditioning import draw_layout
 from drivesim.conditioning.layout import LAYOUT_CHANNELS
 from drivesim.conditioning.projection import image_boxes
-from drivesim.controls import LAYOUT_SIZE
+from drivesim.conditioning.scenery import SceneryPainter
+from drivesim.controls import LAYOUT_SIZE, SCENERY_CHANNELS
+from drivesim.datasets.procedural.scene_sampler import sample_scene
+from drivesim.kinds import CAR_FORMS
 from drivesim.renderer.semantics import Semantic
 from drivesim.renderer.world import ProceduralWorld
 from drivesim.scene import CLASS_OF_CATEGORY
@@ -87,3 +92,43 @@ def test_paint_shifted_by_a_fraction_of_a_dash_would_be_noticed(drawn):
     best = overlap(seen[open_ground], paint[open_ground])
     for shift, axis in ((1, 0), (-1, 0), (1, 1), (-1, 1)):
         assert overlap(seen[open_ground], np.roll(paint, shift, axis)[open_ground]) < 0.8 * best
+
+
+@pytest.mark.parametrize("form", CAR_FORMS)
+@pytest.mark.parametrize("yaw", [0.4, 2.4])
+def test_a_car_fills_what_its_body_covers(form: str, yaw: float, make_scene, make_actor) -> None:
+    scene = make_scene(make_actor("car", "car", 12.0, 1.0, yaw=yaw, form=form), speed=0.0)
+    seen = shares(ProceduralWorld(scene, 3).render(0).instance == 1)
+    body, whole = (
+        draw_layout(replace(scene, actors=(replace(scene.actors[0], form=one),)), 0) / 255.0 for one in (form, None)
+    )
+    rows = np.flatnonzero(seen.sum(axis=1)).max() - 5  # below, what is seen under the car is told as the car's too
+    fill = PLANE["car"]
+    assert overlap(seen[:rows], body[fill][:rows]) > max(0.88, overlap(seen[:rows], whole[fill][:rows]))
+    told = body[fill] > 0.5
+    np.testing.assert_allclose(body[PLANE["up"]][told], whole[PLANE["up"]][told], atol=1.0 / 255.0)
+
+
+def test_beside_a_body_the_actor_behind_it_is_told(make_scene, make_actor) -> None:
+    near = make_actor("near", "car", 10.0, 0.0, yaw=1.3, colour=(200, 0, 0))
+    behind = make_actor("bus", "bus", 24.0, 4.0, colour=(0, 200, 0))
+    alone, both, boxed = (
+        draw_layout(make_scene(*actors, speed=0.0), 0)
+        for actors in ((behind,), (replace(near, form="saloon"), behind), (replace(near, form=None), behind))
+    )
+    shown = both[PLANE["large_vehicle"]] == 255
+    assert shown.sum() > (boxed[PLANE["large_vehicle"]] == 255).sum() + 20
+    assert (both[PLANE["green"]][shown] == 200).mean() > 0.95
+    np.testing.assert_array_equal(both[:, shown][PLANE["along"]], alone[:, shown][PLANE["along"]])
+
+
+def test_crowns_are_told_as_they_are_rendered() -> None:
+    found = []
+    for seed in (1_000_002, 1_000_004, 1_000_009):
+        scene = sample_scene(seed, 2, 10.0)
+        scene = replace(scene, actors=())
+        seen = shares(ProceduralWorld(scene, seed).render(1).semantic == Semantic.VEGETATION)
+        told = SceneryPainter(scene).draw(1)[SCENERY_CHANNELS.index("vegetation")] / 255.0
+        found.append((np.minimum(seen, told).sum(), np.maximum(seen, told).sum()))
+    both, either = np.sum(found, axis=0)
+    assert either > 500.0 and both / either > 0.72

@@ -74,7 +74,7 @@ def test_every_form_of_a_car_has_a_body_and_a_bus_fills_its_box(make_actor) -> N
 
 def test_only_faces_that_look_at_the_camera_are_painted(make_scene, make_actor) -> None:
     scene = standing(make_scene, make_actor, "car", (4.5, 1.8, 1.5), 0.0, "saloon")
-    found = Solids(scene.actors).visible(BoxGeometry(scene).at(0), {})
+    found = Solids(scene.actors).visible(BoxGeometry(scene).at(0))
     assert 4 <= len(found.points) < 11 and (found.rows == 0).all()
     normals = np.cross(found.points[:, 1] - found.points[:, 0], found.points[:, 2] - found.points[:, 0])
     assert (np.einsum("fk,fk->f", normals, found.points[:, 0]) < 0.0).all()
