@@ -127,6 +127,11 @@ def test_a_folder_that_is_no_store(tmp_path: Path) -> None:
         ClipStore(tmp_path)
 
 
+def test_the_description_of_the_format_is_of_this_version() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "store.md").read_text(encoding="utf-8")
+    assert f"## Format, version {STORE_VERSION}\n" in text and f"`drivesim_store` ({STORE_VERSION})" in text
+
+
 def test_a_store_of_version_1(tmp_path: Path) -> None:
     (tmp_path / "part-0000000").mkdir()
     with pytest.raises(
