@@ -8,7 +8,9 @@ the ray leaves it.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -39,8 +41,13 @@ _SHARE_OF_FACE = np.array([0, 0, 1, 1, 2])
 _VALUE_OF_FACE = np.array([1.0, 0.0, 1.0, 0.0, 1.0])
 
 
-#: The outlines (N, 2) of what a box holds, in fixed point, and the upper left and lower right corner (2,) of all, in pixels.
-_Cover = tuple[list[np.ndarray], np.ndarray, np.ndarray]
+@dataclass(frozen=True, eq=False)
+class PixelMask:
+    """The pixels of a raster that something touches: ``mask`` bool (h, w), from row ``top`` and column ``left`` of the raster on."""
+
+    top: int
+    left: int
+    mask: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,16 +80,19 @@ class BoxRaster:
         num_fills: int,
         values: FloatArray,
         held: VisibleFaces,
+        silhouettes: Mapping[int, PixelMask] = MappingProxyType({}),
     ) -> SeenPoints:
         """Draw A boxes into ``target`` uint8 (num_fills + 11 + K, 128, 256), in place; what no box covers stays as it is.
 
         Its planes: ``num_fills`` fills, box edges, shade of the face, sin and cos of the heading, inverse depth, the K
         further ``values`` (K, A), 0-255, and 255 times the shares of the points seen, which are returned, and of the exits.
-        ``fills`` (A,) says which fill each box belongs to, ``held`` what is known of what boxes hold.
+        ``fills`` (A,) says which fill each box belongs to. What boxes hold, where that is known, are the faces that are ``held``, or
+        the ``silhouettes``, by their rows in the batch.
         """
         if not len(boxes.actor_indices):
             return _NOTHING
-        depth = self._draw_faces(boxes, held)
+        large = {row: _enlarged(silhouette) for row, silhouette in silhouettes.items()}
+        depth = self._draw_faces(boxes, self._covers(held) | large)
         top, bottom = _extent(self._faces.any(axis=1))
         left, right = _extent(self._faces.any(axis=0))
         if bottom <= top:
@@ -112,9 +122,9 @@ class BoxRaster:
         target[points, rows, columns] = np.round(255.0 * np.concatenate([shares, exits], axis=1).T)
         return SeenPoints(rows, columns, box, shares)
 
-    def _draw_faces(self, boxes: BoxBatch, held: VisibleFaces) -> np.ndarray:
-        """Paints the number of each visible face, far to near, of boxes in ``held`` where it covers them; returns the mean depth (A, 5)
-        of the drawn faces.
+    def _draw_faces(self, boxes: BoxBatch, covers: dict[int, PixelMask]) -> np.ndarray:
+        """Paints the number of each visible face, far to near, of some boxes only where something ``covers`` them; returns the mean
+        depth (A, 5) of the drawn faces.
 
         Face f of box a is 2 * (5 * a + f) + 1, its outline one more.
         """
@@ -129,7 +139,6 @@ class BoxRaster:
             mine = np.flatnonzero(rows == row)
             for at, outline in zip(mine, self._cut_outlines(boxes, int(row), faces[mine], depth), strict=True):
                 outlines[at] = outline
-        covers = self._covers(held)
         drawn = zip(rows.tolist(), (2 * (len(FACES) * rows + faces) + 1).tolist(), outlines, strict=True)
         for row, found in itertools.groupby(drawn, key=lambda one: one[0]):
             canvas = self._scratch if row in covers else self._faces
@@ -141,11 +150,11 @@ class BoxRaster:
                 self._take(covers[row])
         return depth
 
-    def _covers(self, held: VisibleFaces) -> dict[int, _Cover]:
-        """What boxes hold, by their rows in the batch."""
+    def _covers(self, held: VisibleFaces) -> dict[int, PixelMask]:
+        """What the faces that boxes hold cover, at the size at which boxes are drawn."""
         if not len(held.rows):
             return {}
-        # Faces of one box lie beside each other, and those of a box that the near plane cuts are worked out by themselves.
+        # Faces of one box lie beside each other; those of a box that the near plane cuts are worked out by themselves.
         firsts = np.flatnonzero(np.diff(held.rows, prepend=-1))
         counts = np.diff(firsts, append=len(held.rows))
         whole = np.logical_and.reduceat((held.points[..., 2] >= NEAR_M).all(axis=1), firsts)
@@ -164,22 +173,26 @@ class BoxRaster:
                 joined = _fixed_points(project(np.concatenate(points), self._intrinsics)[None])[0]
                 outlines = np.split(joined, np.cumsum([len(polygon) for polygon in points])[:-1])
                 low[at], high[at] = joined.min(axis=0) >> _SHIFT, joined.max(axis=0) >> _SHIFT
-            covers[int(held.rows[first])] = outlines, low[at], high[at]
+            covers[int(held.rows[first])] = self._filled(outlines, low[at], high[at])
         return covers
 
-    def _take(self, cover: _Cover) -> None:
-        """Move what lies on the scratch inside the outlines of ``cover`` to the faces, and empty the scratch."""
+    def _filled(self, outlines: list[np.ndarray], low: FloatArray, high: FloatArray) -> PixelMask:
+        """The pixels inside ``outlines`` (N, 2), in fixed point, which reach from ``low`` to ``high`` (2,)."""
         height, width = self._faces.shape
-        outlines, low, high = cover
         left, right = max(int(low[0]) - 1, 0), min(int(high[0]) + 2, width)
         top, bottom = max(int(low[1]) - 1, 0), min(int(high[1]) + 2, height)
-        if right > left and bottom > top:
-            inside = np.zeros((bottom - top, right - left), dtype=np.uint8)
+        inside = np.zeros((max(bottom - top, 0), max(right - left, 0)), dtype=np.uint8)
+        if inside.size:
             corner = np.array([left << _SHIFT, top << _SHIFT], dtype=np.int32)
             for outline in outlines:
                 cv2.fillConvexPoly(inside, outline - corner, (1,), cv2.LINE_8, _SHIFT)
-            part = np.s_[top:bottom, left:right]
-            np.copyto(self._faces[part], self._scratch[part], where=(inside * self._scratch[part]).astype(bool))
+        return PixelMask(top, left, inside > 0)
+
+    def _take(self, cover: PixelMask) -> None:
+        """Move what lies on the scratch under ``cover`` to the faces, and empty the scratch."""
+        height, width = cover.mask.shape
+        part = np.s_[cover.top : cover.top + height, cover.left : cover.left + width]
+        np.copyto(self._faces[part], self._scratch[part], where=cover.mask & (self._scratch[part] > 0))
         self._scratch[:] = 0
 
     def _cut_outlines(self, boxes: BoxBatch, row: int, faces: np.ndarray, depth: np.ndarray) -> list[np.ndarray]:
@@ -245,6 +258,12 @@ def _drawn_in(pixels: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarr
     middle, extent = 0.5 * (low + high), np.maximum(high - low, 1e-9)
     moved = (pixels - middle) * np.maximum(1.0 - 1.0 / extent, 0.0) + (middle - 0.5)
     return np.round(np.clip(moved, -20000.0, 20000.0) * (1 << _SHIFT)).astype(np.int32)
+
+
+def _enlarged(silhouette: PixelMask) -> PixelMask:
+    """The same at the size at which boxes are drawn."""
+    mask = silhouette.mask.repeat(_SCALE, axis=0).repeat(_SCALE, axis=1)
+    return PixelMask(silhouette.top * _SCALE, silhouette.left * _SCALE, mask)
 
 
 def _extent(touched: np.ndarray) -> tuple[int, int]:

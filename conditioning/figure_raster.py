@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from drivesim.conditioning.box_raster import SeenPoints
+from drivesim.conditioning.box_raster import PixelMask, SeenPoints
 from drivesim.conditioning.projection import CORNER_ENDS, CORNER_ORIGIN, NEAR_M, BoxBatch
 from drivesim.controls import ACTOR_CHANNELS, FIGURE_CHANNELS, LAYOUT_SIZE
 from drivesim.figures import ActorFigure, Ball, Figure, Limb, Piece, Point, Slab, Wear, Wheel, has_figure
@@ -45,12 +44,26 @@ _TURN = np.linspace(0.0, 2.0 * np.pi, 12, endpoint=False)
 _RING = np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
 
 
-#: Rows and columns (first, exclusive last) of the raster that a figure touches, and how much of each pixel there every plane covers.
-_Drawn = tuple[tuple[int, int], tuple[int, int], FloatArray]
+@dataclass(frozen=True, eq=False)
+class FigureInView:
+    """A figure as it is seen: its ``row`` in the batch of boxes, its ``actor``, and how much of each pixel every plane of FIGURE_CHANNELS
+    covers, ``shares`` (4, h, w), from row ``top`` and column ``left`` of the raster on.
+    """
+
+    row: int
+    actor: Actor
+    top: int
+    left: int
+    shares: FloatArray
+
+    @property
+    def silhouette(self) -> PixelMask:
+        """Every pixel that it touches, as if nothing hid it."""
+        return PixelMask(self.top, self.left, self.shares.any(axis=0))
 
 
 class FigureRaster:
-    """Draws the figures of a scene's walkers and riders.
+    """Sees the figures of a scene's walkers and riders.
 
     How those stand whose gait nobody knows, as of recorded ones, is a guess: their legs begin anywhere, always at the same place
     for the same id, and go on by the way they go. Two-wheelers too low for a rider have none, so nothing is told of them.
@@ -67,48 +80,20 @@ class FigureRaster:
             if has_figure(actor.category) and (actor.gait_rad is not None or _has_body(actor))
         }
 
-    def draw(self, raster: np.ndarray, boxes: BoxBatch, seen: SeenPoints, frame: int) -> None:
-        """Draw the figures of ``boxes`` at ``frame`` into the actors' ``raster`` uint8 (29, 128, 256), planes as in ACTOR_CHANNELS.
-
-        ``seen`` says which box each pixel shows. Figures are hidden behind nearer figures, and behind nearer boxes of others, but
-        not by boxes that limbs do not fill, whose borders they leave too: where a figure is seen, the colour told is its own.
-        """
-        rows = self._rows(boxes)
-        if not rows:
-            return
-        solid = np.full(LAYOUT_SIZE, -1, dtype=np.int32)
-        solid[seen.rows, seen.columns] = np.where(np.isin(seen.box, rows), -1, seen.box)
-        for row, actor, ((top, bottom), (left, right), shares) in self._in_view(boxes, frame):
-            shares = shares * (solid[top:bottom, left:right] < row)
-            covered = np.minimum(shares.sum(axis=0), 1.0)  # each was rounded by itself
-            patch = raster[:, top:bottom, left:right]
-            patch[_FIGURE] = np.round(patch[_FIGURE] * (1.0 - covered) + 255.0 * shares)
-            colour = (0, 0, 0, 0) if actor.colour is None else (*actor.colour, 255)
-            patch[_COLOUR] = np.where(covered >= 0.5, np.reshape(colour, (4, 1, 1)), patch[_COLOUR])
-
-    def silhouettes(self, boxes: BoxBatch, frame: int) -> dict[int, np.ndarray]:
-        """Every pixel that a figure among ``boxes`` touches at ``frame``, as if nothing hid it: its row in the batch to a mask (H, W)."""
-        found = {}
-        for row, _, ((top, bottom), (left, right), shares) in self._in_view(boxes, frame):
-            found[row] = np.zeros(self._size, dtype=bool)
-            found[row][top:bottom, left:right] = shares.any(axis=0)
+    def in_view(self, boxes: BoxBatch, frame: int) -> list[FigureInView]:
+        """The figures among ``boxes`` that are seen at ``frame``, far to near."""
+        found = []
+        for row, index in enumerate(boxes.actor_indices.tolist()):
+            if index in self._figures:
+                actor, figure = self._figures[index]
+                drawn = self._drawn(figure.at(frame), actor, boxes.corners[row])
+                if drawn is not None:
+                    found.append(FigureInView(row, actor, *drawn))
         return found
 
-    def _rows(self, boxes: BoxBatch) -> list[int]:
-        """The rows of a batch whose actors have figures, far to near."""
-        return [row for row, index in enumerate(boxes.actor_indices.tolist()) if index in self._figures]
-
-    def _in_view(self, boxes: BoxBatch, frame: int) -> Iterator[tuple[int, Actor, _Drawn]]:
-        """Row, actor and picture of each figure among ``boxes`` that is seen at ``frame``, far to near."""
-        for row in self._rows(boxes):
-            actor, figure = self._figures[int(boxes.actor_indices[row])]
-            drawn = self._drawn(figure.at(frame), actor, boxes.corners[row])
-            if drawn is not None:
-                yield row, actor, drawn
-
-    def _drawn(self, figure: Figure, actor: Actor, corners: FloatArray) -> _Drawn | None:
-        """Rows and columns of the raster that a figure touches, and how much of each pixel there every plane covers (4, h, w);
-        None where it is out of view, too near or too small. ``corners`` (8, 3) are those of its box in the optical frame.
+    def _drawn(self, figure: Figure, actor: Actor, corners: FloatArray) -> tuple[int, int, FloatArray] | None:
+        """The first row and column of the raster that a figure touches, and how much of each pixel from there every plane covers
+        (4, h, w); None where it is out of view, too near or too small. ``corners`` (8, 3) are those of its box in the optical frame.
         """
         origin = corners[CORNER_ORIGIN]
         axes = corners[CORNER_ENDS] - origin
@@ -135,7 +120,7 @@ class FigureRaster:
                 hulls = [cv2.convexHull(fixed[part].reshape(-1, 1, 2)) for part in piece.outlines]
                 cv2.fillPoly(canvas, hulls, (piece.plane + 1,), cv2.LINE_8, _SHIFT)  # two outlines are a ring
         shares = cv2.resize(_COVERS[canvas], (right - left, bottom - top), interpolation=cv2.INTER_AREA)
-        return *extent, shares.transpose(2, 0, 1) / 255.0
+        return top, left, shares.transpose(2, 0, 1) / 255.0
 
     def _extent(self, low: FloatArray, high: FloatArray) -> tuple[tuple[int, int], tuple[int, int]] | None:
         """Rows and columns (first, exclusive last) of the raster between two corners (2,) of the large raster."""
@@ -145,6 +130,28 @@ class FigureRaster:
         left, top = np.clip(np.floor(low / _SCALE), 0, (width, height)).astype(int).tolist()
         right, bottom = np.clip(np.ceil(high / _SCALE), 0, (width, height)).astype(int).tolist()
         return None if right <= left or bottom <= top else ((top, bottom), (left, right))
+
+
+def draw_figures(raster: np.ndarray, figures: list[FigureInView], seen: SeenPoints) -> None:
+    """Draw ``figures`` into the actors' ``raster`` uint8 (29, 128, 256), planes as in ACTOR_CHANNELS.
+
+    ``seen`` says which box each pixel shows. Figures are hidden behind nearer figures, and behind nearer boxes of others, but
+    not by boxes that limbs do not fill, whose borders they leave too: where a figure is seen, the colour told is its own.
+    """
+    if not figures:
+        return
+    solid = np.full(LAYOUT_SIZE, -1, dtype=np.int32)
+    hides = ~np.isin(seen.box, [figure.row for figure in figures])
+    solid[seen.rows[hides], seen.columns[hides]] = seen.box[hides]
+    for figure in figures:
+        _, height, width = figure.shares.shape
+        part = np.s_[figure.top : figure.top + height, figure.left : figure.left + width]
+        shares = figure.shares * (solid[part] < figure.row)
+        covered = np.minimum(shares.sum(axis=0), 1.0)  # each was rounded by itself
+        patch = raster[:, *part]
+        patch[_FIGURE] = np.round(patch[_FIGURE] * (1.0 - covered) + 255.0 * shares)
+        colour = (0, 0, 0, 0) if figure.actor.colour is None else (*figure.actor.colour, 255)
+        patch[_COLOUR] = np.where(covered >= 0.5, np.reshape(colour, (4, 1, 1)), patch[_COLOUR])
 
 
 _FIGURE = [ACTOR_CHANNELS.index(name) for name in FIGURE_CHANNELS]

@@ -10,7 +10,7 @@ import zlib
 import numpy as np
 
 from drivesim.conditioning.box_raster import BoxRaster
-from drivesim.conditioning.figure_raster import FigureRaster
+from drivesim.conditioning.figure_raster import FigureRaster, draw_figures
 from drivesim.conditioning.ground import GroundView, positions_on_road
 from drivesim.conditioning.projection import BoxGeometry
 from drivesim.conditioning.solids import Solids
@@ -73,9 +73,10 @@ class LayoutPainter:
         actors = boxes.actor_indices
         braking = np.array([self._braking[index][frame] for index in actors], dtype=np.float32)
         values = np.concatenate([self._colours[actors].T, braking[None], self._kinds[actors].T])
-        held = self._solids.visible(boxes)
-        seen = self._raster.draw(raster, boxes, self._fills[actors], len(_FILLS), values, held)
-        self._figures.draw(raster, boxes, seen, frame)
+        held, figures = self._solids.visible(boxes), self._figures.in_view(boxes, frame)
+        known = {figure.row: figure.silhouette for figure in figures if figure.actor.gait_rad is not None}
+        seen = self._raster.draw(raster, boxes, self._fills[actors], len(_FILLS), values, held, known)
+        draw_figures(raster, figures, seen)
         return raster
 
 

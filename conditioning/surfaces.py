@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from drivesim.conditioning.box_raster import PixelMask
 from drivesim.conditioning.crowns import crowns_among
 from drivesim.conditioning.figure_raster import FigureRaster
 from drivesim.conditioning.flow import Flow, surface_flow
@@ -71,7 +72,8 @@ class SurfacePainter:
         boxes, crowns = self._boxes(frame)
         visible = with_plain_boxes(boxes, self._solids.visible(boxes) + visible_crowns(boxes, crowns))
         faces = np.zeros(depth.shape, dtype=np.int32)
-        planes = self._draw(visible, faces, self._figures.silhouettes(boxes, frame))
+        figures = self._figures.in_view(boxes, frame)
+        planes = self._draw(visible, faces, {figure.row: figure.silhouette for figure in figures})
         rows, columns = np.nonzero(faces)
         number = faces[rows, columns] - 1
         inverse = np.einsum("pk,pk->p", planes[number, :3], self._rays[rows, columns])
@@ -94,7 +96,7 @@ class SurfacePainter:
         )
         return boxes, crowns_among(things, -1 - boxes.actor_indices)
 
-    def _draw(self, visible: VisibleFaces, faces: np.ndarray, silhouettes: dict[int, np.ndarray]) -> FloatArray:
+    def _draw(self, visible: VisibleFaces, faces: np.ndarray, silhouettes: dict[int, PixelMask]) -> FloatArray:
         """Paint the number 1 + f of each polygon f in its order; returns what gives their depth (F, 5). Of boxes with one of the
         ``silhouettes`` only what it covers is painted.
 
@@ -117,9 +119,12 @@ class SurfacePainter:
             if row not in silhouettes:
                 cv2.fillConvexPoly(faces, outline, (face + 1,), cv2.LINE_8, _SHIFT)
                 continue
-            canvas = np.zeros(faces.shape, dtype=np.uint8)
-            cv2.fillConvexPoly(canvas, outline, (1,), cv2.LINE_8, _SHIFT)
-            faces[(canvas > 0) & silhouettes[row]] = face + 1
+            shape = silhouettes[row]
+            canvas = np.zeros(shape.mask.shape, dtype=np.uint8)
+            moved = outline - np.array([shape.left << _SHIFT, shape.top << _SHIFT], dtype=np.int32)
+            cv2.fillConvexPoly(canvas, moved, (1,), cv2.LINE_8, _SHIFT)
+            part = faces[shape.top : shape.top + len(canvas), shape.left : shape.left + canvas.shape[1]]
+            part[(canvas > 0) & shape.mask] = face + 1
         return planes
 
     def _fixed(self, points: FloatArray) -> np.ndarray:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from drivesim.conditioning import draw_layout
+from drivesim.conditioning.figure_raster import FigureRaster
 from drivesim.conditioning.layout import LAYOUT_CHANNELS
-from drivesim.conditioning.projection import image_boxes
+from drivesim.conditioning.projection import BoxGeometry, image_boxes
 from drivesim.conditioning.scenery import SceneryPainter
 from drivesim.controls import LAYOUT_SIZE, SCENERY_CHANNELS
 from drivesim.datasets.procedural.scene_sampler import sample_scene
@@ -132,3 +133,20 @@ def test_crowns_are_told_as_they_are_rendered() -> None:
         found.append((np.minimum(seen, told).sum(), np.maximum(seen, told).sum()))
     both, either = np.sum(found, axis=0)
     assert either > 500.0 and both / either > 0.72
+
+
+def test_beside_a_walkers_figure_the_actor_behind_him_is_told(make_scene, make_actor) -> None:
+    walker = make_actor("walker", "pedestrian", 8.0, 0.3, yaw=1.2, speed=1.3, gait_rad=0.7)
+    behind = make_actor("bus", "bus", 24.0, 0.0, colour=(0, 200, 0))
+    scene = make_scene(walker, behind, speed=0.0)
+    both, alone = draw_layout(scene, 4), draw_layout(make_scene(behind, speed=0.0), 4)
+    (figure,) = FigureRaster(scene).in_view(BoxGeometry(scene).at(4), 4)
+    touched = np.zeros(LAYOUT_SIZE, dtype=bool)
+    height, width = figure.silhouette.mask.shape
+    touched[figure.top : figure.top + height, figure.left : figure.left + width] = figure.silhouette.mask
+    np.testing.assert_array_equal(both[:, ~touched], alone[:, ~touched])
+    assert (both[PLANE["pedestrian"]][touched] > 0).mean() > 0.9
+    guessed = draw_layout(replace(scene, actors=(replace(walker, gait_rad=None), behind)), 4)
+    assert (guessed[PLANE["pedestrian"]] > 0).sum() > 1.3 * touched.sum(), (
+        "of recorded walkers nobody knows where limbs are"
+    )
