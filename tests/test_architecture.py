@@ -168,8 +168,19 @@ def imports(nodes: Iterator[ast.AST]) -> Iterator[str]:
 
 
 @cache
+def tree_of(path: Path) -> ast.Module:
+    """The syntax of a file, which no test may change."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(tree_of(path)))
+
+
+@cache
 def all_imports(path: Path) -> set[str]:
-    return set(imports(ast.walk(ast.parse(path.read_text(encoding="utf-8")))))
+    return set(imports(iter(nodes_of(path))))
 
 
 RUNTIME_FILES = files(RUNTIME, ".py")
@@ -226,7 +237,7 @@ def test_command_files_import_nothing_heavy_at_the_top() -> None:
     light = set(sys.stdlib_module_names) | {"typer"}
     wrong = {}
     for path in files(("drivesim/cli",), ".py"):
-        names = set(imports(iter(ast.parse(path.read_text(encoding="utf-8")).body)))
+        names = set(imports(iter(tree_of(path).body)))
         ours = ("drivesim.errors", "drivesim.options", "drivesim.cli")
         if heavy := {name for name in names if name.split(".")[0] not in light and not name.startswith(ours)}:
             wrong[shown(path)] = heavy
@@ -236,10 +247,10 @@ def test_command_files_import_nothing_heavy_at_the_top() -> None:
 def test_files_and_functions_are_short() -> None:
     wrong = {}
     for path in files(CODE, ".py"):
-        text = path.read_text(encoding="utf-8")
-        if len(text.splitlines()) > MAX_FILE_LINES:
-            wrong[shown(path)] = len(text.splitlines())
-        for node in ast.walk(ast.parse(text)):
+        length = len(path.read_text(encoding="utf-8").splitlines())
+        if length > MAX_FILE_LINES:
+            wrong[shown(path)] = length
+        for node in nodes_of(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None:
                 lines = node.end_lineno - node.lineno + 1
                 if lines > MAX_FUNCTION_LINES:
@@ -251,7 +262,7 @@ def test_no_two_public_classes_share_a_name() -> None:
     """One word, one thing: whoever reads a name in a traceback or a search finds one class."""
     homes: dict[str, list[str]] = {}
     for path in RUNTIME_FILES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes_of(path):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 homes.setdefault(node.name, []).append(shown(path))
     assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}
@@ -261,13 +272,15 @@ def test_what_is_imported_for_types_alone_is_not_used_at_run_time() -> None:
     """Type checkers and linters take such a name as defined; whoever runs the line finds that it is not."""
     wrong = {}
     for path in RUNTIME_FILES:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
         for_types = {
             name
-            for node in tree.body
+            for node in tree_of(path).body
             if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
             for name in imported_names(node)
         }
+        if not for_types:
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))  # its own, as annotations are taken out
         for node in ast.walk(tree):
             for annotation in ("annotation", "returns"):
                 if hasattr(node, annotation):
