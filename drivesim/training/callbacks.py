@@ -7,7 +7,7 @@ import os
 import resource
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import pytorch_lightning as pl
@@ -65,6 +65,12 @@ class TimedCheckpoint(Callback):
         self.saved = time.monotonic()
 
 
+#: What is kept of every few training steps; of a validation all of the stage's measures are.
+TRAINING_FIGURES = (
+    "loss", "gradient_norm", "learning_rate", "reconstruction", "feature_matching", "discriminator_loss",
+)  # fmt: skip
+
+
 class Curve(Callback):
     """Appends the logged figures to metrics.csv every ``every`` steps; a continued run cuts what it will repeat.
 
@@ -91,17 +97,12 @@ class Curve(Callback):
         step = _updates(pl_module)
         if step % self.every == 0 and step != getattr(self, "_written", -1):
             self._written = step
-            self._append(
-                trainer, step, ("loss", "gradient_norm", "learning_rate", "reconstruction", "discriminator_loss")
-            )
+            self._append(trainer, step, TRAINING_FIGURES)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Append the validation figures."""
         if not trainer.sanity_checking:
-            names = [
-                name for name in trainer.callback_metrics if name.endswith(("_db",)) or name.startswith("validation")
-            ]
-            self._append(trainer, _updates(pl_module), tuple(names))
+            self._append(trainer, _updates(pl_module), cast(Any, pl_module).measured)
 
     def _append(self, trainer: pl.Trainer, step: int, names: tuple[str, ...]) -> None:
         if trainer.is_global_zero:

@@ -66,6 +66,7 @@ class Stage(pl.LightningModule):
         self.parts = parts
         self.schedule = schedule
         self.draws_seen = 0
+        self.measured: tuple[str, ...] = ()
 
     @abstractmethod
     def batches(self, store: ClipStore, folder: Path) -> Batches:
@@ -145,8 +146,10 @@ class Stage(pl.LightningModule):
         self.log_dict({"gradient_norm": norm, "learning_rate": rate})
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
-        """Log the stage's measures."""
-        self.log_dict(self.measures(batch, self._generator(batch)), batch_size=len(batch["position"]), sync_dist=True)
+        """Log the stage's measures, and keep their names for the curve."""
+        found = self.measures(batch, self._generator(batch))
+        self.measured = tuple(found)
+        self.log_dict(found, batch_size=len(batch["position"]), sync_dist=True)
 
     def on_validation_start(self) -> None:
         """Validate the averaged weights."""

@@ -21,6 +21,7 @@ from drivesim.models.upsampler.network import VideoUpsampler
 from drivesim.models.upsampler.sampling import UpsamplingConfig
 from drivesim.noise import NoiseStream
 from drivesim.training import UpsamplerStage
+from drivesim.training.callbacks import read_curve
 from drivesim.training.chain import run_chain
 from drivesim.training.parts import Parts
 from drivesim.training.recipe import read_recipe
@@ -77,6 +78,14 @@ def test_the_chain_adds_an_upsampler_to_a_model(trained: Path, model: Path) -> N
     state = world.begin(some_past(512, 1024), some_controls(1))
     frames, _ = next_frames(world, state, some_controls(4), NoiseStream(1), some_past(512, 1024)[0])
     assert frames.shape == (4, 3, 512, 1024) and torch.isfinite(frames).all()
+
+
+def test_all_that_a_validation_measures_stands_in_the_curve(trained: Path) -> None:
+    single, clips = (
+        {name for _, name, _ in read_curve(trained / stage / "metrics.csv")}
+        for stage in ("upsampler", "upsampler-video")
+    )
+    assert clips - single == {"flicker", "bicubic_flicker"} and {"validation_psnr_db", "bicubic_psnr_db"} <= single
 
 
 def saved_order() -> list[str]:
