@@ -44,7 +44,9 @@ class ProbeStage(JudgeStage):
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Log the figures, each weighted by what it is the mean of, so that batches add up to the whole."""
-        for name, (value, count) in self.figures(batch).items():
+        found = self.figures(batch)
+        self.measured = tuple(found)
+        for name, (value, count) in found.items():
             self.log(name, value if count else 0.0, batch_size=count, sync_dist=True)
 
     def measures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:

@@ -87,7 +87,7 @@ def test_it_learns_what_the_picture_shows(stage: PointsStage, full: ClipStore) -
     assert len(batches) == 2
     batch = batches([Draw(0, 0), Draw(1, 1)])
     assert batch["pixels"].shape == (2, 256, COLUMNS)
-    optimizer = torch.optim.Adam([p for p in stage.network.parameters() if p.requires_grad], lr=1e-2)
+    optimizer = torch.optim.Adam([p for p in stage.network.parameters() if p.requires_grad], lr=3e-3)
     losses = []
     for _ in range(240):
         loss = stage.loss(batch, torch.Generator())
@@ -160,7 +160,7 @@ def test_what_stands_behind_a_body_is_neither_painted_nor_heard(stage: PointsSta
         is_body[:, None], 230, torch.randint(0, 255, (512, COLOURS), generator=generator)
     ).to(torch.uint8)
     batch = {"pixels": pixels[None], "position": torch.zeros(1, dtype=torch.long)}
-    optimizer = torch.optim.Adam([p for p in stage.network.parameters() if p.requires_grad], lr=1e-2)
+    optimizer = torch.optim.Adam([p for p in stage.network.parameters() if p.requires_grad], lr=3e-3)
     for _ in range(300):
         loss = stage.loss(batch, generator)
         optimizer.zero_grad()
