@@ -67,7 +67,10 @@ def test_layout_picture_shows_an_actors_own_colour(make_scene, make_actor):
 
 
 def test_layout_picture_shows_limbs_in_a_box_that_can_be_seen_through(make_scene, make_actor):
-    scene = make_scene(make_actor("walker", "pedestrian", 8.0, 0.0, colour=(250, 10, 250), gait_rad=0.5))
+    recorded = make_actor(
+        "walker", "pedestrian", 8.0, 0.0, colour=(250, 10, 250)
+    )  # whose box is told beside a guessed figure
+    scene = make_scene(recorded)
     told = build_controls(scene, 0, 1)
     boxes = told.actors.copy()
     boxes[:, [ACTOR_CHANNELS.index(name) for name in FIGURE_CHANNELS]] = 0
@@ -81,6 +84,10 @@ def test_layout_picture_shows_limbs_in_a_box_that_can_be_seen_through(make_scene
     assert np.abs(thin[beside_head] - thin[trunk, middle]).max() > 60
     skin = np.abs(thin[rows] - (222, 176, 146)).max(axis=-1) < 12
     assert skin.sum() > 30 and not (np.abs(solid[rows] - (222, 176, 146)).max(axis=-1) < 12).any()
+    known = layout_picture(build_controls(make_scene(dataclasses.replace(recorded, gait_rad=0.5)), 0, 1)).astype(int)
+    empty = layout_picture(build_controls(make_scene(), 0, 1)).astype(int)
+    assert np.abs(known[trunk, middle] - (250, 10, 250)).max() < 30
+    np.testing.assert_array_equal(known[beside_head], empty[beside_head])
 
 
 def test_preview_page_has_an_even_size_for_video_and_works_without_a_road(busy_scene):
