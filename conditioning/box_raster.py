@@ -1,8 +1,8 @@
 """Boxes as raster planes of 128 x 256, drawn far to near: fills by class, edges, and values of the nearest face.
 
 Boxes are drawn at twice the raster's size and averaged down, so that a far pedestrian of a quarter of a pixel keeps
-a quarter of the fill. Where it is known what a box holds, the pixels beside that show what is behind. The value planes hold the nearest box that touches the pixel, which point of it is seen there and where
-the ray leaves it.
+a quarter of the fill. Where it is known what a box holds, the pixels beside that show what is behind. The value planes hold the
+nearest box that touches the pixel, which point of it is seen there and where the ray leaves it.
 """
 
 from __future__ import annotations
@@ -170,8 +170,8 @@ class BoxRaster:
                 points = [polygon for polygon in points if len(polygon) >= 3]
                 if not points:
                     continue
-                joined = _fixed_points(project(np.concatenate(points), self._intrinsics)[None])[0]
-                outlines = np.split(joined, np.cumsum([len(polygon) for polygon in points])[:-1])
+                outlines = self._parts_of_one(points)
+                joined = np.concatenate(outlines)
                 low[at], high[at] = joined.min(axis=0) >> _SHIFT, joined.max(axis=0) >> _SHIFT
             covers[int(held.rows[first])] = self._filled(outlines, low[at], high[at])
         return covers
@@ -202,8 +202,12 @@ class BoxRaster:
             depth[row, face] = outline[:, 2].mean() if len(outline) else np.inf
         if not any(len(outline) for outline in points):
             return points
-        joined = _fixed_points(project(np.concatenate(points), self._intrinsics)[None])[0]
-        return np.split(joined, np.cumsum([len(outline) for outline in points])[:-1])
+        return self._parts_of_one(points)
+
+    def _parts_of_one(self, polygons: list[FloatArray]) -> list[np.ndarray]:
+        """Outlines (N, 2) in fixed point of ``polygons`` (N, 3) in the optical frame that are parts of one thing."""
+        joined = _fixed_points(project(np.concatenate(polygons), self._intrinsics)[None])[0]
+        return np.split(joined, np.cumsum([len(polygon) for polygon in polygons])[:-1])
 
 
 def _ends_of_rays(

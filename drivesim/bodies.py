@@ -1,4 +1,4 @@
-"""Bodies of vehicles as prisms: what a vehicle fills of its box. The renderer builds vehicles on them, the told flow moves them.
+"""Bodies of vehicles as prisms: what a vehicle fills of its box. The renderer builds vehicles on them, layout and told flow show them.
 
 Metres in the frame of the box: x forward, y left, z up from the middle of its bottom.
 """

@@ -14,6 +14,7 @@ from drivesim.scenery.things import (
     BOARD_M,
     BOARD_POSTS_M,
     PILLAR_INSET_M,
+    SIGNAL_EDGES_M,
     STEEL,
     TRUNK,
     TRUNK_SHARE,
@@ -170,7 +171,8 @@ def traffic_light(shown: int) -> Shape:
     """A signal head on a pole that faces traffic which drives along +x; ``shown`` 0 is green, 1 amber, 2 red."""
     b = ShapeBuilder(Semantic.TRAFFIC_LIGHT)
     b.capsule((0, 0, 0), (0, 0, 3.0), 0.07, 0.06, shade(STEEL, 0.6))
-    b.box((-0.12, -0.19, 2.45), (0.12, 0.19, 3.45), (0.10, 0.11, 0.11))
+    low, high = SIGNAL_EDGES_M
+    b.box((-0.12, -0.19, low), (0.12, 0.19, high), (0.10, 0.11, 0.11))
     lamps = (
         (3.27, (0.24, 0.06, 0.05), (0.98, 0.22, 0.16)),
         (2.95, (0.25, 0.18, 0.05), (0.98, 0.74, 0.20)),
